@@ -1,0 +1,106 @@
+"""The one way to call an agent: look up, check, run, clean, check, classify. Called by shifts; raises nothing.
+
+Agents on the loop and in processes stop at once when their call is cancelled or its time is over. A thread cannot be
+stopped: it is left to end by itself, and what it returns is thrown away. Agents that may hang belong in a process.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from django.db import close_old_connections
+
+from agents import registry as registry_module
+from agents.context import AgentContext
+from agents.errors import ContractViolation, OutputRejected
+from agents.outcomes import failure_of, input_failure, outcome_of, prepare_input, timeout_failure
+from agents.process import ProcessPool
+from agents.registry import Registry
+from agents.specs import AgentSpec
+from agents.types import AgentRequest, Failed, Outcome
+
+
+async def call(
+    request: AgentRequest,
+    *,
+    threads: Executor,
+    processes: ProcessPool,
+    registry: Registry = registry_module.default,
+) -> Outcome:
+    """Call one agent once and return what came of it. Raises only CancelledError."""
+    spec = registry.find(request.agent, request.version)
+    if spec is None:
+        return _unknown(request)
+    try:
+        argument = prepare_input(spec, request.input)
+    except (ContractViolation, OutputRejected) as error:
+        return input_failure(spec, error)
+    context = AgentContext(request, asyncio.get_running_loop())
+    match spec.isolation:
+        case "loop":
+            context.started = True
+            work = _run_on_loop(spec, argument, context)
+        case "thread":
+            work = _run_in_thread(spec, argument, context, threads)
+        case "process":
+            work = processes.run(spec, request, context)
+    return await _within_time(spec, request, context, work)
+
+
+async def _within_time(
+    spec: AgentSpec, request: AgentRequest, context: AgentContext, work: Awaitable[object]
+) -> Outcome:
+    clock = asyncio.timeout(request.timeout)
+    outcome: Outcome
+    try:
+        async with clock:
+            returned = await work
+        outcome = outcome_of(spec, returned)
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        outcome = failure_of(spec, error)  # something the agent awaited was cancelled, not this call
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
+        outcome = failure_of(spec, error)
+    if _is_cancelled():  # the agent swallowed the cancellation
+        raise asyncio.CancelledError
+    if clock.expired():
+        return timeout_failure(spec, request.timeout, started=context.started)
+    return outcome
+
+
+async def _run_on_loop(spec: AgentSpec, argument: Any, context: AgentContext) -> object:
+    returned = spec.function(argument, context)
+    return await returned if spec.is_async else returned
+
+
+async def _run_in_thread(spec: AgentSpec, argument: Any, context: AgentContext, threads: Executor) -> object:
+    copied = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, copied.run, _in_thread, spec.function, argument, context)
+
+
+def _in_thread(function: Callable[..., object], argument: Any, context: AgentContext) -> object:
+    context.started = True
+    # A pool's thread lives long: without this a restarted database would fail every later call in it.
+    close_old_connections()
+    try:
+        return function(argument, context)
+    except StopIteration as error:  # a future cannot carry it, and the call would wait for ever
+        raise RuntimeError("The agent let a StopIteration escape.") from error
+    finally:
+        close_old_connections()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _unknown(request: AgentRequest) -> Failed:
+    # Transient: while versions roll out, another worker may know it already.
+    version = "" if request.version is None else f" version {request.version}"
+    message = f"This worker knows no agent {request.agent}{version}; deploy its code or correct the definition."
+    return Failed("transient", "agent_not_found", message)

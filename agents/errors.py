@@ -1,0 +1,117 @@
+"""What agents raise and what this app refuses. The docstring is the message; facts are attributes."""
+
+from typing import ClassVar
+
+
+class AgentFailure(Exception):
+    """Raised by agent code to say how it failed. `message` is one sentence for a person, without secrets."""
+
+    kind: ClassVar[str] = ""
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, code: str = "", retry_after: float | None = None) -> None:
+        self.message = message
+        self.code = code or self.kind
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Transient(AgentFailure):
+    """Trying again may help: a busy service, a lost connection."""
+
+    kind = "transient"
+    retryable = True
+
+
+class Permanent(AgentFailure):
+    """Trying again with the same input cannot help."""
+
+    kind = "permanent"
+
+
+class Business(AgentFailure):
+    """The agent works, but the world says no: an account is closed, a record does not exist."""
+
+    kind = "business"
+
+
+class AgentsError(Exception):
+    """Something was refused."""
+
+    code: ClassVar[str] = "refused"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__((self.__doc__ or "").format(**facts))
+
+
+class EffectUnknown(AgentsError):
+    """Effect {key!r} was sent by an earlier attempt and its result was never recorded; reconcile it before going on."""
+
+    code = "effect_unknown"
+
+
+class AgentNotFound(AgentsError):
+    """There is no agent {name!r} version {version}; register it, or check INSTALLED_APPS and the spelling."""
+
+    code = "agent_not_found"
+
+
+class DuplicateAgent(AgentsError):
+    """Agent {name!r} version {version} is registered at {first} and again at {second}; renumber one of them."""
+
+    code = "duplicate_agent"
+
+
+class InvalidRegistration(AgentsError):
+    """Agent {name!r} cannot be registered: {problem}."""
+
+    code = "invalid_registration"
+
+
+class VersionChanged(AgentsError):
+    """Agent {name!r} version {version} changed its {changed} after it was recorded; give the change version={next}."""
+
+    code = "version_changed"
+
+
+class InvalidContract(AgentsError):
+    """The contract is not a usable JSON Schema at {path}: {problem}."""
+
+    code = "invalid_contract"
+
+
+class ContractViolation(AgentsError):
+    """{path}: {problem}"""
+
+    code = "contract"
+
+    def __init__(self, *, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(path=path, problem=problem)
+
+
+class OutputRejected(AgentsError):
+    """{path}: {problem}"""
+
+    def __init__(self, *, reason: str, path: str, problem: str) -> None:
+        self.reason = reason  # stable: not_finite, number_too_large, too_deep, too_large, duplicate_key, not_json
+        self.path = path
+        self.problem = problem
+        super().__init__(path=path, problem=problem)
+
+
+class ProcessDied(AgentsError):
+    """The agent's process ended with {status} before it answered."""
+
+    code = "process_died"
+    retryable = True
+
+
+class PoolBusy(AgentsError):
+    """No {place} was free within {seconds:g} seconds."""
+
+    code = "pool_busy"
+    retryable = True

@@ -1,0 +1,169 @@
+"""The agents this process knows, by name and version, and their rows in the database.
+
+`@agent(...)` registers a function; `autodiscover()` imports every installed app's `agents` module so that it does.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from typing import Unpack
+
+from django.apps import apps
+from django.db import transaction
+
+import agents.library
+from agents.contracts import ContractSource
+from agents.errors import AgentNotFound, DuplicateAgent, VersionChanged
+from agents.models import Agent, AgentVersion
+from agents.specs import AgentSpec, Facts, build_spec
+from agents.types import AgentFunction
+
+
+class Registry:
+    """Agents by name and version. One per process; tests make their own."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, dict[int, AgentSpec]] = {}
+        self._newest: dict[str, AgentSpec] = {}
+
+    def add(self, spec: AgentSpec) -> None:
+        """Register one version. The same function seen twice is one agent; another one is refused."""
+        versions = self._versions.setdefault(spec.name, {})
+        known = versions.get(spec.version)
+        if known is not None and known.place != spec.place:
+            raise DuplicateAgent(name=spec.name, version=spec.version, first=known.place, second=spec.place)
+        versions[spec.version] = spec
+        self._newest[spec.name] = versions[max(versions)]
+
+    def find(self, name: str, version: int | None = None) -> AgentSpec | None:
+        """That version, or the newest for None; None when this process does not know it."""
+        if version is None:
+            return self._newest.get(name)
+        return self._versions.get(name, {}).get(version)
+
+    def get(self, name: str, version: int | None = None) -> AgentSpec:
+        """Like `find`, but AgentNotFound when this process does not know it."""
+        spec = self.find(name, version)
+        if spec is None:
+            raise AgentNotFound(name=name, version=version or "(newest)")
+        return spec
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self._versions)
+
+    def specs(self) -> list[AgentSpec]:
+        """Every version of every agent, by name and number."""
+        return [self._versions[name][number] for name in self.names() for number in sorted(self._versions[name])]
+
+
+default = Registry()
+find, get, names, specs = default.find, default.get, default.names, default.specs
+
+
+def agent[F: AgentFunction](
+    name: str,
+    *,
+    input: ContractSource,  # noqa: A002 - the word of every definition and page
+    output: ContractSource,
+    registry: Registry = default,
+    **facts: Unpack[Facts],
+) -> Callable[[F], F]:
+    """Register `fn(input, ctx) -> output` as an agent; the function itself is returned unchanged.
+
+    `input` and `output` are pydantic models or JSON Schemas. A model makes the function receive an instance. Async
+    functions run on the loop, others in a thread, unless `isolation` says otherwise.
+    """
+
+    def register(function: F) -> F:
+        registry.add(build_spec(name, function, takes=input, gives=output, facts=facts))
+        return function
+
+    return register
+
+
+def autodiscover() -> None:
+    """Import `agents.library.*` and the `agents` module of every other installed app, once each."""
+    for module in pkgutil.iter_modules(agents.library.__path__, "agents.library."):
+        importlib.import_module(module.name)
+        if module.ispkg:
+            _import_if_present(f"{module.name}.agents")
+    for app in apps.get_app_configs():
+        if app.name != "agents":
+            _import_if_present(f"{app.name}.agents")
+
+
+def _import_if_present(name: str) -> None:
+    if importlib.util.find_spec(name) is not None:
+        importlib.import_module(name)
+
+
+@transaction.atomic
+def sync(registry: Registry = default) -> list[AgentVersion]:
+    """Record every registered agent and version; return the versions that are new.
+
+    A recorded version never changes: VersionChanged if the code now says otherwise. Titles, texts and tags follow the
+    code; limits are taken from it once, and belong to people afterwards.
+    """
+    specs = registry.specs()
+    rows = {spec.name: _agent_row(spec) for spec in specs}  # the newest version comes last and describes the agent
+    Agent.objects.bulk_create(
+        rows.values(),
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["title", "description", "owner", "domain_tags"],
+    )
+    ids = dict(Agent.objects.filter(name__in=rows).values_list("name", "id"))
+    wanted = {(ids[spec.name], spec.version): spec for spec in specs}
+    before = set(AgentVersion.objects.filter(agent__in=ids.values()).values_list("agent_id", "number"))
+    fresh = [
+        _version_row(spec, agent_id) for (agent_id, number), spec in wanted.items() if (agent_id, number) not in before
+    ]
+    # Two processes may record the same version at once; the digests below tell whether they agree.
+    AgentVersion.objects.bulk_create(fresh, ignore_conflicts=True)
+    recorded = AgentVersion.objects.filter(agent__in=ids.values()).select_related("agent")
+    for row in recorded:
+        if spec := wanted.get((row.agent_id, row.number)):
+            _refuse_change(row, spec)
+    return [
+        row for row in recorded if (row.agent_id, row.number) in wanted and (row.agent_id, row.number) not in before
+    ]
+
+
+def _agent_row(spec: AgentSpec) -> Agent:
+    return Agent(
+        name=spec.name,
+        title=spec.title,
+        description=spec.description,
+        owner=spec.owner,
+        domain_tags=list(spec.tags),
+        max_concurrency=spec.max_concurrency,
+        rate_per_minute=spec.rate_per_minute,
+    )
+
+
+def _version_row(spec: AgentSpec, agent_id: int) -> AgentVersion:
+    return AgentVersion(
+        agent_id=agent_id,
+        number=spec.version,
+        kind=spec.kind,
+        isolation=spec.isolation,
+        entrypoint=spec.entrypoint,
+        input_schema=spec.input_schema,
+        output_schema=spec.output_schema,
+        capabilities=list(spec.capabilities),
+        config=spec.config,
+        digest=spec.digest,
+    )
+
+
+def _refuse_change(row: AgentVersion, spec: AgentSpec) -> None:
+    if row.digest == spec.digest:
+        return
+    now = _version_row(spec, row.agent_id)
+    fields = ("kind", "isolation", "entrypoint", "input_schema", "output_schema", "capabilities", "config")
+    changed = [field.replace("_", " ") for field in fields if getattr(now, field) != getattr(row, field)]
+    raise VersionChanged(
+        name=spec.name, version=spec.version, changed=" and ".join(changed) or "contract", next=spec.version + 1
+    )

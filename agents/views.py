@@ -1,0 +1,52 @@
+"""The registry of agents and one agent's page. Read only."""
+
+import json
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from agents import queries
+from agents.rights import rights
+
+
+@require_GET
+def agents(request: HttpRequest) -> HttpResponse:
+    """Every registered agent with its health."""
+    _require_see(request.user)
+    search = request.GET.get("q", "").strip()[:100]
+    template = "agents/agents.html" + ("#rows" if getattr(request, "wants_partial", False) else "")
+    return render(request, template, {"rows": queries.registry(search=search), "search": search})
+
+
+@require_GET
+def agent(request: HttpRequest, name: str) -> HttpResponse:
+    """One agent: its contract, versions, limits and health."""
+    _require_see(request.user)
+    found = queries.get_agent_or_404(name)
+    context = {
+        "agent": found,
+        "health": queries.health_of(found),
+        "minutes": queries.calls_by_minute(found),
+    }
+    if getattr(request, "wants_partial", False):
+        return render(request, "agents/agent.html#health", context)
+    versions = queries.versions_of(found)
+    wanted = request.GET.get("version", "")
+    shown = next((version for version in versions if str(version.number) == wanted), versions[0] if versions else None)
+    if shown is not None:
+        context |= {
+            "inputs": queries.contract_fields(shown.input_schema),
+            "outputs": queries.contract_fields(shown.output_schema),
+            "input_json": json.dumps(shown.input_schema, indent=2, ensure_ascii=False),
+            "output_json": json.dumps(shown.output_schema, indent=2, ensure_ascii=False),
+        }
+    return render(request, "agents/agent.html", {**context, "versions": versions, "shown": shown})
+
+
+def _require_see(user: User | AnonymousUser) -> None:
+    if not rights().can(user, "see_agents"):
+        raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))

@@ -1,0 +1,122 @@
+"""Changes of who may do what: roles, grants on workflows and queues, and the queues themselves. Each one is an event.
+
+`by` is the person who changes it; None is the operator at the command line. Nobody changes their own rights.
+"""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from guardian.shortcuts import assign_perm, remove_perm
+
+from agents.types import Json
+from approvals import db, permissions
+from approvals.errors import NotPermitted, SelfGrant, UnknownName
+from approvals.models import Queue
+from approvals.roles import QUEUE_GRANTS, ROLES, WORKFLOW_GRANTS
+from orchestrator import events, services
+from orchestrator.events import EventKind
+from orchestrator.models import Workflow
+
+OPERATOR = "operator"
+type Holder = User | Group
+type Granted = Workflow | Queue
+
+
+@transaction.atomic
+def set_role(*, user_id: int, role: str, by: User | None, held: bool = True) -> None:
+    """Give a user a role, or take it away; a change that changes nothing leaves no event."""
+    if role not in ROLES:
+        raise UnknownName(what="role", name=role, known=", ".join(ROLES))
+    user = _user(user_id)
+    _authorise(by, user)
+    group = role_group(role)
+    if user.groups.filter(pk=group.pk).exists() == held:
+        return
+    if held:
+        user.groups.add(group)
+    else:
+        user.groups.remove(group)
+    permissions.refresh(user)
+    _record(
+        EventKind.ROLE_GRANTED if held else EventKind.ROLE_REVOKED, by, [user.pk], {"user": user.username, "role": role}
+    )
+
+
+@transaction.atomic
+def grant(*, to: Holder, permission: str, on: Granted, by: User | None) -> None:
+    """Grant one permission on one workflow or queue to a user or to everyone in a role."""
+    _check(permission, on)
+    _authorise(by, to)
+    assign_perm(permission, to, on)
+    _record(EventKind.PERMISSION_GRANTED, by, _members(to), _facts(to, permission, on))
+
+
+@transaction.atomic
+def revoke(*, of: Holder, permission: str, on: Granted, by: User | None) -> None:
+    """Take back what `grant` gave."""
+    _check(permission, on)
+    _authorise(by, of)
+    remove_perm(permission, of, on)
+    _record(EventKind.PERMISSION_REVOKED, by, _members(of), _facts(of, permission, on))
+
+
+@transaction.atomic
+def set_active(*, user_id: int, active: bool, by: User | None) -> None:
+    """Let a user in again, or shut them out: sessions, sockets and tokens included."""
+    user = _user(user_id)
+    _authorise(by, user)
+    if user.is_active == active:
+        return
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    kind = EventKind.PERMISSION_GRANTED if active else EventKind.PERMISSION_REVOKED
+    _record(kind, by, [user.pk], {"user": user.username, "permission": "sign_in"})
+
+
+def role_group(role: str) -> Group:
+    """The group that stands for a role."""
+    return Group.objects.get_or_create(name=role)[0]
+
+
+def ensure_queue(*, name: str, title: str, escalates_to: Queue | None = None) -> Queue:
+    """The queue of that name, made if it is missing; an existing one is left as people set it."""
+    defaults = {"title": title, "escalates_to": escalates_to}
+    return Queue.objects.get_or_create(name=name, defaults=defaults)[0]
+
+
+def _authorise(by: User | None, holder: Holder) -> None:
+    if by is None:
+        return
+    if not permissions.can(by, "manage_access"):
+        raise NotPermitted(verb="change access")
+    own_role = isinstance(holder, Group) and by.groups.filter(pk=holder.pk).exists()
+    if holder == by or own_role:
+        raise SelfGrant
+
+
+def _check(permission: str, on: Granted) -> None:
+    known = QUEUE_GRANTS if isinstance(on, Queue) else WORKFLOW_GRANTS
+    if permission not in known:
+        raise UnknownName(what="permission", name=permission, known=", ".join(known))
+
+
+def _user(user_id: int) -> User:
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise UnknownName(what="user", name=user_id, known="the users of the access page")
+    return user
+
+
+def _members(holder: Holder) -> list[int]:
+    return [holder.pk] if isinstance(holder, User) else list(holder.user_set.values_list("pk", flat=True))
+
+
+def _facts(holder: Holder, permission: str, on: Granted) -> dict[str, Json]:
+    who = {"user": holder.username} if isinstance(holder, User) else {"role": holder.name}
+    return {**who, "permission": permission, "on": f"{on._meta.model_name}:{on.name}"}
+
+
+def _record(kind: EventKind, by: User | None, user_ids: Sequence[int], facts: dict[str, Json]) -> None:
+    epoch = db.bump_rights_epoch(user_ids)
+    events.append(kind, actor=services.actor_of(by, OPERATOR), data={**facts, "epoch": epoch})

@@ -1,0 +1,54 @@
+"""What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
+
+from agents import cleaning, contracts
+from agents.errors import ContractViolation, InvalidContract, OutputRejected
+from agents.models import AgentVersion
+from agents.types import Json
+from approvals import policy
+from approvals.errors import InvalidAnswer
+from approvals.models import Gate, GateKind
+
+EVERYTHING = "(the whole answer)"
+
+
+def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:
+    """A storable copy of what was typed; InvalidAnswer when it cannot be stored."""
+    if edited is None:
+        return None
+    try:
+        value = cleaning.clean(edited).value
+    except OutputRejected as error:
+        raise InvalidAnswer(path=EVERYTHING, problem=str(error)) from error
+    if not isinstance(value, dict):
+        raise InvalidAnswer(path=EVERYTHING, problem="it must be an object with named fields")
+    return value
+
+
+def check(gate: Gate, verdict: str, edited: dict[str, Json] | None) -> None:
+    """Refuse an answer where none belongs, a missing one where one does, and one that breaks the contract."""
+    if not policy.carries_answer(verdict):
+        if edited is not None:
+            raise InvalidAnswer(
+                path=EVERYTHING, problem=f"the verdict {verdict!r} takes none; choose Edit to change it"
+            )
+        return
+    if edited is None:
+        raise InvalidAnswer(path=EVERYTHING, problem=f"the verdict {verdict!r} needs one")
+    try:
+        contracts.compile_contract(schema_of(gate)).check(edited)
+    except ContractViolation as error:
+        raise InvalidAnswer(**error.facts) from error
+    except InvalidContract as error:
+        raise InvalidAnswer(path=EVERYTHING, problem=f"the contract itself is broken: {error}") from error
+
+
+def schema_of(gate: Gate) -> dict[str, Json]:
+    """The JSON Schema of the gate's answer: a manual step's form, or the output contract of the agent under review."""
+    if gate.kind == GateKind.MANUAL or not gate.agent:
+        form: dict[str, Json] = gate.subject.get("form") or {}
+        return form or {"type": "object"}
+    versions = AgentVersion.objects.filter(agent__name=gate.agent).order_by("-number")
+    if gate.agent_version is not None:
+        versions = versions.filter(number=gate.agent_version)
+    schema: dict[str, Json] | None = versions.values_list("output_schema", flat=True).first()
+    return schema or {"type": "object"}

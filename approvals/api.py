@@ -1,0 +1,221 @@
+"""REST v1: gates, decisions and tokens. Decisions go through the same door as everybody's: `services.decide()`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Header, Query, Router, Schema
+from ninja.responses import Status
+from pydantic import Field
+
+from approvals import queries, services, tokens
+from approvals.cards import Card
+from approvals.errors import GateNotFound, NotPermitted
+from approvals.models import ApiToken, Decision, Gate, Queue
+from approvals.permissions import can_somewhere, visible_queues
+from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
+
+gates = Router(tags=["Gates"])
+token_routes = Router(tags=["Tokens"])
+
+Idempotency = Annotated[
+    Key | None,
+    Header(
+        alias="Idempotency-Key", description="The same key again answers with the same decision; it makes no other."
+    ),
+]
+
+
+class GateOut(Schema):
+    """One gate in a list."""
+
+    id: int
+    run: int
+    task: int
+    workflow: str
+    queue: str
+    kind: str
+    status: str
+    version: int = Field(description="Send it back with a decision: it says what you saw.")
+    title: str
+    risk: str
+    confidence: float | None
+    agent: str
+    opened_at: datetime
+    deadline_at: datetime
+    may_decide: bool
+
+
+class DecisionOut(Schema):
+    """One verdict. It never changes."""
+
+    id: int
+    gate: int
+    verdict: str
+    decided_by: str | None
+    decided_at: datetime
+    gate_version: int
+    note: str
+    seal: str
+
+
+class GateDetailOut(GateOut):
+    """Everything a reviewer sees before deciding."""
+
+    rule: str
+    allowed: list[str]
+    seal: str
+    proposal: dict[str, Any]
+    given: dict[str, Any]
+    action: dict[str, Any]
+    consequence: str
+    form: dict[str, Any] = Field(description="JSON Schema of an edited output, or of a manual answer.")
+    evidence: list[dict[str, Any]]
+    alternatives: list[dict[str, Any]]
+    refusal: str = Field(description="Why you cannot decide it, if you cannot.")
+    claimed_by: str | None
+    looking: list[str]
+    decision: DecisionOut | None
+
+
+class DecisionIn(Schema):
+    """Your verdict on what you saw."""
+
+    version: int = Field(ge=1, le=2**31 - 1)
+    verdict: Line
+    note: Note = ""
+    edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
+
+
+class TokenIn(Schema):
+    """A token for yourself. It never does more than you may."""
+
+    name: Line = Field(min_length=1, max_length=100)
+    scopes: list[Line] = Field(min_length=1, max_length=10)
+    days: int = Field(90, ge=1, le=366)
+    may_decide: bool = False
+
+
+class TokenOut(Schema):
+    """A token without its secret."""
+
+    id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    may_decide: bool
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+    @staticmethod
+    def of(token: ApiToken) -> "TokenOut":
+        """From a row."""
+        return TokenOut(**{name: getattr(token, name) for name in TokenOut.model_fields})
+
+
+class NewTokenOut(TokenOut):
+    """The only time that the secret is shown."""
+
+    secret: str
+
+
+@gates.get("", response={200: list[GateOut], **ERRORS}, summary="List open gates")
+def list_gates(
+    request: HttpRequest,
+    queue: Annotated[Name | None, Query()] = None,
+    mine: Annotated[bool, Query(description="Only those that you may decide.")] = False,
+    limit: Limit = 50,
+) -> list[GateOut]:
+    """Open gates that you may see, the most urgent first."""
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise NotPermitted(verb="see gates")
+    found: Queue | None = None
+    if queue is not None:
+        found = visible_queues(user).filter(name=queue).first()
+        if found is None:
+            return []
+    rows = queries.inbox(user, queue=found, limit=limit, everything=not mine)
+    return [GateOut(**_gate(row.gate, may_decide=row.may_decide)) for row in rows]
+
+
+@gates.get("/{gate_id}", response={200: GateDetailOut, **ERRORS}, summary="Get a gate's card")
+def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
+    """Everything a reviewer sees: output, evidence, action, rule, and who is on it."""
+    user = caller(request)
+    return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
+
+
+@gates.post("/{gate_id}/decisions", response={200: DecisionOut, **ERRORS}, summary="Decide a gate")
+def decide(request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None) -> DecisionOut:
+    """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first."""
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise GateNotFound(gate_id=gate_id)
+    decision = services.decide(
+        gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
+        edited=answer.edited, via="api", idempotency_key=key,
+    )  # fmt: skip
+    return _decision(decision)
+
+
+@token_routes.get("", response={200: list[TokenOut], **ERRORS}, summary="List your tokens")
+def list_tokens(request: HttpRequest) -> list[TokenOut]:
+    """Your tokens, newest first; their secrets are not kept."""
+    return [TokenOut.of(token) for token in ApiToken.objects.filter(user=caller(request)).order_by("-id")[:200]]
+
+
+@token_routes.post("", response={201: NewTokenOut, **ERRORS}, summary="Create a token")
+def create_token(request: HttpRequest, wanted: TokenIn) -> Status[NewTokenOut]:
+    """Make a token and show its secret, once. Only a signed-in person can: a token makes no tokens."""
+    token, secret = tokens.create(
+        user=caller(request), name=wanted.name, scopes=wanted.scopes, days=wanted.days, may_decide=wanted.may_decide
+    )
+    token.refresh_from_db()
+    return Status(201, NewTokenOut(**TokenOut.of(token).model_dump(), secret=secret))
+
+
+@token_routes.delete("/{token_id}", response={200: TokenOut, **ERRORS}, summary="Revoke a token")
+def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
+    """End a token for good."""
+    token = tokens.revoke(token_id=token_id, by=caller(request))
+    token.refresh_from_db()
+    return TokenOut.of(token)
+
+
+def _gate(gate: Gate, *, may_decide: bool) -> dict[str, Any]:
+    copied = ("id", "kind", "status", "version", "title", "risk", "confidence", "agent", "opened_at", "deadline_at")
+    return {name: getattr(gate, name) for name in copied} | {
+        "run": gate.run_id,
+        "task": gate.task_id,
+        "workflow": gate.workflow.name,
+        "queue": gate.queue.name,
+        "may_decide": may_decide,
+    }
+
+
+def _card(card: Card) -> GateDetailOut:
+    gate = card.gate
+    copied = ("rule", "proposal", "given", "action", "consequence", "form", "evidence", "alternatives", "refusal")
+    return GateDetailOut(
+        **_gate(gate, may_decide=bool(card.choices)),
+        **{name: getattr(card, name) for name in copied},
+        allowed=list(gate.allowed),
+        seal=gate.seal,
+        claimed_by=card.claimed_by.username if card.claimed_by else None,
+        looking=[user.username for user in card.looking],
+        decision=_decision(card.decision) if card.decision else None,
+    )
+
+
+def _decision(decision: Decision) -> DecisionOut:
+    copied = ("id", "verdict", "decided_at", "gate_version", "note", "seal")
+    by = decision.decided_by
+    decision.refresh_from_db(fields=["decided_at"])
+    return DecisionOut(
+        **{name: getattr(decision, name) for name in copied},
+        gate=decision.gate_id,
+        decided_by=by.username if by else None,
+    )

@@ -1,0 +1,194 @@
+"""Everything the card of one gate shows, in a bounded number of queries. Agent text in it is hostile: escape it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import SequenceMatcher
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+
+from agents.types import Json
+from approvals import answers, permissions, policy
+from approvals.diffs import Change, changes
+from approvals.gatekeeper import stages
+from approvals.models import Comment, Decision, Draft, Gate, GateStatus, Presence, Queue, Verdict
+from approvals.permissions import Person
+
+PRECEDENTS: Final = 5
+_CANDIDATES: Final = 50
+_TITLE: Final = 200
+_COMMENTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One verdict that this person may give here."""
+
+    verdict: str
+    label: str
+    needs_note: bool
+    carries_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IfNobodyActs:
+    """One thing that happens by itself, and when. `outcome`: escalate, reject or stays_open; never approve."""
+
+    at: datetime
+    outcome: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Precedent:
+    """An earlier decision on the same step of the same workflow, and what became of its run."""
+
+    decision: Decision
+    gate: Gate
+    run_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One gate as its reviewer sees it. `refusal` says why this person cannot decide it, if they cannot."""
+
+    gate: Gate
+    asks: str
+    action: dict[str, Json]
+    consequence: str
+    rule: str
+    if_nobody_acts: tuple[IfNobodyActs, ...]
+    confidence_words: str
+    proposal: dict[str, Json]
+    given: dict[str, Json]
+    form: dict[str, Json]
+    evidence: tuple[dict[str, Json], ...]
+    alternatives: tuple[dict[str, Json], ...]
+    previous: Decision | None
+    changes: tuple[Change, ...]
+    comments: tuple[Comment, ...]
+    looking: tuple[User, ...]
+    precedents: tuple[Precedent, ...]
+    decision: Decision | None
+    choices: tuple[Choice, ...]
+    refusal: str
+    claimed_by: User | None
+    draft: Draft | None
+
+
+def card(gate: Gate, user: Person) -> Card:
+    """The card of a gate that `user` may see (`queries.get_visible_gate_or_404` loads it)."""
+    subject = gate.subject
+    previous = _previous(gate)
+    return Card(
+        gate=gate,
+        asks=f"{gate.agent} v{gate.agent_version}" if gate.agent and gate.agent_version else gate.agent,
+        action=subject["action"],
+        consequence=subject["consequence"],
+        rule=gate.rule,
+        if_nobody_acts=_if_nobody_acts(gate),
+        confidence_words=policy.confidence_words(gate.confidence),
+        proposal=subject["proposal"],
+        given=subject["input"],
+        form=answers.schema_of(gate) if gate.status == GateStatus.OPEN else subject["form"],
+        evidence=tuple(subject["evidence"]),
+        alternatives=tuple(subject["alternatives"]),
+        previous=previous,
+        changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
+        comments=tuple(gate.comments.select_related("author")[:_COMMENTS]),
+        looking=tuple(who_is_looking(gate, apart_from=user)),
+        precedents=_precedents(gate, user),
+        decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
+        choices=_choices(gate, user),
+        refusal=_refusal(gate, user),
+        claimed_by=_claimed_by(gate),
+        draft=Draft.objects.filter(gate=gate, author_id=user.pk or 0).first(),
+    )
+
+
+def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User]:
+    """Who has the gate's card open now."""
+    fresh = Presence.objects.filter(gate=gate, seen_at__gt=Now() - timedelta(seconds=policy.PRESENCE_SECONDS))
+    others = fresh.exclude(user_id=apart_from.pk) if apart_from and apart_from.pk else fresh
+    return [presence.user for presence in others.select_related("user").order_by("user_id")]
+
+
+def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
+    if gate.status != GateStatus.OPEN:
+        return ()
+    return tuple(
+        IfNobodyActs(
+            gate.deadline_at + timedelta(seconds=stage.after_s), stage.outcome, stage.queue.title if stage.queue else ""
+        )
+        for stage in stages(gate, list(Queue.objects.all()))
+    )
+
+
+def _previous(gate: Gate) -> Decision | None:
+    if not gate.revision:
+        return None
+    returned = Decision.objects.filter(gate__task_id=gate.task_id, gate_id__lt=gate.pk, verdict=Verdict.REQUEST_CHANGES)
+    return returned.select_related("decided_by").order_by("-id").first()
+
+
+def _edit(gate: Gate) -> tuple[Change, ...]:
+    edited = gate.decisions.filter(verdict=Verdict.EDIT).first() if gate.status == GateStatus.APPROVED else None
+    return changes(edited.before, edited.after) if edited else ()
+
+
+def _precedents(gate: Gate, user: Person) -> tuple[Precedent, ...]:
+    settled = (
+        Gate.objects.filter(
+            workflow_id=gate.workflow_id, step=gate.step, queue__in=permissions.visible_queues(user).values("pk")
+        )
+        .exclude(status=GateStatus.OPEN)
+        .exclude(pk=gate.pk)
+        .order_by("-settled_at")
+        .defer("subject")[:_CANDIDATES]
+    )
+    nearest = sorted(settled, key=lambda other: -_nearness(gate, other))[: PRECEDENTS * 2]
+    decisions = (
+        Decision.objects.filter(gate__in=nearest)
+        .select_related("decided_by", "gate__run")
+        .defer("before", "after", "gate__subject")
+    )
+    by_gate = {decision.gate_id: decision for decision in decisions}
+    found = [by_gate[other.pk] for other in nearest if other.pk in by_gate][:PRECEDENTS]
+    return tuple(Precedent(decision, decision.gate, decision.gate.run.status) for decision in found)
+
+
+def _nearness(gate: Gate, other: Gate) -> float:
+    """How alike two gates are: risk, words, confidence. Sorting is stable: the newest comes first among equals."""
+    alike = 2.0 if gate.risk == other.risk else 0.0
+    alike += SequenceMatcher(None, gate.title[:_TITLE], other.title[:_TITLE], autojunk=False).quick_ratio()
+    if gate.confidence is not None and other.confidence is not None:
+        alike += 1 - abs(gate.confidence - other.confidence)
+    return alike
+
+
+def _choices(gate: Gate, user: Person) -> tuple[Choice, ...]:
+    if gate.status != GateStatus.OPEN or not permissions.can(user, "decide_gate", gate):
+        return ()
+    return tuple(
+        Choice(
+            verdict, str(Verdict(verdict).label), policy.needs_note(verdict, gate.risk), policy.carries_answer(verdict)
+        )
+        for verdict in gate.allowed
+        if verdict in Verdict.values
+    )
+
+
+def _refusal(gate: Gate, user: Person) -> str:
+    if gate.status != GateStatus.OPEN:
+        return ""
+    if permissions.is_own_request(user, gate):
+        return "You started this run: someone else decides."
+    if not permissions.can(user, "decide_gate", gate):
+        return f"You may look, but deciding in {gate.queue.title} is not among your rights."
+    return ""
+
+
+def _claimed_by(gate: Gate) -> User | None:
+    fresh = gate.claimed_by_id and Gate.objects.filter(pk=gate.pk, claimed_until__gt=Now()).exists()
+    return gate.claimed_by if fresh else None

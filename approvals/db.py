@@ -1,0 +1,17 @@
+"""The statements of this app that the ORM cannot say: the rights epoch and its wake-up call."""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+
+def bump_rights_epoch(user_ids: Sequence[int]) -> int:
+    """Count one change of rights and tell the web processes whose rights changed, when this transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO approvals_rightsepoch (id, value) VALUES (1, 1) "
+            "ON CONFLICT (id) DO UPDATE SET value = approvals_rightsepoch.value + 1 RETURNING value"
+        )
+        epoch: int = cursor.fetchone()[0]
+        cursor.execute("SELECT pg_notify('wk_rights', who::text) FROM unnest(%s::bigint[]) AS who", [list(user_ids)])
+    return epoch

@@ -1,0 +1,246 @@
+"""What the reviewer's screen shows around a card: the list beside it, the decision form, what came of a decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.db.models import Q, Sum
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from agents.types import Json
+from approvals import forms, outline, permissions, policy, queries, wording
+from approvals.cards import Card, Choice
+from approvals.diffs import Change, changes
+from approvals.models import Gate, GateKind, GateStatus, Queue
+from approvals.queries import Counts, Row
+from orchestrator import rendering
+from orchestrator.models import Attempt, Run, Task, task_id
+from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
+
+LIST_LENGTH: Final = 100
+PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
+UNSURE: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the inbox a person looks at: shareable, it is the address of the page."""
+
+    queue: str = ""
+    search: str = ""
+    everything: bool = False
+
+    @staticmethod
+    def of(given: Mapping[str, str]) -> "Wanted":
+        """Read it from an address."""
+        return Wanted(given.get("queue", "")[:50], given.get("q", "")[:200].strip(), given.get("all") == "1")
+
+    @property
+    def query(self) -> str:
+        """The same as an address says it; empty for the whole inbox."""
+        said = {"queue": self.queue, "q": self.search, "all": "1" if self.everything else ""}
+        kept = urlencode({name: value for name, value in said.items() if value})
+        return f"?{kept}" if kept else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The list: its rows, the badges, and the queues it can be narrowed to."""
+
+    wanted: Wanted
+    rows: list[Row]
+    counts: Counts
+    queues: list[Queue]
+
+    def next_after(self, pk: int) -> Row | None:
+        """The most urgent row but this one; one that this person may decide, if there is any."""
+        others = [row for row in self.rows if row.gate.pk != pk]
+        return next((row for row in others if row.may_decide), others[0] if others else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person has typed so far, kept through every refusal."""
+
+    note: str = ""
+    verdict: str = ""
+    fields: tuple[forms.Field, ...] | None = None
+    problem: str = ""
+    review: tuple[Change, ...] | None = None  # of an edit, before it is sent
+    reviewed: str = ""  # seal of the edit that the changes above show
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What came of a decision: resumed, ended, waits, paused, pending, or late."""
+
+    state: str
+    at: datetime | None
+    run: Run
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still change by itself in a moment."""
+        return self.state in {"pending", "late"}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One card with everything that its page shows beside what the gate itself says."""
+
+    card: Card
+    choices: tuple[Choice, ...]
+    action: outline.Outline
+    output: tuple[rendering.Piece, ...]
+    has_more: bool  # of the output: what is shown in other sections
+    instructions: str  # of manual work
+    given: tuple[rendering.Piece, ...]
+    alternatives: outline.Table
+    factors: tuple[str, ...]
+    cost: float
+    tokens: int
+    is_own: bool
+    fields: tuple[forms.Field, ...]
+    is_form_open: bool
+    typed: Typed
+
+
+def inbox(user: User, wanted: Wanted) -> Inbox:
+    """The rows and badges of one person's inbox."""
+    queues = list(permissions.visible_queues(user))
+    queue = next((queue for queue in queues if queue.name == wanted.queue), None)
+    rows: list[Row] = []
+    if queue is not None or not wanted.queue:
+        rows = queries.inbox(user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything)
+    return Inbox(wanted, rows, queries.counts(user), queues)
+
+
+def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
+    """The card of a gate that `user` may see, with the form to decide it; `typed` fills the form again."""
+    card = queries.card(gate, user)
+    typed = typed or _from_draft(card)
+    pieces = rendering.pieces(card.proposal)
+    shown = tuple(piece for piece in pieces if not _is_shown_elsewhere(piece, card))
+    cost, tokens = _usage(gate.run_id)
+    given = dict(card.given)
+    instructions = str(given.pop("instructions", "")) if gate.kind == GateKind.MANUAL else ""
+    fields = typed.fields if typed.fields is not None else fields_of(card)
+    return Desk(
+        card=card,
+        choices=tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
+        action=outline.outline(card.action),
+        output=shown,
+        has_more=len(shown) < len(pieces),
+        instructions=instructions,
+        given=tuple(rendering.pieces(given)),
+        alternatives=outline.table(card.alternatives),
+        factors=_factors(card),
+        cost=cost,
+        tokens=tokens,
+        is_own=permissions.is_own_request(user, gate),
+        fields=fields,
+        is_form_open=gate.kind == GateKind.MANUAL or typed.verdict == "edit",
+        typed=typed,
+    )
+
+
+def fields_of(card: Card) -> tuple[forms.Field, ...]:
+    """The fields of the card's answer; none where no offered verdict carries one."""
+    if not any(choice.carries_answer for choice in card.choices):
+        return ()
+    return forms.fields_of(card.form, card.proposal)
+
+
+def review(card: Card, answer: dict[str, Json]) -> tuple[tuple[Change, ...], str]:
+    """What an edit changes, and the seal that says this very edit was looked at."""
+    return changes(card.proposal, answer), policy.seal(answer)
+
+
+def aftermath(gate: Gate) -> Aftermath | None:
+    """What came of the gate's settlement so far; None while it is open."""
+    if gate.settled_at is None:
+        return None
+    run = Run.objects.get(pk=gate.run_id)
+    if run.status in RUN_TERMINAL:
+        return Aftermath("ended", run.ended_at, run)
+    tasks = Task.objects.of_run(run.pk)
+    went_on = tasks.filter(started_at__gte=gate.settled_at).order_by("started_at")
+    started = went_on.values_list("started_at", flat=True).first()
+    if started is not None:
+        return Aftermath("resumed", started, run)
+    if run.status == RunStatus.PAUSED:
+        return Aftermath("paused", None, run)
+    if not tasks.filter(status=TaskStatus.READY).exists():
+        return Aftermath("waits", None, run)
+    is_late = timezone.now() - gate.settled_at > PATIENCE
+    return Aftermath("late" if is_late else "pending", gate.settled_at, run)
+
+
+def standing(user: User, ids: list[int]) -> tuple[dict[int, str], dict[int, str]]:
+    """For rows on a screen that holds still: which are settled and by whom, and who is looking at the others."""
+    queues = list(permissions.visible_queues(user).values_list("pk", flat=True))
+    gates = Gate.objects.filter(pk__in=ids, queue__in=queues).only("id", "status", "settled_at")
+    settled = {gate.pk: settled_words(gate) for gate in gates if gate.status != GateStatus.OPEN}
+    still_open = [gate.pk for gate in gates if gate.pk not in settled]
+    looking = {pk: looking_words(names) for pk, names in queries.looking_at(user, still_open).items()}
+    return settled, looking
+
+
+def settled_words(gate: Gate) -> str:
+    """Who settled a gate, and how: `Approved by Sam Okafor`."""
+    decision = gate.decisions.select_related("decided_by").last()
+    if decision is None or decision.decided_by is None:
+        return str(_("Withdrawn") if decision is None else wording.verdict_look(decision.verdict).done)
+    by = decision.decided_by.get_full_name() or decision.decided_by.username
+    done = wording.verdict_look(decision.verdict).done
+    return _("%(done)s by %(name)s") % {"done": done, "name": by}
+
+
+def looking_words(names: tuple[str, ...]) -> str:
+    """`Ana is looking`."""
+    words = ngettext("%(names)s is looking", "%(names)s are looking", len(names))
+    return words % {"names": ", ".join(names)}
+
+
+def _from_draft(card: Card) -> Typed:
+    draft = card.draft
+    if draft is None:
+        return Typed()
+    if draft.answer is None:
+        return Typed(note=draft.text)
+    fields = forms.with_values(fields_of(card), draft.answer)
+    return Typed(note=draft.text, fields=fields, verdict="edit" if card.gate.kind != GateKind.MANUAL else "")
+
+
+def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:
+    """Evidence, alternatives and the action have sections of their own; the output as stored stays one click away."""
+    elsewhere: list[Json] = [list(card.evidence), list(card.alternatives)]
+    elsewhere += [value for value in card.action.values() if isinstance(value, list | dict)]
+    return isinstance(piece.value, list | dict) and any(policy.same(piece.value, value) for value in elsewhere)
+
+
+def _factors(card: Card) -> tuple[str, ...]:
+    """What makes this risky, counted from what is stored: nothing here is an agent's opinion of itself."""
+    gate = card.gate
+    final = outline.count_of(card.action, "reversible", False)
+    unproven = sum(item.get("status") == "unsupported" for item in card.evidence)
+    found = (
+        (final, ngettext("%(n)d act cannot be undone", "%(n)d acts cannot be undone", final)),
+        (outline.count_of(card.action, "kind", "containment"), _("contains: something loses a function")),
+        (unproven, ngettext("%(n)d claim without a source", "%(n)d claims without a source", unproven)),
+        (gate.confidence is not None and gate.confidence < UNSURE, _("the agent is not sure")),
+        (gate.revision, ngettext("sent back %(n)d time", "sent back %(n)d times", gate.revision)),
+        (gate.escalations, ngettext("escalated %(n)d time", "escalated %(n)d times", gate.escalations)),
+    )
+    return tuple(words % {"n": count} if "%(n)d" in words else words for count, words in found if count)
+
+
+def _usage(run_id: int) -> tuple[float, int]:
+    attempts = Attempt.objects.filter(Q(task_id__gte=task_id(run_id, 0)) & Q(task_id__lt=task_id(run_id + 1, 0)))
+    found = attempts.aggregate(cost=Sum("cost"), into=Sum("tokens_in"), out=Sum("tokens_out"))
+    return found["cost"] or 0.0, (found["into"] or 0) + (found["out"] or 0)

@@ -1,0 +1,108 @@
+"""Everything the people side refuses. The docstring is the message; facts are attributes."""
+
+from orchestrator.errors import OrchestratorError
+
+
+class ApprovalsError(OrchestratorError):
+    """Something was refused."""
+
+
+class GateNotFound(ApprovalsError):
+    """Gate {gate_id} does not exist, or you may not see it."""
+
+    code = "gate_not_found"
+    status = 404
+
+
+class NotPermitted(ApprovalsError):
+    """You may not {verb} here; ask an administrator for the right."""
+
+    code = "not_permitted"
+    status = 403
+
+
+class SeparationOfDuties(ApprovalsError):
+    """Whoever asks does not decide: you started the run behind gate {gate_id}; someone else must decide it."""
+
+    code = "separation_of_duties"
+    status = 403
+
+
+class SelfGrant(ApprovalsError):
+    """Nobody changes their own rights; ask another administrator to do it."""
+
+    code = "self_grant"
+    status = 403
+
+
+class GateAlreadySettled(ApprovalsError):
+    """Gate {gate_id} was settled already: {verdict} by {by} at {at:%H:%M:%S} UTC. Your text is kept as a draft."""
+
+    code = "gate_already_settled"
+
+
+class GateChanged(ApprovalsError):
+    """Gate {gate_id} changed after you opened it ({what}); look at it again before you decide. Your text is kept."""
+
+    code = "gate_changed"
+
+
+class SealBroken(GateChanged):
+    """Gate {gate_id} would release something that was not sealed for review ({what}): nothing was. Tell an auditor."""
+
+    code = "seal_broken"
+
+
+class GateClaimed(ApprovalsError):
+    """{by} took gate {gate_id} until {until:%H:%M} UTC; decide together or wait until the claim ends."""
+
+    code = "gate_claimed"
+
+
+class VerdictNotAllowed(ApprovalsError):
+    """Gate {gate_id} does not take the verdict {verdict!r}; choose one of {allowed}."""
+
+    code = "verdict_not_allowed"
+    status = 422
+
+
+class NoteMissing(ApprovalsError):
+    """Say why in the note: {verdict!r} on a gate of {risk} risk needs a reason."""
+
+    code = "note_missing"
+    status = 422
+
+
+class NoteTooLong(ApprovalsError):
+    """The text has {length} characters; shorten it to {limit}."""
+
+    code = "note_too_long"
+    status = 422
+
+
+class TextMissing(ApprovalsError):
+    """There is nothing to post; write the comment first."""
+
+    code = "text_missing"
+    status = 422
+
+
+class InvalidAnswer(ApprovalsError):
+    """The answer does not fit what the next step expects at {path}: {problem}."""
+
+    code = "invalid_answer"
+    status = 422
+
+
+class TokenInvalid(ApprovalsError):
+    """This token is not accepted: {reason}. Create a new one on the access page."""
+
+    code = "token_invalid"
+    status = 401
+
+
+class UnknownName(ApprovalsError):
+    """There is no {what} named {name!r}; choose one of {known}."""
+
+    code = "unknown_name"
+    status = 404

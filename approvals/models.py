@@ -1,0 +1,229 @@
+"""Gates, decisions and what people need to decide. `services.decide()` is the only code that settles a gate."""
+
+from django.contrib.auth.models import User
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models.functions import Now
+
+from orchestrator.models import Run, Task, Workflow
+
+
+class Profile(models.Model):
+    """What we know of a user beyond Django's account."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile")
+    time_zone = models.CharField(max_length=50, default="UTC")
+    title = models.CharField(max_length=100, blank=True)
+
+
+class Queue(models.Model):
+    """Where gates wait for people. Object permissions (guardian) say who may see and decide. Written by `access`."""
+
+    name = models.SlugField(max_length=50, unique=True)
+    title = models.CharField(max_length=100)
+    escalates_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
+
+    class Meta:
+        ordering = ["title"]
+        permissions = [("see_gates", "See gates of this queue"), ("decide_gates", "Decide gates of this queue")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class GateKind(models.TextChoices):
+    APPROVAL = "approval"
+    MANUAL = "manual"
+    EXCEPTION = "exception"
+    QUARANTINE = "quarantine"
+
+
+class GateStatus(models.TextChoices):
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    RETURNED = "returned"  # sent back to the agent with a note
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class Risk(models.TextChoices):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+def subject_words() -> models.Func:
+    """The words of a gate's subject, title included: the expression that the index of inbox search is on."""
+    template = "to_tsvector('simple', %(expressions)s)"
+    return models.Func(models.F("subject"), template=template, output_field=SearchVectorField())
+
+
+class Gate(models.Model):
+    """A point where a task waits for people. `subject` is exactly what they see; `seal` is its SHA-256."""
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_constraint=False, related_name="gates")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="gates")
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="gates")
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="gates")
+    step = models.CharField(max_length=100, help_text="Key of the task's step.")
+    kind = models.CharField(max_length=20, choices=GateKind.choices)
+    status = models.CharField(max_length=20, choices=GateStatus.choices, default=GateStatus.OPEN)
+    version = models.IntegerField(default=1, help_text="Bumped when anything a reviewer relies on changes.")
+    title = models.CharField(max_length=300)
+    risk = models.CharField(max_length=20, choices=Risk.choices)
+    rule = models.TextField()
+    subject = models.JSONField()
+    seal = models.CharField(max_length=64)
+    allowed = ArrayField(models.CharField(max_length=20))
+    confidence = models.FloatField(null=True)
+    agent = models.CharField(max_length=100, blank=True)
+    agent_version = models.IntegerField(null=True)
+    revision = models.SmallIntegerField(default=0)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    opened_at = models.DateTimeField(db_default=Now())
+    deadline_at = models.DateTimeField()
+    deadline_s = models.FloatField(help_text="Length of each deadline: an escalation starts a new one.")
+    on_timeout = models.CharField(max_length=20)
+    escalate_to = models.ForeignKey(Queue, on_delete=models.PROTECT, null=True, related_name="+")
+    escalations = models.SmallIntegerField(default=0)
+    trail = ArrayField(models.BigIntegerField(), default=list, help_text="Queues whose deadline passed, in order.")
+    claimed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="claimed_gates")
+    claimed_until = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["task"], condition=models.Q(status="open"), name="one_open_gate_per_task"),
+            models.CheckConstraint(
+                condition=models.Q(status="open", settled_at=None)
+                | ~models.Q(status="open") & models.Q(settled_at__isnull=False),
+                name="gate_settled_at_iff_settled",
+            ),
+        ]
+        indexes = [
+            models.Index(  # queries.inbox and queries.counts, answered from the index alone
+                fields=["queue", "deadline_at"],
+                include=["id", "risk", "requested_by", "opened_at"],
+                condition=models.Q(status="open"),
+                name="gate_inbox",
+            ),
+            GinIndex(
+                subject_words(), condition=models.Q(status="open"), name="gate_search"
+            ),  # queries.inbox, searching
+            models.Index(  # card: precedents of the same step
+                fields=["workflow", "step", "-settled_at"], condition=~models.Q(status="open"), name="gate_precedents"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Verdict(models.TextChoices):
+    APPROVE = "approve"
+    EDIT = "edit", "Edit and approve"
+    REQUEST_CHANGES = "request_changes"
+    COMPLETE = "complete"  # manual work done
+    RETRY = "retry"  # exception and quarantine: try again
+    SKIP = "skip"  # exception and quarantine: go on without it
+    REJECT = "reject"
+    TERMINATE = "terminate"
+    EXPIRE = "expire"  # by the deadline, never by a person
+
+
+class Decision(models.Model):
+    """One verdict on a gate. Append-only: the database refuses to update, delete or truncate."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    via = models.CharField(max_length=20)  # browser, api, deadline
+    note = models.TextField(blank=True)
+    gate_version = models.IntegerField()
+    seal = models.CharField(max_length=64)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    idempotency_key = models.CharField(max_length=200, null=True)
+    decided_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["decided_by", "idempotency_key"], name="one_decision_per_idempotency_key"),
+            models.UniqueConstraint(fields=["gate"], name="one_decision_per_gate"),
+            models.CheckConstraint(
+                condition=models.Q(verdict="expire", decided_by=None)
+                | ~models.Q(verdict="expire") & models.Q(decided_by__isnull=False),
+                name="decision_by_a_person_unless_expired",
+            ),
+        ]
+        indexes = [models.Index(fields=["decided_by", "-id"], name="decision_history")]  # queries.decided_by
+
+
+class Comment(models.Model):
+    """A remark on a gate that changes no state."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="comments")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Draft(models.Model):
+    """What a reviewer has typed and not yet sent; survives a lost race, a closed tab and a re-login."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.CASCADE, related_name="drafts")
+    author = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    text = models.TextField(blank=True)
+    answer = models.JSONField(null=True, help_text="An edited proposal, or a form being filled in.")
+    saved_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gate", "author"], name="one_draft_per_gate_and_author")]
+
+
+class Presence(models.Model):
+    """Who has a gate's card open; a row older than 30 s means nobody."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.CASCADE, related_name="presence")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gate", "user"], name="one_presence_per_gate_and_user")]
+
+
+class ApiToken(models.Model):
+    """A bearer token of one user: only its SHA-256 is kept. No token decides unless `may_decide` is set."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=30), default=list)
+    may_decide = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class RightsEpoch(models.Model):
+    """One row (id 1): counts every change of rights, so that long-lived readers know when to look again."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    value = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_rights_epoch")]

@@ -1,0 +1,207 @@
+"""The one place that answers "may this user do that?": for views, the API, sockets and exports alike.
+
+Denied by default. Rights are the verbs of a user's roles, plus what guardian grants on single workflows and queues,
+less what the bearer token in use leaves out. Nobody, superusers included, may decide what they themselves requested.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Model, Q, QuerySet
+from guardian.models import GroupObjectPermission, UserObjectPermission
+
+from approvals import policy
+from approvals.models import ApiToken, Gate, Queue, RightsEpoch
+from approvals.roles import (
+    QUEUE_GRANTS,
+    QUEUE_VERBS,
+    ROLES,
+    VERBS,
+    WORKFLOW_GRANTS,
+    WORKFLOW_VERBS,
+    verbs_of,
+    verbs_of_token,
+)
+from orchestrator.models import Run, Task, Workflow, WorkflowVersion
+from orchestrator.ports import Holder
+
+type Person = User | AnonymousUser
+type Grants = Mapping[str, frozenset[int]]  # verb: ids of the objects it is granted on
+
+_CACHE: Final = "_watchkeeper_rights"
+_TOKEN: Final = "_watchkeeper_token"
+_APPS: Final = ("orchestrator", "approvals")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What one user may do, read at one moment. `limit` is what the token in use leaves; None without a token."""
+
+    everywhere: frozenset[str]
+    workflows: Grants
+    queues: Grants
+    limit: frozenset[str] | None = None
+
+    def allows(self, verb: str, grants: Grants, ref: int) -> bool:
+        """Whether the verb holds on one object."""
+        return self.within_limit(verb) and (verb in self.everywhere or ref in grants.get(verb, ()))
+
+    def within_limit(self, verb: str) -> bool:
+        """Whether the token in use, if any, opens the verb."""
+        return self.limit is None or verb in self.limit
+
+
+NO_RIGHTS: Final = Rights(frozenset(), {}, {})
+
+
+def can(user: Person, verb: str, obj: Model | None = None) -> bool:
+    """Whether the user may do `verb` on `obj`; without an object, whether they may do it everywhere."""
+    rights = rights_of(user)
+    if not rights.within_limit(verb):
+        return False
+    if obj is None:
+        return verb in rights.everywhere
+    if isinstance(obj, Gate):
+        own = verb == "decide_gate" and is_own_request(user, obj)
+        return not own and verb in QUEUE_VERBS and rights.allows(verb, rights.queues, obj.queue_id)
+    if isinstance(obj, Queue):
+        return verb in rights.everywhere or rights.allows(verb, rights.queues, obj.pk)
+    workflow_id = _workflow_of(obj)
+    return verb in WORKFLOW_VERBS and workflow_id is not None and rights.allows(verb, rights.workflows, workflow_id)
+
+
+def can_somewhere(user: Person, verb: str) -> bool:
+    """Whether the user may do `verb` on at least one object: what a link or a tab is shown for."""
+    rights = rights_of(user)
+    granted = verb in rights.everywhere or bool(rights.workflows.get(verb)) or bool(rights.queues.get(verb))
+    return granted and rights.within_limit(verb)
+
+
+def is_own_request(user: Person, gate: Gate) -> bool:
+    """Whether the user asked for what this gate holds: nobody decides their own request."""
+    return user.pk is not None and policy.is_own_request(user.pk, (gate.requested_by_id, gate.run.started_by_id))
+
+
+def visible_workflows(user: Person, verb: str = "see_runs") -> QuerySet[Workflow]:
+    """The workflows on which the user may do `verb`."""
+    return _allowed(Workflow.objects.all(), rights_of(user), verb, "workflows")
+
+
+def who_may(workflow: Workflow) -> list[Holder]:
+    """Roles and people with a right on this workflow: roles that hold it everywhere, then each grant on it alone."""
+    found = {(role, True): verbs & WORKFLOW_VERBS for role, verbs in ROLES.items()}
+    on = {"object_pk": str(workflow.pk), "content_type__app_label": "orchestrator", "content_type__model": "workflow"}
+    own = UserObjectPermission.objects.filter(**on).values_list("user__username", "permission__codename")
+    groups = GroupObjectPermission.objects.filter(**on).values_list("group__name", "permission__codename")
+    for is_role, granted in ((True, groups), (False, own)):
+        for name, codename in granted:
+            found[name, is_role] = found.get((name, is_role), frozenset()) | WORKFLOW_GRANTS.get(codename, frozenset())
+    return [
+        Holder(name, is_role, tuple(words for verb, words in VERBS.items() if verb in verbs))
+        for (name, is_role), verbs in found.items()
+        if verbs
+    ]
+
+
+def visible_queues(user: Person) -> QuerySet[Queue]:
+    """The queues whose gates the user may see."""
+    return _allowed(Queue.objects.all(), rights_of(user), "see_gate", "queues")
+
+
+def decidable_queues(user: Person) -> QuerySet[Queue]:
+    """The queues whose gates the user may decide, except those they requested themselves."""
+    return _allowed(Queue.objects.all(), rights_of(user), "decide_gate", "queues")
+
+
+def not_requested_by(user: Person) -> Q:
+    """The condition on gates that keeps people from their own requests."""
+    return Q(requested_by=None) | ~Q(requested_by=user.pk)
+
+
+def rights_of(user: Person) -> Rights:
+    """The user's rights, read once per user object; `refresh()` forgets them."""
+    if not isinstance(user, User) or not user.is_active:
+        return NO_RIGHTS
+    found: Rights | None = getattr(user, _CACHE, None)
+    if found is None:
+        found = _read(user)
+        setattr(user, _CACHE, found)
+    return found
+
+
+def refresh(user: Person) -> None:
+    """Forget what was read: for sockets, whose user object outlives a request. Re-read `is_active` yourself."""
+    if hasattr(user, _CACHE):
+        delattr(user, _CACHE)
+
+
+def act_through(token: ApiToken) -> User:
+    """The token's owner, limited for the life of this object to what the token opens."""
+    owner = token.user
+    setattr(owner, _TOKEN, token)
+    refresh(owner)
+    return owner
+
+
+def token_of(user: Person) -> ApiToken | None:
+    """The token through which this user object acts."""
+    return getattr(user, _TOKEN, None)
+
+
+def epoch() -> int:
+    """How often rights have changed: a reader that sees a new number calls `refresh()`."""
+    return RightsEpoch.objects.filter(pk=1).values_list("value", flat=True).first() or 0
+
+
+def _read(user: User) -> Rights:
+    token = token_of(user)
+    limit = verbs_of_token(token.scopes, may_decide=token.may_decide) if token else None
+    if user.is_superuser:
+        return Rights(frozenset(VERBS), {}, {}, limit)
+    roles = set(user.groups.values_list("name", flat=True))
+    granted = _object_grants(user)
+    return Rights(
+        everywhere=verbs_of(roles),
+        workflows=_by_verb(granted["workflow"], WORKFLOW_GRANTS),
+        queues=_by_verb(granted["queue"], QUEUE_GRANTS),
+        limit=limit,
+    )
+
+
+def _object_grants(user: User) -> dict[str, list[tuple[str, int]]]:
+    ours = {"content_type__model__in": ("workflow", "queue"), "content_type__app_label__in": _APPS}
+    columns = ("content_type__model", "permission__codename", "object_pk")
+    own = UserObjectPermission.objects.filter(user=user, **ours).order_by().values_list(*columns)
+    groups = GroupObjectPermission.objects.filter(group__user=user, **ours).order_by().values_list(*columns)
+    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for model, codename, ref in own.union(groups):
+        found[model].append((codename, int(ref)))
+    return found
+
+
+def _by_verb(granted: Iterable[tuple[str, int]], meaning: Mapping[str, frozenset[str]]) -> Grants:
+    found: dict[str, set[int]] = defaultdict(set)
+    for codename, ref in granted:
+        for verb in meaning.get(codename, ()):
+            found[verb].add(ref)
+    return {verb: frozenset(refs) for verb, refs in found.items()}
+
+
+def _allowed[M: Model](objects: QuerySet[M], rights: Rights, verb: str, kind: str) -> QuerySet[M]:
+    if not rights.within_limit(verb):
+        return objects.none()
+    if verb in rights.everywhere:
+        return objects
+    grants: Grants = getattr(rights, kind)
+    return objects.filter(pk__in=grants.get(verb, ()))
+
+
+def _workflow_of(obj: Model) -> int | None:
+    if isinstance(obj, Workflow):
+        return obj.pk
+    if isinstance(obj, Run | Task | WorkflowVersion):
+        return obj.workflow_id
+    return None

@@ -1,0 +1,185 @@
+"""What the inbox, the badges and the history show. Every list is bounded, and a badge counts the list it stands for."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.contrib.postgres.search import SearchQuery
+from django.db import models
+from django.db.models import Case, Count, F, FloatField, Min, Q, QuerySet, Value, When
+from django.db.models.functions import Cast, Extract, Greatest, Now
+from django.http import Http404
+
+from approvals import permissions, policy
+from approvals.cards import Card as Card
+from approvals.cards import card as card
+from approvals.cards import who_is_looking as who_is_looking
+from approvals.errors import NotPermitted, SeparationOfDuties
+from approvals.models import Decision, Gate, GateStatus, Presence, Queue, subject_words
+from approvals.permissions import Person
+
+MAX_ROWS = 200
+MAX_WORDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One gate in a list, with who else has it open right now."""
+
+    gate: Gate
+    may_decide: bool
+    looking: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCount:
+    """One queue's badge."""
+
+    queue: Queue
+    waiting: int
+    oldest_at: datetime
+    next_deadline_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The badges: what waits for this person, queue by queue, and what they may only watch."""
+
+    waiting: int
+    queues: tuple[QueueCount, ...]
+    watching: int
+
+
+def inbox(
+    user: Person, *, queue: Queue | None = None, search: str = "", limit: int = 50, everything: bool = False
+) -> list[Row]:
+    """Open gates, the most urgent first: harm times how little time is left.
+
+    `search` finds words by their beginnings in title and payload, or a gate by its number.
+    Those that the user may decide; with `everything` also those they may only see, their own requests among them.
+    """
+    found = _open_gates(user, everything=everything)
+    if queue is not None:
+        found = found.filter(queue=queue)
+    if search.strip():
+        found = found.alias(words=subject_words()).filter(_matching(search.strip()))
+    # The order is worked out from the index alone; only the rows that are shown are read.
+    ids = list(found.order_by(_urgency().desc(), "id").values_list("id", flat=True)[: min(limit, MAX_ROWS)])
+    return _rows(user, ids)
+
+
+def counts(user: Person) -> Counts:
+    """What `inbox` would list, counted."""
+    per_queue = (
+        _open_gates(user)
+        .order_by()
+        .values("queue_id")
+        .annotate(waiting=Count("id"), oldest_at=Min("opened_at"), next_deadline_at=Min("deadline_at"))
+    )
+    queues = {queue.pk: queue for queue in permissions.decidable_queues(user)}
+    badges = tuple(
+        QueueCount(queues[found["queue_id"]], found["waiting"], found["oldest_at"], found["next_deadline_at"])
+        for found in sorted(per_queue, key=lambda found: found["next_deadline_at"])
+    )
+    waiting = sum(badge.waiting for badge in badges)
+    return Counts(waiting, badges, _open_gates(user, everything=True).count() - waiting)
+
+
+def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
+    """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
+    gate = (
+        Gate.objects.select_related("run", "workflow", "queue", "task", "claimed_by", "requested_by")
+        .filter(pk=pk)
+        .first()
+    )
+    if gate is None or not permissions.can(user, "see_gate", gate):
+        raise Http404
+    return gate
+
+
+def get_decidable_gate(user: Person, pk: int) -> Gate:
+    """The gate if the user may decide it; 404 if they may not even see it, a refusal that says why otherwise."""
+    gate = get_visible_gate_or_404(user, pk)
+    if permissions.is_own_request(user, gate):
+        raise SeparationOfDuties(gate_id=pk)
+    if not permissions.can(user, "decide_gate", gate):
+        raise NotPermitted(verb="decide")
+    return gate
+
+
+def gates_of_run(user: Person, run_id: int) -> QuerySet[Gate]:
+    """A run's gates that the user may see, oldest first."""
+    return (
+        Gate.objects.filter(run_id=run_id, queue__in=permissions.visible_queues(user))
+        .select_related("queue")
+        .defer("subject")
+        .order_by("id")
+    )
+
+
+def decisions_of(user: User, *, limit: int = 50) -> list[Decision]:
+    """What a person decided, newest first, with the run it led to."""
+    return list(
+        Decision.objects.filter(decided_by=user)
+        .select_related("gate__run", "gate__workflow", "gate__queue")
+        .defer("gate__subject", "before", "after")
+        .order_by("-id")[: min(limit, MAX_ROWS)]
+    )
+
+
+def _open_gates(user: Person, *, everything: bool = False) -> QuerySet[Gate]:
+    if everything:
+        return Gate.objects.filter(status=GateStatus.OPEN, queue__in=_ids(permissions.visible_queues(user)))
+    return Gate.objects.filter(
+        permissions.not_requested_by(user), status=GateStatus.OPEN, queue__in=_ids(permissions.decidable_queues(user))
+    )
+
+
+def _ids(queues: QuerySet[Queue]) -> list[int]:
+    # As values, not as a join: the planner then walks the partial index of open gates by queue.
+    return list(queues.order_by().values_list("pk", flat=True))
+
+
+def _urgency() -> models.expressions.CombinedExpression:
+    harm = Case(
+        *(When(risk=risk, then=Value(float(weight))) for risk, weight in policy.HARM.items()),
+        default=Value(float(max(policy.HARM.values()))),
+        output_field=FloatField(),
+    )
+    left = Cast(Extract(F("deadline_at") - Now(), "epoch"), FloatField())
+    return harm / Greatest(left, Value(60.0))
+
+
+def _matching(search: str) -> Q:
+    # Each word by its beginning, anywhere in title or payload. Quoted, a word is text: it cannot be an operator.
+    quoted = (word.replace("\\", "").replace("'", "") for word in search.replace("\x00", " ").split()[:MAX_WORDS])
+    query = SearchQuery(" & ".join(f"'{word}':*" for word in quoted if word), search_type="raw", config="simple")
+    is_number = search.isascii() and search.isdigit() and len(search) < 19
+    return Q(words=query) | Q(pk=int(search)) if is_number else Q(words=query)
+
+
+def _rows(user: Person, ids: Sequence[int]) -> list[Row]:
+    gates = (
+        Gate.objects.filter(pk__in=ids)
+        .select_related("run", "workflow", "queue", "claimed_by")
+        .defer("subject")
+        .fetch_mode(models.FETCH_RAISE)
+    )
+    by_id = {gate.pk: gate for gate in gates}
+    looking = looking_at(user, ids)
+    return [
+        Row(by_id[pk], permissions.can(user, "decide_gate", by_id[pk]), looking.get(pk, ()))
+        for pk in ids
+        if pk in by_id
+    ]
+
+
+def looking_at(user: Person, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Who else has these gates' cards open now. The caller has checked that the user may see them."""
+    found: dict[int, list[str]] = defaultdict(list)
+    fresh = Presence.objects.filter(gate_id__in=ids, seen_at__gt=Now() - timedelta(seconds=policy.PRESENCE_SECONDS))
+    for presence in fresh.exclude(user_id=user.pk or 0).select_related("user").order_by("user_id"):
+        found[presence.gate_id].append(presence.user.get_full_name() or presence.user.username)
+    return {gate_id: tuple(names) for gate_id, names in found.items()}

@@ -1,0 +1,79 @@
+"""The nine roles and what each may do everywhere. Object permissions on a workflow or a queue add to them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+# Verb: what it allows, as the access page words it.
+VERBS: Final[Mapping[str, str]] = {
+    "see_floor": "See the watch floor",
+    "see_runs": "See runs",
+    "start_run": "Start runs",
+    "steer_run": "Pause, resume, cancel and retry runs",
+    "publish_version": "Publish workflow versions",
+    "stop_workflow": "Stop a workflow",
+    "stop_everything": "Stop everything",
+    "lift_stop": "Lift a stop",
+    "see_gate": "See gates",
+    "decide_gate": "Decide gates",
+    "edit_queues": "Edit queues and escalation",
+    "see_agents": "See agents",
+    "edit_agents": "Edit and freeze agents",
+    "see_audit": "See the audit trail",
+    "verify_audit": "Verify the audit trail",
+    "manage_access": "Change roles and grants",
+    "use_api": "Use the API",
+}
+_WATCH = frozenset({"see_floor", "see_agents", "use_api"})
+_WATCH_RUNS = _WATCH | {"see_runs"}
+
+ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "Workflow Orchestration Manager": _WATCH_RUNS
+    | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
+    | {"see_gate", "see_audit"},
+    "Agent Development Specialist": _WATCH_RUNS | {"start_run", "edit_agents"},
+    "System Integration Engineer": _WATCH_RUNS | {"start_run", "steer_run", "stop_workflow", "see_audit"},
+    "Quality Assurance Lead": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit"},
+    "Human Oversight Coordinator": _WATCH_RUNS
+    | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
+    "Performance Analytics Specialist": _WATCH_RUNS,
+    "Reviewer": _WATCH,  # decides in the queues that are granted, and there only
+    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit"},
+    "Administrator": _WATCH_RUNS
+    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop"},
+}
+
+# Which of our object permissions (guardian) grants which verb on that one object.
+WORKFLOW_GRANTS: Final[Mapping[str, frozenset[str]]] = {
+    "see_runs": frozenset({"see_runs"}),
+    "start_run": frozenset({"start_run", "see_runs"}),
+    "steer_run": frozenset({"steer_run", "see_runs"}),
+    "publish_version": frozenset({"publish_version", "see_runs"}),
+    "stop_workflow": frozenset({"stop_workflow", "see_runs"}),
+}
+QUEUE_GRANTS: Final[Mapping[str, frozenset[str]]] = {
+    "see_gates": frozenset({"see_gate"}),
+    "decide_gates": frozenset({"decide_gate", "see_gate"}),
+}
+WORKFLOW_VERBS: Final = frozenset().union(*WORKFLOW_GRANTS.values())
+QUEUE_VERBS: Final = frozenset().union(*QUEUE_GRANTS.values())
+
+# What a bearer token's scope opens, of what its owner may do. Deciding also needs the token's own `may_decide`.
+SCOPES: Final[Mapping[str, frozenset[str]]] = {
+    "read": frozenset({"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "use_api"}),
+    "run": frozenset({"start_run", "use_api"}),
+    "steer": frozenset({"steer_run", "use_api"}),
+    "publish": frozenset({"publish_version", "edit_agents", "use_api"}),
+    "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
+    "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
+}
+
+
+def verbs_of(roles: frozenset[str] | set[str]) -> frozenset[str]:
+    """Everything these roles allow together."""
+    return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+
+
+def verbs_of_token(scopes: list[str], *, may_decide: bool) -> frozenset[str]:
+    """The most that a token allows, whoever owns it."""
+    opened = frozenset[str]().union(*(SCOPES.get(scope, frozenset()) for scope in scopes))
+    return opened if may_decide else opened - {"decide_gate"}

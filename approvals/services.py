@@ -1,0 +1,305 @@
+"""What people do with a gate. `decide()` is the one door: nothing else settles a gate for a person."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from agents.types import Json
+from approvals import answers, permissions, policy
+from approvals.errors import (
+    GateAlreadySettled,
+    GateChanged,
+    GateClaimed,
+    GateNotFound,
+    NoteMissing,
+    NoteTooLong,
+    NotPermitted,
+    SealBroken,
+    SeparationOfDuties,
+    TextMissing,
+    VerdictNotAllowed,
+)
+from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence
+from orchestrator import events, services
+from orchestrator.errors import IdempotencyConflict
+from orchestrator.events import EventKind
+from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One person's answer to a gate, as it came through the door."""
+
+    verdict: str
+    gate_version: int
+    note: str
+    edited: dict[str, Json] | None
+    via: str
+    key: str | None
+
+
+def decide(  # noqa: PLR0913 - one door for browser, API and every later channel: each argument is a fact of the decision
+    *,
+    gate_id: int,
+    by: User,
+    verdict: str,
+    gate_version: int,
+    note: str = "",
+    edited: dict[str, Json] | None = None,
+    via: str = "browser",
+    idempotency_key: str | None = None,
+) -> Decision:
+    """Record one person's verdict and let the task go on accordingly, all in one transaction.
+
+    1. Lock the run, then the gate: two reviewers, a deadline and a cancel are served one after the other.
+    2. Refuse who may not decide, before anything else is told. Whoever asked never may; the attempt is audited.
+    3. The same idempotency key answers with the decision it made; with another body it is refused.
+    4. Refuse if the gate is settled (the first settlement stands) or if it is not what the person saw.
+    5. Append the decision, settle the gate, append the event, and release the task: all of it or nothing.
+
+    When somebody else was first, what was typed is kept as the person's draft.
+    """
+    answer = _Answer(verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None)
+    try:
+        with transaction.atomic():
+            return _decide(gate_id, by, answer)
+    except (SeparationOfDuties, SealBroken) as refusal:
+        _audit(gate_id, by, answer, refusal.code)
+        raise
+    except (GateAlreadySettled, GateChanged):
+        _keep_draft(gate_id, by, answer.note, answer.edited)
+        raise
+    except IntegrityError as error:
+        # Two gates, one key, the same moment: neither saw the other's row before it wrote its own.
+        if "one_decision_per_idempotency_key" in str(error):
+            raise IdempotencyConflict(key=idempotency_key) from error
+        raise
+
+
+@transaction.atomic
+def claim_gate(*, gate_id: int, by: User) -> Gate:
+    """Take a gate for a few minutes, so that others see who is on it. It stays open to everybody's decision."""
+    gate = _get_decidable(gate_id, by)
+    free = Q(claimed_by=None) | Q(claimed_until__lte=Now()) | Q(claimed_by=by)
+    taken = Gate.objects.filter(free, pk=gate_id, status=GateStatus.OPEN).update(
+        claimed_by=by, claimed_until=Now() + timedelta(minutes=policy.CLAIM_MINUTES)
+    )
+    gate.refresh_from_db()
+    if not taken:
+        _refuse_settled(gate)
+        raise GateClaimed(gate_id=gate_id, by=_name(gate.claimed_by), until=gate.claimed_until)
+    _record(EventKind.GATE_CLAIMED, gate, by)
+    return gate
+
+
+@transaction.atomic
+def release_claim(*, gate_id: int, by: User) -> Gate:
+    """Give a claim back; somebody else's claim is left alone."""
+    gate = _get_visible(gate_id, by)
+    if Gate.objects.filter(pk=gate_id, claimed_by=by).update(claimed_by=None, claimed_until=None):
+        _record(EventKind.GATE_RELEASED, gate, by)
+    gate.refresh_from_db()
+    return gate
+
+
+@transaction.atomic
+def comment(*, gate_id: int, by: User, text: str) -> Comment:
+    """Add a remark that changes no state, on an open or a settled gate."""
+    gate = _get_visible(gate_id, by)
+    text = _text(text)
+    if not text:
+        raise TextMissing
+    remark = Comment.objects.create(gate=gate, author=by, text=text)
+    _record(EventKind.GATE_COMMENTED, gate, by, comment=remark.pk)
+    return remark
+
+
+def save_draft(*, gate_id: int, by: User, text: str, answer: dict[str, Json] | None = None) -> Draft:
+    """Keep what a person has typed so far, for them alone."""
+    _get_visible(gate_id, by)
+    return _keep_draft(gate_id, by, _text(text), answers.clean(answer))
+
+
+def touch_presence(*, gate_id: int, by: User) -> None:
+    """Note that a person has the gate's card open right now."""
+    _get_visible(gate_id, by)
+    Presence.objects.update_or_create(gate_id=gate_id, user=by, defaults={"seen_at": Now()})
+
+
+def _decide(gate_id: int, by: User, answer: _Answer) -> Decision:
+    gate = _lock_gate(gate_id)
+    _refuse_person(gate, by)
+    earlier = _earlier_with_same_key(gate, by, answer)
+    if earlier is not None:
+        return earlier
+    _refuse_settled(gate)
+    _refuse_moved(gate, answer)
+    _refuse_answer(gate, answer)
+    decision = _settle(gate, by, answer)
+    _release(gate, by, answer)
+    return decision
+
+
+def _lock_gate(gate_id: int) -> Gate:
+    run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
+    if run_id is None:
+        raise GateNotFound(gate_id=gate_id)
+    services.lock_run(run_id)
+    return Gate.objects.select_for_update(of=("self",)).select_related("run", "task").get(pk=gate_id)
+
+
+def _get_visible(gate_id: int, by: User) -> Gate:
+    gate = Gate.objects.select_related("run").filter(pk=gate_id).first()
+    if gate is None or not permissions.can(by, "see_gate", gate):
+        raise GateNotFound(gate_id=gate_id)
+    return gate
+
+
+def _get_decidable(gate_id: int, by: User) -> Gate:
+    gate = Gate.objects.select_related("run").filter(pk=gate_id).first()
+    if gate is None:
+        raise GateNotFound(gate_id=gate_id)
+    _refuse_person(gate, by)
+    return gate
+
+
+def _refuse_person(gate: Gate, by: User) -> None:
+    if not by.is_active:
+        raise NotPermitted(verb="decide")
+    if permissions.is_own_request(by, gate):
+        raise SeparationOfDuties(gate_id=gate.pk)
+    if permissions.can(by, "decide_gate", gate):
+        return
+    if not permissions.can(by, "see_gate", gate):
+        raise GateNotFound(gate_id=gate.pk)
+    raise NotPermitted(verb="decide")
+
+
+def _earlier_with_same_key(gate: Gate, by: User, answer: _Answer) -> Decision | None:
+    if answer.key is None:
+        return None
+    earlier = Decision.objects.filter(decided_by=by, idempotency_key=answer.key).first()
+    if earlier is None:
+        return None
+    sent = (gate.pk, answer.verdict, answer.gate_version, answer.note)
+    stored = (earlier.gate_id, earlier.verdict, earlier.gate_version, earlier.note)
+    if sent != stored or not policy.same(answer.edited, earlier.after):
+        raise IdempotencyConflict(key=answer.key)
+    return earlier
+
+
+def _refuse_settled(gate: Gate) -> None:
+    if gate.status == GateStatus.OPEN:
+        return
+    decision = gate.decisions.select_related("decided_by").last()
+    raise GateAlreadySettled(
+        gate_id=gate.pk,
+        by=_name(decision.decided_by) if decision and decision.decided_by else "the engine",
+        at=gate.settled_at,
+        verdict=decision.verdict if decision else gate.status,
+    )
+
+
+def _refuse_moved(gate: Gate, answer: _Answer) -> None:
+    if answer.gate_version != gate.version:
+        raise GateChanged(gate_id=gate.pk, what=f"you saw version {answer.gate_version}, now it is {gate.version}")
+    if policy.seal(gate.subject) != gate.seal:
+        raise SealBroken(gate_id=gate.pk, what="its stored subject was altered")
+    if not policy.same(gate.task.input, gate.subject["input"]):
+        raise SealBroken(gate_id=gate.pk, what="the task's stored input was altered")
+    reviewed = _reviewed_output(gate)
+    if reviewed is not None and not policy.same(reviewed, gate.subject["proposal"]):
+        raise SealBroken(gate_id=gate.pk, what="the output under review was altered")
+
+
+def _reviewed_output(gate: Gate) -> dict[str, Json] | None:
+    """What an approval step reviews, as its own step stored it; None where the proposal lives in the gate alone."""
+    if gate.kind != GateKind.APPROVAL or gate.task.kind != "approval":
+        return None
+    index = gate.task_id & (2**TASK_BITS - 1)
+    version = WorkflowVersion.objects.filter(pk=gate.task.version_id)
+    subject = version.values_list(f"plan__steps__{index}__subject", flat=True).first()
+    if subject is None:
+        return None
+    return Task.objects.filter(pk=task_id(gate.run_id, subject)).values_list("output", flat=True).first()
+
+
+def _refuse_answer(gate: Gate, answer: _Answer) -> None:
+    if answer.verdict not in gate.allowed or answer.verdict not in policy.OUTCOME or answer.verdict == "expire":
+        raise VerdictNotAllowed(gate_id=gate.pk, verdict=answer.verdict, allowed=", ".join(gate.allowed))
+    if not answer.note and policy.needs_note(answer.verdict, gate.risk):
+        raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
+    answers.check(gate, answer.verdict, answer.edited)
+
+
+def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
+    decision = Decision.objects.create(
+        gate=gate,
+        verdict=answer.verdict,
+        decided_by=by,
+        via=answer.via,
+        note=answer.note,
+        gate_version=gate.version,
+        seal=gate.seal,
+        before=gate.subject["proposal"],
+        after=answer.edited,
+        idempotency_key=answer.key,
+    )
+    gate.status, gate.settled_at = policy.OUTCOME[answer.verdict], Now()
+    gate.save(update_fields=["status", "settled_at"])
+    Draft.objects.filter(gate=gate, author=by).delete()
+    facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
+    _record(EventKind.GATE_DECIDED, gate, by, decision=decision.pk, edited=answer.edited is not None, **facts)
+    return decision
+
+
+def _release(gate: Gate, by: User, answer: _Answer) -> None:
+    actor, waiting = services.actor_of(by), gate.task_id
+    match answer.verdict:
+        case "approve":
+            services.complete_task(task_id=waiting, output=gate.subject["proposal"], actor=actor)
+        case "edit" | "complete":
+            services.complete_task(task_id=waiting, output=answer.edited or {}, actor=actor)
+        case "request_changes":
+            services.revise_task(task_id=waiting, note=answer.note, actor=actor)
+        case "retry":
+            services.retry_task(task_id=waiting, actor=actor)
+        case "skip":
+            services.skip_task(task_id=waiting, actor=actor)
+        case "reject":
+            services.fail_task(task_id=waiting, code="rejected", message=f"Rejected by {_name(by)}.", actor=actor)
+        case "terminate":
+            services.cancel_run(run_id=gate.run_id, by=by, reason=answer.note)
+
+
+def _text(text: str) -> str:
+    text = policy.clean_text(text)
+    if len(text) > policy.NOTE_LIMIT:
+        raise NoteTooLong(length=len(text), limit=policy.NOTE_LIMIT)
+    return text
+
+
+def _keep_draft(gate_id: int, by: User, text: str, answer: dict[str, Json] | None) -> Draft:
+    typed = {"text": text, "answer": answer, "saved_at": Now()}
+    draft, _ = Draft.objects.update_or_create(gate_id=gate_id, author=by, defaults=typed)
+    return draft
+
+
+def _audit(gate_id: int, by: User, answer: _Answer, code: str) -> None:
+    # After the refused transaction has rolled back: the attempt itself must stay on record.
+    gate = Gate.objects.only("id", "run_id", "task_id").get(pk=gate_id)
+    _record(EventKind.GATE_REFUSED, gate, by, verdict=answer.verdict, via=answer.via, code=code)
+
+
+def _record(kind: EventKind, gate: Gate, by: User, **facts: Json) -> None:
+    events.append(
+        kind, actor=services.actor_of(by), run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk, **facts}
+    )
+
+
+def _name(user: User | None) -> str:
+    return (user.get_full_name() or user.username) if user else "somebody"

@@ -1,0 +1,20 @@
+"""The inbox and its cards."""
+
+from django.urls import URLPattern, path
+
+from approvals import acts, views
+
+app_name = "approvals"
+urlpatterns: list[URLPattern] = [
+    path("", views.inbox, name="inbox"),
+    path("history/", views.history, name="history"),
+    path("standing/", acts.standing, name="standing"),
+    path("<int:pk>/", views.gate, name="gate"),
+    path("<int:pk>/decide/", views.decide, name="decide"),
+    path("<int:pk>/aftermath/", acts.aftermath, name="aftermath"),
+    path("<int:pk>/claim/", acts.claim, name="claim"),
+    path("<int:pk>/release/", acts.release, name="release"),
+    path("<int:pk>/comments/", acts.comment, name="comment"),
+    path("<int:pk>/draft/", acts.draft, name="draft"),
+    path("<int:pk>/presence/", acts.presence, name="presence"),
+]

@@ -1,0 +1,201 @@
+"""The reviewer's inbox and card: reading it, and giving a verdict. Small acts beside a verdict are in `acts`."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.types import Json
+from approvals import desk, forms, permissions, policy, queries, services
+from approvals.cards import Card
+from approvals.errors import GateAlreadySettled, GateChanged, SealBroken
+from approvals.models import Decision, Gate, GateStatus
+from orchestrator.errors import OrchestratorError
+
+CARD = "approvals/card.html"
+REGIONS = frozenset({"top", "comments"})
+
+
+@require_GET
+def inbox(request: HttpRequest) -> HttpResponse:
+    """The list, with its first card beside it where there is room."""
+    user = user_of(request)
+    if not permissions.can_somewhere(user, "see_gate"):
+        raise PermissionDenied(_("Your roles show you no gates. An administrator can change that."))
+    found = desk.inbox(user, desk.Wanted.of(request.GET))
+    if _wants_partial(request):
+        return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
+    first = found.next_after(0)
+    context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk)) if first else {}
+    return render(request, "approvals/inbox.html", {"inbox": found, "opened": "list", **context})
+
+
+@require_GET
+def gate(request: HttpRequest, pk: int) -> HttpResponse:
+    """One card: the page it is on, the card alone, or one of its regions (`?part=`)."""
+    found = queries.get_visible_gate_or_404(user_of(request), pk)
+    context = _card_of(request, found)
+    part = request.GET.get("part", "")
+    if part in REGIONS:
+        context["seen"] = _number(request.GET.get("seen", "")) or found.version
+        return render(request, f"{CARD}#{part}", context)
+    if _wants_partial(request):
+        return render(request, f"{CARD}#card", context)
+    return _page(request, context)
+
+
+@require_GET
+def history(request: HttpRequest) -> HttpResponse:
+    """What this person decided, newest first, and what became of it."""
+    user = user_of(request)
+    if not permissions.can_somewhere(user, "see_gate"):
+        raise PermissionDenied(_("Your roles show you no gates. An administrator can change that."))
+    context = {"decisions": queries.decisions_of(user, limit=100), "counts": queries.counts(user)}
+    return render(request, "approvals/history.html", context)
+
+
+@require_POST
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a verdict; then the next card opens. Whatever is refused comes back with everything that was typed."""
+    user = user_of(request)
+    found = queries.get_visible_gate_or_404(user, pk)
+    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""))
+    answer: dict[str, Json] | None = None
+    if policy.carries_answer(typed.verdict):
+        typed, answer = _read_answer(request, queries.card(found, user), typed)
+        if typed.problem or typed.review is not None:
+            return _again(request, found, typed, status=422 if typed.problem else 200)
+    try:
+        _send(request, found, typed, answer)
+    except OrchestratorError as refusal:
+        return _refused(request, pk, typed, refusal)
+    return _next(request, pk)
+
+
+def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Decision:
+    return services.decide(
+        gate_id=found.pk,
+        by=user_of(request),
+        verdict=typed.verdict,
+        gate_version=_number(request.POST.get("version", "")),
+        note=typed.note,
+        edited=answer,
+        idempotency_key=request.POST.get("key", "")[:200],
+    )
+
+
+def _read_answer(request: HttpRequest, card: Card, typed: desk.Typed) -> tuple[desk.Typed, dict[str, Json] | None]:
+    """What was typed into the fields; an edit is shown as changes first, and sent when those were seen."""
+    reading = forms.read(desk.fields_of(card), card.proposal, request.POST)
+    typed = replace(typed, fields=reading.fields)
+    if not reading.is_readable:
+        return replace(typed, problem=_("Correct what is marked below; nothing was sent.")), None
+    if typed.verdict != "edit" or card.gate.status != GateStatus.OPEN:
+        return typed, reading.document
+    changed, seal = desk.review(card, reading.document)
+    if not changed:
+        return replace(typed, problem=_("Nothing is changed yet. Change a field, or approve it as it stands.")), None
+    if request.POST.get("reviewed") != seal:
+        return replace(typed, review=changed, reviewed=seal), None
+    return typed, reading.document
+
+
+def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: OrchestratorError) -> HttpResponse:
+    """The card as it is now, and why the verdict does not stand."""
+    found = queries.get_visible_gate_or_404(user_of(request), pk)
+    match refusal:
+        case GateAlreadySettled():
+            words = _("Your verdict came too late; what you typed is kept below.")
+        case SealBroken():
+            words = str(refusal)
+        case GateChanged():
+            words = _("This changed after you opened it. Look at it again; what you typed is kept.")
+        case _:
+            words = str(refusal)
+    return _again(request, found, replace(typed, problem=words, review=None), status=refusal.status)
+
+
+def _again(request: HttpRequest, found: Gate, typed: desk.Typed, *, status: int) -> HttpResponse:
+    context = _card_of(request, found, typed)
+    if _wants_partial(request):
+        return render(request, f"{CARD}#card", context, status=status)
+    return _page(request, context, status=status)
+
+
+def _next(request: HttpRequest, pk: int) -> HttpResponse:
+    """The next card, with one line on what came of the last."""
+    user = user_of(request)
+    # The list may have been searched since the card was opened: its filter comes along in the form.
+    wanted = desk.Wanted.of(request.POST if "q" in request.POST else request.GET)
+    found = desk.inbox(user, wanted)
+    row = found.next_after(pk)
+    address = (reverse("approvals:gate", args=[row.gate.pk]) if row else reverse("approvals:inbox")) + wanted.query
+    if not _wants_partial(request):
+        joint = "&" if "?" in address else "?"
+        return redirect(f"{address}{joint}after={pk}")
+    context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk)) if row else _frame(request)
+    context |= _after(request, pk) | {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
+    response = render(request, "approvals/next.html", context)
+    response["HX-Push-Url"] = address
+    return response
+
+
+def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None) -> dict[str, Any]:
+    """What the card's template needs. The key makes one sending of the form one decision, however often it arrives."""
+    opened = desk.desk(found, user_of(request), typed)
+    return {
+        **_frame(request),
+        **_after(request, _number(request.GET.get("after", ""))),
+        "desk": opened,
+        "card": opened.card,
+        "gate": found,
+        "seen": found.version,
+        "at": found.pk,
+        "key": uuid.uuid4().hex,
+        "aftermath": desk.aftermath(found),
+    }
+
+
+def _frame(request: HttpRequest) -> dict[str, Any]:
+    return {"query": desk.Wanted.of(request.GET).query}
+
+
+def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """The acknowledgement of the decision just made: this person's own, on gate `pk`."""
+    mine = Decision.objects.filter(gate_id=pk, decided_by=user_of(request)) if pk else Decision.objects.none()
+    decision = mine.select_related("gate__run").first()
+    return {"acknowledged": decision, "after": desk.aftermath(decision.gate)} if decision else {}
+
+
+def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    found = desk.inbox(user_of(request), desk.Wanted.of(request.GET))
+    return render(request, "approvals/inbox.html", {"inbox": found, "opened": "card", **context}, status=status)
+
+
+def back_to(request: HttpRequest, pk: int, *, problem: str = "") -> HttpResponse:
+    """Where a small act without JavaScript leads: the card it was about."""
+    if problem:
+        messages.error(request, problem)
+    return redirect(reverse("approvals:gate", args=[pk]) + desk.Wanted.of(request.GET).query)
+
+
+def user_of(request: HttpRequest) -> User:
+    """The person signed in."""
+    assert isinstance(request.user, User)  # LoginRequiredMiddleware lets nobody else in
+    return request.user
+
+
+def _wants_partial(request: HttpRequest) -> bool:
+    return bool(getattr(request, "wants_partial", False))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

@@ -1,0 +1,1 @@
+"""REST v1, assembled from the apps' routers."""

@@ -1,0 +1,164 @@
+"""The API object: routers of the apps, authentication, and one shape for everything that goes wrong."""
+
+from collections.abc import Callable
+from functools import wraps
+
+import structlog
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from approvals.api import gates, token_routes
+from config.api.auth import Bearer, SessionCookie
+from monitoring.api import events
+from orchestrator.api import runs, stopping, tasks, workflows
+from orchestrator.definitions.errors import DefinitionError
+from orchestrator.errors import OrchestratorError
+
+log = structlog.get_logger(__name__)
+DESCRIPTION = """Everything the pages can do, for programs. Send `Authorization: Bearer wk_...`; a signed-in person
+makes a token with `POST /tokens`, an operator with `manage.py token create`. Every error has the shape
+`{"error": {"code", "message", "remedy", "facts"}}`. Starting a run and deciding a gate take an `Idempotency-Key`."""
+
+api = NinjaAPI(
+    title="Watchkeeper",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api-v1",
+    auth=[Bearer(), SessionCookie()],
+    docs_url=None,
+)
+api.add_router("/workflows", workflows)
+api.add_router("/runs", runs)
+api.add_router("/tasks", tasks)
+api.add_router("/events", events)
+api.add_router("/gates", gates)
+api.add_router("/stops", stopping)
+api.add_router("/tokens", token_routes, auth=SessionCookie())
+
+
+@login_not_required
+@csrf_exempt
+def nowhere(request: HttpRequest, path: str) -> HttpResponse:
+    """No route has this address: the answer is JSON here, too."""
+    return error(404, "not_found", f"There is no /api/v1/{path}", remedy="see /api/docs")
+
+
+def in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A route's view whose "method not allowed" has the shape of every other error."""
+
+    @csrf_exempt  # a session's calls are checked by SessionCookie
+    @wraps(view)
+    def wrapped(request: HttpRequest, **arguments: str) -> HttpResponse:
+        response = view(request, **arguments)
+        response["Cache-Control"] = "no-store"
+        if response.status_code != 405:
+            return response
+        refusal = error(405, "method_not_allowed", f"{request.method} is not for this address", remedy="see /api/docs")
+        refusal["Allow"] = response["Allow"]
+        return refusal
+
+    return wrapped
+
+
+def error(
+    status: int, code: str, message: str, *, remedy: str = "", facts: dict[str, object] | None = None
+) -> HttpResponse:
+    """An answer that is not a success."""
+    body = {"error": {"code": code, "message": message, "remedy": remedy, "facts": facts or {}}}
+    response = JsonResponse(body, status=status, encoder=_Encoder)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="watchkeeper"'
+    return response
+
+
+class _Encoder(DjangoJSONEncoder):
+    """Facts are written for people first: what has no JSON form is written as text."""
+
+    def default(self, value: object) -> object:
+        try:
+            return super().default(value)
+        except TypeError:
+            return str(value)
+
+
+@api.exception_handler(OrchestratorError)
+def _refused(request: HttpRequest, refusal: OrchestratorError) -> HttpResponse:
+    message, _, remedy = str(refusal).partition("; ")
+    response = error(refusal.status, refusal.code, message, remedy=remedy, facts=refusal.facts)
+    if refusal.status == 429:
+        response["Retry-After"] = str(refusal.facts["seconds"])
+    return response
+
+
+@api.exception_handler(DefinitionError)
+def _invalid_definition(request: HttpRequest, refusal: DefinitionError) -> HttpResponse:
+    problems = [
+        {name: getattr(problem, name) for name in ("file", "line", "step", "field", "message", "remedy")}
+        for problem in refusal.problems
+    ]
+    message = str(refusal).splitlines()[0]
+    return error(422, refusal.code, message, remedy="put right what facts.problems lists", facts={"problems": problems})
+
+
+@api.exception_handler(ValidationError)
+def _unreadable(request: HttpRequest, refusal: ValidationError) -> HttpResponse:
+    fields = [{"field": ".".join(map(str, found["loc"])), "message": found["msg"]} for found in refusal.errors]
+    first = fields[0] if fields else {"field": "request", "message": "is not valid"}
+    message = f"{first['field']}: {first['message']}"
+    return error(422, "invalid_request", message, remedy="see /api/docs for what is expected", facts={"fields": fields})
+
+
+@api.exception_handler(AuthenticationError)
+def _stranger(request: HttpRequest, refusal: AuthenticationError) -> HttpResponse:
+    return error(401, "not_authenticated", "Nobody is signed in", remedy="send Authorization: Bearer wk_...")
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, refusal: HttpError) -> HttpResponse:
+    if refusal.status_code == 403:
+        return error(
+            403, "csrf_failed", "The CSRF token is missing or wrong", remedy="send X-CSRFToken, or use a token"
+        )
+    return error(refusal.status_code, "bad_request", str(refusal), remedy="send one JSON object")
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, refusal: Http404) -> HttpResponse:
+    message = str(refusal) or "It does not exist, or you may not see it"
+    return error(404, "not_found", message, remedy="check the address and the id")
+
+
+@api.exception_handler(PermissionDenied)
+def _forbidden(request: HttpRequest, refusal: PermissionDenied) -> HttpResponse:
+    return error(
+        403, "not_permitted", str(refusal) or "You may not do this", remedy="ask an administrator for the right"
+    )
+
+
+@api.exception_handler(SuspiciousOperation)
+def _suspicious(request: HttpRequest, refusal: SuspiciousOperation) -> HttpResponse:
+    return error(400, "bad_request", "The request cannot be read", remedy="send at most 2.5 MB of JSON")
+
+
+@api.exception_handler(OperationalError)
+def _unavailable(request: HttpRequest, problem: OperationalError) -> HttpResponse:
+    log.warning("api.unavailable", path=request.path, problem=type(problem).__name__)
+    response = error(
+        503, "unavailable", "The database does not answer in time", remedy="send the same again in a moment"
+    )
+    response["Retry-After"] = "1"
+    return response
+
+
+@api.exception_handler(Exception)
+def _broken(request: HttpRequest, problem: Exception) -> HttpResponse:
+    log.error("api.failed", path=request.path, method=request.method, exc_info=problem)
+    return error(
+        500, "internal", "Something broke on our side; it was logged", remedy="try again; if it stays, tell us"
+    )

@@ -1,0 +1,60 @@
+"""The workflows that the bench publishes, as JSON sources."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+QUEUE = "bench"
+
+
+def chain(name: str, steps: int) -> str:
+    """`steps` steps, each after the one before."""
+    keys = [f"s{number}" for number in range(steps)]
+    return _source(name, [_noop(key) for key in keys], {key: [before] for before, key in pairwise(keys)})
+
+
+def fan(name: str, width: int, *, middle: dict[str, Any] | None = None) -> str:
+    """1 -> `width` -> 1. `middle` says what the steps in between run; nothing by default."""
+    keys = [f"m{number}" for number in range(width)]
+    steps = [_noop("first"), *({**_noop(key), **(middle or {})} for key in keys), _noop("last")]
+    return _source(name, steps, {**{key: ["first"] for key in keys}, "last": keys})
+
+
+def side_by_side(name: str, width: int, *, seconds: float | None = None) -> str:
+    """`width` steps that wait for nothing: no-ops, or agents that wait `seconds`."""
+    what = {} if seconds is None else pause(seconds)
+    return _source(name, [{**_noop(f"m{number}"), **what} for number in range(width)], {})
+
+
+def pause(seconds: float) -> dict[str, Any]:
+    """The fields of a step whose agent waits."""
+    return {"agent": "bench-sleep", "inputs": {"seconds": seconds}}
+
+
+def gated(name: str) -> str:
+    """A step that a person must approve, and one whose agent tells when it was called."""
+    gate = {
+        "when": "true",
+        "title": "Bench",
+        "queue": QUEUE,
+        "deadline": "24h",
+        "on_timeout": "reject",
+        "allow": ["approve", "reject"],
+    }
+    steps = [{**_noop("propose"), "gate": gate}, {"key": "act", "type": "automated", "agent": "bench-stamp"}]
+    return _source(name, steps, {"act": ["propose"]})
+
+
+def _noop(key: str) -> dict[str, Any]:
+    return {"key": key, "type": "automated", "agent": "bench-noop"}
+
+
+def _source(name: str, steps: list[dict[str, Any]], dependencies: dict[str, list[str]]) -> str:
+    document = {
+        "metadata": {"name": name, "title": f"Bench: {name}"},
+        "steps": steps,
+        "dependencies": dependencies,
+        # Longer than any workload: a time-out would be a failure of the bench, not of an agent.
+        "error_handling": {"timeout": "10m"},
+    }
+    return json.dumps(document)

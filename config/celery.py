@@ -1,0 +1,87 @@
+"""The Celery application. Its broker is a doorbell: no results, no chords, every message may be lost or doubled."""
+
+import os
+import signal
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init
+from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
+
+from config.leash import die_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Found before Celery resolves the address; see config.broker for what it does better.
+TRANSPORT_ALIASES["filesystem"] = "config.broker:Transport"
+
+_ON_FILES = settings.BROKER_URL.startswith("filesystem:")
+
+
+def _doorbell(task: str, *, every: float) -> dict[str, Any]:
+    # Expires: what nobody took in time is superseded by the next one.
+    return {
+        "task": f"orchestrator.tasks.{task}",
+        "schedule": every,
+        "options": {"queue": "control", "expires": every * 2},
+    }
+
+
+def _file_broker() -> dict[str, Any]:
+    folder = settings.DATA_DIR / "broker"
+    for name in ("messages", "control"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    messages = str(folder / "messages")
+    return {
+        "data_folder_in": messages,
+        "data_folder_out": messages,
+        "control_folder": str(folder / "control"),
+        "polling_interval": 0.05,
+    }
+
+
+def _remote_broker() -> dict[str, Any]:
+    # Who rings must not wait for a broker that is away: left alone, kombu tries for ever before it publishes.
+    return {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.1, "interval_max": 0.1}
+
+
+app = Celery("watchkeeper")
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    broker_connection_retry_on_startup=True,
+    # A worker outlives its broker: it tries again for ever, and what it works on meanwhile goes on.
+    broker_connection_max_retries=None,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_transport_options=_file_broker() if _ON_FILES else _remote_broker(),
+    accept_content=["json"],
+    result_backend=None,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_default_queue="control",
+    task_routes={"orchestrator.tasks.work_shift": {"queue": "shifts"}},
+    # A shift holds its process for SHIFT_SECONDS: a prefetched second one would wait behind it.
+    worker_prefetch_multiplier=1,
+    # Files cannot carry broadcasts cheaply, and our own heartbeats and stops do not need them.
+    worker_enable_remote_control=not _ON_FILES,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    enable_utc=True,
+    timezone="UTC",
+    beat_schedule_filename=str(settings.DATA_DIR / "beat-schedule"),
+    beat_max_loop_interval=1,
+    beat_schedule={
+        "ensure-shifts": _doorbell("ensure_shifts", every=2.0),
+        "sweep": _doorbell("sweep", every=1.0),
+        "fire-timers": _doorbell("fire_timers", every=1.0),
+        "sequence": _doorbell("sequence", every=2.0),
+        "tend-ledger": _doorbell("tend_ledger", every=3600.0),
+    },
+)
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _leash_pool_process(**_: object) -> None:
+    # A killed worker must not leave its pool behind, busy with leases that nobody will hand back.
+    die_with_parent(signal.SIGKILL)

@@ -1,0 +1,129 @@
+"""What the shell around every page shows: navigation with counts, who is signed in, stops in force."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from approvals import permissions
+from approvals import queries as approvals
+from monitoring import queries
+from monitoring.queries import StopInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry of the navigation."""
+
+    href: str
+    icon: str
+    word: str | Promise
+    key: str
+    current: bool
+    count: str = ""
+    hot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the navigation may hold, and the verb that opens it."""
+
+    view: str
+    icon: str
+    word: str | Promise
+    verb: str
+    key: str
+    counted: str = ""
+
+
+WORK = (
+    Entry("monitoring:floor", "eye", _("Watch floor"), "see_floor", "g f"),
+    Entry("approvals:inbox", "inbox", _("Inbox"), "see_gate", "g i", "inbox"),
+    Entry("orchestrator:runs", "play", _("Runs"), "see_runs", "g r", "runs"),
+)
+MATTER = (
+    Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
+    Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
+    Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
+)
+
+
+class Shell:
+    """Worked out piece by piece, when the template asks: a fragment without navigation costs nothing."""
+
+    def __init__(self, user: User, at: str) -> None:
+        self.user = user
+        self.at = at
+
+    @cached_property
+    def name(self) -> str:
+        """The user's full name, or else the user name."""
+        return self.user.get_full_name() or self.user.get_username()
+
+    @cached_property
+    def roles(self) -> str:
+        """The user's roles in words."""
+        return ", ".join(self.user.groups.order_by("name").values_list("name", flat=True))
+
+    @cached_property
+    def groups(self) -> list[list[Link]]:
+        """The navigation's groups, without what the user may not see."""
+        found = [[self._link(entry) for entry in group if self._may(entry)] for group in (WORK, MATTER)]
+        return [group for group in found if group]
+
+    @property
+    def first(self) -> list[Link]:
+        """What a phone's bottom bar shows."""
+        return self._links[:4]
+
+    @property
+    def rest(self) -> list[Link]:
+        """What it keeps behind "More"."""
+        return self._links[4:]
+
+    @cached_property
+    def inbox(self) -> str:
+        """Where the inbox is; empty for someone without one."""
+        return reverse("approvals:inbox") if permissions.can_somewhere(self.user, "see_gate") else ""
+
+    @cached_property
+    def may_stop(self) -> bool:
+        """Whether the user may stop anything at all."""
+        return any(permissions.can_somewhere(self.user, verb) for verb in ("stop_everything", "stop_workflow"))
+
+    @cached_property
+    def stops(self) -> list[StopInForce]:
+        """The stops in force, for everybody: nobody should wonder why nothing moves."""
+        return queries.stops_in_force(may_lift=permissions.can(self.user, "lift_stop"))
+
+    @property
+    def _links(self) -> list[Link]:
+        return [link for group in self.groups for link in group]
+
+    def _may(self, entry: Entry) -> bool:
+        return permissions.can_somewhere(self.user, entry.verb)
+
+    def _link(self, entry: Entry) -> Link:
+        href = reverse(entry.view)
+        current = self.at == href or (href != "/" and self.at.startswith(href))
+        count = self._count(entry.counted)
+        shown = "999+" if count > 999 else str(count or "")
+        return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted == "inbox")
+
+    def _count(self, what: str) -> int:
+        if what == "inbox":
+            return approvals.counts(self.user).waiting
+        return queries.running_count(self.user) if what == "runs" else 0
+
+
+def shell(request: HttpRequest) -> dict[str, object]:
+    """Context of the navigation and top bar; nothing for someone who has not signed in."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {}
+    at = request.GET.get("at") or request.path
+    return {"shell": Shell(user, at)}

@@ -1,0 +1,51 @@
+"""Read settings from the environment; a bad value is one sentence that names variable, value and remedy."""
+
+import os
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str) -> str:
+    """The variable's value, or `default` when unset or empty."""
+    return os.environ.get(name) or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """A yes/no variable; anything but 1/0, true/false, yes/no raises ImproperlyConfigured."""
+    value = text(name, "1" if default else "0").lower()
+    if value in {"1", "true", "yes"}:
+        return True
+    if value in {"0", "false", "no"}:
+        return False
+    raise ImproperlyConfigured(f"{name}={value!r} is not a yes/no value; set it to 1 or 0.")
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    """A whole number between `low` and `high`; anything else raises ImproperlyConfigured."""
+    value = text(name, str(default))
+    if value.lstrip("-").isdigit() and low <= int(value) <= high:
+        return int(value)
+    raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}; correct or unset it.")
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """A `postgresql://user:password@host:port/name` URL as Django's DATABASES entry."""
+    value = text(name, default)
+    remedy = f"{name} is not a PostgreSQL address; write it as postgresql://user:password@host:port/name or unset it."
+    try:
+        url = urlsplit(value)
+        port = url.port or 5432
+    except ValueError as error:
+        raise ImproperlyConfigured(remedy) from error
+    if url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
+        raise ImproperlyConfigured(remedy)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.strip("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": url.hostname or "",
+        "PORT": port,
+    }

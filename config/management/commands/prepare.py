@@ -1,0 +1,42 @@
+"""`manage.py prepare`: bring schema, demo and static files up to date. The supervisor runs it at each start."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand
+
+from config import env
+
+
+class Command(BaseCommand):
+    help = "Apply migrations, seed the demo (unless DEMO=0) and collect static files when they changed."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Each step says what it does on a line of its own: the supervisor shows it."""
+        self.stdout.write("Bringing the schema up to date")
+        call_command("migrate", interactive=False, verbosity=0)
+        if env.flag("DEMO", default=True) and "seed_demo" in get_commands():
+            self.stdout.write("Seeding the demo")
+            call_command("seed_demo")
+        self._collect_static()
+
+    def _collect_static(self) -> None:
+        stamp = Path(settings.STATIC_ROOT) / ".collected"
+        current = _fingerprint([Path(folder) for folder in settings.STATICFILES_DIRS])
+        if stamp.exists() and stamp.read_text() == current:
+            return
+        self.stdout.write("Collecting static files")
+        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        stamp.write_text(current)
+
+
+def _fingerprint(folders: list[Path]) -> str:
+    """Names, sizes and times of our own files and the lock that fixes everybody else's."""
+    digest = hashlib.sha256((settings.BASE_DIR / "uv.lock").read_bytes())
+    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        facts = path.stat()
+        digest.update(f"{path}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,219 @@
+"""Template tags and filters shared by every page."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from orchestrator import rendering
+
+register = template.Library()
+
+SPRITE = "vendor/lucide-static-1.62.0/sprite.svg"
+
+
+class Look(NamedTuple):
+    """How a status or a risk is shown: always a tone, an icon and a word."""
+
+    tone: str
+    icon: str
+    word: str | Promise
+
+
+UNKNOWN = Look("idle", "circle-help", _("Unknown"))
+STATUSES: dict[str, Look] = {
+    "running": Look("running", "loader", _("Running")),
+    "ready": Look("idle", "circle-dot", _("Ready")),
+    "blocked": Look("idle", "circle-dashed", _("Not yet")),
+    "waiting": Look("waiting", "hand", _("Waiting")),
+    "paused": Look("stopped", "circle-pause", _("Paused")),
+    "succeeded": Look("good", "circle-check", _("Succeeded")),
+    "failed": Look("failed", "circle-x", _("Failed")),
+    "skipped": Look("idle", "skip-forward", _("Skipped")),
+    "cancelled": Look("stopped", "ban", _("Cancelled")),
+    "suspended": Look("idle", "pause", _("Handed back")),
+    "expired": Look("failed", "timer", _("Expired")),
+    "late": Look("stopped", "timer", _("Too late")),
+    "open": Look("waiting", "hand", _("Needs a person")),
+    "approved": Look("good", "check", _("Approved")),
+    "rejected": Look("failed", "x", _("Rejected")),
+    "returned": Look("waiting", "undo-2", _("Sent back")),
+    "withdrawn": Look("idle", "minus", _("Withdrawn")),
+    "healthy": Look("good", "check", _("Healthy")),
+    "degraded": Look("waiting", "triangle-alert", _("Degraded")),
+    "failing": Look("failed", "circle-alert", _("Failing")),
+    "silent": Look("failed", "wifi-off", _("Silent")),
+    "idle": Look("idle", "moon", _("Idle")),
+    "stopped": Look("stopped", "octagon-x", _("Stopped")),
+    "lifted": Look("good", "circle-play", _("Lifted")),
+}
+RISKS: dict[str, Look] = {
+    "low": Look("idle", "shield-check", _("Low risk")),
+    "medium": Look("running", "info", _("Medium risk")),
+    "high": Look("waiting", "triangle-alert", _("High risk")),
+    "critical": Look("failed", "flame", _("Critical risk")),
+}
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of the vendored set; decorative unless it has a label."""
+    named = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html(
+        '<svg class="icon" {} fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round">'
+        '<use href="{}#{}"></use></svg>',
+        named,
+        static(SPRITE),
+        name,
+    )
+
+
+@register.filter
+def status_look(status: object) -> Look:
+    """The look of a status."""
+    return STATUSES.get(str(status), UNKNOWN)
+
+
+@register.filter
+def risk_look(risk: object) -> Look:
+    """The look of a risk level."""
+    return RISKS.get(str(risk), UNKNOWN)
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> SafeString | str:
+    """A moment in relative words, the exact one on hover in the user's zone; kept fresh by time.js."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative>{}</time>',
+        moment.isoformat(),
+        f"{date_format(local, 'j M Y, H:i:s')} {local.tzname()}",
+        relative(moment - timezone.now()),
+    )
+
+
+@register.simple_tag
+def clock(moment: datetime | None) -> SafeString | str:
+    """The time of day of a moment, the date on hover: for lists ordered by time."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment)
+    exact = f"{date_format(local, 'j M Y, H:i:s')} {local.tzname()}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, date_format(local, "H:i:s")
+    )
+
+
+def relative(delta: timedelta) -> str:
+    """`in 4 min`, `18 min ago`: the largest unit that fits, rounded down."""
+    seconds = int(abs(delta.total_seconds()))
+    if seconds < 5:
+        return str(_("now"))
+    words = duration(seconds)
+    return (_("in %(span)s") if delta.total_seconds() > 0 else _("%(span)s ago")) % {"span": words}
+
+
+@register.filter
+def duration(seconds: float | timedelta | None) -> str:
+    """A span in its largest unit: 4 s, 18 min, 3 h, 2 days."""
+    if seconds is None:
+        return "–"
+    whole = int(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
+    if whole < 60:
+        return str(_("%(n)d s") % {"n": whole})
+    if whole < 3600:
+        return str(_("%(n)d min") % {"n": whole // 60})
+    if whole < 172_800:
+        return str(_("%(n)d h") % {"n": whole // 3600})
+    return ngettext("%(n)d day", "%(n)d days", whole // 86_400) % {"n": whole // 86_400}
+
+
+@register.filter
+def reveal(text: object) -> SafeString:
+    """Agent text or JSON, escaped, with its hidden characters made visible."""
+    return mark_safe(rendering.reveal(text) if isinstance(text, str) else rendering.json_text(text))  # type: ignore[arg-type]  # noqa: S308
+
+
+@register.filter
+def agent_markdown(text: str) -> SafeString:
+    """Agent text as sanitised Markdown, with its hidden characters made visible."""
+    return mark_safe(rendering.markdown(text))  # noqa: S308 - cleaned against an allow-list inside
+
+
+@register.filter
+def plain(text: str) -> str:
+    """Agent text on one line with its hidden characters spelled out: for titles and attributes."""
+    return rendering.plain(text)
+
+
+@register.filter
+def percent(part: float | None, whole: float = 1) -> str:
+    """A share in words: `61 %`; a dash when there is nothing to share."""
+    return "–" if part is None or not whole else f"{round(100 * part / whole)} %"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """One or two letters for an avatar."""
+    words = str(name).replace(".", " ").replace("_", " ").split()
+    return "".join(word[0] for word in words[:2]) or "?"
+
+
+class Segment(NamedTuple):
+    """One part of a bar, in percent of its width."""
+
+    tone: str
+    x: float
+    width: float
+
+
+@register.filter
+def segments(counts: Iterable[tuple[str, int]]) -> list[Segment]:
+    """Turn (tone, count) pairs into the parts of a bar, left to right."""
+    pairs = [(tone, count) for tone, count in counts if count]
+    total = sum(count for _tone, count in pairs)
+    found: list[Segment] = []
+    x = 0.0
+    for tone, count in pairs:
+        width = 100 * count / total
+        found.append(Segment(tone, round(x, 2), round(width, 2)))
+        x += width
+    return found
+
+
+@register.filter
+def spark_line(values: Sequence[float]) -> str:
+    """The points of a sparkline in a 120 x 36 box."""
+    if len(values) < 2:
+        return "0,34 120,34"
+    top = max(values) or 1
+    return " ".join(f"{120 * i / (len(values) - 1):.1f},{34 - 30 * value / top:.1f}" for i, value in enumerate(values))
+
+
+@register.filter
+def ring_share(share: float | None) -> str:
+    """A 0-1 share as the dash of a ring whose path is 100 long."""
+    filled = max(0.0, min(1.0, share or 0.0)) * 100
+    return f"{filled:.0f} {100 - filled:.0f}"
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: object) -> str:
+    """The current query string with some parameters replaced; None or an empty string drops one."""
+    parameters = context["request"].GET.copy()
+    for name, value in changes.items():
+        parameters.pop(name, None)
+        if value not in (None, ""):
+            parameters[name] = str(value)
+    return f"?{parameters.urlencode()}"

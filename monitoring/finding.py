@@ -1,0 +1,66 @@
+"""The command palette's answers: pages come from the shell, things from here, always within what the user may see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from agents.models import Agent
+from approvals import permissions
+from approvals.models import Gate
+from orchestrator.models import Run
+
+EACH: Final = 6
+RECENT: Final = 5_000  # titles are searched in this many newest rows
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing to jump to."""
+
+    group: str
+    icon: str
+    title: str
+    aside: str
+    href: str
+
+
+def find(user: User, text: str) -> list[Hit]:
+    """Runs, gates and agents by number or by words of their title; a number is looked up exactly."""
+    wanted = text.strip().lstrip("#")
+    if not wanted:
+        return []
+    return [*_runs(user, wanted), *_gates(user, wanted), *_agents(user, wanted)]
+
+
+def _runs(user: User, wanted: str) -> Iterator[Hit]:
+    runs = Run.objects.filter(workflow__in=permissions.visible_workflows(user)).select_related("workflow")
+    newest = Run.objects.order_by("-pk").values("pk")[:RECENT]
+    matching = Q(pk=int(wanted)) if _is_number(wanted) else Q(pk__in=newest, title__icontains=wanted)
+    for run in runs.filter(matching).defer("input", "error").order_by("-pk")[:EACH]:
+        aside = f"{run.workflow.title} · {run.get_status_display()}"
+        yield Hit(_("Runs"), "play", f"#{run.pk} {run.title}", aside, reverse("orchestrator:run", args=[run.pk]))
+
+
+def _gates(user: User, wanted: str) -> Iterator[Hit]:
+    gates = Gate.objects.filter(queue__in=permissions.visible_queues(user)).select_related("queue").defer("subject")
+    newest = Gate.objects.order_by("-pk").values("pk")[:RECENT]
+    matching = Q(pk=int(wanted)) if _is_number(wanted) else Q(pk__in=newest, title__icontains=wanted)
+    for gate in gates.filter(matching).order_by("-pk")[:EACH]:
+        aside = f"{gate.queue.title} · {gate.get_status_display()}"
+        yield Hit(_("Gates"), "hand", f"{gate.title}", aside, reverse("approvals:gate", args=[gate.pk]))
+
+
+def _agents(user: User, wanted: str) -> Iterator[Hit]:
+    if not permissions.can_somewhere(user, "see_agents"):
+        return
+    for agent in Agent.objects.filter(Q(name__icontains=wanted) | Q(title__icontains=wanted))[:EACH]:
+        yield Hit(_("Agents"), "bot", agent.name, agent.title, reverse("agents:agent", args=[agent.name]))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

@@ -1,0 +1,48 @@
+"""What live pages may listen to, and which of it an event touches. Pure: no database, no sockets.
+
+Topics: `floor inbox runs workflows agents audit shell` and `run:<id> gate:<id> queue:<name>`.
+A topic says *that* something changed, never what: the browser fetches the region through a view that checks rights.
+"""
+
+import re
+from typing import Final
+
+from orchestrator.ledger import SealedEvent
+
+PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "shell"})
+_ADDRESSED: Final = re.compile(r"(run|gate):([1-9][0-9]{0,17})|queue:([a-z0-9_-]{1,50})", re.ASCII)
+
+# Beside the run, gate or queue that an event names.
+_BY_FAMILY: Final[dict[str, frozenset[str]]] = {
+    "run": frozenset({"floor", "runs", "shell", "audit"}),
+    "task": frozenset({"floor", "runs", "agents"}),
+    "gate": frozenset({"floor", "inbox", "runs", "shell", "audit"}),
+    "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
+    "agent": frozenset({"floor", "agents", "audit"}),
+    "workflow": frozenset({"floor", "workflows", "audit"}),
+}
+_OTHERWISE: Final = frozenset({"audit"})
+
+
+def is_topic(name: str) -> bool:
+    """Whether there can be such a topic."""
+    return name in PLAIN or _ADDRESSED.fullmatch(name) is not None
+
+
+def split(topic: str) -> tuple[str, str]:
+    """`run:5` as ("run", "5"); a plain topic has no reference."""
+    family, _, ref = topic.partition(":")
+    return family, ref
+
+
+def topics_of(event: SealedEvent) -> frozenset[str]:
+    """Every topic whose pages may look different after this event."""
+    topics = set(_BY_FAMILY.get(event.kind.partition(".")[0], _OTHERWISE))
+    if event.run_id is not None:
+        topics.add(f"run:{event.run_id}")
+    facts = event.data or {}
+    if isinstance(facts.get("gate"), int):
+        topics.add(f"gate:{facts['gate']}")
+    queues = (facts.get("queue"), facts.get("from"))
+    topics.update(f"queue:{name}" for name in queues if isinstance(name, str))
+    return frozenset(topics)

@@ -1,0 +1,158 @@
+"""Watch floor, audit trail, search and the shell's regions. Reading only: every button here posts to its owner."""
+
+from functools import cached_property
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from approvals import permissions
+from approvals import queries as approvals
+from monitoring import finding, queries, trail, wording
+from orchestrator import ledger
+
+PARTS = ("", "tiles", "needs", "flows", "agents", "events")
+FAMILIES = ("run", "task", "gate", "stop", "agent")
+NEEDED = 7  # rows of "needs a person"
+
+
+@require_GET
+def floor(request: HttpRequest) -> HttpResponse:
+    """The watch floor, or one of its regions (`?part=`)."""
+    user = _user(request)
+    if not permissions.can_somewhere(user, "see_floor"):
+        return _elsewhere(user)
+    part = request.GET.get("part", "")
+    if part not in PARTS:
+        raise Http404
+    context = {"floor": Floor(user, _family(request)), "families": FAMILIES, "is_wall": "wall" in request.GET}
+    return render(request, "monitoring/floor.html" + (f"#floor-{part}" if part else ""), context)
+
+
+class Floor:
+    """What the floor shows, read when a region asks for it, and once even if two regions do."""
+
+    def __init__(self, user: User, family: str) -> None:
+        self._user = user
+        self.family = family
+
+    @cached_property
+    def waiting(self) -> queries.Waiting:
+        """What waits for people."""
+        return queries.waiting(self._user)
+
+    @cached_property
+    def needs(self) -> list[approvals.Row]:
+        """The most urgent of it."""
+        return approvals.inbox(self._user, limit=NEEDED, everything=True)
+
+    @cached_property
+    def finished(self) -> queries.Finished:
+        """Runs that ended today."""
+        return queries.finished_today(self._user)
+
+    @cached_property
+    def flows(self) -> list[queries.Flow]:
+        """Live work by workflow."""
+        return queries.flows(self._user)
+
+    @cached_property
+    def work(self) -> queries.Flow:
+        """Live work as a whole."""
+        return queries.together(self.flows)
+
+    @cached_property
+    def pulse(self) -> queries.Pulse:
+        """Agents and their calls."""
+        return queries.pulse()
+
+    @cached_property
+    def lines(self) -> list[trail.Line]:
+        """The newest events."""
+        return trail.stream(self._user, self.family)
+
+
+@require_GET
+def shell(request: HttpRequest) -> HttpResponse:
+    """A region of the frame around every page: navigation, stops in force, or the bell."""
+    part = request.GET.get("part", "nav")
+    if part == "bell":
+        rows = approvals.inbox(_user(request), limit=5)
+        return render(request, "monitoring/bell.html", {"rows": rows})
+    if part not in {"nav", "stops"}:
+        raise Http404
+    return render(request, f"components/shell_{part}.html")
+
+
+@require_GET
+def search(request: HttpRequest) -> HttpResponse:
+    """What matches a few words or a number; pages of the navigation are matched in the template's list."""
+    text = request.GET.get("q", "")[:200]
+    hits = finding.find(_user(request), text)
+    template = "monitoring/search.html" + ("#results" if getattr(request, "wants_partial", False) else "")
+    return render(request, template, {"text": text, "hits": hits})
+
+
+@require_GET
+def audit(request: HttpRequest) -> HttpResponse:
+    """The sealed trail, newest first."""
+    user = _auditor(request)
+    wanted = _filter(request)
+    context = {"page": trail.audit_page(wanted), "wanted": wanted, "kinds": wording.KINDS, "head": ledger.head()}
+    context["may_verify"] = permissions.can(user, "verify_audit")
+    template = "monitoring/audit.html" + ("#trail" if getattr(request, "wants_partial", False) else "")
+    return render(request, template, context)
+
+
+@require_POST
+def verify(request: HttpRequest) -> HttpResponse:
+    """Recompute the chain and say how far it holds. Changes nothing; a POST because it is long work."""
+    user = _auditor(request)
+    if not permissions.can(user, "verify_audit"):
+        raise PermissionDenied(_("Verifying the trail needs the right to verify it; an administrator can grant that."))
+    template = "monitoring/verification.html" + ("#outcome" if getattr(request, "wants_partial", False) else "")
+    return render(request, template, {"result": ledger.verify()})
+
+
+def _elsewhere(user: User) -> HttpResponse:
+    """Someone who may not see the floor starts where their work is."""
+    if permissions.can_somewhere(user, "see_gate"):
+        return redirect(reverse("approvals:inbox"))
+    raise PermissionDenied(_("You have no role yet. Ask an administrator to give you one."))
+
+
+def _auditor(request: HttpRequest) -> User:
+    user = _user(request)
+    if not permissions.can(user, "see_audit"):
+        raise PermissionDenied(_("The audit trail is for roles that may see it; an administrator can grant that."))
+    return user
+
+
+def _filter(request: HttpRequest) -> trail.Filter:
+    got = {name: request.GET.get(name, "").strip()[:100] for name in ("person", "run", "kind", "correlation", "before")}
+    run = got["run"].lstrip("#")
+    return trail.Filter(
+        person=got["person"],
+        run=run if _is_number(run) else "",
+        kind=got["kind"] if got["kind"] in wording.KINDS or got["kind"] in FAMILIES else "",
+        correlation=got["correlation"],
+        before=int(got["before"]) if _is_number(got["before"]) else None,
+    )
+
+
+def _family(request: HttpRequest) -> str:
+    family = request.GET.get("family", "")
+    return family if family in FAMILIES else ""
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # LoginRequiredMiddleware lets nobody else in
+    return request.user

@@ -1,0 +1,136 @@
+"""Say events in words: what happened, to what, by whom. Pure apart from translation."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agents.types import Json
+
+type Facts = Mapping[str, Json]
+
+KINDS: Final[Mapping[str, Promise]] = {
+    "run.started": gettext_lazy("Run started"),
+    "run.paused": gettext_lazy("Run paused"),
+    "run.resumed": gettext_lazy("Run resumed"),
+    "run.cancelled": gettext_lazy("Run cancelled"),
+    "run.succeeded": gettext_lazy("Run finished"),
+    "run.failed": gettext_lazy("Run failed"),
+    "run.retried": gettext_lazy("Run tried again"),
+    "task.started": gettext_lazy("Task started"),
+    "task.succeeded": gettext_lazy("Task finished"),
+    "task.skipped": gettext_lazy("Task skipped"),
+    "task.failed": gettext_lazy("Task failed"),
+    "task.retry_scheduled": gettext_lazy("Task will be tried again"),
+    "task.returned": gettext_lazy("Task returned by a stop"),
+    "task.waiting": gettext_lazy("Task waits for a person"),
+    "task.cancelled": gettext_lazy("Task cancelled"),
+    "task.lost": gettext_lazy("Worker lost, task returned"),
+    "task.late_result": gettext_lazy("Late result kept apart"),
+    "task.released": gettext_lazy("Task handed back"),
+    "task.revised": gettext_lazy("Task sent back to its agent"),
+    "gate.opened": gettext_lazy("Gate opened"),
+    "gate.claimed": gettext_lazy("Gate claimed"),
+    "gate.released": gettext_lazy("Gate let go"),
+    "gate.commented": gettext_lazy("Comment on a gate"),
+    "gate.escalated": gettext_lazy("Gate escalated"),
+    "gate.decided": gettext_lazy("Gate decided"),
+    "gate.withdrawn": gettext_lazy("Gate withdrawn"),
+    "gate.refused": gettext_lazy("Decision refused"),
+    "stop.set": gettext_lazy("Stop set"),
+    "stop.lifted": gettext_lazy("Stop lifted"),
+    "stop.measured": gettext_lazy("Stop took effect"),
+    "agent.registered": gettext_lazy("Agent registered"),
+    "agent.limits_changed": gettext_lazy("Agent's limits changed"),
+    "workflow.published": gettext_lazy("Workflow published"),
+    "permission.granted": gettext_lazy("Permission granted"),
+    "permission.revoked": gettext_lazy("Permission revoked"),
+    "role.granted": gettext_lazy("Role granted"),
+    "role.revoked": gettext_lazy("Role revoked"),
+    "token.created": gettext_lazy("Token created"),
+    "token.revoked": gettext_lazy("Token revoked"),
+    "session.signed_in": gettext_lazy("Signed in"),
+    "session.signed_out": gettext_lazy("Signed out"),
+}
+VERDICTS: Final[Mapping[str, Promise]] = {
+    "approve": gettext_lazy("approved"),
+    "edit": gettext_lazy("approved with edits"),
+    "request_changes": gettext_lazy("sent back with a note"),
+    "complete": gettext_lazy("work done"),
+    "retry": gettext_lazy("to be tried again"),
+    "skip": gettext_lazy("to go on without it"),
+    "reject": gettext_lazy("rejected"),
+    "terminate": gettext_lazy("run ended"),
+    "expire": gettext_lazy("expired undecided"),
+}
+
+
+def title(kind: str) -> str:
+    """What happened, in a few words; an unknown kind stands for itself."""
+    return str(KINDS.get(kind, kind))
+
+
+def tone(kind: str, facts: Facts) -> str:
+    """The semantic colour of an event; a decision's is its verdict's."""
+    if kind == "gate.decided":
+        return {"reject": "failed", "terminate": "failed", "expire": "failed", "request_changes": "waiting"}.get(
+            str(facts.get("verdict")), "good"
+        )
+    return _TONES.get(kind.rpartition(".")[2], "idle")
+
+
+def actor(name: str) -> str:
+    """`user:ana` as ana; the engine and its shifts as the engine."""
+    family, _colon, rest = name.partition(":")
+    return _("engine") if family in {"engine", "shift"} else rest or family
+
+
+def detail(facts: Facts) -> str:
+    """The facts worth a glance, most telling first."""
+    found = [
+        word for name, say in _FACTS.items() if (word := say(facts[name]) if facts.get(name) not in (None, "") else "")
+    ]
+    return " · ".join(found[:3])
+
+
+def _verdict(value: Json) -> str:
+    return str(VERDICTS.get(str(value), value))
+
+
+def _text(value: Json) -> str:
+    text = str(value) if isinstance(value, str | int) else ""
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _labelled(label: Promise) -> Callable[[Json], str]:
+    return lambda value: f"{label} {_text(value)}"
+
+
+def _confidence(value: Json) -> str:
+    return _("confidence %(value).2f") % {"value": value} if isinstance(value, float | int) else ""
+
+
+_FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
+    "verdict": _verdict,
+    "confidence": _confidence,
+    "code": _text,
+    "role": _text,
+    "permission": _text,
+    "user": _text,
+    "reason": _text,
+    "note": _text,
+    "queue": _labelled(gettext_lazy("queue")),
+    "gate": _labelled(gettext_lazy("gate")),
+    "returned": _labelled(gettext_lazy("tasks returned:")),
+    "tasks": _labelled(gettext_lazy("tasks:")),
+}
+_TONES: Final = {
+    "approved": "good", "succeeded": "good", "resumed": "good", "lifted": "good",
+    "failed": "failed", "lost": "failed", "refused": "failed", "late_result": "failed",
+    "opened": "waiting", "waiting": "waiting", "escalated": "waiting", "retry_scheduled": "waiting",
+    "revised": "waiting", "started": "running", "retried": "running",
+    "set": "stopped", "measured": "stopped", "paused": "stopped", "cancelled": "stopped", "withdrawn": "stopped",
+    "returned": "stopped",
+}  # fmt: skip

@@ -1,0 +1,269 @@
+"""What the API says about workflows, runs, tasks and stops."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from ninja import Schema
+from pydantic import Field
+
+from orchestrator.api_errors import Line, Name, Text
+from orchestrator.definitions.errors import DefinitionProblem
+from orchestrator.models import Attempt, Run, Stop, Task, Workflow
+
+
+class ProblemOut(Schema):
+    """One thing to put right, or to know, in a definition."""
+
+    file: str
+    line: int
+    step: str
+    field: str
+    message: str
+    remedy: str
+
+    @staticmethod
+    def of(problem: DefinitionProblem) -> "ProblemOut":
+        """As it is shown."""
+        return ProblemOut(
+            file=problem.file, line=problem.line, step=problem.step, field=problem.field,
+            message=problem.message, remedy=problem.remedy,
+        )  # fmt: skip
+
+
+class DefinitionIn(Schema):
+    """A definition's text, YAML or JSON, and the name that problems call it by."""
+
+    source: str = Field(min_length=1, max_length=2_000_000)
+    file: Line = "workflow.yaml"
+
+
+class CheckedOut(Schema):
+    """What publishing would say."""
+
+    valid: bool
+    problems: list[ProblemOut]
+    advice: list[ProblemOut]
+
+
+class PublishedOut(Schema):
+    """The version that is now current; the same source again changes nothing."""
+
+    workflow: str
+    version: int
+    digest: str
+    advice: list[ProblemOut]
+
+
+class WorkflowOut(Schema):
+    """A workflow and its current version."""
+
+    name: str
+    title: str
+    description: str
+    owner: str | None
+    version: int | None
+    published_at: datetime | None
+
+    @staticmethod
+    def of(workflow: Workflow) -> "WorkflowOut":
+        """From a row with owner and current version loaded."""
+        return WorkflowOut(**_workflow(workflow))
+
+
+class WorkflowDetailOut(WorkflowOut):
+    """With the definition as it was published."""
+
+    definition: dict[str, Any]
+    digest: str
+
+    @staticmethod
+    def with_definition(workflow: Workflow) -> "WorkflowDetailOut":
+        """From a row with owner and current version loaded."""
+        version = workflow.current_version
+        return WorkflowDetailOut(
+            **_workflow(workflow),
+            definition=version.definition if version else {},
+            digest=version.digest if version else "",
+        )
+
+
+def _workflow(workflow: Workflow) -> dict[str, Any]:
+    version = workflow.current_version
+    return {
+        "name": workflow.name,
+        "title": workflow.title,
+        "description": workflow.description,
+        "owner": workflow.owner.username if workflow.owner else None,
+        "version": version.number if version else None,
+        "published_at": version.published_at if version else None,
+    }
+
+
+class RunIn(Schema):
+    """What to run, on which input."""
+
+    workflow: Name
+    input: dict[str, Any] = {}
+    title: Line = ""
+    correlation_id: Line = Field("", max_length=100)
+    priority: int | None = Field(None, ge=0, le=9)
+
+
+class ReasonIn(Schema):
+    """Why; it is kept in the audit trail."""
+
+    reason: Text = Field(min_length=1)
+
+
+class RunOut(Schema):
+    """One run."""
+
+    id: int
+    workflow: str
+    version: int
+    title: str
+    status: Literal["running", "paused", "succeeded", "failed", "cancelled"]
+    tasks: int
+    remaining: int
+    failed: int
+    priority: int
+    correlation_id: str
+    started_by: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    error: Any = None
+
+    @staticmethod
+    def of(run: Run) -> "RunOut":
+        """From a row with workflow, version and starter loaded."""
+        return RunOut(**_run(run))
+
+
+class RunDetailOut(RunOut):
+    """With its input and what it waits for, in one sentence."""
+
+    input: dict[str, Any]
+    waits_for: str
+
+    @staticmethod
+    def with_input(run: Run, waits_for: str) -> "RunDetailOut":
+        """From a row with workflow, version and starter loaded."""
+        return RunDetailOut(**_run(run), input=run.input, waits_for=waits_for)
+
+
+def _run(run: Run) -> dict[str, Any]:
+    copied = ("id", "title", "status", "remaining", "failed", "priority", "correlation_id", "started_at", "ended_at")
+    return {name: getattr(run, name) for name in (*copied, "error")} | {
+        "workflow": run.workflow.name,
+        "version": run.version.number,
+        "tasks": run.total,
+        "started_by": run.started_by.username if run.started_by else None,
+    }
+
+
+class RunsOut(Schema):
+    """A page of runs, newest first. `next` continues it as `before`."""
+
+    items: list[RunOut]
+    next: int | None
+
+
+class TaskOut(Schema):
+    """One step of one run."""
+
+    id: int
+    run: int
+    key: str
+    kind: str
+    status: str
+    attempt: int
+    failures: int
+    losses: int
+    revision: int
+    wait_for: str
+    confidence: float | None
+    ready_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: Any = None
+
+    @staticmethod
+    def of(task: Task) -> "TaskOut":
+        """From a row."""
+        return TaskOut(**_task(task))
+
+
+class AttemptOut(Schema):
+    """One ended try."""
+
+    number: int
+    status: str
+    agent_version: int | None
+    started_at: datetime | None
+    ended_at: datetime
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    error: Any = None
+
+    @staticmethod
+    def of(attempt: Attempt) -> "AttemptOut":
+        """From a row."""
+        return AttemptOut(**{name: getattr(attempt, name) for name in AttemptOut.model_fields})
+
+
+class TaskDetailOut(TaskOut):
+    """With what went in and came out, and its tries."""
+
+    input: Any = None
+    output: Any = None
+    attempts: list[AttemptOut]
+
+    @staticmethod
+    def with_attempts(task: Task) -> "TaskDetailOut":
+        """From a row; reads its attempts."""
+        attempts = [AttemptOut.of(attempt) for attempt in task.attempts.order_by("number", "id")[:200]]
+        return TaskDetailOut(**_task(task), input=task.input, output=task.output, attempts=attempts)
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {name: getattr(task, name) for name in TaskOut.model_fields if name != "run"} | {"run": task.run_id}
+
+
+class TasksOut(Schema):
+    """A page of a run's tasks in the order of its plan. `next` continues it as `after`."""
+
+    items: list[TaskOut]
+    next: int | None
+
+
+class StopIn(Schema):
+    """What to stop: everything, or one workflow or agent by name."""
+
+    scope: Literal["everything", "workflow", "agent"]
+    name: Name | None = None
+    reason: Text = Field(min_length=1)
+
+
+class StopOut(Schema):
+    """A stop and what it did, as measured by the workers that obeyed it."""
+
+    id: int
+    scope: str
+    name: str | None
+    reason: str
+    stopped_by: str | None
+    stopped_at: datetime
+    lifted_by: str | None
+    lifted_at: datetime | None
+    effect: dict[str, Any]
+
+    @staticmethod
+    def of(stop: Stop, name: str | None) -> "StopOut":
+        """From a row with its people loaded."""
+        return StopOut(
+            id=stop.pk, scope=stop.scope, name=name, reason=stop.reason, stopped_at=stop.stopped_at,
+            stopped_by=stop.stopped_by.username if stop.stopped_by else None,
+            lifted_by=stop.lifted_by.username if stop.lifted_by else None,
+            lifted_at=stop.lifted_at, effect=stop.effect,
+        )  # fmt: skip

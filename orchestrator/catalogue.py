@@ -1,0 +1,30 @@
+"""The agents that a definition may name: those this process has loaded, and those registered in the database.
+
+Web processes load no agents (models and data would cost them hundreds of megabytes), so they know them by their rows.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from agents import registry
+from agents.models import Agent, AgentVersion
+from agents.specs import AgentSpec
+
+
+class Catalogue:
+    """Implements `definitions.agents.AgentCatalogue`."""
+
+    def find(self, name: str, version: int | None = None) -> AgentSpec | AgentVersion | None:
+        """One version of an agent, the newest for None."""
+        return registry.find(name, version) or self._row(name, version)
+
+    def names(self) -> Sequence[str]:
+        """All names, sorted."""
+        return sorted({*registry.names(), *Agent.objects.values_list("name", flat=True)})
+
+    def _row(self, name: str, version: int | None) -> AgentVersion | None:
+        versions = AgentVersion.objects.filter(agent__name=name).order_by("-number")
+        return versions.first() if version is None else versions.filter(number=version).first()
+
+
+default: Final = Catalogue()

@@ -1,0 +1,107 @@
+"""The agents that steps name: found in a catalogue, and their inputs held against their contracts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from agents.types import Json
+from orchestrator.definitions import contracts
+from orchestrator.definitions.errors import Problems, did_you_mean
+from orchestrator.definitions.load import StepSource
+from orchestrator.definitions.references import in_values
+
+
+class AgentContract(Protocol):
+    """What is promised of one version of an agent, as JSON Schemas."""
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]: ...
+
+    @property
+    def output_schema(self) -> Mapping[str, Any]: ...
+
+
+class AgentCatalogue(Protocol):
+    """The agents that a definition may name."""
+
+    def find(self, name: str, version: int | None) -> AgentContract | None:
+        """One version of an agent, the newest for None; None if there is no such agent or version."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """All agents' names."""
+        ...
+
+
+class Agents:
+    """Looks each agent up once and checks the inputs of the steps that use it."""
+
+    def __init__(self, catalogue: AgentCatalogue, problems: Problems) -> None:
+        self._catalogue = catalogue
+        self._problems = problems
+        self._found: dict[str, AgentContract | None] = {}
+
+    def contract(self, agent: str) -> AgentContract | None:
+        """The contract of "name" or "name@3"."""
+        if agent not in self._found:
+            name, version = name_and_version(agent)
+            self._found[agent] = self._catalogue.find(name, version)
+        return self._found[agent]
+
+    def check(self, step: StepSource) -> None:
+        """The step's agent exists, gets what it requires, nothing unknown, and literal values that fit."""
+        contract = self.contract(step.fields["agent"])
+        if contract is None:
+            self._refuse_unknown(step)
+            return
+        inputs: dict[str, Json] = step.fields.get("inputs", {})
+        required = contract.input_schema.get("required", ())
+        for name in required:
+            if name not in inputs:
+                self._note(step, f"inputs.{name}", f"is required by {step.fields['agent']}", "give it a value")
+        self._check_names(step, contract.input_schema, inputs)
+        self._check_literals(step, contract.input_schema, inputs, complete=all(name in inputs for name in required))
+
+    def _refuse_unknown(self, step: StepSource) -> None:
+        name, version = name_and_version(step.fields["agent"])
+        names = self._catalogue.names()
+        if name in names:
+            self._note(step, "agent", f'"{name}" has no version {version}', "leave @version out for the newest")
+        else:
+            self._note(step, "agent", f'"{name}" is not an agent', did_you_mean(name, names) or "register it first")
+
+    def _check_names(self, step: StepSource, schema: Mapping[str, Any], inputs: dict[str, Json]) -> None:
+        known = contracts.properties(schema)
+        for name in inputs:
+            if known is not None and name not in known:
+                message = f"is not an input of {step.fields['agent']}"
+                self._note(step, f"inputs.{name}", message, did_you_mean(name, list(known)))
+
+    def _check_literals(
+        self, step: StepSource, schema: Mapping[str, Any], inputs: dict[str, Json], *, complete: bool
+    ) -> None:
+        literal = {name: value for name, value in inputs.items() if next(in_values(value, ""), None) is None}
+        if complete and len(literal) == len(inputs):
+            flaws = contracts.violations(schema, inputs)
+        else:
+            flaws = [flaw for name, value in literal.items() for flaw in _property_flaws(schema, name, value)]
+        for path, message in flaws:
+            self._note(step, ".".join(part for part in ("inputs", path) if part), message, "")
+
+    def _note(self, step: StepSource, field: str, message: str, remedy: str) -> None:
+        self._problems.add(message, step=step.key, field=field, remedy=remedy, line=step.line)
+
+
+def _property_flaws(schema: Mapping[str, Any], name: str, value: Json) -> list[tuple[str, str]]:
+    inner = schema.get("properties", {}).get(name)
+    if not isinstance(inner, dict):
+        return []
+    shared = {word: schema[word] for word in ("$defs", "definitions") if word in schema}
+    return [
+        (f"{name}.{path}" if path else name, text) for path, text in contracts.violations({**shared, **inner}, value)
+    ]
+
+
+def name_and_version(agent: str) -> tuple[str, int | None]:
+    """ "name@3" as ("name", 3)."""
+    name, _, version = agent.partition("@")
+    return name, int(version) if version else None

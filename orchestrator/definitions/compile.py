@@ -1,0 +1,150 @@
+"""A checked definition to the plan that the engine runs: everything that can be known before a run is checked here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.definitions import contracts
+from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
+from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems
+from orchestrator.definitions.fields import seconds
+from orchestrator.definitions.gates import Gates
+from orchestrator.definitions.load import Definition, StepSource
+from orchestrator.definitions.plan import Branch, Plan, PlanStep, Retry
+from orchestrator.definitions.references import References, condition
+from orchestrator.definitions.wiring import Wiring
+
+TIMEOUT = 60.0
+
+__all__ = ["AgentCatalogue", "AgentContract", "DefinitionError", "DefinitionProblem", "compile_plan"]
+
+
+def compile_plan(definition: Definition, *, catalogue: AgentCatalogue) -> Plan:
+    """Compile a definition; DefinitionError lists everything that would not work.
+
+    1. Wire the steps; a cycle ends the check here, for nothing after it means anything.
+    2. Check each step: its agent, its expressions, its gate.
+    3. Build the plan in topological order.
+    """
+    problems = Problems(definition.file)
+    wiring = Wiring(definition, problems)
+    wiring.connect()
+    compiler = _Compiler(definition, wiring, problems, Agents(catalogue, problems))
+    steps = tuple(compiler.step(wiring.sources[key]) for key in wiring.order)
+    compiler.references.check_run()
+    problems.raise_if_any()
+    configuration = definition.configuration
+    return Plan(
+        name=definition.name,
+        steps=steps,
+        input_schema=configuration.get("input", {}),
+        outputs=configuration.get("outputs", {}),
+        title=configuration.get("title", ""),
+        priority=configuration.get("priority", 0),
+        weight=configuration.get("weight", 1),
+    )
+
+
+class _Compiler:
+    """Builds one PlanStep after the other."""
+
+    def __init__(self, definition: Definition, wiring: Wiring, problems: Problems, agents: Agents) -> None:
+        self._definition = definition
+        self._wiring = wiring
+        self._problems = problems
+        self._agents = agents
+        self._gates = Gates(definition, wiring, problems)
+        self._index = {key: index for index, key in enumerate(wiring.order)}
+        self._after = wiring.after()
+        self.references = References(definition, wiring, problems, self._output_fields)
+
+    def step(self, source: StepSource) -> PlanStep:
+        """Check one step and build it."""
+        self._check(source)
+        self.references.check_step(source)
+        fields, errors = source.fields, self._definition.error_handling
+        agent, version = name_and_version(fields.get("agent", ""))
+        needs = [*self.references.needs[source.key], *([fields["subject"]] if "subject" in fields else [])]
+        return PlanStep(
+            index=self._index[source.key],
+            key=source.key,
+            title=source.title,
+            kind=source.type,  # type: ignore[arg-type]  # groups are flattened, so only the four kinds are left
+            dependencies=self._indexes(self._wiring.before[source.key]),
+            successors=self._indexes(self._after[source.key]),
+            lane=fields.get("lane") or self._definition.configuration.get("lane", "default"),
+            group=source.group,
+            agent=agent,
+            agent_version=version,
+            inputs=fields.get("inputs", {}),
+            needs=self._indexes(dict.fromkeys(needs)),
+            needs_run_input=source.key in self.references.needs_input,
+            when=condition(fields["when"]) if "when" in fields else "",
+            branches=self._branches(source),
+            subject=self._index.get(fields.get("subject", "")),
+            form=fields.get("form", {}),
+            instructions=fields.get("instructions", ""),
+            gate=self._gates.gate(source),
+            timeout=seconds(fields.get("timeout", errors.get("timeout", TIMEOUT))) or TIMEOUT,
+            retry=Retry(**{**errors.get("retry", {}), **fields.get("retry", {})}),
+            on_error=fields.get("on_error", errors.get("on_error", "fail")),
+            deliver=fields.get("deliver", {}),
+        )
+
+    def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
+        return tuple(sorted(self._index[key] for key in keys if key in self._index))
+
+    def _check(self, source: StepSource) -> None:
+        if source.type == "automated":
+            self._agents.check(source)
+        if source.type == "approval":
+            self._check_subject(source)
+        if source.type == "conditional":
+            self._check_branches(source)
+        if "when" in source.fields and condition(source.fields["when"]) == "false":
+            self._note(
+                source, "when", "is always false, so the step is never reached", "remove the step or the condition"
+            )
+
+    def _check_subject(self, source: StepSource) -> None:
+        subject = self._wiring.sources.get(source.fields["subject"])
+        if subject is None:
+            self._note(
+                source, "subject", f'"{source.fields["subject"]}" is not a step', "name the step that is reviewed"
+            )
+        elif subject.type != "automated":
+            self._note(
+                source, "subject", f'"{subject.key}" is {subject.type}', "review the output of an automated step"
+            )
+
+    def _check_branches(self, source: StepSource) -> None:
+        conditions = [condition(branch.get("when", "")) for branch in source.fields["branches"]]
+        for number, text in enumerate(conditions):
+            if text == "true" and (number < len(conditions) - 1 or source.fields.get("default")):
+                message, remedy = "always holds, so what follows is never reached", "make it the default"
+                self._note(source, f"branches[{number}].when", message, remedy)
+            if text == "false":
+                self._note(source, f"branches[{number}].when", "never holds", "remove this branch")
+
+    def _branches(self, source: StepSource) -> tuple[Branch, ...]:
+        if source.type != "conditional":
+            return ()
+        ways = [(condition(branch["when"]), branch["then"]) for branch in source.fields["branches"]]
+        if "default" in source.fields:
+            ways.append(("", source.fields["default"]))
+        return tuple(
+            Branch(when, self._indexes([head for key in keys for head in self._wiring.heads(key)]))
+            for when, keys in ways
+        )
+
+    def _output_fields(self, key: str) -> Mapping[str, Any] | None:
+        """The fields that a step's output is known to have, or None if any may be there."""
+        source = self._wiring.sources.get(key)
+        if source is None or source.type not in {"automated", "manual"}:
+            return None
+        if source.type == "manual":
+            return contracts.properties(source.fields["form"])
+        contract = self._agents.contract(source.fields["agent"])
+        return contracts.properties(contract.output_schema) if contract else None
+
+    def _note(self, source: StepSource, field: str, message: str, remedy: str) -> None:
+        self._problems.add(message, step=source.key, field=field, remedy=remedy, line=source.line)

@@ -1,0 +1,166 @@
+"""The definition format as tables: which fields stand where and what they hold.
+
+`shape` checks files against these tables and `schema` publishes them as JSON Schema, so the two cannot disagree.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from orchestrator.definitions.cel_source import RESERVED
+
+KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,99}")
+AGENT = re.compile(r"[a-z][a-z0-9_-]{0,99}(?:@[1-9][0-9]{0,8})?")
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(s|m|h|d)")
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST = 366 * 86400.0
+RISKS = ("low", "medium", "high", "critical")
+REVIEW_VERDICTS = ("approve", "edit", "request_changes", "reject", "terminate")
+MANUAL_VERDICTS = ("complete", "reject", "terminate")
+ON_ERROR = ("fail", "skip", "ask")
+RESERVED_KEYS = RESERVED
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What one field holds. `kind` names a check in `shape`; `fields` are those of a group or of a list's items."""
+
+    kind: str
+    about: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    fields: dict[str, "Field"] = field(default_factory=dict)
+
+
+METADATA = {
+    "name": Field("name", "Name of the workflow: lower-case letters, digits and dashes.", required=True),
+    "title": Field("text", "Name shown to people.", required=True),
+    "description": Field("text", "What the workflow does and for whom."),
+    "owner": Field("text", "User name of whoever answers for it."),
+    "tags": Field("texts", "Words to find it by."),
+}
+RETRY = {
+    "attempts": Field("integer", "Tries in all, the first included.", low=1, high=50),
+    "base": Field("number", "Seconds; doubled after each failure.", low=0, high=3600),
+    "cap": Field("number", "Longest wait in seconds.", low=0, high=86400),
+}
+GATE_FIELDS = {
+    "queue": Field("name", "Queue of the people who are asked."),
+    "title": Field("template", "The question, in one line."),
+    "risk": Field("risk", f"One of {', '.join(RISKS)}, or an expression that yields one."),
+    "deadline": Field("duration", "How long people have."),
+    "on_timeout": Field(
+        "choice", "What happens when nobody decides; never an approval.", choices=("escalate", "reject")
+    ),
+    "escalate_to": Field("name", "Queue that is asked after the deadline."),
+    "allow": Field("verdicts", "Verdicts that are offered.", choices=REVIEW_VERDICTS),
+    "consequence": Field("template", "What happens if it is approved, in one sentence."),
+    "action": Field("mapping", "The exact arguments of what will be done."),
+    "evidence": Field("expression", "Yields a list of {claim, source, quote, status}."),
+    "alternatives": Field("expression", "Yields a list of {option, cost, impact, success, note}."),
+    "revisions": Field("integer", "How often it may be sent back.", low=0, high=10),
+}
+GATE = {"when": Field("condition", "Asks people if this holds.", required=True), **GATE_FIELDS}
+APPROVAL_GATE = {"when": Field("condition", "Asks people if this holds; always, if left out."), **GATE_FIELDS}
+DELIVER = {
+    "name": Field("template", "File name.", required=True),
+    "media_type": Field("text", "Such as text/markdown."),
+    "content": Field("template", "The file's content.", required=True),
+}
+BRANCH = {
+    "when": Field("condition", "This way is taken if it is the first that holds.", required=True),
+    "then": Field("keys", "Steps that run if it is taken.", required=True),
+}
+
+STEP = {
+    "key": Field("key", "Name of the step in expressions: steps.<key>.", required=True),
+    "type": Field("type", "What the step does.", required=True),
+    "title": Field("text", "Name shown to people."),
+}
+RUNNABLE = {
+    "when": Field("condition", "The step is skipped if this is false."),
+    "lane": Field("name", "Pool of workers."),
+    "on_error": Field(
+        "choice", "After the last failure: fail the run, skip the step, or ask a person.", choices=ON_ERROR
+    ),
+}
+STEP_TYPES: dict[str, dict[str, Field]] = {
+    "automated": STEP
+    | RUNNABLE
+    | {
+        "agent": Field("agent", 'Agent that does it: "name", or "name@3" for one version.', required=True),
+        "inputs": Field("mapping", "The agent's input: values and expressions."),
+        "timeout": Field("duration", "Longest time one try may take."),
+        "retry": Field("group", "How to try again.", fields=RETRY),
+        "gate": Field("group", "When to ask people about the output.", fields=GATE),
+        "deliver": Field("group", "A file made of the output.", fields=DELIVER),
+    },
+    "manual": STEP
+    | RUNNABLE
+    | {
+        "form": Field("schema", "JSON Schema of the answer.", required=True),
+        "instructions": Field("template", "What the person should do."),
+        "queue": Field("name", "Queue of the people who do it."),
+        "deadline": Field("duration", "How long people have."),
+        "inputs": Field("mapping", "What the person is shown."),
+        "gate": Field(
+            "group",
+            "How the work is handed out.",
+            fields={
+                name: GATE_FIELDS[name] for name in ("queue", "title", "risk", "deadline", "on_timeout", "escalate_to")
+            },
+        ),
+    },
+    "approval": STEP
+    | RUNNABLE
+    | {"subject": Field("key", "Step whose output is reviewed.", required=True)}
+    | {name: spec for name, spec in APPROVAL_GATE.items() if name not in {"title", "when"}}
+    | {"gate": Field("group", "The question to people.", fields=APPROVAL_GATE)},
+    "conditional": STEP
+    | RUNNABLE
+    | {
+        "branches": Field("list", "Ways out, first match wins.", required=True, fields=BRANCH),
+        "default": Field("keys", "Steps that run if no branch is taken."),
+    },
+    "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},
+    "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
+}
+GROUPS = frozenset({"parallel", "sequential"})
+
+CONFIGURATION = {
+    "lane": Field("name", "Pool of workers for steps that name none."),
+    "queue": Field("name", "Queue of people for gates that name none."),
+    "priority": Field("integer", "Higher runs first.", low=0, high=9),
+    "weight": Field("integer", "Share of the workers among runs of one priority.", low=1, high=100),
+    "input": Field("schema", "JSON Schema of a run's input."),
+    "outputs": Field("mapping", "The run's result."),
+    "title": Field("template", "Title of a run, from its input."),
+    "deadline": Field("duration", "How long people have at gates that do not say."),
+}
+ERROR_HANDLING = {
+    "retry": Field("group", "How steps are tried again.", fields=RETRY),
+    "on_error": Field("choice", "After the last failure of a step that does not say.", choices=ON_ERROR),
+    "timeout": Field("duration", "Longest time one try may take, for steps that do not say."),
+}
+DOCUMENT = {
+    "metadata": Field("group", "What it is and whose.", required=True, fields=METADATA),
+    "steps": Field("steps", "The work.", required=True),
+    "dependencies": Field("dependencies", "For each step or group, those that must end before it."),
+    "configuration": Field("group", "Input, outputs and defaults.", fields=CONFIGURATION),
+    "error_handling": Field("group", "Defaults for failures.", fields=ERROR_HANDLING),
+    "monitoring": Field("mapping", "Free notes for dashboards."),
+}
+
+
+def seconds(duration: str | float) -> float | None:
+    """A duration in seconds, or None if it is not one: "30s", "5m", "12h", "7d" or a number."""
+    if isinstance(duration, str):
+        match = DURATION.fullmatch(duration)
+        if match is None:
+            return None
+        amount = float(match.group(1)) * UNITS[match.group(2)]
+    else:
+        amount = float(duration)
+    return amount if 0 < amount <= LONGEST else None

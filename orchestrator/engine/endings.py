@@ -1,0 +1,130 @@
+"""Ends of attempts that are not settled in batches: one small fenced transaction each, made in a thread of the worker.
+
+A late end (the attempt no longer stands) changes nothing.
+"""
+
+from typing import Any
+
+from django.db import transaction
+
+from agents.types import Completed, Failed, Json, NeedsApproval
+from orchestrator.engine import gates, transitions
+from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.gates import Subject
+from orchestrator.engine.plans import step_in_trouble
+from orchestrator.engine.transitions import Fence, Result
+from orchestrator.models import TASK_BITS, Run, Task, task_id
+
+
+@transaction.atomic
+def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
+    """The step's rule holds for this output: a person looks at it before it is used."""
+    assert job.step.gate is not None
+    context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+    subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
+    request = gates.for_output(job.step.gate, job.step, subject, kind="approval", context=context)
+    transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+
+
+@transaction.atomic
+def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: NeedsApproval) -> None:
+    """The agent itself will not go on without a person."""
+    context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+    subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
+    spec = job.step.gate or gates.agents_own(job.step)
+    request = gates.for_output(spec, job.step, subject, kind="approval", context=context)
+    transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+
+
+@transaction.atomic
+def complete_delivering(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
+    """The step hands over a file: output and file commit together."""
+    transitions.lock_run(job.claimed.run_id)
+    result = Result(output=outcome.output, input=given, confidence=outcome.confidence, version=outcome.version)
+    transitions.complete_running(_fence(job, shift), result, step=job.step, actor=f"agent:{job.step.agent}")
+
+
+@transaction.atomic
+def open_approval_gate(job: Assignment, shift: int, proposal: dict[str, Json], context: dict[str, Any]) -> None:
+    """An approval step asks about the output of the step it reviews."""
+    assert job.step.gate is not None
+    assert job.step.subject is not None
+    run = transitions.lock_run(job.claimed.run_id)
+    reviewed = Task.objects.get(pk=task_id(run.pk, job.step.subject))
+    subject = Subject(
+        **_ids(run, job.claimed.id),
+        proposal=proposal,
+        given=reviewed.input or {},
+        confidence=reviewed.confidence,
+        version=reviewed.attempts.filter(status="succeeded").values_list("agent_version", flat=True).last(),
+        revision=reviewed.revision,
+    )
+    step = job.plan.steps[job.step.subject]
+    known = {**context, "confidence": reviewed.confidence}
+    request = gates.for_output(job.step.gate, step, subject, kind="approval", context=known)
+    transitions.wait_for_people(_fence(job, shift), request)
+
+
+@transaction.atomic
+def open_manual_gate(job: Assignment, shift: int, given: dict[str, Json]) -> None:
+    """A person does this step."""
+    assert job.step.gate is not None
+    run = transitions.lock_run(job.claimed.run_id)
+    subject = Subject(**_ids(run, job.claimed.id), given=given)
+    request = gates.for_output(job.step.gate, job.step, subject, kind="manual", context=job.context)
+    transitions.wait_for_people(_fence(job, shift), request)
+
+
+@transaction.atomic
+def open_trouble_gate(job: Assignment, shift: int, error: dict[str, Json], rule: str) -> None:
+    """Something gave no answer that may be acted on: stop and ask."""
+    run = transitions.lock_run(job.claimed.run_id)
+    subject = Subject(**_ids(run, job.claimed.id))
+    request = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=error)
+    transitions.wait_for_people(_fence(job, shift), request)
+
+
+@transaction.atomic
+def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Failed) -> None:
+    """The agent failed: try again later, ask, skip or fail, as the step says."""
+    run = transitions.lock_run(job.claimed.run_id)
+    error: dict[str, Json] = {"kind": outcome.kind, "code": outcome.code, "message": outcome.message}
+    subject = Subject(**_ids(run, job.claimed.id), given=given, version=outcome.version)
+    ask = gates.for_trouble(job.step, subject, kind="exception", rule="on_error: ask", error=error)
+    transitions.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask)
+
+
+@transaction.atomic
+def fail_abruptly(shift: int, pk: int, attempt: int, code: str) -> None:
+    """End an attempt whose failure is ours, not the agent's: a person decides what to do."""
+    run = transitions.lock_run(pk >> TASK_BITS)
+    task = Task.objects.get(pk=pk)
+    error: dict[str, Json] = {
+        "kind": "permanent",
+        "code": code,
+        "message": "The engine could not record this result; see the log.",
+    }
+    step = step_in_trouble(task)
+    rule = f"{code}: stop and ask"
+    request = gates.for_trouble(step, Subject(**_ids(run, pk)), kind="exception", rule=rule, error=error)
+    transitions.wait_for_people(Fence(task_id=pk, attempt=attempt, shift=shift), request)
+
+
+def _subject(job: Assignment, run: Run, given: dict[str, Json], outcome: Completed | NeedsApproval) -> Subject:
+    return Subject(
+        **_ids(run, job.claimed.id),
+        proposal=outcome.output,
+        given=given,
+        confidence=outcome.confidence,
+        version=outcome.version,
+        revision=job.claimed.revision,
+        action=outcome.action if isinstance(outcome, NeedsApproval) else None,
+    )
+
+
+def _fence(job: Assignment, shift: int) -> Fence:
+    return Fence(task_id=job.claimed.id, attempt=job.claimed.attempt, shift=shift)
+
+
+def _ids(run: Run, pk: int) -> dict[str, Any]:
+    return {"task_id": pk, "run_id": run.pk, "workflow_id": run.workflow_id, "requested_by": run.started_by_id}

@@ -1,0 +1,112 @@
+"""What a gate asks: builds the request a reviewer will see from a step, its context and what an agent said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.types import Json
+from orchestrator.definitions import expressions
+from orchestrator.definitions.plan import GateSpec, PlanStep
+from orchestrator.ports import GateRequest
+
+_RISKS = ("low", "medium", "high", "critical")
+OPERATIONS_QUEUE = "operations"
+_ASK_DEADLINE = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a gate is about: the waiting task and what its agent, or the step before it, produced."""
+
+    task_id: int
+    run_id: int
+    workflow_id: int
+    requested_by: int | None  # user id of who started the run
+    proposal: dict[str, Json] = field(default_factory=dict)
+    given: dict[str, Json] = field(default_factory=dict)
+    confidence: float | None = None
+    version: int | None = None
+    revision: int = 0
+    action: dict[str, Json] | None = None  # what the agent itself asks to do; else the definition's action
+
+
+def for_output(
+    spec: GateSpec, step: PlanStep, subject: Subject, *, kind: str, context: Mapping[str, Any]
+) -> GateRequest:
+    """The gate of a step as its definition describes it; ExpressionError when a text or risk cannot be worked out."""
+    sent_back_enough = subject.revision >= spec.revisions
+    action = subject.action if subject.action is not None else _object(expressions.resolve(spec.action, context))
+    return GateRequest(
+        **_of(subject, step),
+        kind=kind,
+        title=expressions.render_text(spec.title, context) if spec.title else step.title,
+        queue=spec.queue,
+        rule=spec.when or "true",
+        risk=_risk(spec.risk, context),
+        proposal=subject.proposal,
+        action=action,
+        allowed=tuple(verdict for verdict in spec.allowed if not (sent_back_enough and verdict == "request_changes")),
+        deadline_s=spec.deadline_s,
+        on_timeout=spec.on_timeout,
+        escalate_to=spec.escalate_to,
+        form=dict(step.form),
+        evidence=_objects(spec.evidence, context),
+        alternatives=_objects(spec.alternatives, context),
+        consequence=expressions.render_text(spec.consequence, context),
+    )
+
+
+def for_trouble(step: PlanStep, subject: Subject, *, kind: str, rule: str, error: dict[str, Json]) -> GateRequest:
+    """The gate of a step that went wrong: try again, go on without it, or give up."""
+    return GateRequest(
+        **_of(subject, step),
+        kind=kind,
+        title=f"{step.title}: {error.get('message', error.get('code', 'failed'))}"[:300],
+        queue=OPERATIONS_QUEUE,
+        rule=rule,
+        risk="high",
+        proposal={"error": error},
+        action={"retry": step.key},
+        allowed=("retry", "skip", "reject", "terminate"),
+        deadline_s=_ASK_DEADLINE,
+        on_timeout="escalate",
+        consequence=f"Retry runs step {step.key} again; skip goes on without it; reject fails the run.",
+    )
+
+
+def _of(subject: Subject, step: PlanStep) -> dict[str, Any]:
+    return {
+        "task_id": subject.task_id,
+        "run_id": subject.run_id,
+        "workflow_id": subject.workflow_id,
+        "requested_by": subject.requested_by,
+        "input": subject.given,
+        "confidence": subject.confidence,
+        "agent": step.agent,
+        "agent_version": subject.version,
+        "revision": subject.revision,
+    }
+
+
+def agents_own(step: PlanStep) -> GateSpec:
+    """The gate of an agent that asks by itself in a step whose definition has none."""
+    return GateSpec(
+        when="true", queue=OPERATIONS_QUEUE, title=f"{step.title}: the agent asks before it goes on", risk="high"
+    )
+
+
+def _risk(text: str, context: Mapping[str, Any]) -> str:
+    """A level; what is not one is treated as the highest."""
+    value = str(expressions.resolve(text, context)).lower()
+    return value if value in _RISKS else "critical"
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def _objects(expression: str, context: Mapping[str, Any]) -> tuple[dict[str, Json], ...]:
+    if not expression:
+        return ()
+    value = expressions.evaluate(expression, context)
+    return tuple(item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

@@ -1,0 +1,314 @@
+"""The moves of a task that are not settled in batches: waits, failures, releases by people. Used by the engine and
+services.
+
+Every function runs inside a transaction whose caller has called `lock_run()` first (lock order: run, task, gate).
+Functions that end a running attempt take its fence (attempt, shift) and return False when it no longer stands.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Now
+from django.db.models.query import QuerySet
+
+from agents.types import Json
+from orchestrator import db, events
+from orchestrator.definitions.plan import PlanStep, Retry
+from orchestrator.engine import delivery
+from orchestrator.engine.plans import plan_of
+from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
+from orchestrator.models import TASK_BITS, Attempt, Effect, Run, Task, Timer, task_id
+from orchestrator.ports import GateRequest, gatekeeper
+from orchestrator.states import TASK_TERMINAL, TASK_TRANSITIONS, AttemptStatus, RunStatus, TaskStatus
+
+_INDEX = (1 << TASK_BITS) - 1  # the part of a task's id that is its step's index
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Which attempt, under which shift, claims to have run a task."""
+
+    task_id: int
+    attempt: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an attempt that ended well produced, from what, by which version of its agent."""
+
+    output: dict[str, Json]
+    input: dict[str, Json]
+    confidence: float | None
+    version: int
+
+
+def lock_run(run_id: int) -> Run:
+    """Lock a run's row until the transaction ends. Raises RunNotFound."""
+    run = Run.objects.select_for_update(no_key=True).filter(pk=run_id).first()
+    if run is None:
+        raise RunNotFound(run_id=run_id)
+    return run
+
+
+def waiting_task(pk: int, *, wait_for: Sequence[str] = ("gate", "quarantine")) -> Task:
+    """A locked task that waits for people. Raises TaskNotWaiting."""
+    task = Task.objects.select_for_update(no_key=True).get(pk=pk)
+    if task.status != TaskStatus.WAITING or task.wait_for not in wait_for:
+        raise TaskNotWaiting(task_id=pk, status=task.status)
+    return task
+
+
+def fenced(fence: Fence) -> Task | None:
+    """The locked task if its attempt still stands, else None."""
+    return (
+        Task.objects.select_for_update(no_key=True)
+        .filter(pk=fence.task_id, attempt=fence.attempt, shift=fence.shift, status=TaskStatus.RUNNING)
+        .first()
+    )
+
+
+def move(task: Task, to: TaskStatus, **columns: Any) -> None:
+    """Write a task's new status, if the move is legal, together with `columns`."""
+    if to not in TASK_TRANSITIONS[task.status]:
+        raise AssertionError(f"task {task.pk}: {task.status} -> {to} is not a legal move")
+    if to in TASK_TERMINAL:
+        columns.setdefault("ended_at", Now())
+    Task.objects.filter(pk=task.pk).update(status=to, **columns)
+
+
+def end_attempt(task: Task, status: AttemptStatus, *, version: int = 0, error: dict[str, Json] | None = None) -> None:
+    """Record the end of a task's running attempt."""
+    Attempt.objects.update_or_create(
+        task_id=task.pk,
+        number=task.attempt,
+        defaults={
+            "status": status,
+            "shift": task.shift,
+            "agent_version": version or None,
+            "started_at": task.started_at,
+            "ended_at": Now(),
+            "error": error,
+        },
+    )
+
+
+def wait_for_people(fence: Fence, request: GateRequest, *, version: int = 0, actor: str = "engine") -> bool:
+    """A running task suspends itself and opens a gate."""
+    task = fenced(fence)
+    if task is None:
+        return False
+    end_attempt(task, AttemptStatus.SUSPENDED, version=version)
+    _open_gate(task, request, actor=actor)
+    return True
+
+
+def _open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_for: str = "gate") -> None:
+    if task.status == TaskStatus.WAITING:
+        Task.objects.filter(pk=task.pk).update(wait_for=wait_for, input=request.input, confidence=request.confidence)
+    else:
+        move(task, TaskStatus.WAITING, wait_for=wait_for, input=request.input, confidence=request.confidence)
+    gate = gatekeeper().open_gate(request)
+    events.append(
+        "task.waiting",
+        actor=actor,
+        run_id=task.run_id,
+        task_id=task.pk,
+        data={"attempt": task.attempt, "gate": gate, "rule": request.rule[:500]},
+    )
+
+
+def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str) -> bool:
+    """End a running attempt that delivers a file: output, file and everything that follows in one transaction."""
+    task = fenced(fence)
+    if task is None:
+        return False
+    end_attempt(task, AttemptStatus.SUCCEEDED, version=result.version)
+    delivery.deliver(task, step, result.output)
+    _succeed(task, output=result.output, actor=actor, input=result.input, confidence=result.confidence)
+    return True
+
+
+def complete_waiting(pk: int, *, output: dict[str, Json], actor: str) -> None:
+    """A person's verdict lets a waiting task go on with `output`."""
+    task = waiting_task(pk)
+    step = plan_of(task.version_id).steps[pk & _INDEX]
+    delivery.deliver(task, step, output)
+    _succeed(task, output=output, actor=actor)
+
+
+def _succeed(task: Task, *, output: dict[str, Json], actor: str, **columns: Any) -> None:
+    move(task, TaskStatus.SUCCEEDED, output=output, wait_for="", error=None, **columns)
+    events.append("task.succeeded", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
+    db.advance_runs([task.pk], [True])
+
+
+def revise(pk: int, *, note: str, actor: str, limit: int) -> None:
+    """Send work back with a reviewer's note: the task itself, or for an approval step the step it reviews."""
+    task = waiting_task(pk)
+    step = plan_of(task.version_id).steps[pk & _INDEX]
+    if step.kind == "approval" and step.subject is not None:
+        subject = Task.objects.select_for_update(no_key=True).get(pk=task_id(task.run_id, step.subject))
+        _check_revision(subject, limit)
+        move(task, TaskStatus.BLOCKED, wait_for="", pending=1)
+        Run.objects.filter(pk=task.run_id).update(remaining=F("remaining") + 1)
+        task = subject
+    else:
+        _check_revision(task, limit)
+    _make_ready(task, note=note, revision=task.revision + 1, failures=0)
+    events.append(
+        "task.revised",
+        actor=actor,
+        run_id=task.run_id,
+        task_id=task.pk,
+        data={"attempt": task.attempt, "revision": task.revision + 1},
+    )
+
+
+def _check_revision(task: Task, limit: int) -> None:
+    if task.revision >= limit:
+        raise RevisionLimit(limit=limit)
+
+
+def _make_ready(task: Task, **columns: Any) -> None:
+    paused = Run.objects.filter(pk=task.run_id, status=RunStatus.PAUSED).exists()
+    move(task, TaskStatus.READY, wait_for="", held=paused, ready_at=Now(), shift=None, ended_at=None, **columns)
+    db.wake_idle()
+
+
+def retry_waiting(pk: int, *, actor: str) -> None:
+    """A person lets a waiting task try again, with its failures and losses forgotten.
+
+    That is also the answer about an effect nobody could vouch for: it did not happen, send it again.
+    """
+    task = waiting_task(pk)
+    Effect.objects.filter(task_id=pk, status="unknown").update(status="prepared", updated_at=Now())
+    _make_ready(task, failures=0, losses=0, suspect=False)
+    events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
+
+
+def skip_waiting(pk: int, *, actor: str) -> None:
+    """A person lets the run go on without a waiting task."""
+    task = waiting_task(pk)
+    move(task, TaskStatus.SKIPPED, wait_for="")
+    events.append(
+        "task.skipped", actor=actor, run_id=task.run_id, task_id=task.pk, data={"reason": "skipped by a person"}
+    )
+    db.advance_runs([task.pk], [False])
+
+
+def fail_waiting(pk: int, *, code: str, message: str, actor: str) -> None:
+    """A verdict, or a deadline, ends a waiting task and so its run."""
+    task = waiting_task(pk)
+    _fail(task, {"code": code, "message": message}, actor=actor)
+
+
+def fail_attempt(
+    fence: Fence, error: dict[str, Json], *, step: PlanStep, retry_after: float | None, ask: GateRequest
+) -> bool:
+    """An attempt failed by itself: schedule a retry, skip, ask or fail, as the step says."""
+    task = fenced(fence)
+    if task is None:
+        return False
+    end_attempt(task, AttemptStatus.FAILED, version=ask.agent_version or 0, error=error)
+    transient = error["kind"] == "transient"
+    if transient and task.failures + 1 < step.retry.attempts:
+        delay = backoff(step.retry, task.failures) if retry_after is None else retry_after
+        _schedule_retry(task, error, delay=delay)
+    elif step.on_error == "skip":
+        _fail_softly(task, error)
+    elif step.on_error == "ask":
+        Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
+        _open_gate(task, ask)
+    else:
+        _fail(task, error, actor="engine")
+    return True
+
+
+def backoff(retry: Retry, failures: int) -> float:
+    """Seconds to wait after `failures` earlier ones.
+
+    Full jitter: AWS Architecture Blog, Exponential Backoff And Jitter (2015).
+    """
+    return random.uniform(0, min(retry.cap, retry.base * 2.0**failures))
+
+
+def _schedule_retry(task: Task, error: dict[str, Json], *, delay: float) -> None:
+    move(task, TaskStatus.WAITING, wait_for="retry", failures=F("failures") + 1, error=error)
+    timer = Timer.objects.create(kind="task_retry", ref=task.pk, due_at=Now() + timedelta(seconds=delay))
+    timer.refresh_from_db(fields=["due_at"])
+    events.append(
+        "task.retry_scheduled",
+        actor="engine",
+        run_id=task.run_id,
+        task_id=task.pk,
+        data={"attempt": task.attempt, "code": error["code"], "due": timer.due_at.isoformat()},
+    )
+
+
+def _fail_softly(task: Task, error: dict[str, Json]) -> None:
+    """The step failed and its definition says the run goes on without it."""
+    _record_failure(task, error, actor="engine")
+    Run.objects.filter(pk=task.run_id).update(failed=F("failed") + 1)
+    db.advance_runs([task.pk], [False])
+
+
+def _record_failure(task: Task, error: dict[str, Json], *, actor: str) -> None:
+    move(task, TaskStatus.FAILED, wait_for="", failures=F("failures") + 1, error=error)
+    events.append(
+        "task.failed",
+        actor=actor,
+        run_id=task.run_id,
+        task_id=task.pk,
+        data={"attempt": task.attempt, "code": error["code"]},
+    )
+
+
+def _fail(task: Task, error: dict[str, Json], *, actor: str) -> None:
+    """The step failed and so does its run: everything else in it that still lives is cancelled."""
+    _record_failure(task, error, actor=actor)
+    cancel_live_tasks(task.run_id, reason=f"step {task.key} failed", actor=actor)
+    Run.objects.filter(pk=task.run_id).update(
+        status=RunStatus.FAILED, remaining=0, failed=F("failed") + 1, ended_at=Now(), error={**error, "step": task.key}
+    )
+    events.append("run.failed", actor=actor, run_id=task.run_id, data={"step": task.key, "code": error["code"]})
+
+
+def live_tasks(run_id: int) -> QuerySet[Task]:
+    """A run's tasks that have not ended."""
+    return Task.objects.of_run(run_id).exclude(status__in=TASK_TERMINAL)
+
+
+def cancel_live_tasks(run_id: int, *, reason: str, actor: str) -> int:
+    """Cancel what still lives in a run, close its gates and tell shifts; return how many tasks."""
+    live = list(live_tasks(run_id).select_for_update(no_key=True).order_by("id"))
+    waiting = [task.pk for task in live if task.status == TaskStatus.WAITING]
+    Task.objects.filter(pk__in=[task.pk for task in live]).update(
+        status=TaskStatus.CANCELLED, wait_for="", ended_at=Now()
+    )
+    if waiting:
+        gatekeeper().withdraw_gates(waiting, reason=reason)
+        Timer.objects.filter(kind="task_retry", ref__in=waiting, fired_at=None).update(fired_at=Now())
+    running = [task for task in live if task.status == TaskStatus.RUNNING]
+    for task in running:
+        end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "cancelled", "message": reason})
+    if live:
+        events.append(
+            "task.cancelled",
+            actor=actor,
+            run_id=run_id,
+            data={"tasks": [task.pk for task in live[:500]], "count": len(live)},
+        )
+    if running:
+        db.notify_shifts(f"cancel:{run_id}")
+    return len(live)
+
+
+def quarantine(pk: int, request: GateRequest) -> None:
+    """A task that lost three workers waits for a person."""
+    task = waiting_task(pk, wait_for=("quarantine",))
+    _open_gate(task, request, wait_for="quarantine")

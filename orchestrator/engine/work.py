@@ -1,0 +1,228 @@
+"""What a worker does with one claimed task: resolve its input, call its agent, and say how it ended.
+
+Tasks that simply succeed or are skipped are returned as `Finished` and settled in batches. Everything else (a gate, a
+failure, a delivered file) is one small transaction of its own, made in a thread by `endings`.
+"""
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import orjson
+import structlog
+
+from agents.calling import call
+from agents.errors import EffectUnknown
+from agents.health import HealthMeter
+from agents.process import ProcessPool
+from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval
+from orchestrator.db import Claimed
+from orchestrator.definitions import expressions
+from orchestrator.definitions.expressions import ExpressionError
+from orchestrator.definitions.plan import Plan, PlanStep
+from orchestrator.engine import delivery, endings
+from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.effects import TaskEffects
+
+log = structlog.get_logger(__name__)
+_INDEX = (1 << 20) - 1
+
+
+@dataclass(slots=True)
+class Host:
+    """What a shift lends to the work it runs."""
+
+    shift: int
+    threads: Executor
+    processes: ProcessPool
+    meter: HealthMeter
+    in_thread: Callable[..., Awaitable[Any]]  # runs a database function in a thread, retried when the database is away
+
+
+@dataclass(slots=True)
+class Finished:
+    """One attempt that ended well, in the form of `db.Settled`'s columns."""
+
+    task_id: int
+    attempt: int
+    status: str
+    input: str | None
+    output: str | None
+    confidence: float | None
+    actor: str
+    facts: str | None
+    skips: str | None = None
+
+
+def step_of(plan: Plan, claimed: Claimed) -> PlanStep:
+    """The step that a claimed task executes."""
+    return plan.steps[claimed.id & _INDEX]
+
+
+async def work(job: Assignment, host: Host) -> Finished | None:
+    """Run one claimed task to its end; None when its end is already committed."""
+    try:
+        if job.step.when and not expressions.holds(job.step.when, job.context):
+            return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
+        match job.step.kind:
+            case "automated":
+                return await _automated(job, host)
+            case "conditional":
+                return _conditional(job)
+            case "approval":
+                return await _approval(job, host)
+            case "manual":
+                await _manual(job, host)
+                return None
+    except ExpressionError as problem:
+        await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
+        return None
+
+
+async def _automated(job: Assignment, host: Host) -> Finished | None:
+    given = _object(expressions.resolve(job.step.inputs, job.context)) if job.step.inputs else {}
+    started = monotonic()
+    outcome = await call(_request(job, given, host), threads=host.threads, processes=host.processes)
+    host.meter.record(job.step.agent, ms=(monotonic() - started) * 1000, failed=isinstance(outcome, Failed))
+    match outcome:
+        case Completed():
+            return await _completed(job, host, given, outcome)
+        case NeedsApproval():
+            await _agent_asks(job, host, given, outcome)
+        case Failed(code=EffectUnknown.code):
+            await _ask_about_effect(job, host, outcome.message)
+        case Failed():
+            await _failed(job, host, given, outcome)
+    return None
+
+
+def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentRequest:
+    claimed = job.claimed
+    return AgentRequest(
+        agent=job.step.agent,
+        version=job.step.agent_version,
+        input=given,
+        key=f"task-{claimed.id}-{claimed.revision}",
+        attempt=claimed.attempt,
+        timeout=job.step.timeout,
+        note=claimed.note,
+        correlation_id=job.correlation_id,
+        effects=TaskEffects(task_id=claimed.id, attempt=claimed.attempt, in_thread=host.in_thread),
+    )
+
+
+async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcome: Completed) -> Finished | None:
+    spec = job.step.gate
+    if spec is not None:
+        context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+        if expressions.holds(spec.when, context):
+            await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
+            return None
+    if job.step.deliver:
+        await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
+        return None
+    body = orjson.dumps(outcome.output)
+    if len(body) > delivery.LARGE:
+        body = orjson.dumps(await host.in_thread(delivery.pack, body))
+    return Finished(
+        task_id=job.claimed.id,
+        attempt=job.claimed.attempt,
+        status="succeeded",
+        input=orjson.dumps(given).decode(),
+        output=body.decode(),
+        confidence=outcome.confidence,
+        actor=f"agent:{job.step.agent}",
+        facts=orjson.dumps(_facts(outcome)).decode(),
+    )
+
+
+def _facts(outcome: Completed) -> dict[str, Json]:
+    facts: dict[str, Json] = {"version": outcome.version}
+    if outcome.confidence is not None:
+        facts["confidence"] = outcome.confidence
+    if outcome.usage.tokens_in or outcome.usage.tokens_out:
+        facts |= {
+            "tokens_in": outcome.usage.tokens_in,
+            "tokens_out": outcome.usage.tokens_out,
+            "cost": outcome.usage.cost,
+        }
+    return facts
+
+
+def _conditional(job: Assignment) -> Finished:
+    """Take the first branch that holds; every step named by another branch only is skipped."""
+    branches = job.step.branches
+    taken = next((b for b in branches if not b.when or expressions.holds(b.when, job.context)), None)
+    then = set(taken.then) if taken else set()
+    ruled_out = sorted({index for branch in branches for index in branch.then} - then)
+    keys = [job.plan.steps[index].key for index in sorted(then)]
+    when = taken.when if taken else ""
+    output: dict[str, Json] = {"when": when, "then": list[Json](keys)}
+    finished = _finished(job, status="succeeded", facts={"branch": when or "default"}, output=output)
+    finished.skips = orjson.dumps(ruled_out).decode() if ruled_out else None
+    return finished
+
+
+async def _approval(job: Assignment, host: Host) -> Finished | None:
+    spec, subject = job.step.gate, job.step.subject
+    assert spec is not None
+    assert subject is not None
+    key = job.plan.steps[subject].key
+    proposal = job.context["steps"].get(key)
+    if proposal is None:  # the reviewed step was skipped: nothing to review
+        return _finished(job, status="skipped", facts={"reason": f"{key} has no output"})
+    context = {**job.context, "output": proposal}
+    if not expressions.holds(spec.when or "true", context):
+        return _finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
+    await host.in_thread(endings.open_approval_gate, job, host.shift, proposal, context)
+    return None
+
+
+async def _manual(job: Assignment, host: Host) -> None:
+    given = _object(expressions.resolve(job.step.inputs, job.context))
+    text = expressions.render_text(job.step.instructions, job.context)
+    await host.in_thread(endings.open_manual_gate, job, host.shift, {**given, "instructions": text})
+
+
+def _finished(
+    job: Assignment, *, status: str, facts: dict[str, Json], output: dict[str, Json] | None = None
+) -> Finished:
+    return Finished(
+        task_id=job.claimed.id,
+        attempt=job.claimed.attempt,
+        status=status,
+        input=None,
+        output=orjson.dumps(output).decode() if output is not None else None,
+        confidence=None,
+        actor="engine",
+        facts=orjson.dumps(facts).decode(),
+    )
+
+
+def _object(value: Json) -> dict[str, Json]:
+    assert isinstance(value, dict)
+    return value
+
+
+async def _ask(job: Assignment, host: Host, *, code: str, message: str, rule: str) -> None:
+    await host.in_thread(
+        endings.open_trouble_gate, job, host.shift, {"kind": "permanent", "code": code, "message": message}, rule
+    )
+
+
+async def _ask_about_effect(job: Assignment, host: Host, message: str) -> None:
+    rule = "a side effect may have happened: ask, never repeat"
+    await _ask(job, host, code=EffectUnknown.code, message=message, rule=rule)
+
+
+async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: Failed) -> None:
+    log.info(
+        "attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, agent=job.step.agent, code=outcome.code
+    )
+    await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
+
+
+async def _agent_asks(job: Assignment, host: Host, given: dict[str, Json], outcome: NeedsApproval) -> None:
+    await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)

@@ -1,0 +1,90 @@
+"""Everything the orchestrator refuses. The docstring is the message; facts are attributes."""
+
+from typing import ClassVar
+
+from orchestrator.definitions.errors import DefinitionError
+
+__all__ = ["DefinitionError"]  # a definition's problems are refusals too
+
+
+class OrchestratorError(Exception):
+    """Something was refused."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 409
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__((self.__doc__ or "").format(**facts))
+
+
+class RunNotFound(OrchestratorError):
+    """Run {run_id} does not exist."""
+
+    code = "run_not_found"
+    status = 404
+
+
+class WorkflowNotFound(OrchestratorError):
+    """There is no workflow named {name!r}; publish it or check the spelling."""
+
+    code = "workflow_not_found"
+    status = 404
+
+
+class WorkflowNotPublished(OrchestratorError):
+    """Workflow {name!r} has no published version; publish one first."""
+
+    code = "workflow_not_published"
+
+
+class InvalidInput(OrchestratorError):
+    """The input of {name!r} is not valid at {path}: {problem}."""
+
+    code = "invalid_input"
+    status = 422
+
+
+class IdempotencyConflict(OrchestratorError):
+    """Idempotency key {key!r} was used with a different body; send a new key."""
+
+    code = "idempotency_conflict"
+    status = 422
+
+
+class IllegalTransition(OrchestratorError):
+    """{what} is {status}; it cannot be {verb}."""
+
+    code = "illegal_transition"
+
+
+class TaskNotWaiting(OrchestratorError):
+    """Task {task_id} is {status}, not waiting; nothing was changed."""
+
+    code = "task_not_waiting"
+
+
+class RevisionLimit(OrchestratorError):
+    """This was sent back {limit} times already; approve, reject or terminate it."""
+
+    code = "revision_limit"
+
+
+class AlreadyStopped(OrchestratorError):
+    """{scope} is stopped already."""
+
+    code = "already_stopped"
+
+
+class ReasonMissing(OrchestratorError):
+    """Say why: a reason is needed to {verb}."""
+
+    code = "reason_missing"
+    status = 422
+
+
+class StopNotFound(OrchestratorError):
+    """Stop {stop_id} does not exist."""
+
+    code = "stop_not_found"
+    status = 404

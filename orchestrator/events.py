@@ -1,0 +1,156 @@
+"""The event log's front door for Python: one fact, in the past tense, in the caller's transaction.
+
+The engine's SQL functions insert their events themselves; everything else calls `append()`.
+Readers never read this table by id: they read `orchestrator.ledger`, which is gap-free and in order.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+import orjson
+from django.db import connection, transaction
+
+from agents.types import Json
+from orchestrator.errors import OrchestratorError
+
+MAX_DATA_BYTES: Final = 16_384
+
+
+class EventKind(StrEnum):
+    """Every kind of event there is (docs/architecture.md)."""
+
+    RUN_STARTED = "run.started"
+    RUN_PAUSED = "run.paused"
+    RUN_RESUMED = "run.resumed"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_SUCCEEDED = "run.succeeded"
+    RUN_FAILED = "run.failed"
+    RUN_RETRIED = "run.retried"
+
+    TASK_STARTED = "task.started"
+    TASK_SUCCEEDED = "task.succeeded"
+    TASK_SKIPPED = "task.skipped"
+    TASK_FAILED = "task.failed"
+    TASK_RETRY_SCHEDULED = "task.retry_scheduled"
+    TASK_RETURNED = "task.returned"
+    TASK_WAITING = "task.waiting"
+    TASK_CANCELLED = "task.cancelled"
+    TASK_LOST = "task.lost"
+    TASK_LATE_RESULT = "task.late_result"
+    TASK_RELEASED = "task.released"
+    TASK_REVISED = "task.revised"
+
+    GATE_OPENED = "gate.opened"
+    GATE_CLAIMED = "gate.claimed"
+    GATE_RELEASED = "gate.released"
+    GATE_COMMENTED = "gate.commented"
+    GATE_ESCALATED = "gate.escalated"
+    GATE_DECIDED = "gate.decided"
+    GATE_WITHDRAWN = "gate.withdrawn"
+    GATE_REFUSED = "gate.refused"
+
+    STOP_SET = "stop.set"
+    STOP_LIFTED = "stop.lifted"
+    STOP_MEASURED = "stop.measured"
+
+    AGENT_REGISTERED = "agent.registered"
+    AGENT_LIMITS_CHANGED = "agent.limits_changed"
+    WORKFLOW_PUBLISHED = "workflow.published"
+
+    PERMISSION_GRANTED = "permission.granted"
+    PERMISSION_REVOKED = "permission.revoked"
+    ROLE_GRANTED = "role.granted"
+    ROLE_REVOKED = "role.revoked"
+    TOKEN_CREATED = "token.created"
+    TOKEN_REVOKED = "token.revoked"
+    SESSION_SIGNED_IN = "session.signed_in"
+    SESSION_SIGNED_OUT = "session.signed_out"
+
+
+class EventRefused(OrchestratorError):
+    """The event {kind!r} was not recorded: {problem}."""
+
+    code = "event_refused"
+    status = 422
+
+
+def append(
+    kind: EventKind | str,
+    *,
+    actor: str,
+    run_id: int | None = None,
+    task_id: int | None = None,
+    data: Mapping[str, Json] | None = None,
+) -> int:
+    """Record one fact in the caller's transaction and return the event's id.
+
+    `data` holds facts and ids; what looks like a secret in it is masked before it is stored, for good.
+    Raises EventRefused for an unknown kind, and for an empty actor or too much data.
+    """
+    known = _known(kind)
+    if not actor or len(actor) > 200 or "\x1f" in actor:
+        raise EventRefused(kind=known, problem="its actor must be 1 to 200 plain characters")
+    body = _encode(known, data)
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute("SELECT append_event(%s, %s, %s, %s, %s::jsonb)", [known, actor, run_id, task_id, body])
+        event_id: int = cursor.fetchone()[0]
+    return event_id
+
+
+def _known(kind: EventKind | str) -> str:
+    try:
+        return EventKind(kind).value
+    except ValueError:
+        problem = "there is no such kind; add it to EventKind and docs/architecture.md"
+        raise EventRefused(kind=kind, problem=problem) from None
+
+
+def _encode(kind: str, data: Mapping[str, Json] | None) -> str | None:
+    if data is None:
+        return None
+    try:
+        body = orjson.dumps(redact(dict(data)))
+    except orjson.JSONEncodeError as error:
+        raise EventRefused(kind=kind, problem=f"its data is not JSON: {error}") from error
+    if len(body) > MAX_DATA_BYTES:
+        problem = f"its data has {len(body)} bytes, more than {MAX_DATA_BYTES}; store a reference"
+        raise EventRefused(kind=kind, problem=problem)
+    return body.decode()
+
+
+MASK: Final = "[masked]"
+_SECRET_NAME = re.compile(
+    r"(?i)(^|[_\-.])(password|passwd|secret|(api|access|private)[_\-]?key|authorization|cookie)($|[_\-.])"
+)
+_SECRET_TEXT = re.compile(
+    r"""
+    \b(?:sk|pk|rk)[-_](?:[a-z0-9]+[-_])*[A-Za-z0-9_\-]{16,}      # OpenAI, Anthropic, Stripe
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                              # AWS access key id
+    | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_\w{20,}        # GitHub
+    | \bglpat-[\w\-]{20,} | \bxox[abprs]-[\w\-]{10,}             # GitLab, Slack
+    | \bAIza[\w\-]{35}                                           # Google
+    | \bwk_[A-Za-z0-9]{20,}                                     # our own tokens
+    | \beyJ[\w\-]{10,}\.[\w\-]{10,}\.[\w\-]*                     # JSON web token
+    | (?i:\bbearer\s+)[A-Za-z0-9._~+/\-]{16,}=*
+    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----[\s\S]*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|$)
+    | (?<=://)[^/\s:@]{1,100}:[^/\s@]{1,200}(?=@)                # user:password in an address
+    """,
+    re.VERBOSE,
+)
+
+
+def redact(value: Json) -> Json:
+    """The same JSON with values that are secrets by their name or by their look replaced by a mask."""
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(MASK, value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, list):
+        return [redact(item) for item in value]
+    if isinstance(value, dict):
+        return {name: MASK if _hides(name, item) else redact(item) for name, item in value.items()}
+    return value
+
+
+def _hides(name: str, item: Json) -> bool:
+    return isinstance(item, str) and item != "" and _SECRET_NAME.search(name) is not None

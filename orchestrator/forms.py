@@ -1,0 +1,124 @@
+"""The form that starts a run, made from the workflow's input schema. Pure: a schema in, fields and a document out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import orjson
+from django.utils.translation import gettext as _
+
+from agents.types import Json
+
+type FieldKind = Literal["line", "text", "number", "integer", "yes_no", "choice", "json"]
+
+LONG_TEXT: Final = 200  # a string that may be longer gets several lines
+PREFIX: Final = "input."
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the form, with what was typed into it and what is wrong with that."""
+
+    name: str
+    title: str
+    kind: FieldKind
+    help: str
+    required: bool
+    options: tuple[str, ...] = ()
+    value: str = ""
+    problem: str = ""
+
+    @property
+    def control(self) -> str:
+        """Its name in the form."""
+        return PREFIX + self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was typed: the fields as they were filled in and, if every one could be read, the document."""
+
+    fields: tuple[Field, ...]
+    document: dict[str, Json]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether every field could be read."""
+        return not any(field.problem for field in self.fields)
+
+
+def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
+    """One field for each property of a flat object; none if the schema names no properties: then JSON is typed."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return ()
+    required = set(schema.get("required", ()))
+    fields = (
+        _field(name, spec if isinstance(spec, dict) else {}, name in required) for name, spec in properties.items()
+    )
+    return tuple(sorted(fields, key=lambda field: not field.required))  # stored JSON keeps no order of its own
+
+
+def read(fields: tuple[Field, ...], posted: Mapping[str, str]) -> Answer:
+    """Read a filled-in form. An empty field that is not required is left out of the document."""
+    answered: list[Field] = []
+    document: dict[str, Json] = {}
+    for field in fields:
+        text = posted.get(field.control, "")
+        value, problem = _value(field, text)
+        answered.append(replace(field, value=text, problem=problem))
+        if value is not None:
+            document[field.name] = value
+    return Answer(tuple(answered), document)
+
+
+def read_json(text: str) -> tuple[dict[str, Json], str]:
+    """The document in a text of JSON, or what is wrong with it."""
+    try:
+        found = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError as error:
+        return {}, _("This is not JSON: %(problem)s.") % {"problem": error}
+    return (found, "") if isinstance(found, dict) else ({}, _("A JSON object is needed: {…}."))
+
+
+def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
+    title = str(spec.get("title") or name.replace("_", " ").capitalize())
+    options = tuple(str(option) for option in spec.get("enum", ()) if isinstance(option, str))
+    default = spec.get("default", "")
+    value = default if isinstance(default, str) else orjson.dumps(default).decode()
+    return Field(name, title, _kind(spec, options), str(spec.get("description", "")), required, options, value)
+
+
+def _kind(spec: Mapping[str, Any], options: tuple[str, ...]) -> FieldKind:
+    match spec.get("type"):
+        case _ if options:
+            return "choice"
+        case "string":
+            return "text" if spec.get("maxLength", LONG_TEXT + 1) > LONG_TEXT and "format" not in spec else "line"
+        case "number":
+            return "number"
+        case "integer":
+            return "integer"
+        case "boolean":
+            return "yes_no"
+    return "json"
+
+
+def _value(field: Field, text: str) -> tuple[Json, str]:
+    """The value typed into one field, or what is wrong with it. None leaves it out."""
+    if field.kind == "yes_no":
+        return text == "on", ""
+    if not text.strip():
+        return None, _("Fill this in.") if field.required else ""
+    try:
+        match field.kind:
+            case "integer":
+                return int(text), ""
+            case "number":
+                return float(text), ""
+            case "json":
+                return orjson.loads(text), ""
+    except ValueError:
+        kinds = {"integer": _("a whole number"), "number": _("a number"), "json": _("JSON")}
+        return None, _("This is not %(kind)s.") % {"kind": kinds[field.kind]}
+    return text, ""

@@ -1,0 +1,173 @@
+"""What must always hold of runs, tasks, attempts, effects and the ledger. Reads only; a violation is one sentence."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Any, Final
+
+import orjson
+from django.db import connection, transaction
+
+from orchestrator import ledger
+from orchestrator.models import Run, Step, Task
+from orchestrator.replay import STEP_MASK, Fact, RunState, replay
+
+CHUNK: Final = 200  # runs
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that should not be possible."""
+
+    rule: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.what}."
+
+
+def violations() -> Iterator[Violation]:
+    """Everything wrong with what the orchestrator has stored."""
+    for rule, query in _QUERIES.items():
+        yield from (Violation(rule, row[0]) for row in _rows(query))
+    yield from replay_differences()
+    result = ledger.verify()
+    if result.fault is not None:
+        yield Violation("ledger", str(result.fault).rstrip("."))
+
+
+def replay_differences() -> Iterator[Violation]:
+    """Where the state rebuilt from events differs from what is stored."""
+    last = 0
+    while chunk := list(Run.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        yield from _differences(chunk[0], chunk[-1])
+        last = chunk[-1]
+
+
+def _differences(first: int, last: int) -> list[Violation]:
+    """One snapshot for events and state, so that a busy engine is never caught between two statements."""
+    nested = connection.in_atomic_block  # then the outermost block has chosen its snapshot
+    with transaction.atomic():
+        if not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        runs = list(
+            Run.objects.filter(pk__range=(first, last)).order_by("pk").values_list("pk", "version_id", "status")
+        )
+        stored = _stored_tasks(first, last)
+        facts = _facts(first, last)
+    found: list[Violation] = []
+    for run_id, version_id, status in runs:
+        rebuilt = replay(_dependencies(version_id), facts.get(run_id, []))
+        found += [Violation("replay", f"run {run_id}: {what}") for what in _compare(rebuilt, status, stored[run_id])]
+    return found
+
+
+def _compare(rebuilt: RunState, status: str, tasks: list[tuple[int, str, int]]) -> Iterator[str]:
+    yield from rebuilt.anomalies
+    if rebuilt.status != status:
+        yield f"events say {rebuilt.status}, stored is {status}"
+    if len(tasks) != len(rebuilt.tasks):
+        yield f"its version has {len(rebuilt.tasks)} steps, stored are {len(tasks)} tasks"
+        return
+    for task_id, stored, attempt in tasks:
+        index = task_id & STEP_MASK
+        if not rebuilt.agrees(index, stored):
+            yield f"task {index}: events say {rebuilt.status_of(index)}, stored is {stored}"
+        if rebuilt.tasks[index].attempt != attempt:
+            yield f"task {index}: events say attempt {rebuilt.tasks[index].attempt}, stored is {attempt}"
+
+
+def _stored_tasks(first: int, last: int) -> dict[int, list[tuple[int, str, int]]]:
+    found: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
+    rows = Task.objects.filter(pk__gte=first << 20, pk__lt=(last + 1) << 20).order_by("pk")
+    for task_id, status, attempt in rows.values_list("pk", "status", "attempt"):
+        found[task_id >> 20].append((task_id, status, attempt))
+    return found
+
+
+def _facts(first: int, last: int) -> dict[int, list[Fact]]:
+    rows = _rows(
+        "SELECT run_id, kind, task_id, data FROM orchestrator_event WHERE run_id BETWEEN %s AND %s ORDER BY run_id, id",
+        first,
+        last,
+    )
+    return {
+        run_id: [Fact(kind, task_id, orjson.loads(data) if data else {}) for _, kind, task_id, data in group]
+        for run_id, group in groupby(rows, key=lambda row: row[0])
+    }
+
+
+@cache
+def _dependencies(version_id: int) -> list[list[int]]:
+    steps = list(Step.objects.filter(version_id=version_id).order_by("index").values_list("index", "successors"))
+    before: list[list[int]] = [[] for _ in steps]
+    for index, successors in steps:
+        for successor in successors:
+            before[successor].append(index)
+    return before
+
+
+# Each returns one column: what is wrong, in words.
+_QUERIES: Final = {
+    "nothing lives in an ended run": """
+        SELECT format('run %s is %s, but its task %s is %s', r.id, r.status, t.key, t.status)
+        FROM orchestrator_run r JOIN orchestrator_task t ON t.id >= r.id << 20 AND t.id < (r.id + 1) << 20
+        WHERE r.status IN ('succeeded', 'failed', 'cancelled')
+          AND t.status IN ('blocked', 'ready', 'running', 'waiting')
+    """,
+    "a run counts its live tasks": """
+        SELECT format('run %s has %s live tasks and says %s remain', r.id, count(t.id), r.remaining)
+        FROM orchestrator_run r
+        LEFT JOIN orchestrator_task t ON t.id >= r.id << 20 AND t.id < (r.id + 1) << 20
+             AND t.status IN ('blocked', 'ready', 'running', 'waiting')
+        GROUP BY r.id HAVING count(t.id) <> r.remaining
+    """,
+    "a live run has something to wait for": """
+        SELECT format('run %s is %s, but no task of it is ready, running or waiting', r.id, r.status)
+        FROM orchestrator_run r
+        WHERE r.status IN ('running', 'paused') AND NOT EXISTS (
+            SELECT FROM orchestrator_task t
+            WHERE t.id >= r.id << 20 AND t.id < (r.id + 1) << 20 AND t.status IN ('ready', 'running', 'waiting'))
+    """,
+    "one running attempt a task": """
+        SELECT format('task %s runs attempt %s, which has ended as %s already', t.id, t.attempt, a.status)
+        FROM orchestrator_task t JOIN orchestrator_attempt a ON a.task_id = t.id AND a.number >= t.attempt
+        WHERE t.status = 'running'
+        UNION ALL
+        SELECT format('task %s runs without a shift', id)
+        FROM orchestrator_task WHERE status = 'running' AND shift IS NULL
+        UNION ALL
+        SELECT format('task %s has attempt %s twice', task_id, number) FROM orchestrator_attempt
+        GROUP BY task_id, number HAVING count(*) > 1
+    """,
+    "an applied output has its attempt": """
+        SELECT format('task %s succeeded by attempt %s, of which there is no record', t.id, t.attempt)
+        FROM orchestrator_task t
+        WHERE t.status = 'succeeded' AND NOT EXISTS (
+            SELECT FROM orchestrator_attempt a WHERE a.task_id = t.id AND a.number = t.attempt AND a.status <> 'late')
+    """,
+    "an effect is confirmed once": """
+        SELECT format('effect %s of task %s is confirmed %s times', key, task_id, count(*))
+        FROM orchestrator_effect WHERE status = 'confirmed' GROUP BY task_id, key HAVING count(*) > 1
+    """,
+    "a retry has its timer": """
+        SELECT format('task %s waits for a retry that no timer will start', t.id)
+        FROM orchestrator_task t
+        WHERE t.status = 'waiting' AND t.wait_for = 'retry' AND NOT EXISTS (
+            SELECT FROM orchestrator_timer m WHERE m.kind = 'task_retry' AND m.ref = t.id AND m.fired_at IS NULL)
+    """,
+    "a waiting task says for what": """
+        SELECT format('task %s waits, but not for a person and not for a retry', id)
+        FROM orchestrator_task WHERE status = 'waiting' AND wait_for = ''
+    """,
+}
+
+
+def _rows(query: str, *parameters: int) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters or None)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

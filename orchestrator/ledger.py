@@ -1,0 +1,191 @@
+"""Reads the sealed order of events: a page after a position, the proof that nothing was changed, an export.
+
+`pos` is gap-free and in order, so it is every reader's cursor. Anyone above may call this module.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import structlog
+from django.db import connection
+
+from agents.types import Json
+from orchestrator import anchors
+
+log = structlog.get_logger(__name__)
+
+START: Final = bytes(32)
+CHUNK: Final = 5_000
+
+AFTER: Final = """
+    SELECT l.pos, e.id, e.run_id, e.task_id, e.kind, e.at, e.actor, e.data
+    FROM orchestrator_ledger l JOIN orchestrator_event e ON e.id = l.event_id
+    WHERE l.pos > %s ORDER BY l.pos LIMIT %s
+"""
+HEAD: Final = "SELECT coalesce(max(pos), 0) FROM orchestrator_ledger"
+
+_CHAIN: Final = """
+    SELECT l.pos, l.event_id, l.prev_hash, l.hash, e.id,
+           event_bytes(e.id, e.run_id, e.task_id, e.kind, e.at, e.actor, e.data)
+    FROM orchestrator_ledger l LEFT JOIN orchestrator_event e ON e.id = l.event_id
+    WHERE l.pos > %s ORDER BY l.pos LIMIT %s
+"""
+_EXPORT: Final = """
+    SELECT l.pos, e.id, e.run_id, e.task_id, e.kind, (extract(epoch FROM e.at) * 1000000)::bigint, e.actor,
+           e.data::text, encode(l.prev_hash, 'hex'), encode(l.hash, 'hex')
+    FROM orchestrator_ledger l JOIN orchestrator_event e ON e.id = l.event_id
+    WHERE l.pos > %s AND l.pos <= %s ORDER BY l.pos LIMIT %s
+"""
+_EXPORT_FIELDS: Final = ("pos", "id", "run_id", "task_id", "kind", "at_us", "actor", "data", "prev_hash", "hash")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """One event at its place in the ledger."""
+
+    pos: int
+    id: int
+    run_id: int | None
+    task_id: int | None
+    kind: str
+    at: datetime
+    actor: str
+    data: dict[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first position that is not as it was sealed, and what is wrong there."""
+
+    pos: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Position {self.pos} {self.problem}."
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify()` found. `fault` is None when everything is as it was sealed."""
+
+    checked: int
+    anchors: int
+    head: int
+    unsealed: int
+    fault: Fault | None
+
+
+def head() -> int:
+    """The last sealed position; 0 for an empty ledger."""
+    with connection.cursor() as cursor:
+        cursor.execute(HEAD)
+        pos: int = cursor.fetchone()[0]
+    return pos
+
+
+def after(pos: int, *, limit: int = 500) -> list[SealedEvent]:
+    """Up to `limit` events after a position, in order."""
+    return [_sealed(row) for row in _rows(AFTER, [pos, limit])]
+
+
+def tend() -> int:
+    """Upkeep: make this and the next three months' partitions; return how many old events were never sealed.
+
+    There should be none, ever. Any are logged as an error and found by `verify()` and `check_invariants` too.
+    """
+    _rows("SELECT make_event_partitions(3)", [])
+    unsealed = len(_rows("SELECT event_id FROM find_unsealed()", []))
+    if unsealed:
+        log.error("ledger.unsealed_events", count=unsealed)
+    return unsealed
+
+
+def verify() -> Verification:
+    """Recompute the whole chain and hold it against the signed anchors; stop at the first fault.
+
+    Names the first bad position for an edited, deleted or reordered row, and for a cut end or a rewritten ledger as far
+    as anchors reach back.
+    """
+    known = _genuine_anchors()
+    if isinstance(known, Fault):
+        return Verification(0, 0, head(), 0, known)
+    checked, fault = _verify_chain(known)
+    last_anchor = max(known, default=0)
+    if fault is None and last_anchor > checked:
+        fault = Fault(checked + 1, f"is missing: a signed anchor shows that the ledger reached position {last_anchor}")
+    unsealed = len(_rows("SELECT event_id FROM find_unsealed()", []))
+    if fault is None and unsealed:
+        fault = Fault(checked + 1, f"was never given to {unsealed} old event(s), which find_unsealed() lists")
+    return Verification(checked, len(known), head(), unsealed, fault)
+
+
+def export(*, first: int = 1, last: int | None = None) -> Iterator[bytes]:
+    """One JSON line per event from `first` to `last`, to be checked offline with docs/verify_export.py."""
+    end = head() if last is None else last
+    pos = first - 1
+    while rows := _rows(_EXPORT, [pos, end, CHUNK]):
+        for row in rows:
+            yield orjson.dumps(dict(zip(_EXPORT_FIELDS, row, strict=True))) + b"\n"
+        pos = rows[-1][0]
+
+
+def _verify_chain(known: dict[int, str]) -> tuple[int, Fault | None]:
+    """How many positions hold, and the first that does not."""
+    pos, prev, anchored = 0, START, 0
+    while rows := _rows(_CHAIN, [pos, CHUNK]):
+        for row in rows:
+            problem = _problem(row, pos + 1, prev)
+            if problem:
+                return pos, Fault(pos + 1, problem)
+            pos, prev = row[0], bytes(row[3])
+            if pos in known:
+                if known[pos] != prev.hex():
+                    problem = f"to position {pos}: history was rewritten, the signed anchor at {pos} has another hash"
+                    return anchored, Fault(anchored + 1, problem)
+                anchored = pos
+    return pos, None
+
+
+def _problem(row: tuple[Any, ...], expected: int, prev: bytes) -> str | None:
+    pos, event_id, prev_hash, hash_, found, body = row
+    if pos != expected:
+        return "is missing: its row was deleted or moved" if pos > expected else f"has event {event_id} a second time"
+    if found is None:
+        return f"has lost its event {event_id}: it was deleted"
+    if bytes(prev_hash) != prev:
+        return f"does not follow position {pos - 1}: rows were reordered or replaced"
+    if hashlib.sha256(prev + bytes(body)).digest() != bytes(hash_):
+        return f"does not match its event {event_id}: the event or its order was changed"
+    return None
+
+
+def _genuine_anchors() -> dict[int, str] | Fault:
+    known: dict[int, str] = {}
+    for anchor in anchors.read(_rows(anchors.WHICH_DATABASE, [])[0][0]):
+        if not anchor.is_genuine:
+            return Fault(anchor.pos, "has an anchor with a false signature: the anchor file or its key was changed")
+        if known.setdefault(anchor.pos, anchor.hash) != anchor.hash:
+            return Fault(anchor.pos, "has two anchors with different hashes: the ledger was rewritten in between")
+    return known
+
+
+def _rows(query: str, parameters: list[int]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _sealed(row: tuple[Any, ...]) -> SealedEvent:
+    pos, event_id, run_id, task_id, kind, at, actor, data = row
+    return SealedEvent(pos, event_id, run_id, task_id, kind, at, actor, _parsed(data))
+
+
+def _parsed(data: object) -> dict[str, Json] | None:
+    """Django's raw cursors hand jsonb over as text, others as values."""
+    value = orjson.loads(data) if isinstance(data, str | bytes) else data
+    return value if isinstance(value, dict) else None

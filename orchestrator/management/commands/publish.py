@@ -1,0 +1,34 @@
+"""`manage.py publish FILE...`: validate definitions and make each the current version of its workflow."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents.registry import autodiscover, sync
+from orchestrator import services
+from orchestrator.errors import DefinitionError
+
+
+class Command(BaseCommand):
+    """Publish workflow definitions."""
+
+    help = "Validate workflow definitions (YAML or JSON) and publish them; every problem is named with its remedy."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The files."""
+        parser.add_argument("files", nargs="+", type=Path)
+
+    def handle(self, *args: Any, files: list[Path], **options: Any) -> None:
+        """Publish each file; the first that cannot be published stops the command and changes nothing."""
+        autodiscover()
+        sync()
+        for file in files:
+            try:
+                version = services.publish(source=file.read_text(encoding="utf-8"), file=file.name, by=None)
+            except DefinitionError as error:
+                raise CommandError(str(error)) from error
+            except (OSError, UnicodeDecodeError) as error:
+                raise CommandError(f"{file} cannot be read: {error}; name a readable UTF-8 file.") from error
+            self.stdout.write(f"{version.workflow.name} version {version.number} is current.")

@@ -1,0 +1,348 @@
+"""Workflows, runs and what the engine writes. Statuses are written by `orchestrator/engine` only.
+
+Task, Attempt and Event rows carry no foreign-key constraint in the database: they are written in batches by the
+engine's SQL functions only, and `manage.py check_invariants` verifies what the constraint would.
+"""
+
+from django.contrib.auth.models import User
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from agents.models import Agent
+from orchestrator.states import AttemptStatus, RunStatus, TaskStatus
+
+TASK_BITS = 20  # a task's id is (run id << 20) | index of its step in the run
+
+
+class Workflow(models.Model):
+    """A named process. Object permissions (guardian) hang here."""
+
+    name = models.SlugField(max_length=100, unique=True)
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
+    current_version = models.ForeignKey(
+        "WorkflowVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["title"]
+        permissions = [
+            ("see_runs", "See runs of this workflow"),
+            ("start_run", "Start runs of this workflow"),
+            ("steer_run", "Pause, resume, cancel and retry runs of this workflow"),
+            ("publish_version", "Publish a version of this workflow"),
+            ("stop_workflow", "Stop this workflow"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class WorkflowVersion(models.Model):
+    """One immutable definition of a workflow, as written (`source`) and as compiled (`plan`)."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    source = models.TextField()
+    definition = models.JSONField()
+    plan = models.JSONField()
+    digest = models.CharField(max_length=64)
+    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
+    published_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["workflow_id", "-number"]
+        constraints = [models.UniqueConstraint(fields=["workflow", "number"], name="one_row_per_workflow_version")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow.name} v{self.number}"
+
+
+class Step(models.Model):
+    """One node of a version's plan in the columns that `start_run` copies into tasks. Written by publishing."""
+
+    version = models.ForeignKey(WorkflowVersion, on_delete=models.CASCADE, related_name="steps")
+    index = models.IntegerField()
+    key = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, blank=True)
+    dependencies = models.IntegerField(help_text="How many steps must end before this one may start.")
+    successors = ArrayField(models.IntegerField(), default=list)
+    lane = models.CharField(max_length=50, default="default")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "index"], name="one_row_per_step")]
+
+
+class Lane(models.Model):
+    """A pool of workers' ready tasks and its virtual clock (start-time fair queueing)."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    clock = models.BigIntegerField(default=0)
+
+
+class Run(models.Model):
+    """One execution of a WorkflowVersion."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="runs")
+    version = models.ForeignKey(WorkflowVersion, on_delete=models.PROTECT)
+    title = models.CharField(max_length=300)
+    status = models.CharField(max_length=20, choices=RunStatus.choices)
+    input = models.JSONField(default=dict)
+    started_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    correlation_id = models.CharField(max_length=100, db_index=True)
+    priority = models.SmallIntegerField(default=0)
+    weight = models.SmallIntegerField(default=1)
+    virtual_finish = models.BigIntegerField(default=0)
+    total = models.IntegerField()
+    remaining = models.IntegerField(help_text="Tasks that have not ended.")
+    failed = models.IntegerField(default=0)
+    error = models.JSONField(null=True, blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "idempotency_key"], name="one_run_per_idempotency_key"),
+            models.CheckConstraint(condition=models.Q(remaining__gte=0), name="run_remaining_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["workflow", "-id"], name="run_list_by_workflow"),
+            # run list; watch floor: live runs by workflow, counted without reading a row
+            models.Index(fields=["status", "-id"], include=["workflow"], name="run_list_by_status"),
+            models.Index(
+                fields=["-ended_at"],
+                include=["id", "workflow", "status"],
+                condition=models.Q(ended_at__isnull=False),
+                name="run_ended",
+            ),  # watch floor: finished today
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.title}"
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    """Ways to find tasks that stay quick with millions stored."""
+
+    def of_run(self, run_id: int) -> "TaskQuerySet":
+        """A run's tasks, by the range of their ids: there is no index on run."""
+        return self.filter(id__gte=task_id(run_id, 0), id__lt=task_id(run_id + 1, 0))
+
+
+class Task(models.Model):
+    """One step within one run. While it runs, the row itself is its attempt (number, shift, start)."""
+
+    id = models.BigIntegerField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="tasks", db_constraint=False, db_index=False)
+    workflow = models.ForeignKey(
+        Workflow, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    version = models.ForeignKey(
+        WorkflowVersion, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    key = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20)
+    agent = models.ForeignKey(
+        Agent, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    status = models.CharField(max_length=20, choices=TaskStatus.choices)
+    lane = models.CharField(max_length=50)
+    priority = models.SmallIntegerField(default=0)
+    virtual_start = models.BigIntegerField(default=0)
+    held = models.BooleanField(default=False, help_text="The run is paused: not claimable.")
+    limited = models.BooleanField(default=False, help_text="The agent has a concurrency or rate limit.")
+    pending = models.IntegerField(help_text="Dependencies that have not ended.")
+    fed = models.BooleanField(default=False, help_text="At least one dependency succeeded, or there is none.")
+    suspect = models.BooleanField(default=False, help_text="Two workers were lost while running it: it runs alone now.")
+    successors = ArrayField(models.IntegerField(), default=list)
+    attempt = models.SmallIntegerField(default=0)
+    failures = models.SmallIntegerField(default=0, help_text="The agent's own failures.")
+    losses = models.SmallIntegerField(default=0, help_text="Workers lost while running it.")
+    revision = models.SmallIntegerField(default=0, help_text="Times a reviewer sent it back.")
+    shift = models.BigIntegerField(null=True)
+    wait_for = models.CharField(max_length=20, blank=True, default="", help_text="gate, retry")
+    note = models.TextField(blank=True, default="")
+    ready_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    input = models.JSONField(null=True)
+    output = models.JSONField(null=True)
+    confidence = models.FloatField(null=True)
+    error = models.JSONField(null=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Attempt(models.Model):
+    """One ended try at a task. The running try is the task row itself."""
+
+    id = models.BigAutoField(primary_key=True)
+    task = models.ForeignKey(
+        Task, on_delete=models.PROTECT, related_name="attempts", db_constraint=False, db_index=False
+    )
+    number = models.SmallIntegerField()
+    status = models.CharField(max_length=20, choices=AttemptStatus.choices)
+    shift = models.BigIntegerField(null=True)
+    agent_version = models.IntegerField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField()
+    tokens_in = models.IntegerField(default=0)
+    tokens_out = models.IntegerField(default=0)
+    cost = models.FloatField(default=0)
+    error = models.JSONField(null=True)
+    output = models.JSONField(null=True, help_text="Kept only where it was not applied (late).")
+
+    class Meta:
+        ordering = ["task_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["task", "number"], name="one_row_per_attempt")]
+
+
+class Event(models.Model):
+    """An append-only fact in the past tense. Partitioned by month, written by SQL, read through the ledger."""
+
+    id = models.BigIntegerField(primary_key=True)
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
+    kind = models.CharField(max_length=50)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    data = models.JSONField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "orchestrator_event"
+
+
+class LedgerEntry(models.Model):
+    """The sealed order of events: gap-free `pos`, hash chain. Written by the sequencer only."""
+
+    pos = models.BigIntegerField(primary_key=True)
+    event_id = models.BigIntegerField(unique=True)
+    prev_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "orchestrator_ledger"
+
+
+class Shift(models.Model):
+    """A bounded stay of one worker process at the engine; its lease covers every task it has claimed."""
+
+    id = models.BigAutoField(primary_key=True)
+    process = models.CharField(max_length=200)
+    capacity = models.IntegerField()
+    idle = models.BooleanField(default=False)
+    started_at = models.DateTimeField(db_default=Now())
+    renewed_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField()
+    suspected_at = models.DateTimeField(null=True, help_text="A sweep found its session lock free.")
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(ended_at=None), name="shift_live")
+        ]  # sweep, idle look-up
+
+
+class Timer(models.Model):
+    """Something to do at a time by the database's clock: a retry, a gate's deadline."""
+
+    kind = models.CharField(max_length=30)  # task_retry, gate_deadline
+    ref = models.BigIntegerField()
+    due_at = models.DateTimeField()
+    fired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(fired_at=None), name="timer_due")]
+
+
+class AgentRate(models.Model):
+    """The token bucket of an agent with a rate limit. Written by the claim."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    tokens = models.FloatField()
+    filled_at = models.DateTimeField()
+
+
+class Effect(models.Model):
+    """A side effect's memory: prepared -> sent -> confirmed | unknown, keyed without the attempt number."""
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_constraint=False, related_name="effects")
+    key = models.CharField(max_length=200)
+    status = models.CharField(max_length=20)
+    attempt = models.SmallIntegerField()
+    result = models.JSONField(null=True)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "key"], name="one_effect_per_task_and_key")]
+
+
+class Stop(models.Model):
+    """A stop in force until lifted: nothing in its scope is claimed, and what runs is cancelled and returned."""
+
+    class Scope(models.TextChoices):
+        EVERYTHING = "everything"
+        WORKFLOW = "workflow"
+        AGENT = "agent"
+
+    scope = models.CharField(max_length=20, choices=Scope.choices)
+    ref = models.BigIntegerField(null=True, help_text="Workflow or agent id; null for everything.")
+    reason = models.TextField()
+    stopped_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    stopped_at = models.DateTimeField(db_default=Now())
+    lifted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    lifted_at = models.DateTimeField(null=True)
+    effect = models.JSONField(
+        default=dict, help_text="Measured: tasks returned, last start and last cancellation in ms."
+    )
+
+    class Meta:
+        permissions = [("stop_everything", "Stop everything"), ("lift_stop", "Lift a stop")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scope", "ref"],
+                condition=models.Q(lifted_at=None),
+                name="one_stop_per_scope",
+                nulls_distinct=False,
+            )
+        ]
+
+
+class Artifact(models.Model):
+    """A file that a run delivered, or a large value moved out of a row; content-addressed."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="artifacts")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, null=True, db_constraint=False)
+    name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=100)
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["task", "name"], name="one_artifact_per_task_and_name")]
+
+
+class Content(models.Model):
+    """The bytes behind artifacts and large outputs, stored once per SHA-256."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    body = models.BinaryField()
+    size = models.IntegerField()
+
+
+def task_id(run_id: int, index: int) -> int:
+    """The id of the task at `index` in a run's plan."""
+    return (run_id << TASK_BITS) | index

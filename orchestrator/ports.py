@@ -1,0 +1,134 @@
+"""The one way up: what the engine asks of whoever keeps the gates, and the pages of whoever keeps the rights.
+
+Settings name the implementations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import Protocol, cast
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Model, QuerySet
+from django.utils.module_loading import import_string
+
+from agents.types import Json
+from orchestrator.models import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """A waiting task's question to people, with everything they will see. `deadline_s` in seconds."""
+
+    task_id: int
+    run_id: int
+    workflow_id: int
+    kind: str  # approval | manual | exception | quarantine
+    title: str
+    queue: str  # people's queue (approvals.Queue.name)
+    rule: str  # the rule that opened it, verbatim
+    risk: str  # low | medium | high | critical
+    proposal: dict[str, Json]  # the output under review ({} for manual work)
+    input: dict[str, Json]  # what the agent, or the person, was given
+    action: dict[str, Json]  # canonical: what happens on approval, from stored arguments, never from prose
+    allowed: tuple[str, ...]  # verdicts offered
+    deadline_s: float
+    on_timeout: str  # escalate | reject
+    escalate_to: str = ""  # queue name
+    confidence: float | None = None
+    agent: str = ""
+    agent_version: int | None = None
+    form: dict[str, Json] = field(default_factory=dict)  # JSON Schema of the answer (manual)
+    revision: int = 0
+    requested_by: int | None = None  # user id of who started the run
+    evidence: tuple[dict[str, Json], ...] = ()  # {claim, source, quote, status}
+    alternatives: tuple[dict[str, Json], ...] = ()
+    consequence: str = ""  # what happens if approved, one sentence from the definition
+
+
+@dataclass(frozen=True, slots=True)
+class GateFact:
+    """What a run's pages say about one gate: who is asked what, since when and until when."""
+
+    id: int
+    task_id: int
+    run_id: int
+    title: str
+    kind: str
+    status: str
+    queue: str  # its title, as people know it
+    risk: str
+    opened_at: datetime
+    deadline_at: datetime
+    settled_at: datetime | None
+    on_timeout: str
+    verdict: str | None = None
+    note: str | None = None
+
+
+class Gatekeeper(Protocol):
+    """Implemented by `approvals.gatekeeper.Gatekeeper`.
+
+    Each call runs inside the engine's transaction, after the run's lock.
+    """
+
+    def open_gate(self, request: GateRequest) -> int:
+        """Open one gate and return its id."""
+        ...
+
+    def withdraw_gates(self, task_ids: Sequence[int], *, reason: str) -> int:
+        """Close the open gates of tasks that will not go on; return how many."""
+        ...
+
+    def deadline_reached(self, gate_id: int) -> None:
+        """A gate's deadline has passed by the database's clock; owns its transaction, takes run -> task -> gate."""
+        ...
+
+    def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
+        """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
+        ...
+
+
+@cache
+def gatekeeper() -> Gatekeeper:
+    """The configured gatekeeper."""
+    keeper: Gatekeeper = import_string(settings.GATEKEEPER)()
+    return keeper
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody, or everybody in a role, who may do something with one workflow; `may` are the verbs in words."""
+
+    name: str
+    is_role: bool
+    may: tuple[str, ...]
+
+
+class Rights(Protocol):
+    """Implemented by the module `approvals.permissions`: every view of this app asks it, and nothing else."""
+
+    def can(self, user: User | AnonymousUser, verb: str, obj: Model | None = None) -> bool:
+        """Whether the user may do `verb` on `obj`; without an object, whether they may do it everywhere."""
+        ...
+
+    def can_somewhere(self, user: User | AnonymousUser, verb: str) -> bool:
+        """Whether the user may do `verb` on at least one object."""
+        ...
+
+    def visible_workflows(self, user: User | AnonymousUser, verb: str = "see_runs") -> QuerySet[Workflow]:
+        """The workflows on which the user may do `verb`."""
+        ...
+
+    def who_may(self, workflow: Workflow) -> list[Holder]:
+        """Roles and people with a right on this workflow, as its page lists them."""
+        ...
+
+
+@cache
+def rights() -> Rights:
+    """The configured rights."""
+    return cast("Rights", import_module(settings.RIGHTS))

@@ -1,0 +1,291 @@
+"""What the run list, the workflow pages and the start form show. Every list is bounded; nothing here writes."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Final, NamedTuple
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import models
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from agents.models import Agent
+from orchestrator.definitions.graph import Layout, layout
+from orchestrator.engine.plans import plan_of
+from orchestrator.models import TASK_BITS, Run, Stop, Task, Workflow, task_id
+from orchestrator.ports import GateFact, gatekeeper, rights
+from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
+from orchestrator.waiting import RunFacts, Sentence, waiting_sentence
+
+type Person = User | AnonymousUser
+
+PAGE: Final = 30
+SEARCHED_RUNS: Final = 20_000  # titles are looked for in the latest so many; numbers and correlation ids in all
+EXPLAINED_TASKS: Final = 300  # a longer run's line in a list is made from its counters and gates alone
+RECENT_RUNS: Final = 200  # of each workflow, for its success rate
+_INDEX_MASK: Final = (1 << TASK_BITS) - 1
+
+
+class TaskFact(NamedTuple):
+    """The columns of a task that the sentence and the graph are made of."""
+
+    id: int
+    status: str
+    wait_for: str
+    limited: bool
+    agent_id: int | None
+    attempt: int
+    ready_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def step_index(self) -> int:
+        """Its step's place in the plan."""
+        return self.id & _INDEX_MASK
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What the run list is narrowed to. `before` is the keyset cursor: only runs with a smaller id."""
+
+    workflow: str = ""
+    status: str = ""  # a RunStatus, "live", or "people": waiting for a person
+    search: str = ""
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One line of the run list."""
+
+    run: Run
+    sentence: Sentence
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """One page of runs; `older` is the cursor of the next one."""
+
+    rows: tuple[RunRow, ...]
+    older: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopFact:
+    """A stop in force in words, and what it stops."""
+
+    scope: str
+    ref: int | None
+    words: str
+
+
+def get_visible_run_or_404(user: Person, pk: int) -> Run:
+    """The run, if there is one and the user may see it: what one may not see does not exist."""
+    found = Run.objects.select_related("workflow", "started_by").filter(pk=pk).first()
+    if found is None or not rights().can(user, "see_runs", found):
+        raise Http404
+    return found
+
+
+def get_visible_workflow_or_404(user: Person, name: str) -> Workflow:
+    """The workflow, if there is one and the user may see its runs."""
+    found = Workflow.objects.select_related("owner").filter(name=name).first()
+    if found is None or not rights().can(user, "see_runs", found):
+        raise Http404
+    return found
+
+
+def run_list(user: Person, wanted: RunFilter, *, limit: int = PAGE) -> RunList:
+    """The newest runs that the user may see, each with the sentence that says what it waits for."""
+    runs = list(_matching(user, wanted).order_by("-id")[: limit + 1])
+    shown = runs[:limit]
+    sentences = _sentences(shown)
+    rows = tuple(RunRow(run, sentences[run.pk], run.total - run.remaining) for run in shown)
+    return RunList(rows, shown[-1].pk if len(runs) > limit else None)
+
+
+def run_rows(runs: Sequence[Run]) -> list[RunRow]:
+    """The same lines for runs that another page has picked."""
+    sentences = _sentences(runs)
+    return [RunRow(run, sentences[run.pk], run.total - run.remaining) for run in runs]
+
+
+def listed_runs() -> QuerySet[Run]:
+    """Runs with the columns that a line shows, and no others: inputs can be large."""
+    columns = (
+        "id",
+        "title",
+        "status",
+        "total",
+        "remaining",
+        "failed",
+        "error",
+        "correlation_id",
+        "started_at",
+        "ended_at",
+    )
+    joined = ("version_id", "workflow__name", "workflow__title", "started_by__username", "started_by__first_name")
+    runs = Run.objects.select_related("workflow", "started_by").only(*columns, *joined, "started_by__last_name")
+    return runs.fetch_mode(models.FETCH_RAISE)
+
+
+def _matching(user: Person, wanted: RunFilter) -> QuerySet[Run]:
+    visible = rights().visible_workflows(user)
+    if wanted.workflow:
+        visible = visible.filter(name=wanted.workflow)
+    runs = listed_runs().filter(workflow_id__in=list(visible.values_list("pk", flat=True)))
+    if wanted.before is not None:
+        runs = runs.filter(pk__lt=wanted.before)
+    return _searched(_with_status(runs, wanted.status), wanted.search.strip())
+
+
+def _with_status(runs: QuerySet[Run], status: str) -> QuerySet[Run]:
+    if status in RunStatus.values:
+        return runs.filter(status=status)
+    if status in {"live", "people"}:
+        runs = runs.filter(status__in=[RunStatus.RUNNING, RunStatus.PAUSED])
+    if status != "people":
+        return runs
+    # The range of a run's task ids: the partial index of waiting tasks answers it.
+    first = ExpressionWrapper(OuterRef("pk") * (1 << TASK_BITS), models.BigIntegerField())
+    last = ExpressionWrapper((OuterRef("pk") + 1) * (1 << TASK_BITS), models.BigIntegerField())
+    return runs.filter(Exists(Task.objects.filter(status="waiting", wait_for="gate", id__gte=first, id__lt=last)))
+
+
+def _searched(runs: QuerySet[Run], text: str) -> QuerySet[Run]:
+    if not text:
+        return runs
+    newest = Run.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    found = Q(correlation_id=text) | Q(title__icontains=text, pk__gt=newest - SEARCHED_RUNS)
+    number = text.removeprefix("#")
+    if number.isdecimal() and len(number) < 15:
+        found |= Q(pk=int(number))
+    return runs.filter(found)
+
+
+def _sentences(runs: Sequence[Run]) -> dict[int, Sentence]:
+    """What each run waits for, in four queries however many they are."""
+    live = [run for run in runs if run.status not in RUN_TERMINAL]
+    gates: dict[int, list[GateFact]] = defaultdict(list)
+    for gate in gatekeeper().gates_of([run.pk for run in live], only_open=True) if live else ():
+        gates[gate.run_id].append(gate)
+    tasks = _live_tasks([run for run in live if run.total <= EXPLAINED_TASKS])
+    stops = active_stops() if live else []
+    return {
+        run.pk: waiting_sentence(facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=None))
+        for run in runs
+    }
+
+
+def _live_tasks(runs: Sequence[Run]) -> dict[int, list[TaskFact]]:
+    found: dict[int, list[TaskFact]] = defaultdict(list)
+    if runs:
+        ranges = reduce(or_, (Q(id__gte=task_id(run.pk, 0), id__lt=task_id(run.pk + 1, 0)) for run in runs))
+        for row in (
+            Task.objects.filter(ranges)
+            .exclude(status__in=[*TASK_TERMINAL, TaskStatus.BLOCKED])
+            .values_list(*TaskFact._fields)
+        ):
+            found[row[0] >> TASK_BITS].append(TaskFact(*row))
+    return found
+
+
+def active_stops() -> list[StopFact]:
+    """The stops in force, each in words."""
+    stops = list(Stop.objects.filter(lifted_at=None).select_related("stopped_by"))
+    workflows = Workflow.objects.in_bulk([stop.ref for stop in stops if stop.scope == Stop.Scope.WORKFLOW])
+    agents = Agent.objects.in_bulk([stop.ref for stop in stops if stop.scope == Stop.Scope.AGENT])
+    found = []
+    for stop in stops:
+        named = workflows if stop.scope == Stop.Scope.WORKFLOW else agents
+        what = _("everything") if stop.ref is None else str(named.get(stop.ref, stop.ref))
+        words = (
+            _("%(what)s (by %(by)s)") % {"what": what, "by": full_name(stop.stopped_by)} if stop.stopped_by else what
+        )
+        found.append(StopFact(stop.scope, stop.ref, words))
+    return found
+
+
+def facts_of(
+    run: Run,
+    tasks: Iterable[TaskFact],
+    *,
+    gates: Sequence[GateFact],
+    stops: Sequence[StopFact],
+    retry: tuple[datetime, str] | None,
+) -> RunFacts:
+    """Everything that decides what a run waits for, from rows that are already loaded."""
+    if run.status in RUN_TERMINAL:
+        return _ended_facts(run)
+    title = _titles(run.version_id)
+    tasks = list(tasks)
+    running = [task for task in tasks if task.status == TaskStatus.RUNNING]
+    ready = [task for task in tasks if task.status == TaskStatus.READY]
+    retrying = [task for task in tasks if task.wait_for == "retry"]
+    return RunFacts(
+        status=run.status,
+        total=run.total,
+        remaining=run.remaining,
+        failed=run.failed,
+        stops=_stops_of(run, ready, running, stops),
+        gates=gates,
+        running=[title(task.step_index) for task in running[:2]],
+        running_count=len(running),
+        ready_count=len(ready),
+        limited=[title(task.step_index) for task in ready if task.limited][:2]
+        if all(task.limited for task in ready)
+        else [],
+        retry_at=retry[0] if retry else None,
+        retry_step=retry[1] if retry else title(retrying[0].step_index) if retrying else "",
+        quarantined=[title(task.step_index) for task in tasks if task.wait_for == "quarantine"][:2],
+    )
+
+
+def _ended_facts(run: Run) -> RunFacts:
+    error = run.error if isinstance(run.error, dict) else {}
+    key = str(error.get("step", ""))
+    steps = plan_of(run.version_id).steps if key else ()
+    step = next((step.title for step in steps if step.key == key), key)
+    message = str(error.get("message") or error.get("code") or "")
+    return RunFacts(run.status, run.total, run.remaining, failed=run.failed, error=message, error_step=step)
+
+
+def _titles(version_id: int) -> Callable[[int], str]:
+    def title(index: int) -> str:
+        steps = plan_of(version_id).steps
+        return steps[index].title if index < len(steps) else str(index)
+
+    return title
+
+
+def _stops_of(
+    run: Run, ready: Sequence[TaskFact], running: Sequence[TaskFact], stops: Sequence[StopFact]
+) -> tuple[str, ...]:
+    """The stops that keep this run from going on; an agent's only if nothing else could go on."""
+    found = [
+        stop.words
+        for stop in stops
+        if stop.scope == Stop.Scope.EVERYTHING or (stop.scope, stop.ref) == ("workflow", run.workflow_id)
+    ]
+    agents = {stop.ref: stop.words for stop in stops if stop.scope == Stop.Scope.AGENT}
+    if ready and not running and all(task.agent_id in agents for task in ready):
+        found.append(agents[ready[0].agent_id])
+    return tuple(found)
+
+
+def full_name(user: User | None) -> str:
+    """How a person is called on pages."""
+    return (user.get_full_name() or user.get_username()) if user else ""
+
+
+@lru_cache(maxsize=64)
+def layout_of(version_id: int) -> Layout:
+    """Where a version's steps are drawn: a version never changes, so it is worked out once per process."""
+    return layout(plan_of(version_id))

@@ -1,0 +1,147 @@
+"""What a run's events say its state is. Pure: steps and events in, statuses and attempt numbers out.
+
+Cut the events off anywhere and the result is the run as it was then. `ready` and `blocked` are not recorded as events:
+they follow from what the steps before have come to.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from agents.types import Json
+from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
+
+STEP_MASK: Final = (1 << 20) - 1
+
+
+class Fact(NamedTuple):
+    """The part of an event that state is made of."""
+
+    kind: str
+    task_id: int | None
+    data: Mapping[str, Json]
+
+
+@dataclass(slots=True)
+class TaskState:
+    """One task so far. `status` None: nothing recorded, follows from its dependencies."""
+
+    status: str | None = None
+    attempt: int = 0
+    retrying: bool = False  # waits for its retry, or became ready by it: the timer's firing is no event
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run so far. `anomalies` are events that should not have been possible."""
+
+    dependencies: Sequence[Sequence[int]]
+    status: str | None = None
+    tasks: list[TaskState] = field(default_factory=list)
+    anomalies: list[str] = field(default_factory=list)
+
+    def status_of(self, index: int) -> str:
+        """A task's status, recorded or derived."""
+        recorded = self.tasks[index].status
+        if recorded is not None:
+            return recorded
+        return TaskStatus.READY if self.may_start(index) else TaskStatus.BLOCKED
+
+    def may_start(self, index: int) -> bool:
+        """Whether everything before a task has ended."""
+        return all(self.tasks[before].status in TASK_TERMINAL for before in self.dependencies[index])
+
+    def agrees(self, index: int, stored: str) -> bool:
+        """Whether a stored status is what the events say."""
+        if self.tasks[index].retrying:
+            return stored in (TaskStatus.WAITING, TaskStatus.READY)
+        return stored == self.status_of(index)
+
+
+def replay(dependencies: Sequence[Sequence[int]], facts: Iterable[Fact]) -> RunState:
+    """Apply a run's facts, in order, to a run whose steps have these dependencies (indexes of steps)."""
+    run = RunState(dependencies, tasks=[TaskState() for _ in dependencies])
+    for fact in facts:
+        if fact.kind in _RUN_STATUS:
+            _apply_to_run(run, fact)
+        elif fact.kind == "task.cancelled":
+            _cancel_live(run)
+        elif fact.task_id is not None and fact.kind in _TASK_MOVES:
+            _apply_to_task(run, fact, fact.task_id & STEP_MASK)
+    return run
+
+
+_RUN_STATUS: Final[Mapping[str, str]] = {
+    "run.started": RunStatus.RUNNING,
+    "run.paused": RunStatus.PAUSED,
+    "run.resumed": RunStatus.RUNNING,
+    "run.cancelled": RunStatus.CANCELLED,
+    "run.succeeded": RunStatus.SUCCEEDED,
+    "run.failed": RunStatus.FAILED,
+    "run.retried": RunStatus.RUNNING,
+}
+
+
+def _apply_to_run(run: RunState, fact: Fact) -> None:
+    if fact.kind == "run.retried":
+        for task in run.tasks:
+            if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+                task.status = None
+    elif run.status in RUN_TERMINAL:
+        run.anomalies.append(f"{fact.kind} after the run was {run.status}")
+    run.status = _RUN_STATUS[fact.kind]
+
+
+def _cancel_live(run: RunState) -> None:
+    for task in run.tasks:
+        if task.status not in TASK_TERMINAL:
+            task.status, task.retrying = TaskStatus.CANCELLED, False
+
+
+def _apply_to_task(run: RunState, fact: Fact, index: int) -> None:
+    if index >= len(run.tasks):
+        run.anomalies.append(f"{fact.kind} for step {index}, which the run does not have")
+        return
+    task = run.tasks[index]
+    if fact.kind == "task.started":
+        _check_start(run, index, fact)
+    status = _TASK_MOVES[fact.kind](fact.data)
+    if status == _UNCHANGED:
+        return
+    task.retrying = fact.kind == "task.retry_scheduled"
+    task.status = status
+
+
+def _check_start(run: RunState, index: int, fact: Fact) -> None:
+    task, attempt = run.tasks[index], fact.data.get("attempt")
+    if not run.may_start(index):
+        run.anomalies.append(f"task {index} started before everything it depends on had ended")
+    if task.status in (TaskStatus.RUNNING, *TASK_TERMINAL):
+        run.anomalies.append(f"task {index} started again while it was {task.status}")
+    if attempt != task.attempt + 1:
+        run.anomalies.append(f"task {index} started attempt {attempt} after attempt {task.attempt}")
+    task.attempt = attempt if isinstance(attempt, int) else task.attempt + 1
+
+
+type _Move = Callable[[Mapping[str, Json]], str | None]
+_UNCHANGED: Final = "unchanged"
+
+
+def _to(status: str) -> _Move:
+    return lambda data: status
+
+
+_TASK_MOVES: Final[Mapping[str, _Move]] = {
+    "task.started": _to(TaskStatus.RUNNING),
+    "task.succeeded": _to(TaskStatus.SUCCEEDED),
+    "task.skipped": _to(TaskStatus.SKIPPED),
+    "task.failed": _to(TaskStatus.FAILED),
+    "task.retry_scheduled": _to(TaskStatus.WAITING),
+    "task.waiting": _to(TaskStatus.WAITING),
+    "task.lost": lambda data: TaskStatus.WAITING if data.get("quarantined") else TaskStatus.READY,
+    "task.released": _to(TaskStatus.READY),
+    "task.returned": _to(TaskStatus.READY),
+    "task.revised": _to(TaskStatus.READY),
+    # An approval that sends back the step before it waits for that step again; the step's own event follows.
+    "gate.decided": lambda data: None if data.get("verdict") == "request_changes" else _UNCHANGED,
+}

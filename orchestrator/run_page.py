@@ -1,0 +1,267 @@
+"""What one run's page shows: its head, graph, timeline, story, files and one task. Bounded however large the run is."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Count, Sum
+from django.utils import timezone
+
+from agents.types import Json
+from orchestrator import drawing
+from orchestrator.definitions.plan import PlanStep
+from orchestrator.engine.plans import plan_of
+from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
+from orchestrator.ports import GateFact, gatekeeper
+from orchestrator.queries import TaskFact, active_stops, facts_of, full_name, layout_of
+from orchestrator.states import TASK_TERMINAL
+from orchestrator.story import ROUTINE, Entry, Happening, tell
+from orchestrator.timeline import Lived, Timeline, timeline
+from orchestrator.waiting import Sentence, waiting_sentence
+
+MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first ones and says so
+STORY_LENGTH: Final = 150
+SHORT_RUN: Final = 40  # tasks: the whole story of a short run is shown at once
+FAMILY: Final = 100
+LATEST: Final = 6  # lines of the story below the graph
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the run has consumed so far."""
+
+    attempts: int
+    tokens: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The top of the page: one sentence and the figures below it."""
+
+    run: Run
+    version: int
+    sentence: Sentence
+    counts: dict[str, int]
+    usage: Usage
+    files: int
+    started_by: str
+    seconds: float
+
+    @property
+    def done(self) -> int:
+        """Tasks that have ended."""
+        return sum(self.counts.get(status, 0) for status in TASK_TERMINAL)
+
+    @property
+    def tones(self) -> list[tuple[str, int]]:
+        """The counts as the parts of a bar; what did not run leaves it empty."""
+        order = (("good", "succeeded"), ("failed", "failed"), ("stopped", "cancelled"), ("waiting", "waiting"))
+        busy = (("running", "running"), ("pending", "skipped"), ("pending", "ready"), ("pending", "blocked"))
+        return [(tone, self.counts.get(status, 0)) for tone, status in (*order, *busy)]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One stretch of the narrative, the newest first; `older` is the cursor of the next stretch."""
+
+    entries: tuple[Entry, ...]
+    older: int | None
+    is_short: bool  # routine lines were left out
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCard:
+    """Everything about one task."""
+
+    task: Task
+    step: PlanStep
+    attempts: tuple[Attempt, ...]
+    gates: tuple[GateFact, ...]
+    files: tuple[Artifact, ...]
+    version: int | None
+    seconds: float | None
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A folded box opened: how its tasks are doing, and those to look at first."""
+
+    title: str
+    counts: tuple[tuple[str, int], ...]
+    tasks: tuple[tuple[TaskFact, PlanStep], ...]
+    hidden: int
+
+
+def head(run: Run) -> Head:
+    """The run's one sentence and its figures."""
+    tasks = task_facts(run)
+    gates = gatekeeper().gates_of([run.pk], only_open=True)
+    retry = _next_retry(run, tasks)
+    facts = facts_of(run, tasks, gates=gates, stops=active_stops(), retry=retry)
+    end = run.ended_at or timezone.now()
+    return Head(
+        run=run,
+        version=_version_number(run),
+        sentence=waiting_sentence(facts),
+        counts=dict(Counter(task.status for task in tasks)),
+        usage=_usage(run),
+        files=Artifact.objects.filter(run=run).count(),
+        started_by=full_name(run.started_by),
+        seconds=(end - run.started_at).total_seconds(),
+    )
+
+
+def task_facts(run: Run) -> list[TaskFact]:
+    """What the run's tasks do now, in the order of their steps."""
+    rows = Task.objects.of_run(run.pk).order_by("id").values_list(*TaskFact._fields)[:MAX_TASKS]
+    return [TaskFact(*row) for row in rows]
+
+
+def _version_number(run: Run) -> int:
+    from_cache = run.__class__.objects.filter(pk=run.pk).values_list("version__number", flat=True)
+    return from_cache.get()
+
+
+def _next_retry(run: Run, tasks: Sequence[TaskFact]) -> tuple[datetime, str] | None:
+    waiting = {task.id: task.step_index for task in tasks if task.wait_for == "retry"}
+    if not waiting:
+        return None
+    timers = Timer.objects.filter(fired_at=None, kind="task_retry", ref__in=list(waiting)[:1000])
+    found = timers.order_by("due_at").values_list("due_at", "ref").first()
+    return (found[0], plan_of(run.version_id).steps[waiting[found[1]]].title) if found else None
+
+
+def _usage(run: Run) -> Usage:
+    attempts = Attempt.objects.filter(task_id__gte=task_id(run.pk, 0), task_id__lt=task_id(run.pk + 1, 0))
+    found = attempts.aggregate(count=Count("id"), t_in=Sum("tokens_in"), t_out=Sum("tokens_out"), spent=Sum("cost"))
+    return Usage(found["count"], (found["t_in"] or 0) + (found["t_out"] or 0), found["spent"] or 0.0)
+
+
+def graph(run: Run) -> drawing.Picture:
+    """The run's picture."""
+    marks = {
+        task.step_index: drawing.Mark(task.status, task.wait_for, task.started_at, task.ended_at, task.attempt)
+        for task in task_facts(run)
+    }
+    return drawing.picture(layout_of(run.version_id), marks, now=timezone.now())
+
+
+def gantt(run: Run) -> Timeline:
+    """Where the run's time went."""
+    tasks = [task for task in task_facts(run) if task.ready_at or task.started_at]
+    tries: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    ranged = Attempt.objects.filter(task_id__gte=task_id(run.pk, 0), task_id__lt=task_id(run.pk + 1, 0))
+    for owner, start, end in ranged.order_by("task_id", "number").values_list("task_id", "started_at", "ended_at")[
+        :MAX_TASKS
+    ]:
+        if start is not None:
+            tries[owner].append((start, end))
+    human: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    for gate in gatekeeper().gates_of([run.pk], only_open=False):
+        human[gate.task_id].append((gate.opened_at, gate.settled_at))
+    steps = plan_of(run.version_id).steps
+    lived = [_lived(task, steps[task.step_index], tries[task.id], human[task.id]) for task in tasks]
+    return timeline(lived, start=run.started_at, end=run.ended_at or timezone.now())
+
+
+def _lived(task: TaskFact, step: PlanStep, tries: list[Any], gates: list[Any]) -> Lived:
+    if task.status == "running" and task.started_at:
+        tries = [*tries, (task.started_at, None)]
+    elif not tries and not gates and task.started_at:
+        tries = [(task.started_at, task.ended_at)]
+    return Lived(step.key, step.title, task.status, task.ready_at, task.ended_at, tuple(tries), tuple(gates))
+
+
+def story(run: Run, *, before: int | None = None, everything: bool = False, length: int = STORY_LENGTH) -> Story:
+    """The run's events as sentences, the newest first. Of a long run routine lines are left out unless asked for."""
+    short = run.total > SHORT_RUN and not everything
+    events = Event.objects.filter(run_id=run.pk)
+    if short:
+        events = events.exclude(kind__in=ROUTINE)
+    if before is not None:
+        events = events.filter(id__lt=before)
+    columns = ("id", "task_id", "kind", "at", "actor", "data")
+    rows = list(events.order_by("-id").values_list(*columns)[: length + 1])
+    shown = rows[:length]
+    ids = [row[0] for row in shown]
+    places = dict(LedgerEntry.objects.filter(event_id__in=ids).values_list("event_id", "pos"))
+    gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
+    steps = plan_of(run.version_id).steps
+    entries = tuple(tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown)
+    return Story(entries, ids[-1] if len(rows) > length else None, short)
+
+
+def _happening(
+    row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: Sequence[PlanStep]
+) -> Happening:
+    _id, task, kind, at, actor, data = row
+    facts: dict[str, Json] = data if isinstance(data, dict) else {}
+    number = facts.get("gate")
+    gate = gates.get(number) if isinstance(number, int) and kind.startswith("gate.") else None
+    index = task & ((1 << 20) - 1) if task is not None else -1
+    step = steps[index] if 0 <= index < len(steps) else None
+    return Happening(
+        pos, at, kind, actor, facts,
+        step_key=step.key if step else "",
+        step=step.title if step else "",
+        gate=gate.id if gate else None,
+        gate_title=gate.title if gate else "",
+        note=(gate.note or "") if gate and kind == "gate.decided" else "",
+    )  # fmt: skip
+
+
+def files(run: Run) -> list[tuple[Artifact, int]]:
+    """What the run delivered, with sizes."""
+    found = list(Artifact.objects.filter(run=run).order_by("id")[:200])
+    sizes = dict(Content.objects.filter(sha256__in=[file.sha256 for file in found]).values_list("sha256", "size"))
+    return [(file, sizes.get(file.sha256, 0)) for file in found]
+
+
+def step_of(run: Run, key: str) -> PlanStep | None:
+    """The step with this key in the run's plan."""
+    return next((step for step in plan_of(run.version_id).steps if step.key == key), None)
+
+
+def task_card(run: Run, step: PlanStep) -> TaskCard | None:
+    """One task with everything that is known of it."""
+    task = Task.objects.filter(pk=task_id(run.pk, step.index)).first()
+    if task is None:
+        return None
+    attempts = tuple(Attempt.objects.filter(task_id=task.pk).order_by("-number")[:50])
+    gates = tuple(gate for gate in gatekeeper().gates_of([run.pk], only_open=False) if gate.task_id == task.pk)
+    end = task.ended_at or (timezone.now() if task.status == "running" else None)
+    retry = Timer.objects.filter(fired_at=None, kind="task_retry", ref=task.pk) if task.wait_for == "retry" else None
+    return TaskCard(
+        task=task,
+        step=step,
+        attempts=attempts,
+        gates=gates,
+        files=tuple(Artifact.objects.filter(task_id=task.pk)[:20]),
+        version=next((attempt.agent_version for attempt in attempts if attempt.agent_version), None),
+        seconds=(end - task.started_at).total_seconds() if task.started_at and end else None,
+        retry_at=retry.values_list("due_at", flat=True).first() if retry is not None else None,
+    )
+
+
+def family(run: Run, key: str) -> Family | None:
+    """The tasks behind a folded box: what failed, waits or runs first."""
+    node = next((node for node in layout_of(run.version_id).nodes if node.key == key and node.is_folded), None)
+    if node is None:
+        return None
+    inside = set(node.indexes)
+    facts = [fact for fact in task_facts(run) if fact.step_index in inside]
+    order = ("failed", "waiting", "running", "ready", "blocked", "cancelled", "skipped", "succeeded")
+    facts.sort(key=lambda fact: (order.index(fact.status), fact.id))
+    counts = Counter(fact.status for fact in facts)
+    steps = plan_of(run.version_id).steps
+    shown = tuple((fact, steps[fact.step_index]) for fact in facts[:FAMILY])
+    return Family(
+        node.title,
+        tuple((status, counts[status]) for status in order if counts[status]),
+        shown,
+        len(facts) - len(shown),
+    )

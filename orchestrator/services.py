@@ -1,0 +1,275 @@
+"""Business verbs on workflows, runs and stops. Each owns its transaction and appends its event in it.
+
+The verbs at the end (`complete_task` ...) are for whoever keeps the gates: they run inside the caller's transaction,
+after `lock_run()`, so that a decision and the release of its task commit together.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from agents.models import Agent
+from agents.types import Json
+from orchestrator import db, events, failpoints, orders
+from orchestrator.catalogue import default as catalogue
+from orchestrator.definitions.compile import compile_plan
+from orchestrator.definitions.load import load
+from orchestrator.definitions.plan import Plan
+from orchestrator.definitions.serialise import plan_to_json
+from orchestrator.engine import steering, transitions
+from orchestrator.engine.lanes import lane_for
+from orchestrator.errors import (
+    AlreadyStopped,
+    IllegalTransition,
+    ReasonMissing,
+    StopNotFound,
+)
+from orchestrator.models import Run, Step, Stop, Task, Workflow, WorkflowVersion
+from orchestrator.states import TASK_TERMINAL
+
+lock_run = transitions.lock_run
+
+
+def actor_of(user: User | None, default: str = "engine") -> str:
+    """How an event names who acted."""
+    return f"user:{user.get_username()}" if user is not None else default
+
+
+def _reason(reason: str, verb: str) -> str:
+    if not reason.strip():
+        raise ReasonMissing(verb=verb)
+    return reason.strip()
+
+
+# Workflows
+
+
+@transaction.atomic
+def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
+    """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
+
+    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy.
+    """
+    definition = load(source, file=file)
+    plan = compile_plan(definition, catalogue=catalogue)
+    workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
+    workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    if workflow.current_version and workflow.current_version.digest == digest:
+        return workflow.current_version
+    version = _store_version(workflow, definition.values, plan, source=source, digest=digest, by=by)
+    workflow.title = definition.title or plan.name
+    workflow.description = definition.description
+    workflow.current_version = version
+    workflow.save(update_fields=["title", "description", "current_version"])
+    events.append(
+        "workflow.published",
+        actor=actor_of(by),
+        data={"workflow": workflow.name, "number": version.number, "digest": digest},
+    )
+    return version
+
+
+def _store_version(
+    workflow: Workflow, document: dict[str, Any], plan: Plan, *, source: str, digest: str, by: User | None
+) -> WorkflowVersion:
+    last = workflow.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    version = WorkflowVersion.objects.create(
+        workflow=workflow,
+        number=last + 1,
+        source=source,
+        definition=document,
+        plan=plan_to_json(plan),
+        digest=digest,
+        published_by=by,
+    )
+    agents = dict(Agent.objects.filter(name__in={s.agent for s in plan.steps if s.agent}).values_list("name", "id"))
+    Step.objects.bulk_create(
+        Step(
+            version=version,
+            index=step.index,
+            key=step.key,
+            kind=step.kind,
+            agent_id=agents.get(step.agent),
+            dependencies=len(step.dependencies),
+            successors=list(step.successors),
+            lane=_lane(step.agent, step.agent_version, step.lane),
+        )
+        for step in plan.steps
+    )
+    return version
+
+
+def _lane(agent: str, number: int | None, lane: str) -> str:
+    spec = catalogue.find(agent, number) if agent else None
+    return lane_for(spec.isolation) if spec is not None and lane == "default" else lane
+
+
+# Runs
+
+
+def start_run(
+    *,
+    workflow: str,
+    input: Mapping[str, Any],
+    by: User | None,
+    title: str = "",
+    idempotency_key: str | None = None,
+    correlation_id: str = "",
+    priority: int | None = None,
+    actor: str = "",
+) -> Run:
+    """Start a run of a workflow's current version.
+
+    The same idempotency key again returns the run it started; with another input it raises IdempotencyConflict.
+    Raises WorkflowNotFound, WorkflowNotPublished and InvalidInput.
+    """
+    order = orders.draw_up(
+        orders.find_workflow(workflow),
+        input,
+        user=by.pk if by else None,
+        title=title,
+        key=idempotency_key,
+        correlation=correlation_id,
+        priority=priority,
+        actor=actor or actor_of(by),
+    )
+    if idempotency_key and (run := orders.started_before(order)) is not None:
+        return run
+    try:
+        with transaction.atomic():
+            run_id = db.start_run(order)
+    except IntegrityError:
+        if (run := orders.started_before(order)) is None:
+            raise
+        return run
+    failpoints.hit("start.committed")
+    return Run.objects.get(pk=run_id)
+
+
+@transaction.atomic
+def pause_run(*, run_id: int, by: User, reason: str) -> Run:
+    """Hold a run's ready tasks back; what runs goes on to its end."""
+    run = lock_run(run_id)
+    steering.pause(run)
+    return _record(run, "run.paused", by=by, reason=_reason(reason, "pause a run"))
+
+
+@transaction.atomic
+def resume_run(*, run_id: int, by: User, reason: str) -> Run:
+    """Let a paused run's ready tasks go."""
+    run = lock_run(run_id)
+    steering.resume(run)
+    return _record(run, "run.resumed", by=by, reason=_reason(reason, "resume a run"))
+
+
+@transaction.atomic
+def cancel_run(*, run_id: int, by: User | None, reason: str) -> Run:
+    """End a run now: live tasks are cancelled, running agents too, open gates are withdrawn."""
+    run = lock_run(run_id)
+    steering.cancel(run, reason=_reason(reason, "cancel a run"), actor=actor_of(by))
+    return _record(run, "run.cancelled", by=by, reason=reason)
+
+
+@transaction.atomic
+def retry_run(*, run_id: int, by: User, reason: str) -> Run:
+    """Run a failed run's failed and cancelled tasks again, with what had succeeded kept."""
+    run = lock_run(run_id)
+    steering.retry(run)
+    return _record(run, "run.retried", by=by, reason=_reason(reason, "retry a run"))
+
+
+def _record(run: Run, kind: str, *, by: User | None, reason: str) -> Run:
+    events.append(kind, actor=actor_of(by), run_id=run.pk, data={"reason": reason})
+    run.refresh_from_db()
+    return run
+
+
+# Stops
+
+
+@transaction.atomic
+def stop(*, scope: str, ref: int | None, by: User | None, reason: str) -> Stop:
+    """Stop everything, a workflow or an agent.
+
+    No task of it is claimed once this commits; what runs is cancelled and returned.
+    """
+    reason = _reason(reason, "stop")
+    db.lock_claims_out()
+    try:
+        with transaction.atomic():
+            made = Stop.objects.create(
+                scope=Stop.Scope(scope), ref=ref, reason=reason, stopped_by=by, stopped_at=db.clock()
+            )
+    except IntegrityError as problem:
+        raise AlreadyStopped(scope=scope if ref is None else f"{scope} {ref}") from problem
+    events.append("stop.set", actor=actor_of(by), data={"stop": made.pk, "scope": scope, "ref": ref, "reason": reason})
+    db.notify_shifts(f"stop:{made.pk}")
+    return made
+
+
+@transaction.atomic
+def lift_stop(*, stop_id: int, by: User | None, reason: str) -> Stop:
+    """Let what a stop held go on."""
+    reason = _reason(reason, "lift a stop")
+    made = Stop.objects.select_for_update().filter(pk=stop_id).first()
+    if made is None:
+        raise StopNotFound(stop_id=stop_id)
+    if made.lifted_at is not None:
+        raise IllegalTransition(what=f"Stop {stop_id}", status="lifted", verb="lifted again")
+    Stop.objects.filter(pk=stop_id).update(lifted_at=Now(), lifted_by=by)
+    events.append("stop.lifted", actor=actor_of(by), data={"stop": stop_id, "reason": reason})
+    db.wake_idle()
+    made.refresh_from_db()
+    return made
+
+
+@transaction.atomic
+def set_agent_limits(*, agent: str, max_concurrency: int | None, rate_per_minute: int | None, by: User | None) -> Agent:
+    """Change how many calls of an agent run at once and how many start in a minute; None means no limit."""
+    row = Agent.objects.select_for_update(no_key=True).get(name=agent)
+    row.max_concurrency, row.rate_per_minute = max_concurrency, rate_per_minute
+    row.save(update_fields=["max_concurrency", "rate_per_minute"])
+    limited = max_concurrency is not None or rate_per_minute is not None
+    live = Task.objects.filter(agent_id=row.pk).exclude(status__in=TASK_TERMINAL)
+    runs = Run.objects.filter(pk__in=live.values("run_id")).order_by("pk").select_for_update(no_key=True)
+    list(runs.values_list("pk"))  # lock order: run, task
+    live.update(limited=limited)
+    events.append(
+        "agent.limits_changed",
+        actor=actor_of(by),
+        data={"agent": agent, "max_concurrency": max_concurrency, "rate_per_minute": rate_per_minute},
+    )
+    return row
+
+
+# For whoever keeps the gates: inside the caller's transaction, after lock_run().
+
+
+def complete_task(*, task_id: int, output: dict[str, Json], actor: str) -> None:
+    """A verdict lets a waiting task succeed with `output`. Raises TaskNotWaiting."""
+    transitions.complete_waiting(task_id, output=output, actor=actor)
+
+
+def revise_task(*, task_id: int, note: str, actor: str, limit: int = 3) -> None:
+    """A verdict sends the work back to its agent with a note. Raises TaskNotWaiting, RevisionLimit."""
+    transitions.revise(task_id, note=note, actor=actor, limit=limit)
+
+
+def retry_task(*, task_id: int, actor: str) -> None:
+    """A verdict lets a task in trouble try again. Raises TaskNotWaiting."""
+    transitions.retry_waiting(task_id, actor=actor)
+
+
+def skip_task(*, task_id: int, actor: str) -> None:
+    """A verdict lets the run go on without a task. Raises TaskNotWaiting."""
+    transitions.skip_waiting(task_id, actor=actor)
+
+
+def fail_task(*, task_id: int, code: str, message: str, actor: str) -> None:
+    """A verdict, or a deadline, fails a waiting task and its run. Raises TaskNotWaiting."""
+    transitions.fail_waiting(task_id, code=code, message=message, actor=actor)

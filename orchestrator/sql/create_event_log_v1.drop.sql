@@ -1,0 +1,3 @@
+DROP TABLE orchestrator_ledger_mark;
+DROP TABLE orchestrator_ledger;
+DROP TABLE orchestrator_event;

@@ -1,0 +1,70 @@
+"""Every status and every legal move. Only `orchestrator/engine` and its SQL write them."""
+
+from django.db import models
+
+
+class RunStatus(models.TextChoices):
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TaskStatus(models.TextChoices):
+    BLOCKED = "blocked"
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"  # for a person, or for a timer (see Task.wait_for)
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class AttemptStatus(models.TextChoices):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUSPENDED = "suspended"  # ended without a verdict on the agent: gate opened, stopped, released by a draining shift
+    EXPIRED = "expired"  # its worker was lost
+    LATE = "late"  # finished after it had been replaced; its output is kept here and never applied
+
+
+RUN_TERMINAL = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
+TASK_TERMINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.CANCELLED})
+
+RUN_TRANSITIONS: dict[str, frozenset[str]] = {
+    RunStatus.RUNNING: frozenset({RunStatus.PAUSED, *RUN_TERMINAL}),
+    RunStatus.PAUSED: frozenset({RunStatus.RUNNING, *RUN_TERMINAL}),
+    RunStatus.SUCCEEDED: frozenset(),
+    RunStatus.FAILED: frozenset({RunStatus.RUNNING}),  # retry by a person
+    RunStatus.CANCELLED: frozenset(),
+}
+TASK_TRANSITIONS: dict[str, frozenset[str]] = {
+    TaskStatus.BLOCKED: frozenset({TaskStatus.READY, TaskStatus.SKIPPED, TaskStatus.CANCELLED}),
+    TaskStatus.READY: frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED, TaskStatus.CANCELLED}),
+    TaskStatus.RUNNING: frozenset(
+        {
+            TaskStatus.READY,
+            TaskStatus.WAITING,
+            TaskStatus.SUCCEEDED,
+            TaskStatus.FAILED,
+            TaskStatus.SKIPPED,
+            TaskStatus.CANCELLED,
+        }
+    ),
+    TaskStatus.WAITING: frozenset(
+        {
+            TaskStatus.READY,
+            TaskStatus.BLOCKED,
+            TaskStatus.SUCCEEDED,
+            TaskStatus.FAILED,
+            TaskStatus.SKIPPED,
+            TaskStatus.CANCELLED,
+        }
+    ),
+    TaskStatus.SUCCEEDED: frozenset({TaskStatus.READY}),  # sent back by a reviewer of a later step
+    TaskStatus.FAILED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # retry by a person
+    TaskStatus.SKIPPED: frozenset(),
+    TaskStatus.CANCELLED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # its failed run is retried
+}

@@ -1,0 +1,196 @@
+"""A run's events as sentences that people read. Pure: an event and its names in, a sentence out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from agents.types import Json
+
+type Who = Literal["person", "agent", "engine"]
+
+# Kinds that every task has twice: left out of the short story, which keeps what people did and what went wrong.
+ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released"})
+
+_VERDICTS: Final[Mapping[str, str | Promise]] = {
+    "approve": gettext_lazy("approved"),
+    "edit": gettext_lazy("edited and approved"),
+    "request_changes": gettext_lazy("sent back"),
+    "complete": gettext_lazy("completed"),
+    "retry": gettext_lazy("let it try again:"),
+    "skip": gettext_lazy("let the run go on without"),
+    "reject": gettext_lazy("rejected"),
+    "terminate": gettext_lazy("ended the run at"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event with the names that a sentence needs: its step's title, its gate's title, queue and note."""
+
+    pos: int | None
+    at: datetime
+    kind: str
+    actor: str
+    facts: Mapping[str, Json]
+    step_key: str = ""
+    step: str = ""
+    gate: int | None = None
+    gate_title: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the story. `gate_title` and `note` are quoted words, shown as such."""
+
+    pos: int | None
+    at: datetime
+    kind: str
+    who: Who
+    name: str
+    text: str
+    step_key: str
+    step: str
+    gate: int | None
+    gate_title: str
+    note: str
+
+    @property
+    def tone(self) -> str:
+        """How its mark is coloured: what went wrong, what waits, what went well."""
+        verb = self.kind.rpartition(".")[2]
+        return next((tone for tone, verbs in _TONES.items() if verb in verbs), "idle")
+
+
+_TONES: Final[Mapping[str, frozenset[str]]] = {
+    "failed": frozenset({"failed", "lost", "late_result", "refused"}),
+    "waiting": frozenset({"waiting", "opened", "escalated", "retry_scheduled", "revised"}),
+    "good": frozenset({"succeeded", "resumed", "decided"}),
+    "running": frozenset({"started", "retried", "returned", "claimed"}),
+    "stopped": frozenset({"paused", "cancelled", "withdrawn"}),
+}
+
+
+def tell(event: Happening) -> Entry:
+    """The event's line. An unknown kind is shown by its name: nothing that happened is ever left out."""
+    who, name = actor_of(event.actor)
+    told = _TELLERS.get(event.kind)
+    text = told(event) if told else event.kind.replace(".", " ").replace("_", " ")
+    note = event.note or _reason(event)
+    return Entry(
+        event.pos, event.at, event.kind, who, name, text, event.step_key, event.step, event.gate, event.gate_title, note
+    )
+
+
+def actor_of(actor: str) -> tuple[Who, str]:
+    """Who did it: a person by name, an agent by name, or the engine in whatever guise."""
+    kind, found, name = actor.partition(":")
+    if kind == "user" and found:
+        return "person", name
+    if kind == "agent" and found:
+        return "agent", name
+    return "engine", _("worker %(number)s") % {"number": name} if kind == "shift" else _(
+        "the feed"
+    ) if kind == "feed" else ""
+
+
+def _reason(event: Happening) -> str:
+    """The reason of something a person did to the run; the engine's own reasons are part of its sentence."""
+    return str(event.facts.get("reason", "")) if event.kind.startswith(("run.", "stop.")) else ""
+
+
+def _attempt(event: Happening) -> str:
+    number = event.facts.get("attempt")
+    return _(" (attempt %(number)s)") % {"number": number} if isinstance(number, int) and number > 1 else ""
+
+
+def _run_started(event: Happening) -> str:
+    count = event.facts.get("tasks")
+    return ngettext("started the run of %(count)d step", "started the run of %(count)d steps", int(str(count or 0))) % {
+        "count": int(str(count or 0))
+    }
+
+
+def _task_skipped(event: Happening) -> str:
+    reason = event.facts.get("reason")
+    return _("was skipped: %(reason)s") % {"reason": reason} if reason else _("was skipped: its condition did not hold")
+
+
+def _retry_scheduled(event: Happening) -> str:
+    return _("failed (%(code)s) and will be tried again%(attempt)s") % {
+        "code": event.facts.get("code", _("no code")),
+        "attempt": _attempt(event),
+    }
+
+
+def _cancelled(event: Happening) -> str:
+    count = event.facts.get("count")
+    if not isinstance(count, int):
+        return _("was cancelled")
+    return ngettext("%(count)d unfinished step was cancelled", "%(count)d unfinished steps were cancelled", count) % {
+        "count": count
+    }
+
+
+def _lost(event: Happening) -> str:
+    text = _("lost its worker; it goes back to be run again%(attempt)s") % {"attempt": _attempt(event)}
+    return _("lost its worker for the third time and waits for a person") if event.facts.get("quarantined") else text
+
+
+def _gate_opened(event: Happening) -> str:
+    return _("asked %(queue)s to decide") % {"queue": event.facts.get("queue", _("people"))}
+
+
+def _escalated(event: Happening) -> str:
+    if event.facts.get("end_of_chain"):
+        return _("nobody decided in time; %(queue)s is asked again") % {"queue": event.facts.get("queue")}
+    return _("nobody decided in time; passed on to %(queue)s") % {"queue": event.facts.get("queue")}
+
+
+def _decided(event: Happening) -> str:
+    verdict = str(event.facts.get("verdict", ""))
+    if verdict == "expire":
+        return _("nobody decided before the deadline; rejected")
+    return str(_VERDICTS.get(verdict, verdict)) or _("decided")
+
+
+def _fixed(text: str | Promise, *, counted: bool = False) -> Callable[[Happening], str]:
+    return lambda event: f"{text}{_attempt(event) if counted else ''}"
+
+
+_TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
+    "run.started": _run_started,
+    "run.paused": _fixed(gettext_lazy("paused the run")),
+    "run.resumed": _fixed(gettext_lazy("resumed the run")),
+    "run.cancelled": _fixed(gettext_lazy("cancelled the run")),
+    "run.retried": _fixed(gettext_lazy("retried the run")),
+    "run.succeeded": _fixed(gettext_lazy("the run succeeded")),
+    "run.failed": _fixed(gettext_lazy("the run failed")),
+    "task.started": _fixed(gettext_lazy("started"), counted=True),
+    "task.succeeded": _fixed(gettext_lazy("finished"), counted=True),
+    "task.skipped": _task_skipped,
+    "task.failed": lambda event: (
+        _("failed: %(code)s") % {"code": event.facts.get("code", _("no code"))} + _attempt(event)
+    ),
+    "task.retry_scheduled": _retry_scheduled,
+    "task.returned": _fixed(gettext_lazy("was made ready to run again")),
+    "task.waiting": _fixed(gettext_lazy("waits for a person")),
+    "task.cancelled": _cancelled,
+    "task.lost": _lost,
+    "task.late_result": _fixed(gettext_lazy("delivered a result too late; it is kept and was not applied")),
+    "task.released": _fixed(gettext_lazy("was handed back unjudged")),
+    "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),
+    "gate.opened": _gate_opened,
+    "gate.claimed": _fixed(gettext_lazy("took")),
+    "gate.released": _fixed(gettext_lazy("gave back")),
+    "gate.commented": _fixed(gettext_lazy("commented on")),
+    "gate.escalated": _escalated,
+    "gate.decided": _decided,
+    "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
+    "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),
+}

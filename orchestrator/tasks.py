@@ -1,0 +1,98 @@
+"""Celery tasks: shifts on queue `shifts`, upkeep on queue `control`.
+
+Each is safe to lose, repeat or run twice at once.
+"""
+
+import structlog
+import uvloop
+from celery import shared_task
+from django.conf import settings
+from django.db import connections
+
+from agents.registry import autodiscover
+from orchestrator import dispatch, ledger
+from orchestrator.engine import sweep as upkeep
+from orchestrator.engine.draining import is_draining, leaving
+from orchestrator.engine.shift import Shift
+from orchestrator.models import Shift as ShiftRow
+from orchestrator.sequencer import run_sequencer
+
+log = structlog.get_logger(__name__)
+SEQUENCER_SECONDS = 30.0
+UPKEEP_SECONDS = 1.0
+
+
+@shared_task
+def work_shift() -> None:
+    """Work at the engine for one shift, then ask for the next one.
+
+    While the broker is away nobody would hear that: then this process works the next one itself.
+    """
+    if _live_shifts() >= settings.SHIFTS:  # cheaper than finding out by opening one
+        return
+    autodiscover()
+    while _work() and not is_draining() and not dispatch.ring(work_shift):
+        continue
+
+
+def _work() -> bool:
+    """One shift; False when there was no room for it."""
+    shift = Shift(
+        capacity=settings.SHIFT_CAPACITY,
+        seconds=settings.SHIFT_SECONDS,
+        lease=settings.LEASE_SECONDS,
+        draining=is_draining,
+        most=settings.SHIFTS,
+    )
+    connections.close_all()
+    settled = uvloop.run(shift.run())
+    if settled is None:
+        return False
+    log.info("shift_done", settled=settled)
+    return True
+
+
+@shared_task
+def ensure_shifts() -> None:
+    """Ring for as many shifts as are missing."""
+    missing = settings.SHIFTS - _live_shifts()
+    if missing > 0:
+        dispatch.ring(work_shift, times=missing)
+
+
+def _live_shifts() -> int:
+    return ShiftRow.objects.filter(ended_at=None).count()
+
+
+@shared_task
+def sweep() -> None:
+    """Take back what dead workers left, and ring at once for shifts in place of theirs."""
+    before = _live_shifts()
+    upkeep.sweep()
+    if _live_shifts() < before:
+        ensure_shifts()
+
+
+@shared_task
+def fire_timers() -> None:
+    """Fire what is due."""
+    upkeep.fire_timers()
+
+
+@shared_task
+def sequence() -> None:
+    """Seal events for a while, if nobody else does, then ask for the next one.
+
+    While the broker is away beat rings in vain: then the leader goes on, and does the upkeep that beat would ring for.
+    """
+    seconds = SEQUENCER_SECONDS
+    while run_sequencer(seconds, leaving) and not is_draining() and not dispatch.ring(sequence):
+        sweep()
+        fire_timers()
+        seconds = UPKEEP_SECONDS
+
+
+@shared_task
+def tend_ledger() -> None:
+    """Make the months ahead their partitions, and look for events that no reader would ever see."""
+    ledger.tend()

@@ -1,0 +1,113 @@
+"""Where a run's time went: one bar a step, split into waiting for a worker, work and waiting for people. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+type Share = Literal["queue", "work", "human", "pause"]
+
+WIDTH = 100  # a bar's units: percent
+MIN_WIDTH = 0.4  # anything that happened can be seen
+MAX_ROWS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """One task's times: since when it was ready, each try (start, end), each time with people (from, until)."""
+
+    key: str
+    title: str
+    status: str
+    ready_at: datetime | None
+    ended_at: datetime | None
+    tries: Sequence[tuple[datetime, datetime | None]] = ()
+    gates: Sequence[tuple[datetime, datetime | None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a bar: what the time was spent on, where it lies in the bar, and how long it took."""
+
+    share: Share
+    x: float
+    width: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step's line."""
+
+    key: str
+    title: str
+    status: str
+    segments: tuple[Segment, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All bars in the order in which the steps began, how much each share took in all, and what was left out."""
+
+    bars: tuple[Bar, ...]
+    seconds: float
+    shares: dict[Share, float]
+    ticks: tuple[tuple[float, float], ...]
+    hidden: int
+
+
+def timeline(tasks: Iterable[Lived], *, start: datetime, end: datetime) -> Timeline:
+    """The run's bars between two moments. A try or a gate that is still open lasts until `end`."""
+    span = max((end - start).total_seconds(), 0.001)
+    begun = sorted((task for task in tasks if _began(task)), key=lambda task: (_began(task), task.key))
+    bars = tuple(_bar(task, start=start, end=end, span=span) for task in begun[:MAX_ROWS])
+    shares: dict[Share, float] = {"queue": 0.0, "work": 0.0, "human": 0.0, "pause": 0.0}
+    for bar in bars:
+        for segment in bar.segments:
+            shares[segment.share] += segment.seconds
+    return Timeline(bars, span, shares, _ticks(span), max(0, len(begun) - MAX_ROWS))
+
+
+def _began(task: Lived) -> datetime | None:
+    times = [task.ready_at, *(start for start, _ in task.tries), *(start for start, _ in task.gates)]
+    return min((time for time in times if time is not None), default=None)
+
+
+def _bar(task: Lived, *, start: datetime, end: datetime, span: float) -> Bar:
+    segments = [_segment(share, first, last, start=start, span=span) for share, first, last in _spans(task, end)]
+    return Bar(task.key, task.title, task.status, tuple(segments), sum(segment.seconds for segment in segments))
+
+
+def _spans(task: Lived, end: datetime) -> list[tuple[Share, datetime, datetime]]:
+    """What the task did when. A gap before a try is the queue; between two tries it is the pause before a retry."""
+    busy: list[tuple[datetime, datetime, Share]] = [(first, last or end, "work") for first, last in task.tries]
+    busy += [(first, last or end, "human") for first, last in task.gates]
+    busy.sort(key=lambda item: item[0])
+    found: list[tuple[Share, datetime, datetime]] = []
+    free, before = _began(task), ""
+    for first, last, share in busy:
+        if free is not None and first > free and share == "work":
+            found.append(("pause" if before == "work" else "queue", free, first))
+        found.append((share, first, max(first, last)))
+        free, before = max(last, free or last), share
+    if task.status == "ready" and free is not None and end > free:
+        found.append(("queue", free, end))
+    return found
+
+
+def _segment(share: Share, first: datetime, last: datetime, *, start: datetime, span: float) -> Segment:
+    seconds = max(0.0, (last - first).total_seconds())
+    x = min(WIDTH - MIN_WIDTH, max(0.0, (first - start).total_seconds() / span * WIDTH))
+    width = min(WIDTH - x, max(MIN_WIDTH, seconds / span * WIDTH))
+    return Segment(share, round(x, 2), round(width, 2), seconds)
+
+
+def _ticks(span: float) -> tuple[tuple[float, float], ...]:
+    """Four to eight round moments on the axis, as (place, seconds)."""
+    for step in (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400):
+        if span / step <= 7:
+            break
+    else:
+        step = span / 6
+    return tuple((round(n * step / span * WIDTH, 2), n * step) for n in range(int(span / step) + 1))

@@ -1,0 +1,22 @@
+"""Runs, workflows and the stop control."""
+
+from django.urls import path
+
+from orchestrator import stop_views, views, workflow_views
+
+app_name = "orchestrator"
+urlpatterns = [
+    path("runs/", views.runs, name="runs"),
+    path("runs/start/", views.start_which, name="start-which"),
+    path("runs/<int:pk>/", views.run, name="run"),
+    path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
+    path("runs/<int:pk>/<slug:verb>/", views.override, name="override"),
+    path("workflows/", workflow_views.workflows, name="workflows"),
+    path("workflows/schema.json", workflow_views.schema, name="schema"),
+    path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),
+    path("workflows/<slug:name>/start/", views.start, name="start"),
+    path("agents/<slug:name>/uses/", workflow_views.agent_uses, name="agent-uses"),
+    path("stop/", stop_views.stop, name="stop"),
+    path("stop/<int:pk>/", stop_views.stop_effect, name="stop-effect"),
+    path("stop/<int:pk>/lift/", stop_views.lift_stop, name="lift-stop"),
+]

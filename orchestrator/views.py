@@ -1,0 +1,266 @@
+"""Runs: the list, one run, how to start and how to steer one, and what it delivered."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods
+
+from orchestrator import forms, previews, queries, rendering, run_page, services
+from orchestrator.engine.plans import plan_of
+from orchestrator.errors import OrchestratorError
+from orchestrator.models import Artifact, Content, Run, Workflow
+from orchestrator.ports import gatekeeper, rights
+from orchestrator.states import RUN_TERMINAL
+
+TABS: Final = {
+    "graph": ("network", gettext_lazy("Graph")),
+    "timeline": ("clock", gettext_lazy("Timeline")),
+    "narrative": ("scroll-text", gettext_lazy("Narrative")),
+    "files": ("file-text", gettext_lazy("Deliverables")),
+    "input": ("corner-down-left", gettext_lazy("Input")),
+}
+FILTERS: Final = (
+    ("", gettext_lazy("All")),
+    ("people", gettext_lazy("Waiting for people")),
+    ("running", gettext_lazy("Running")),
+    ("paused", gettext_lazy("Paused")),
+    ("failed", gettext_lazy("Failed")),
+    ("succeeded", gettext_lazy("Succeeded")),
+    ("cancelled", gettext_lazy("Cancelled")),
+)
+SHOWN_FILE: Final = 100_000  # bytes of a delivered text that the page itself shows
+
+
+@require_GET
+def runs(request: HttpRequest) -> HttpResponse:
+    """The newest runs, filtered and searched, each with what it waits for."""
+    user = user_of(request)
+    if not rights().can_somewhere(user, "see_runs"):
+        raise PermissionDenied(_("Your roles do not show you any runs. An administrator can change that."))
+    wanted = _filter(request.GET)
+    context: dict[str, Any] = {"page": queries.run_list(user, wanted), "wanted": wanted, "filters": FILTERS}
+    if not _wants_partial(request):
+        context |= {
+            "workflows": rights().visible_workflows(user).order_by("title").only("name", "title"),
+            "may_start": rights().can_somewhere(user, "start_run"),
+        }
+    return render(request, _template(request, "runs", "rows"), context)
+
+
+def _filter(given: Mapping[str, str]) -> queries.RunFilter:
+    before = given.get("before", "")
+    return queries.RunFilter(
+        workflow=given.get("workflow", "")[:100],
+        status=given.get("status", ""),
+        search=given.get("q", "")[:200],
+        before=int(before) if before.isdecimal() and len(before) < 15 else None,
+    )
+
+
+@require_GET
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """One run: its head, and one tab below it. Each is a region that refreshes by itself."""
+    user = user_of(request)
+    found = queries.get_visible_run_or_404(user, pk)
+    part = request.GET.get("part", "tab") if _wants_partial(request) else ""
+    context: dict[str, Any] = {"run": found, "tabs": TABS, "is_live": found.status not in RUN_TERMINAL}
+    if part != "tab":
+        context |= {"head": run_page.head(found), "overrides": _overrides(user, found)}
+    if part != "head":
+        context |= _tab(request, found)
+    template = f"orchestrator/run.html#{'head' if part == 'head' else 'tab'}" if part else "orchestrator/run.html"
+    return render(request, template, context)
+
+
+def _overrides(user: User, found: Run) -> list[previews.Override]:
+    return previews.possible(found.status) if rights().can(user, "steer_run", found) else []
+
+
+def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
+    tab = request.GET.get("tab", "graph")
+    context: dict[str, Any] = {"tab": tab if tab in TABS else "graph"}
+    match context["tab"]:
+        case "timeline":
+            context["timeline"] = run_page.gantt(found)
+        case "narrative":
+            before = request.GET.get("before", "")
+            cursor = int(before) if before.isdecimal() and len(before) < 19 else None
+            everything = request.GET.get("all") == "1"
+            context |= {"story": run_page.story(found, before=cursor, everything=everything), "everything": everything}
+        case "files":
+            context |= _files(request, found)
+        case "input":
+            context["pieces"] = rendering.pieces(found.input)
+        case "graph":
+            context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
+            context |= _selected(found, request.GET.get("task", ""))
+    return context
+
+
+def _selected(found: Run, key: str) -> dict[str, Any]:
+    """The task beside the graph: the one asked for, or a folded family of them."""
+    if not key:
+        return {}
+    if key.startswith("~"):
+        opened = run_page.family(found, key[1:])
+        return {"selected": key, "family": opened} if opened else {}
+    step = run_page.step_of(found, key)
+    card = run_page.task_card(found, step) if step else None
+    return {"selected": key, "card": card, "output": rendering.pieces(card.task.output)} if card else {}
+
+
+def _files(request: HttpRequest, found: Run) -> dict[str, Any]:
+    files = run_page.files(found)
+    wanted = request.GET.get("file", "")
+    shown = next((file for file, _size in files if str(file.pk) == wanted), files[0][0] if files else None)
+    body = Content.objects.filter(sha256=shown.sha256).values_list("body", flat=True).first() if shown else None
+    text = bytes(body)[:SHOWN_FILE].decode(errors="replace") if body is not None else ""
+    step = run_page.step_of(found, shown.task.key) if shown and shown.task else None
+    return {"files": files, "shown": shown, "text": text, "shown_step": step}
+
+
+@require_GET
+def artifact(request: HttpRequest, pk: int, artifact_pk: int) -> HttpResponse:
+    """A delivered file, as a download and always as plain text: nothing in it may run in a browser."""
+    found = queries.get_visible_run_or_404(user_of(request), pk)
+    file = Artifact.objects.filter(pk=artifact_pk, run=found).first()
+    body = Content.objects.filter(sha256=file.sha256).values_list("body", flat=True).first() if file else None
+    if file is None or body is None:
+        raise Http404
+    response = HttpResponse(bytes(body), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, file.name.replace("/", "_")) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def override(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Pause, resume, cancel or retry: say first what it will do and ask why; then do it."""
+    user = user_of(request)
+    found = queries.get_visible_run_or_404(user, pk)
+    if verb not in previews.OVERRIDES:
+        raise Http404
+    if not rights().can(user, "steer_run", found):
+        raise PermissionDenied(_("Your roles do not let you steer this run. A workflow manager can."))
+    reason = request.POST.get("reason", "").strip()[:1000]
+    if not previews.is_possible(verb, found.status):
+        return _dialog(request, found, verb, reason=reason, problem=previews.why_not(verb, found.status), status=409)
+    if request.method == "GET":
+        return _dialog(request, found, verb)
+    try:
+        _VERBS[verb](run_id=pk, by=user, reason=reason)
+    except OrchestratorError as problem:
+        return _dialog(request, found, verb, reason=reason, problem=str(problem), status=problem.status)
+    messages.success(request, _DONE[verb] % {"pk": pk})
+    return leave(request, reverse("orchestrator:run", args=[pk]))
+
+
+_VERBS: Final[Mapping[str, Any]] = {
+    "pause": services.pause_run,
+    "resume": services.resume_run,
+    "cancel": services.cancel_run,
+    "retry": services.retry_run,
+}
+_DONE: Final[Mapping[str, Any]] = {
+    "pause": gettext_lazy("Run #%(pk)d is paused."),
+    "resume": gettext_lazy("Run #%(pk)d goes on."),
+    "cancel": gettext_lazy("Run #%(pk)d is cancelled."),
+    "retry": gettext_lazy("Run #%(pk)d is tried again."),
+}
+
+
+def _dialog(
+    request: HttpRequest, found: Run, verb: str, *, reason: str = "", problem: str = "", status: int = 200
+) -> HttpResponse:
+    found.refresh_from_db(fields=["status"])
+    counts: dict[str, int] = {}
+    for fact in run_page.task_facts(found):
+        counts[fact.status] = counts.get(fact.status, 0) + 1
+    gates = gatekeeper().gates_of([found.pk], only_open=True)
+    possible = previews.is_possible(verb, found.status)
+    context = {
+        "run": found,
+        "override": previews.OVERRIDES[verb],
+        "lines": previews.preview(verb, counts, gates) if possible else [],
+        "is_possible": possible,
+        "reason": reason,
+        "problem": problem,
+    }
+    return render(request, _template(request, "override", "dialog"), context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def start(request: HttpRequest, name: str) -> HttpResponse:
+    """The form that starts a run of one workflow, made from its input schema; on POST, the start."""
+    user = user_of(request)
+    workflow = queries.get_visible_workflow_or_404(user, name)
+    if not rights().can(user, "start_run", workflow):
+        raise PermissionDenied(_("Your roles do not let you start runs of this workflow. A workflow manager can."))
+    if workflow.current_version_id is None:
+        return _start_form(request, workflow, problem=_("It has no published version yet."), status=409)
+    fields = forms.fields_of(plan_of(workflow.current_version_id).input_schema)
+    as_json = not fields or request.GET.get("as") == "json" or request.POST.get("as") == "json"
+    if request.method == "GET":
+        return _start_form(request, workflow, fields=fields, as_json=as_json)
+    text = request.POST.get("json", "")
+    answer = forms.Answer(fields, {}) if as_json else forms.read(fields, request.POST)
+    document, problem = forms.read_json(text) if as_json else (answer.document, "")
+    shown: dict[str, Any] = {"fields": answer.fields, "as_json": as_json, "text": text}
+    if problem or not answer.is_readable:
+        return _start_form(request, workflow, **shown, problem=problem or _("Something is missing below."), status=422)
+    key = request.POST.get("key", "")[:100] or None
+    try:
+        made = services.start_run(workflow=name, input=document, by=user, idempotency_key=key)
+    except OrchestratorError as refused:
+        return _start_form(request, workflow, **shown, problem=str(refused), status=refused.status)
+    messages.success(request, _("Run #%(pk)d has started.") % {"pk": made.pk})
+    return redirect("orchestrator:run", made.pk)
+
+
+@require_GET
+def start_which(request: HttpRequest) -> HttpResponse:
+    """Which workflow to start: those that the user may."""
+    startable = (
+        rights().visible_workflows(user_of(request), "start_run").exclude(current_version=None).order_by("title")
+    )
+    return render(request, _template(request, "start_which", "dialog"), {"workflows": startable})
+
+
+def _start_form(request: HttpRequest, workflow: Workflow, *, status: int = 200, **context: Any) -> HttpResponse:
+    # The key makes a form that is sent twice start one run.
+    key = request.POST.get("key", "")[:100] or uuid.uuid4().hex
+    return render(request, "orchestrator/start.html", {"workflow": workflow, "key": key, **context}, status=status)
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user."""
+    assert isinstance(request.user, User)  # LoginRequiredMiddleware lets nobody else in
+    return request.user
+
+
+def leave(request: HttpRequest, href: str) -> HttpResponse:
+    """Go to a page, also out of a dialog."""
+    if not _wants_partial(request):
+        return redirect(href)
+    response = HttpResponse(status=204)
+    response["HX-Redirect"] = href
+    return response
+
+
+def _wants_partial(request: HttpRequest) -> bool:
+    return bool(getattr(request, "wants_partial", False))
+
+
+def _template(request: HttpRequest, name: str, partial: str) -> str:
+    return f"orchestrator/{name}.html" + (f"#{partial}" if _wants_partial(request) else "")

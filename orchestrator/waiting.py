@@ -1,0 +1,215 @@
+"""What is this run waiting for? One sentence for every run, from facts alone. Pure: no database.
+
+The sentence comes in parts, so that a page can link a gate and keep a time fresh; `str()` joins them for the API.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from orchestrator.ports import GateFact
+from orchestrator.states import RunStatus
+
+NAMED: Final = 2  # steps or queues named in a sentence before the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a sentence: words, a gate to link to, or a moment (`at`) that the page shows relative to now."""
+
+    text: str
+    gate: int | None = None
+    at: datetime | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence and its tone (running, waiting, good, failed, stopped)."""
+
+    tone: str
+    parts: tuple[Part, ...]
+
+    def __str__(self) -> str:
+        return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Everything the sentence is made of. Counts are of tasks; names are the steps' titles."""
+
+    status: str
+    total: int
+    remaining: int
+    failed: int = 0
+    error: str = ""
+    error_step: str = ""
+    stops: tuple[str, ...] = ()  # who stopped what: "everything by Ana"
+    gates: Sequence[GateFact] = ()
+    running: Sequence[str] = ()
+    running_count: int = 0
+    ready_count: int = 0
+    limited: Sequence[str] = ()  # ready, and their agents are at a limit of their own
+    retry_at: datetime | None = None
+    retry_step: str = ""
+    quarantined: Sequence[str] = field(default=())
+
+
+def waiting_sentence(facts: RunFacts) -> Sentence:
+    """The one sentence. People first, then stops, then work, then what keeps ready work from starting."""
+    ended = _ended(facts)
+    if ended is not None:
+        return ended
+    for explain in (_paused, _people, _stopped, _working, _retrying, _held_up):
+        if parts := explain(facts):
+            tone = "waiting" if explain is _people else "stopped" if explain in (_paused, _stopped) else "running"
+            return Sentence(tone, (*parts, *_meanwhile(facts, explain is _people)))
+    return Sentence("running", (Part(_("Moving on: the next steps are being made ready.")),))
+
+
+def _ended(facts: RunFacts) -> Sentence | None:
+    match facts.status:
+        case RunStatus.SUCCEEDED if facts.failed:
+            text = ngettext(
+                "Succeeded; %(count)d step failed and the run went on without it, as its workflow says.",
+                "Succeeded; %(count)d steps failed and the run went on without them, as its workflow says.",
+                facts.failed,
+            )
+            return Sentence("good", (Part(text % {"count": facts.failed}),))
+        case RunStatus.SUCCEEDED:
+            return Sentence("good", (Part(_("Succeeded; nothing is left to do.")),))
+        case RunStatus.CANCELLED:
+            return Sentence("stopped", (Part(_("Cancelled; nothing more will happen.")),))
+        case RunStatus.FAILED:
+            return Sentence("failed", tuple(_failure(facts)))
+    return None
+
+
+def _failure(facts: RunFacts) -> list[Part]:
+    if not facts.error_step:
+        return [Part(_("Failed: ")), Part(facts.error or _("no reason was recorded")), Part(".")]
+    reason = facts.error.rstrip(".") or _("no reason was recorded")
+    return [Part(_("Failed at ")), Part(facts.error_step, strong=True), Part(f": {reason}.")]
+
+
+def _paused(facts: RunFacts) -> list[Part]:
+    if facts.status != RunStatus.PAUSED:
+        return []
+    if facts.running_count:
+        text = ngettext(
+            "Paused: nothing new starts; %(count)d step that was running may finish.",
+            "Paused: nothing new starts; %(count)d steps that were running may finish.",
+            facts.running_count,
+        )
+        return [Part(text % {"count": facts.running_count})]
+    return [Part(_("Paused: nothing starts until somebody resumes it."))]
+
+
+def _people(facts: RunFacts) -> list[Part]:
+    if not facts.gates:
+        return (
+            [Part(_("Waiting for operations to look at ")), *_names(facts.quarantined), Part(".")]
+            if facts.quarantined
+            else []
+        )
+    first = facts.gates[0]
+    verb = _(" to do ") if first.kind == "manual" else _(" to decide ")
+    parts = [
+        Part(_("Waiting for ")),
+        Part(first.queue, strong=True),
+        Part(verb),
+        Part(f"“{first.title}”", gate=first.id),
+    ]
+    consequence = _("; rejected ") if first.on_timeout == "reject" else _("; escalates ")
+    parts += [Part(consequence), Part(first.deadline_at.strftime("%H:%M UTC"), at=first.deadline_at)]
+    if more := len(facts.gates) - 1:
+        text = ngettext(" (and %(count)d more decision)", " (and %(count)d more decisions)", more)
+        parts.append(Part(text % {"count": more}))
+    return [*parts, Part(".")]
+
+
+def _stopped(facts: RunFacts) -> list[Part]:
+    if not facts.stops:
+        return []
+    return [
+        Part(_("Stopped: nothing starts until somebody lifts the stop of ")),
+        Part(facts.stops[0], strong=True),
+        Part("."),
+    ]
+
+
+def _working(facts: RunFacts) -> list[Part]:
+    if not facts.running_count:
+        return []
+    rest = facts.running_count - min(NAMED, len(facts.running))
+    parts = [Part(_("Working on ")), *_names(facts.running)]
+    if rest > 0:
+        parts.append(Part(_(" and %(count)d more") % {"count": rest}))
+    return [*parts, Part(".")]
+
+
+def _retrying(facts: RunFacts) -> list[Part]:
+    if facts.retry_at is None:
+        return []
+    named = Part(facts.retry_step or _("a step"), strong=True)
+    moment = Part(facts.retry_at.strftime("%H:%M:%S UTC"), at=facts.retry_at)
+    return [
+        Part(_("Waiting to try ")),
+        named,
+        Part(_(" again ")),
+        moment,
+        Part(_(" after it failed.") if facts.retry_step else "."),
+    ]
+
+
+def _held_up(facts: RunFacts) -> list[Part]:
+    if facts.limited:
+        return [*_names(facts.limited), Part(_limit(len(facts.limited)))]
+    if facts.ready_count:
+        text = ngettext(
+            "%(count)d step is ready and waits for a free worker.",
+            "%(count)d steps are ready and wait for a free worker.",
+            facts.ready_count,
+        )
+        return [Part(text % {"count": facts.ready_count})]
+    if facts.remaining < facts.total:
+        done = facts.total - facts.remaining
+        return [Part(_("In progress: %(done)d of %(total)d steps have ended.") % {"done": done, "total": facts.total})]
+    return []
+
+
+def _limit(count: int) -> str:
+    return ngettext(
+        " is ready and waits for its agent, which takes only so many calls at a time.",
+        " are ready and wait for their agents, which take only so many calls at a time.",
+        count,
+    )
+
+
+def _meanwhile(facts: RunFacts, waits_for_people: bool) -> list[Part]:
+    """What else goes on while people are awaited."""
+    if not waits_for_people:
+        return []
+    if facts.stops:
+        return [Part(_(" It would not go on yet: ")), Part(facts.stops[0], strong=True), Part(_(" is stopped."))]
+    if facts.running_count:
+        rest = facts.running_count - min(NAMED, len(facts.running))
+        more = [Part(_(" and %(count)d more") % {"count": rest})] if rest > 0 else []
+        return [
+            Part(_(" Meanwhile ")),
+            *_names(facts.running),
+            *more,
+            Part(ngettext(" goes on.", " go on.", facts.running_count)),
+        ]
+    return []
+
+
+def _names(names: Sequence[str]) -> list[Part]:
+    parts: list[Part] = []
+    for position, name in enumerate(names[:NAMED]):
+        parts += [Part(_(" and ") if position else ""), Part(name, strong=True)]
+    return parts

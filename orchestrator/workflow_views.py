@@ -1,0 +1,103 @@
+"""Workflows: the list, one workflow and its versions, and what an agent's page asks of them. Read only."""
+
+from typing import Any, Final
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from orchestrator import drawing, queries, workflow_queries
+from orchestrator.definitions.schema import workflow_schema
+from orchestrator.models import Workflow, WorkflowVersion
+from orchestrator.ports import rights
+from orchestrator.views import user_of
+
+TABS: Final = {
+    "graph": ("network", gettext_lazy("Graph")),
+    "people": ("users", gettext_lazy("People")),
+    "versions": ("layers", gettext_lazy("Versions")),
+    "source": ("file-text", gettext_lazy("Source")),
+    "runs": ("play", gettext_lazy("Latest runs")),
+}
+
+
+@require_GET
+def workflows(request: HttpRequest) -> HttpResponse:
+    """The workflows whose runs the user may see."""
+    user = user_of(request)
+    if not rights().can_somewhere(user, "see_runs"):
+        raise PermissionDenied(_("Your roles do not show you any workflows. An administrator can change that."))
+    partial = "#cards" if getattr(request, "wants_partial", False) else ""
+    return render(request, "orchestrator/workflows.html" + partial, {"cards": workflow_queries.workflow_cards(user)})
+
+
+@require_GET
+def workflow(request: HttpRequest, name: str) -> HttpResponse:
+    """One workflow at one version: its graph, who is asked when, its versions and its source."""
+    user = user_of(request)
+    found = queries.get_visible_workflow_or_404(user, name)
+    number = request.GET.get("version", "")
+    version = workflow_queries.version_of(found, int(number) if number.isdecimal() and len(number) < 9 else None)
+    if version is None and number:
+        raise Http404
+    tab = request.GET.get("tab", "graph")
+    context: dict[str, Any] = {
+        "workflow": found,
+        "version": version,
+        "health": workflow_queries.health_of(found),
+        "tabs": TABS,
+        "tab": tab if tab in TABS else "graph",
+        "may_start": rights().can(user, "start_run", found) and found.current_version_id is not None,
+    }
+    if version is not None:
+        context |= _tab(context["tab"], user, found, version)
+    return render(request, "orchestrator/workflow.html", context)
+
+
+def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    match tab:
+        case "people":
+            return {"gated": workflow_queries.gated_steps(version), "holders": rights().who_may(found)}
+        case "versions":
+            return _versions(found, version)
+        case "runs":
+            return {"rows": workflow_queries.latest_rows(found)}
+        case "graph":
+            steps = workflow_queries.steps_of(version)
+            picture = drawing.picture(queries.layout_of(version.pk), {}, now=timezone.now())
+            return {"picture": picture, "steps": steps[:200], "hidden_steps": max(0, len(steps) - 200)}
+    return {}
+
+
+def _versions(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    versions = workflow_queries.versions_of(found)
+    earlier = next((other for other in versions if other.number < version.number), None)
+    before = workflow_queries.version_of(found, earlier.number) if earlier else None
+    lines = workflow_queries.difference(before.source, version.source) if before else []
+    return {"versions": versions, "before": before, "lines": lines}
+
+
+@require_GET
+def agent_uses(request: HttpRequest, name: str) -> HttpResponse:
+    """What an agent's page asks of this app: where the agent is used, and where it failed of late."""
+    user = user_of(request)
+    if not rights().can(user, "see_agents"):
+        raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))
+    context = {
+        "name": name,
+        "workflows": workflow_queries.workflows_using(user, name),
+        "failures": workflow_queries.recent_failures(user, name),
+    }
+    partial = "#uses" if getattr(request, "wants_partial", False) else ""
+    return render(request, "orchestrator/agent_uses.html" + partial, context)
+
+
+@require_GET
+def schema(request: HttpRequest) -> JsonResponse:
+    """The JSON Schema of definitions, for editors."""
+    return JsonResponse(workflow_schema(), json_dumps_params={"indent": 2})

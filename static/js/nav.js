@@ -1,0 +1,14 @@
+// Menus: one open at a time, closed by Escape (focus returns to what opened it) and by a click elsewhere.
+const openMenus = () => [...document.querySelectorAll("details.menu[open]")];
+
+document.addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});

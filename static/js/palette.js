@@ -1,0 +1,47 @@
+// The command palette: Ctrl-K, arrows, Enter. The results are links that the server rendered.
+const palette = document.getElementById("palette");
+const form = palette?.querySelector("form");
+const input = form?.elements.q;
+const results = document.getElementById("palette-results");
+const items = () => [...results.querySelectorAll("a")];
+let chosen = 0;
+
+function open() {
+  if (palette.open) return;
+  palette.showModal();
+  input.select();
+  htmx.trigger(form, "open");
+}
+
+function choose(index) {
+  const all = items();
+  chosen = all.length ? (index + all.length) % all.length : 0;
+  all.forEach((item, i) => item.setAttribute("aria-selected", String(i === chosen)));
+  if (all[chosen]) input.setAttribute("aria-activedescendant", all[chosen].id);
+  all[chosen]?.scrollIntoView({ block: "nearest" });
+}
+
+function moved(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step) choose(chosen + step);
+  else if (event.key === "Enter") items()[chosen]?.click();
+  else return;
+  event.preventDefault();
+}
+
+if (palette) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    open();
+  });
+  for (const way of document.querySelectorAll("[data-palette-open]")) {
+    way.addEventListener("click", (event) => {
+      event.preventDefault();
+      open();
+    });
+  }
+  input.addEventListener("keydown", moved);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("htmx:after:swap", () => choose(0));
+}

@@ -1,0 +1,30 @@
+// Short messages: those the server sent with the page, those it sends as a `toast` event (HX-Trigger), and failures.
+const shelf = document.getElementById("toasts");
+const template = document.getElementById("toast-template");
+
+function show({ text, tone = "accent", stay = false }) {
+  const toast = template.content.firstElementChild.cloneNode(true);
+  toast.classList.add(`is-${tone}`);
+  toast.querySelector("p").textContent = text;
+  toast.querySelector("button").addEventListener("click", () => toast.remove());
+  shelf.append(toast);
+  if (!stay) setTimeout(() => toast.remove(), 7000);
+}
+
+for (const toast of shelf.children) setTimeout(() => toast.remove(), 9000);
+
+document.addEventListener("toast", (event) => show(event.detail));
+
+// A server error must not replace the region that asked: what was shown stays, and the failure is said.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { response } = event.detail.ctx;
+  if (!response || (response.status < 500 && ![403, 404, 429].includes(response.status))) return;
+  event.preventDefault();
+  show({ text: `${response.status}: ${response.raw.statusText || "the server refused"}. Reload the page and try again.`, tone: "failed" });
+});
+
+document.addEventListener("htmx:error", (event) => {
+  // Regions that refresh by themselves stay silent: the connection badge already says that the page is old.
+  if (event.detail.ctx?.sourceElement?.dataset?.liveTopic) return;
+  show({ text: "The server did not answer. Check the connection and try again.", tone: "failed" });
+});

@@ -1,0 +1,159 @@
+"""Workers that are killed, frozen, poisoned or asked to leave while they work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from approvals.models import Gate, Queue
+from orchestrator.models import Attempt, Effect, Event, Run, Task
+from tests.chaos.workers import LEASE, ROOT, Site, begin, ended
+from tests.hands import reviewer, violations
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
+
+
+@pytest.fixture
+def site(transactional_db: None, folder: Path, settings: Any) -> Iterator[Site]:
+    settings.DATA_DIR = folder
+    Queue.objects.get_or_create(name="operations", defaults={"title": "Operations"})
+    reviewer()
+    made = Site(folder)
+    yield made
+    made.end()
+
+
+def only_task(run: Run, key: str = "a") -> Task:
+    return Task.objects.of_run(run.pk).get(key=key)
+
+
+def step(agent: str, key: str = "a", **inputs: object) -> str:
+    given = ", ".join(f"{name}: {value}" for name, value in inputs.items())
+    return f"  - {{key: {key}, type: automated, agent: {agent}, inputs: {{{given}}}}}"
+
+
+def test_killed_worker_is_replaced_within_the_lease_and_its_output_applied_once(site: Site) -> None:
+    site.open(1, 1)
+    run = begin(step("chaos-slow", seconds=1.5))
+    site.until(lambda: site.started(run), seconds=10, what="it runs")
+
+    os.kill(site.started(run)[0]["parent"], signal.SIGKILL)
+    killed_at = time.monotonic()
+    site.until(lambda: len(site.started(run)) == 2, seconds=LEASE + 2, what="another worker runs it")
+    taken_over = time.monotonic() - killed_at
+    site.until(lambda: ended(run), seconds=15, what="it ends")
+
+    assert taken_over < LEASE + 2
+    first, second = site.started(run)
+    assert first["parent"] != second["parent"]
+    assert (run.status, only_task(run).attempt, only_task(run).losses) == ("succeeded", 2, 1)
+    assert Event.objects.filter(run_id=run.pk, kind="task.succeeded").count() == 1
+    assert violations() == []
+
+
+def test_pool_process_that_is_killed_costs_one_loss_and_no_failure(site: Site) -> None:
+    site.shifts = 1
+    site.open(1)
+    run = begin(step("chaos-killer", times=1))
+
+    site.until(lambda: ended(run), seconds=20, what="it ends")
+
+    task = only_task(run)
+    assert (run.status, task.attempt, task.losses, task.failures) == ("succeeded", 2, 1, 0)
+    ends = Attempt.objects.filter(task_id=task.pk).order_by("number").values_list("status", flat=True)
+    assert list(ends) == ["expired", "succeeded"]
+    assert violations() == []
+
+
+def test_poison_is_quarantined_after_three_deaths_and_its_neighbours_are_not(site: Site) -> None:
+    site.open(2)
+    steps = [step("chaos-slow", f"n{i}", seconds=1) for i in range(5)]
+    run = begin("\n".join([*steps, step("chaos-killer", "poison", times=99)]))
+
+    site.until(lambda: Gate.objects.filter(run=run, status="open").exists(), seconds=40, what="a person is asked")
+    neighbours = Task.objects.of_run(run.pk).exclude(key="poison")
+    site.until(lambda: not neighbours.exclude(status="succeeded").exists(), seconds=20, what="its neighbours end")
+
+    poison = only_task(run, "poison")
+    deaths = [found for found in site.started(run) if found["key"] == f"task-{poison.pk}-0"]
+    assert len(deaths) == 3
+    assert (poison.status, poison.wait_for) == ("waiting", "quarantine")
+    assert Gate.objects.get(run=run).kind == "quarantine"
+    assert violations() == []
+
+
+def test_frozen_worker_finds_its_result_refused_and_kept(site: Site) -> None:
+    site.open(1, 1)
+    run = begin(step("chaos-slow", seconds=1.5))
+    site.until(lambda: site.started(run), seconds=10, what="it runs")
+    frozen = site.started(run)[0]["pid"]
+
+    os.kill(frozen, signal.SIGSTOP)
+    site.until(lambda: ended(run), seconds=LEASE + 10, what="another worker ends it")
+    os.kill(frozen, signal.SIGCONT)
+    late = Event.objects.filter(run_id=run.pk, kind="task.late_result")
+    site.until(late.exists, seconds=10, what="the late result is kept")
+
+    assert only_task(run).output["attempt"] == 2
+    first = Attempt.objects.get(task_id=only_task(run).pk, number=1)
+    assert (first.status, first.output["attempt"]) == ("late", 1)
+    assert violations() == []
+
+
+def test_worker_asked_to_leave_ends_what_it_runs_and_nobody_else_starts_it(site: Site) -> None:
+    site.open(1, 1)
+    run = begin(step("chaos-slow", seconds=2.5 * LEASE))
+    site.until(lambda: site.started(run), seconds=10, what="it runs")
+    leaving = next(worker for worker in site.workers if worker.pid == site.started(run)[0]["parent"])
+
+    leaving.terminate()
+    site.until(lambda: leaving.poll() is not None, seconds=2.5 * LEASE + 15, what="the worker has left")
+
+    assert leaving.returncode == 0
+    assert ended(run)
+    assert len(site.started(run)) == 1
+    assert (run.status, only_task(run).attempt, only_task(run).losses) == ("succeeded", 1, 0)
+    assert violations() == []
+
+
+START = """
+import django
+django.setup()
+from orchestrator import services
+services.start_run(workflow="chaos", input={}, by=None, actor="feed")
+"""
+
+
+def test_run_whose_starter_died_after_the_commit_is_worked_all_the_same(site: Site) -> None:
+    site.shifts = 1
+    site.open(1)
+    begin(step("chaos-slow"))
+
+    env = site.environment(WATCHKEEPER_FAILPOINTS="start.committed=exit")
+    died = subprocess.run([sys.executable, "-c", START], cwd=ROOT, env=env, timeout=60, check=False)
+
+    assert died.returncode == 1
+    assert Run.objects.count() == 2
+    site.until(lambda: all(ended(run) for run in Run.objects.all()), seconds=10, what="both ran")
+    assert set(Run.objects.values_list("status", flat=True)) == {"succeeded"}
+    assert violations() == []
+
+
+def test_worker_that_died_after_an_effect_leaves_a_question_and_one_charge(site: Site) -> None:
+    site.shifts = 1
+    site.open(1)
+    run = begin(step("chaos-effect", die="true"))
+
+    site.until(lambda: Gate.objects.filter(run=run, status="open").exists(), seconds=20, what="a person is asked")
+
+    assert len(site.records("charge")) == 1
+    assert Effect.objects.get().status == "unknown"
+    error = Gate.objects.get(run=run).subject["proposal"]["error"]
+    assert error["code"] == "effect_unknown"
+    assert violations() == []

@@ -1,0 +1,154 @@
+"""The engine under test: agents that do as told, definitions in a line, and a real shift in a thread."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvloop
+from django.db import connection, connections
+
+from agents.errors import Permanent, Transient
+from agents.registry import agent, sync
+from agents.types import Completed, Json, NeedsApproval
+from orchestrator import services
+from orchestrator.engine import sweep
+from orchestrator.engine.shift import Shift
+from orchestrator.models import Run, Task, WorkflowVersion
+from orchestrator.states import RUN_TERMINAL
+
+OPEN = {"type": "object"}
+calls: list[tuple[str, int]] = []  # (what, attempt) of each call of the agents below, in this process
+gates_open = threading.Event()  # `patient` waits for it
+
+
+@agent(name="test-echo", version=1, title="Echo", input=OPEN, output=OPEN, capabilities=[])
+async def echo(input: dict[str, Json], ctx: Any) -> Completed:
+    """Give back what came in, with the confidence it names."""
+    calls.append((str(input.get("what", "echo")), ctx.attempt))
+    confidence = input.get("confidence")
+    return Completed(
+        output={**input, "note": ctx.note, "attempt": ctx.attempt},
+        confidence=float(confidence) if isinstance(confidence, int | float) else None,
+    )
+
+
+@agent(name="test-flaky", version=1, title="Flaky", input=OPEN, output=OPEN, capabilities=[])
+async def flaky(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Fail transiently `times` times, or permanently."""
+    calls.append(("flaky", ctx.attempt))
+    if input.get("permanent"):
+        raise Permanent("this cannot work", code="hopeless")
+    if ctx.attempt <= input.get("times", 0):
+        raise Transient("not yet", code="busy", retry_after=0.01)
+    return {"attempt": ctx.attempt}
+
+
+@agent(name="test-patient", version=1, title="Patient", input=OPEN, output=OPEN, capabilities=[])
+async def patient(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Wait until told to go on."""
+    calls.append(("patient", ctx.attempt))
+    while not gates_open.is_set():
+        await asyncio.sleep(0.005)
+    return {"waited": True}
+
+
+@agent(name="test-asker", version=1, title="Asker", input=OPEN, output=OPEN, capabilities=[])
+async def asker(input: dict[str, Any], ctx: Any) -> NeedsApproval:
+    """Ask before going on."""
+    return NeedsApproval(action={"delete": "everything"}, reason="it is risky", output={"would": "delete"})
+
+
+@agent(name="test-payer", version=1, title="Payer", input=OPEN, output=OPEN, capabilities=[])
+async def payer(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Pay once, then fail on the first attempt."""
+
+    async def pay() -> Json:
+        calls.append(("paid", ctx.attempt))
+        return {"receipt": 1}
+
+    receipt = await ctx.once("payment", pay)
+    if ctx.attempt == 1:
+        raise Transient("lost the line", retry_after=0.01)
+    return {"receipt": receipt}
+
+
+@agent(name="test-sleeper", version=1, title="Sleeper", input=OPEN, output=OPEN, capabilities=[], isolation="thread")
+def sleeper(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Block a thread for `seconds`."""
+    time.sleep(float(input.get("seconds", 0.01)))
+    return {"slept": True}
+
+
+@agent(name="test-huge", version=1, title="Huge", input=OPEN, output=OPEN, capabilities=[])
+async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """An output too large for its row."""
+    return {"text": "x" * int(input["size"])}
+
+
+def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersion:
+    """Publish a workflow from its `steps` lines; agents are synced first."""
+    sync()
+    return services.publish(
+        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}", file="t.yaml", by=None
+    )
+
+
+def start(name: str = "flow", **given: Any) -> Run:
+    """Start a run."""
+    return services.start_run(workflow=name, input=given, by=None, actor="feed")
+
+
+@contextmanager
+def shift(*, capacity: int = 200, lease: float = 15) -> Iterator[Shift]:
+    """A real shift in a thread of its own, drained at the end."""
+    leaving = threading.Event()
+    made = Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set)
+
+    def run() -> None:
+        uvloop.run(made.run())
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield made
+    finally:
+        leaving.set()
+        notify("wk_ready")
+        thread.join(40)
+        assert not thread.is_alive(), "the shift did not end"
+
+
+def notify(channel: str, payload: str = "") -> None:
+    """Send a signal to whoever listens."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
+
+
+def eventually(claim: Callable[[], object], *, seconds: float = 10, timers: bool = True) -> None:
+    """Wait until `claim()` is true, firing timers meanwhile; AssertionError after `seconds`."""
+    until = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < until, "it did not happen in time"
+        if timers:
+            sweep.fire_timers()
+        time.sleep(0.005)
+
+
+def finished(run: Run) -> bool:
+    """Whether the run has ended; refreshes it."""
+    run.refresh_from_db()
+    return run.status in RUN_TERMINAL
+
+
+def statuses(run: Run) -> dict[str, str]:
+    """Step key -> status of a run's tasks."""
+    return dict(Task.objects.of_run(run.pk).values_list("key", "status"))
+
+
+def task(run: Run, key: str) -> Task:
+    """One task of a run."""
+    return Task.objects.of_run(run.pk).get(key=key)

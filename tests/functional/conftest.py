@@ -1,0 +1,126 @@
+"""A real browser against the whole product: ASGI server, sockets, and a sequencer that seals as in production."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from channels.routing import ProtocolTypeRouter
+from django.contrib.auth.models import User
+from django.core.asgi import get_asgi_application
+from django.test import Client
+from playwright.sync_api import BrowserContext, Page
+
+from monitoring.routing import websocket_application
+from orchestrator import sequencer
+
+# Playwright's synchronous interface runs an event loop in the test's thread, where Django would refuse to query.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+SEAL_PAUSE = 0.05
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium, quiet and without a sandbox: tests may run as root."""
+    quiet = ("quic", "background-networking", "component-update", "sync")
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    return {"executable_path": os.environ.get("CHROMIUM", "/usr/bin/chromium"), "args": flags}
+
+
+class Site:
+    """The running product as a test sees it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def enter(self, page: Page, user: User, path: str = "/") -> None:
+        """Be signed in as `user` and open a page."""
+        client = Client()
+        client.force_login(user, backend=BACKEND)
+        page.context.add_cookies(
+            [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.address}]
+        )
+        page.goto(self.address + path)
+
+
+@pytest.fixture
+def site(transactional_db: None) -> Iterator[Site]:
+    """A server on the test's database."""
+    application = ProtocolTypeRouter({"http": _patient(get_asgi_application()), "websocket": websocket_application})
+    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, lifespan="off", log_level="warning"))
+    stop = threading.Event()
+    threads = [threading.Thread(target=server.run), threading.Thread(target=_seal, args=[stop])]
+    for thread in threads:
+        thread.start()
+    until(lambda: server.started, what="the server is up")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Site(f"http://127.0.0.1:{port}")
+    # A request cut off halfway would leave its database connection open behind it.
+    until(lambda: not server.server_state.tasks, what="requests under way have ended")
+    stop.set()
+    server.should_exit = server.force_exit = True
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> Iterator[BrowserContext]:
+    """Every page of every test: no script error and nothing that the content security policy had to refuse."""
+    problems: list[str] = []
+    context.set_default_timeout(8_000)
+    context.on("weberror", lambda error: problems.append(str(error.error)))
+    context.on(
+        "console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    yield context
+    assert problems == []
+
+
+def until(claim: Callable[[], object], *, what: str, seconds: float = 10) -> None:
+    """Poll until a claim is true."""
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def serious_problems(page: Page) -> list[str]:
+    """What axe finds that would keep someone out."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{problem['id']}: {[node['target'] for node in problem['nodes']]}"
+        for problem in found
+        if problem["impact"] in {"serious", "critical"}
+    ]
+
+
+def _patient(application: Any) -> Any:
+    """The application, finishing each request even when a page that closes no longer wants the answer.
+
+    Django lets go of such a request while its view still runs, and nothing closes that view's database connection.
+    """
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        async def heard() -> Any:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                await asyncio.Event().wait()
+            return message
+
+        await application(scope, heard, send)
+
+    return call
+
+
+def _seal(stop: threading.Event) -> None:
+    with sequencer.connect() as connection:
+        while not stop.wait(SEAL_PAUSE):
+            sequencer.seal_all(connection)

@@ -1,0 +1,123 @@
+"""The watch floor in a browser: what it shows, that it is live, and that it holds still while it is read."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from orchestrator import events
+from tests import factories, people
+from tests.functional.conftest import Site
+
+
+@pytest.fixture
+def manager(transactional_db: None) -> User:
+    return factories.user("mia", "Workflow Orchestration Manager", "Auditor", first_name="Mia")
+
+
+def test_floor_shows_what_waits_runs_and_happened(site: Site, manager: User, page: Page) -> None:
+    gate = people.gate(title="Isolate host fin-db-02", risk="critical")
+
+    site.enter(page, manager)
+
+    expect(page.locator("#floor-tiles")).to_contain_text("Waiting for people")
+    expect(page.locator("#floor-needs")).to_contain_text("Isolate host fin-db-02")
+    expect(page.locator("#floor-needs")).to_contain_text("Critical risk")
+    expect(page.locator("#floor-flows")).to_contain_text("Incident")
+    expect(page.locator("#floor-events")).to_contain_text("Gate opened")
+    page.locator("#floor-needs").get_by_role("link", name=re.compile("Isolate host")).click()
+    expect(page).to_have_url(re.compile(f"/inbox/{gate.pk}/"))
+
+
+def test_floor_without_anything_says_what_will_appear(site: Site, manager: User, page: Page) -> None:
+    site.enter(page, manager)
+
+    expect(page.get_by_text("Nobody is needed", exact=True)).to_be_visible()
+    expect(page.get_by_text("No run is live", exact=True)).to_be_visible()
+
+
+def test_floor_shows_a_new_run_without_a_reload(site: Site, manager: User, page: Page) -> None:
+    workflow = people.workflow("refunds")
+    site.enter(page, manager)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    expect(page.locator("#floor-flows")).to_contain_text("No run is live")
+
+    people.run(of=workflow)
+
+    expect(page.locator("#floor-flows")).to_contain_text("1 run")
+    expect(page.locator("#floor-events")).to_contain_text("Run started")
+
+
+def test_events_held_by_the_button_wait_until_let_go(site: Site, manager: User, page: Page) -> None:
+    workflow = people.workflow("refunds")
+    site.enter(page, manager)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    page.get_by_role("button", name="Hold").click()
+
+    people.run(of=workflow)
+
+    expect(page.locator("#floor-flows")).to_contain_text("1 run")
+    expect(page.locator("#floor-events")).not_to_contain_text("Run started")
+    page.get_by_role("button", name="Hold").click()
+    expect(page.locator("#floor-events")).to_contain_text("Run started")
+
+
+def test_list_under_the_pointer_does_not_move_but_says_what_waits(site: Site, manager: User, page: Page) -> None:
+    people.gate(title="Isolate host fin-db-02")
+    site.enter(page, manager)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    needs = page.locator("#floor-needs")
+    needs.get_by_role("link", name=re.compile("Isolate host")).hover()
+
+    people.gate(title="Quarantine mailbox j.doe")
+
+    note = needs.get_by_role("button", name=re.compile("new"))
+    expect(note).to_be_visible()
+    expect(needs).not_to_contain_text("Quarantine mailbox")
+    page.mouse.move(5, 5)
+    expect(needs).to_contain_text("Quarantine mailbox")
+    expect(note).to_be_hidden()
+
+
+def test_events_can_be_narrowed_to_one_family(site: Site, manager: User, page: Page) -> None:
+    people.gate(title="Isolate host fin-db-02")
+    site.enter(page, manager)
+    expect(page.locator("#floor-events")).to_contain_text("Run started")
+
+    page.locator("#floor-events").get_by_role("link", name="Gates").click()
+
+    expect(page.locator("#floor-events")).not_to_contain_text("Run started")
+    expect(page.locator("#floor-events")).to_contain_text("Gate opened")
+
+
+def test_hostile_title_is_shown_and_does_nothing(site: Site, manager: User, page: Page) -> None:
+    people.gate(title="<img src=x onerror=alert(1)>\u202eevil")
+
+    site.enter(page, manager)
+
+    expect(page.locator("#floor-needs")).to_contain_text("<img src=x onerror=alert(1)>⟦U+202E⟧evil")
+    expect(page.locator("#floor-needs img")).to_have_count(0)
+
+
+def test_audit_finds_by_person_and_verifies_the_chain(site: Site, manager: User, page: Page) -> None:
+    people.run(by=manager)
+    events.append("role.granted", actor="user:adam", data={"user": "zoe", "role": "Reviewer"})
+    site.enter(page, manager, "/audit/")
+    expect(page.locator("#trail")).to_contain_text("Role granted")
+
+    page.get_by_role("button", name="Verify the chain").click()
+    expect(page.locator("#verification")).to_contain_text("The chain holds up to position")
+    page.get_by_label("Person").fill("adam")
+    page.get_by_role("button", name="Search", exact=True).click()
+
+    expect(page.locator("#trail")).to_contain_text("zoe")
+    expect(page.locator("#trail")).not_to_contain_text("Run started")
+
+
+def test_wall_mode_shows_numbers_and_no_controls(site: Site, manager: User, page: Page) -> None:
+    site.enter(page, manager, "/?wall=1")
+
+    expect(page.locator("#floor-tiles")).to_be_visible()
+    expect(page.get_by_role("link", name="Stop…")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Main", exact=True)).to_be_hidden()

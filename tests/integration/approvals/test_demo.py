@@ -1,0 +1,90 @@
+"""The demo seeds itself once, completely, and never again over what people changed."""
+
+import json
+import stat
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from approvals import demo, permissions
+from approvals.models import Queue
+from approvals.roles import ROLES
+from orchestrator.models import Workflow
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def folder(settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "data"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return settings.DATA_DIR
+
+
+def test_seed_demo_makes_people_who_can_sign_in_with_what_is_on_disk(folder, client):
+    call_command("seed_demo")
+
+    path = folder / demo.PASSWORDS
+    known = json.loads(path.read_text())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {entry["role"] for entry in known.values()} == set(ROLES)
+    for username, entry in known.items():
+        user = User.objects.get(username=username)
+        assert user.check_password(entry["password"])
+        assert user.get_full_name() == entry["name"]
+        assert [group.name for group in user.groups.all()] == [entry["role"]]
+        assert not user.is_superuser
+
+
+def test_seed_demo_again_changes_nothing(folder):
+    call_command("seed_demo")
+    ana = User.objects.get(username="ana")
+    ana.set_password("what ana chose")
+    ana.save(update_fields=["password"])
+    Queue.objects.filter(name="refunds").update(title="Refund desk", escalates_to=None)
+    before = (folder / demo.PASSWORDS).read_text()
+
+    call_command("seed_demo")
+
+    ana.refresh_from_db()
+    assert ana.check_password("what ana chose")
+    assert Queue.objects.get(name="refunds").title == "Refund desk"
+    assert (folder / demo.PASSWORDS).read_text() == before
+
+
+def test_seed_demo_publishes_the_library_once():
+    call_command("seed_demo")
+    versions = set(Workflow.objects.values_list("name", "current_version_id"))
+
+    call_command("seed_demo")
+
+    assert len(versions) >= 3
+    assert set(Workflow.objects.values_list("name", "current_version_id")) == versions
+
+
+def test_every_demo_queue_has_someone_who_may_decide_and_ends_at_oversight():
+    call_command("seed_demo")
+
+    deciders = {queue.pk: 0 for queue in Queue.objects.all()}
+    for user in User.objects.all():
+        for queue in permissions.decidable_queues(user):
+            deciders[queue.pk] += 1
+    assert min(deciders.values()) >= 2
+    for queue in Queue.objects.all():
+        while queue.escalates_to is not None:
+            queue = queue.escalates_to  # noqa: PLW2901
+        assert queue.name == "oversight"
+
+
+def test_every_queue_that_the_library_names_is_seeded():
+    call_command("seed_demo")
+
+    named = {
+        step["gate"]["queue"]
+        for workflow in Workflow.objects.select_related("current_version")
+        for step in workflow.current_version.plan["steps"]
+        if step.get("gate")
+    }
+    assert named
+    assert named <= set(Queue.objects.values_list("name", flat=True))

@@ -1,0 +1,331 @@
+"""Whole runs through a real shift on a real database."""
+
+import pytest
+from django.db import transaction
+
+from approvals.models import Gate
+from orchestrator import services
+from orchestrator.engine.delivery import unpack
+from orchestrator.errors import IdempotencyConflict
+from orchestrator.models import Artifact, Attempt, Event, Run
+from tests import engine
+from tests.engine import eventually, finished, publish, shift, start, statuses, task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_to_end(**given: object) -> Run:
+    run = start(**given)
+    with shift():
+        eventually(lambda: finished(run))
+    return run
+
+
+def test_sequence_passes_outputs_on() -> None:
+    publish(
+        """
+  - {key: a, type: automated, agent: test-echo, inputs: {n: "${input.n}"}}
+  - {key: b, type: automated, agent: test-echo, inputs: {double: "${steps.a.n * 2}"}}
+""",
+        rest="""
+dependencies: {b: [a]}
+configuration: {input: {type: object, required: [n], properties: {n: {type: integer}}}}
+""",
+    )
+
+    run = run_to_end(n=21)
+
+    assert run.status == "succeeded"
+    assert task(run, "b").output["double"] == 42
+    assert task(run, "b").input == {"double": 42}
+    assert [e.kind for e in Event.objects.filter(run_id=run.pk).order_by("id")] == [
+        "run.started",
+        "task.started",
+        "task.succeeded",
+        "task.started",
+        "task.succeeded",
+        "run.succeeded",
+    ]
+
+
+@pytest.mark.parametrize(("n", "taken", "ruled_out"), [(5, "high", "low"), (1, "low", "high")])
+def test_conditional_runs_one_branch_and_rejoins(n: int, taken: str, ruled_out: str) -> None:
+    publish(
+        """
+  - {key: look, type: automated, agent: test-echo, inputs: {n: "${input.n}"}}
+  - {key: route, type: conditional, branches: [{when: "steps.look.n > 3", then: [high]}], default: [low]}
+  - {key: high, type: automated, agent: test-echo, inputs: {what: high}}
+  - {key: after_high, type: automated, agent: test-echo, inputs: {what: after_high}}
+  - {key: low, type: automated, agent: test-echo, inputs: {what: low}}
+  - {key: join, type: automated, agent: test-echo, inputs: {what: join}}
+""",
+        rest="dependencies: {route: [look], after_high: [high], join: [after_high, low]}",
+    )
+
+    run = run_to_end(n=n)
+
+    assert run.status == "succeeded"
+    found = statuses(run)
+    assert found[taken] == "succeeded"
+    assert found[ruled_out] == "skipped"
+    assert found["after_high"] == ("succeeded" if taken == "high" else "skipped")
+    assert found["join"] == "succeeded"
+
+
+def test_step_whose_when_is_false_is_skipped_with_what_only_it_feeds() -> None:
+    publish(
+        """
+  - {key: a, type: automated, agent: test-echo, inputs: {n: 1}}
+  - {key: b, type: automated, agent: test-echo, when: "steps.a.n > 1"}
+  - {key: c, type: automated, agent: test-echo}
+""",
+        rest="dependencies: {b: [a], c: [b]}",
+    )
+
+    run = run_to_end()
+
+    assert (run.status, statuses(run)) == ("succeeded", {"a": "succeeded", "b": "skipped", "c": "skipped"})
+
+
+def test_transient_failure_is_retried_and_its_attempts_kept() -> None:
+    publish("  - {key: a, type: automated, agent: test-flaky, inputs: {times: 2}}")
+
+    run = run_to_end()
+
+    assert run.status == "succeeded"
+    ends = Attempt.objects.filter(task_id=task(run, "a").pk).order_by("number").values_list("status", flat=True)
+    assert list(ends) == ["failed", "failed", "succeeded"]
+    assert task(run, "a").failures == 2
+
+
+def test_transient_failure_fails_the_run_when_its_attempts_are_used_up() -> None:
+    publish("  - {key: a, type: automated, agent: test-flaky, inputs: {times: 9}, retry: {attempts: 3, base: 0.01}}")
+
+    run = run_to_end()
+
+    assert run.status == "failed"
+    assert run.error["code"] == "busy"
+    assert [attempt for what, attempt in engine.calls if what == "flaky"] == [1, 2, 3]
+
+
+def test_permanent_failure_cancels_what_still_lives() -> None:
+    publish(
+        """
+  - {key: a, type: automated, agent: test-flaky, inputs: {permanent: true}}
+  - {key: slow, type: automated, agent: test-patient}
+  - {key: b, type: automated, agent: test-echo}
+""",
+        rest="dependencies: {b: [a, slow]}",
+    )
+
+    run = run_to_end()
+
+    assert run.status == "failed"
+    assert statuses(run) == {"a": "failed", "slow": "cancelled", "b": "cancelled"}
+    assert run.remaining == 0
+
+
+def test_on_error_skip_goes_on_without_the_step() -> None:
+    publish(
+        """
+  - {key: a, type: automated, agent: test-flaky, inputs: {permanent: true}, on_error: skip}
+  - {key: b, type: automated, agent: test-echo}
+  - {key: c, type: automated, agent: test-echo}
+""",
+        rest="dependencies: {c: [a, b]}",
+    )
+
+    run = run_to_end()
+
+    assert (run.status, run.failed) == ("succeeded", 1)
+    assert statuses(run) == {"a": "failed", "b": "succeeded", "c": "succeeded"}
+
+
+def test_failed_run_retried_keeps_what_had_succeeded(django_user_model: type) -> None:
+    user = django_user_model.objects.create_user("mia")
+    publish(
+        """
+  - {key: a, type: automated, agent: test-echo, inputs: {what: a}}
+  - {key: b, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}}
+  - {key: c, type: automated, agent: test-echo, inputs: {what: c}}
+""",
+        rest="dependencies: {b: [a], c: [b]}",
+    )
+    run = run_to_end()
+    assert run.status == "failed"
+
+    services.retry_run(run_id=run.pk, by=user, reason="it was the network")
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert run.status == "succeeded"
+    assert [what for what, _ in engine.calls] == ["a", "flaky", "flaky", "c"]
+
+
+def test_failed_run_retried_leaves_what_failed_softly(django_user_model: type) -> None:
+    user = django_user_model.objects.create_user("mia")
+    publish(
+        """
+  - {key: first, type: automated, agent: test-echo}
+  - {key: soft, type: automated, agent: test-flaky, inputs: {permanent: true}, on_error: skip}
+  - {key: hard, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}}
+  - {key: end, type: automated, agent: test-echo}
+""",
+        rest="dependencies: {hard: [first, soft], end: [hard]}",
+    )
+    run = run_to_end()
+    assert statuses(run) == {"first": "succeeded", "soft": "failed", "hard": "failed", "end": "cancelled"}
+
+    services.retry_run(run_id=run.pk, by=user, reason="again")
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert (run.status, run.remaining, run.failed) == ("succeeded", 0, 1)
+    assert (task(run, "soft").status, task(run, "soft").attempt, task(run, "hard").attempt) == ("failed", 1, 2)
+
+
+def test_gate_after_output_waits_and_what_is_approved_goes_on() -> None:
+    publish(
+        """
+  - key: a
+    type: automated
+    agent: test-echo
+    inputs: {amount: "${input.amount}"}
+    gate: {when: "output.amount > 1000.0", queue: default, title: "Pay ${output.amount}"}
+  - {key: b, type: automated, agent: test-echo, inputs: {got: "${steps.a.amount}"}}
+""",
+        rest="dependencies: {b: [a]}",
+    )
+    run = start(amount=1500.5)
+    with shift():
+        eventually(lambda: Gate.objects.filter(run=run).exists())
+        gate = Gate.objects.get(run=run)
+        assert (gate.title, gate.rule) == ("Pay 1500.5", "output.amount > 1000.0")
+        assert statuses(run) == {"a": "waiting", "b": "blocked"}
+        _release(run, "a", {"amount": 1200.0})
+        eventually(lambda: finished(run))
+
+    assert task(run, "b").output["got"] == 1200.0
+
+
+def _release(run: Run, key: str, output: dict[str, object]) -> None:
+    with transaction.atomic():
+        services.lock_run(run.pk)
+        Gate.objects.filter(run=run, status="open").update(status="approved", settled_at=run.started_at)
+        services.complete_task(task_id=task(run, key).pk, output=output, actor="user:ana")
+
+
+def test_work_sent_back_runs_again_with_the_note() -> None:
+    publish(
+        """
+  - {key: draft, type: automated, agent: test-echo}
+  - {key: review, type: approval, subject: draft, queue: default, title: Review}
+  - {key: end, type: automated, agent: test-echo, inputs: {text: "${steps.review.note}"}}
+""",
+        rest="dependencies: {review: [draft], end: [review]}",
+    )
+    run = start()
+    with shift():
+        eventually(lambda: Gate.objects.filter(run=run, status="open").exists())
+        with transaction.atomic():
+            services.lock_run(run.pk)
+            Gate.objects.filter(run=run).update(status="returned", settled_at=run.started_at)
+            services.revise_task(task_id=task(run, "review").pk, note="shorter", actor="user:ana")
+        eventually(lambda: Gate.objects.filter(run=run, status="open").exists())
+        assert Gate.objects.filter(run=run, status="open").get().subject["proposal"]["note"] == "shorter"
+        _release(run, "review", task(run, "draft").output)
+        eventually(lambda: finished(run))
+
+    assert (run.status, run.remaining) == ("succeeded", 0)
+    assert task(run, "end").output["text"] == "shorter"
+    assert task(run, "draft").revision == 1
+
+
+def test_undefined_name_at_run_time_stops_and_asks() -> None:
+    publish(
+        """
+  - {key: a, type: automated, agent: test-echo}
+  - {key: b, type: automated, agent: test-echo, when: "steps.a.nothing == 1"}
+""",
+        rest="dependencies: {b: [a]}",
+    )
+    run = start()
+    with shift():
+        eventually(lambda: Gate.objects.filter(run=run).exists())
+
+    gate = Gate.objects.get(run=run)
+    assert (gate.kind, gate.queue.name) == ("exception", "operations")
+    assert statuses(run)["b"] == "waiting"
+
+
+def test_agent_that_asks_opens_a_gate_with_its_own_action() -> None:
+    publish("  - {key: a, type: automated, agent: test-asker}")
+    run = start()
+    with shift():
+        eventually(lambda: Gate.objects.filter(run=run).exists())
+
+    assert Gate.objects.get(run=run).subject["action"] == {"delete": "everything"}
+
+
+def test_side_effect_is_not_repeated_by_the_second_attempt() -> None:
+    publish("  - {key: a, type: automated, agent: test-payer}")
+
+    run = run_to_end()
+
+    assert run.status == "succeeded"
+    assert [what for what, _ in engine.calls] == ["paid"]
+    assert task(run, "a").output == {"receipt": {"receipt": 1}}
+
+
+def test_large_output_is_stored_by_content_and_still_feeds_the_next_step() -> None:
+    publish(
+        """
+  - {key: a, type: automated, agent: test-huge, inputs: {size: 100000}}
+  - {key: b, type: automated, agent: test-echo, inputs: {length: "${size(steps.a.text)}"}}
+""",
+        rest="dependencies: {b: [a]}",
+    )
+
+    run = run_to_end()
+
+    assert task(run, "b").output["length"] == 100_000
+    stored = task(run, "a").output
+    assert stored["bytes"] > 100_000
+    assert len(unpack(stored)["text"]) == 100_000
+
+
+def test_delivered_file_commits_with_its_task() -> None:
+    publish(
+        """
+  - key: a
+    type: automated
+    agent: test-echo
+    inputs: {text: "# Report"}
+    deliver: {name: "report-${input.id}.md", media_type: text/markdown, content: "${output.text}"}
+"""
+    )
+
+    run = run_to_end(id=7)
+
+    artifact = Artifact.objects.get(run=run)
+    assert (artifact.name, artifact.media_type) == ("report-7.md", "text/markdown")
+
+
+def test_blocking_agents_share_a_few_threads() -> None:
+    steps = "\n".join(f"  - {{key: s{i}, type: automated, agent: test-sleeper}}" for i in range(30))
+    publish(steps)
+
+    run = run_to_end()
+
+    assert run.status == "succeeded"
+
+
+def test_same_idempotency_key_starts_one_run() -> None:
+    publish("  - {key: a, type: automated, agent: test-echo}")
+    first = services.start_run(workflow="flow", input={"n": 1}, by=None, idempotency_key="k", actor="feed")
+
+    again = services.start_run(workflow="flow", input={"n": 1}, by=None, idempotency_key="k", actor="feed")
+
+    assert again.pk == first.pk
+    with pytest.raises(IdempotencyConflict):
+        services.start_run(workflow="flow", input={"n": 2}, by=None, idempotency_key="k", actor="feed")

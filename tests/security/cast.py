@@ -1,0 +1,94 @@
+"""Who is who in the access matrix, and the one world that all of them look at."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import Client
+
+from agents.models import Agent
+from approvals import access
+from approvals.models import Gate
+from approvals.roles import ROLES
+from orchestrator import services
+from orchestrator.models import Artifact, Run, Stop
+from tests import factories, people
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+# In the order of the matrix' columns: a name to read, and three letters to draw the table with.
+PERSONAS = {
+    "anonymous": "ano",
+    "nobody": "nob",  # signed in, without any role or grant
+    "other": "oth",  # decides another queue, sees another workflow
+    "viewer": "vie",  # one grant: sees runs of this workflow
+    "watcher": "wat",  # one grant: sees gates of this queue
+    "reviewer": "rev",  # one grant: decides gates of this queue
+    "requester": "req",  # a reviewer of this queue who started this run
+    "Workflow Orchestration Manager": "man",
+    "Agent Development Specialist": "dev",
+    "System Integration Engineer": "eng",
+    "Quality Assurance Lead": "qua",
+    "Human Oversight Coordinator": "coo",
+    "Performance Analytics Specialist": "ana",
+    "Reviewer": "Rev",
+    "Auditor": "aud",
+    "Administrator": "adm",
+    "superuser": "sup",
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """One run that waits at a gate, what it delivered, and a stop in force."""
+
+    run: Run
+    gate: Gate
+    file: Artifact
+    agent: Agent
+    stop: Stop
+    persons: dict[str, User]
+
+    def fill(self, address: str) -> str:
+        """An address of a route with the ids of real things in it."""
+        return address.format(
+            gate=self.gate.pk, run=self.run.pk, file=self.file.pk, task=self.gate.task_id,
+            workflow=self.run.workflow.name, agent=self.agent.name, stop=self.stop.pk,
+        )  # fmt: skip
+
+    def browser(self, persona: str) -> Client:
+        """A browser in which this persona is signed in, if they can be."""
+        client = Client(raise_request_exception=False)
+        if persona in self.persons:
+            client.force_login(self.persons[persona], backend=BACKEND)
+        return client
+
+    def user(self, persona: str) -> User | AnonymousUser:
+        """The persona as rights see them, with nothing remembered."""
+        found = self.persons.get(persona)
+        return User.objects.get(pk=found.pk) if found else AnonymousUser()
+
+
+def world() -> World:
+    """Everybody and everything, made anew."""
+    persons = _persons()
+    run = people.run(by=persons["requester"])
+    agent = Agent.objects.get(name="assessor")
+    stop = services.stop(scope="agent", ref=factories.agent("elsewhere").pk, by=persons["superuser"], reason="tests")
+    return World(run, people.gate(of=run), factories.artifact(run), agent, stop, persons)
+
+
+def _persons() -> dict[str, User]:
+    here, elsewhere = people.queue(), people.queue("elsewhere")
+    persons = {
+        "nobody": people.person("nobody"),
+        "other": people.person("other", "Reviewer", decides=elsewhere),
+        "viewer": people.person("viewer", "Reviewer"),
+        "watcher": people.person("watcher", "Reviewer", sees=here),
+        "reviewer": people.person("reviewer", "Reviewer", decides=here),
+        "requester": people.person("requester", "Reviewer", decides=here),
+        **{role: people.person(role.split()[0].lower(), role) for role in ROLES if role != "Reviewer"},
+        "Reviewer": people.person("role", "Reviewer"),
+        "superuser": people.person("root", is_superuser=True, is_staff=True),
+    }
+    access.grant(to=persons["viewer"], permission="see_runs", on=people.workflow(), by=None)
+    access.grant(to=persons["other"], permission="see_runs", on=people.workflow("other"), by=None)
+    return persons

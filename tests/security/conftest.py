@@ -1,0 +1,5 @@
+"""Sockets against a real server."""
+
+from tests.live import live
+
+__all__ = ["live"]

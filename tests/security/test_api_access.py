@@ -1,0 +1,95 @@
+"""Every route of the API against every kind of caller: a new route without a line here fails."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+
+from config.api.assembly import api as assembled
+from config.api.limits import buckets
+from orchestrator.models import Task
+from tests import people
+from tests.api import Api, as_user
+
+pytestmark = pytest.mark.django_db
+
+REASON = {"reason": "because"}
+# Route: (body, what a stranger without any right gets). "own" routes answer everybody about themselves.
+ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
+    ("GET", "/workflows"): (None, {200}),  # an empty list
+    ("POST", "/workflows"): ({"source": "metadata: {name: a, title: A}"}, {403}),
+    ("POST", "/workflows/validate"): ({"source": "x: 1"}, {403}),
+    ("GET", "/workflows/{name}"): (None, {404}),
+    ("GET", "/runs"): (None, {200}),  # an empty list
+    ("POST", "/runs"): ({"workflow": "incident", "input": {}}, {404}),
+    ("GET", "/runs/{run_id}"): (None, {404}),
+    ("POST", "/runs/{run_id}/pause"): (REASON, {404}),
+    ("POST", "/runs/{run_id}/resume"): (REASON, {404}),
+    ("POST", "/runs/{run_id}/cancel"): (REASON, {404}),
+    ("POST", "/runs/{run_id}/retry"): (REASON, {404}),
+    ("GET", "/runs/{run_id}/tasks"): (None, {404}),
+    ("GET", "/tasks/{task}"): (None, {404}),
+    ("GET", "/events"): (None, {403}),
+    ("GET", "/gates"): (None, {403}),
+    ("GET", "/gates/{gate_id}"): (None, {404}),
+    ("POST", "/gates/{gate_id}/decisions"): ({"version": 1, "verdict": "approve"}, {404}),
+    ("GET", "/stops"): (None, {200}),
+    ("POST", "/stops"): ({"scope": "everything", "reason": "x"}, {403}),
+    ("POST", "/stops/{stop_id}/lift"): (REASON, {403}),
+    ("GET", "/tokens"): (None, {401}),
+    ("POST", "/tokens"): ({"name": "x", "scopes": ["read"]}, {401}),
+    ("DELETE", "/tokens/{token_id}"): (None, {401}),
+}
+
+
+@pytest.fixture(autouse=True)
+def full_buckets() -> Iterator[None]:
+    buckets.clear()
+    yield
+    buckets.clear()
+
+
+def path_to_real_things(path: str) -> str:
+    gate = people.gate()
+    task = Task.objects.filter(run=gate.run).order_by("id")[0]
+    return path.format(name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1)
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    found = {
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, operations in assembled.get_openapi_schema()["paths"].items()
+        for method in operations
+    }
+
+    assert found == set(ROUTES)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=" ".join)
+def test_nobody_gets_in_without_credentials(method: str, path: str) -> None:
+    body, _ = ROUTES[method, path]
+
+    response = Api(client=Client(enforce_csrf_checks=True)).call(method, path_to_real_things(path), body)
+
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=" ".join)
+def test_user_without_rights_learns_nothing(method: str, path: str) -> None:
+    body, expected = ROUTES[method, path]
+    api = as_user(people.person("eve", "Reviewer"))
+
+    response = api.call(method, path_to_real_things(path), body)
+
+    assert response.status_code in expected
+    if response.status_code == 200:
+        assert response.json() in ([], {"items": [], "next": None})
+
+
+def test_decider_of_another_queue_sees_nothing_of_this_one() -> None:
+    gate = people.gate()
+    api = as_user(people.person("eve", "Reviewer", decides=people.queue("elsewhere")))
+
+    assert api.get("/gates").json() == []
+    assert api.get(f"/gates/{gate.pk}").status_code == 404
+    assert api.post(f"/gates/{gate.pk}/decisions", {"version": 1, "verdict": "approve"}).status_code == 404

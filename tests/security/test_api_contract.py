@@ -1,0 +1,80 @@
+"""What the OpenAPI document promises is what the API does, whatever it is sent (schemathesis)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from config.api import limits
+from config.api.assembly import api
+from orchestrator import services
+from tests import people
+from tests.api import ALL_SCOPES, as_user
+
+pytestmark = pytest.mark.django_db
+
+OPERATIONS = [(path, method) for path, operations in api.get_openapi_schema()["paths"].items() for method in operations]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture(autouse=True)
+def one_connection() -> Iterator[None]:
+    """Let requests share the test's connection, as Django's own test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@dataclass(frozen=True)
+class World:
+    """A token of somebody who may do everything, as often as they like, and the ids of what there is."""
+
+    secret: str
+    ids: dict[str, object]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    for name in ("TOKEN", "USER", "FAILURE"):
+        monkeypatch.setattr(f"config.api.auth.{name}", limits.Rate(burst=1e9, per_second=1e9))
+    gate = people.gate()
+    root = people.person("root", is_superuser=True)
+    stop = services.stop(scope="agent", ref=1, by=root, reason="there is one")
+    ids = {"run_id": gate.run_id, "task": gate.task_id, "gate_id": gate.pk, "stop_id": stop.pk, "name": "incident"}
+    return World(as_user(root, *ALL_SCOPES).secret, ids)
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[f"{method} {path}" for path, method in OPERATIONS])
+def test_api_keeps_its_promises(path: str, method: str, world: World) -> None:
+    operation = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())[path][method]
+    headers = {"Authorization": f"Bearer {world.secret}"}
+
+    cases = operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+    @given(case=cases, is_real=st.booleans())
+    @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    def check(case: schemathesis.Case, is_real: bool) -> None:
+        if is_real:
+            case.path_parameters.update({name: world.ids[name] for name in case.path_parameters if name in world.ids})
+            if isinstance(case.body, dict) and "workflow" in case.body:
+                case.body["workflow"] = "incident"
+        with transaction.atomic():
+            case.validate_response(case.call(headers=headers), checks=CHECKS)
+            transaction.set_rollback(True)
+
+    check()

@@ -1,0 +1,309 @@
+"""Every address and every live topic against every kind of person. What has no line here fails (SCENARIO 63)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from approvals.models import Gate
+from approvals.services import decide
+from config.api.assembly import api
+from config.api.limits import buckets
+from monitoring import admission, topics
+from tests import people
+from tests.security.cast import PERSONAS, World, world
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+REASON = {"reason": "because"}
+VERDICT = {"version": 1, "verdict": "approve", "note": "fine"}
+PUBLISHED = {"source": "metadata: {name: incident, title: Incident}"}
+START = {"workflow": "incident", "input": {}}
+
+# Columns: see PERSONAS. In them:
+# +  answered: done, shown, or refused for what was asked and not for who asked
+# -  403: they may know of it but not do it            .  404: for them it does not exist
+# >  sent to the sign-in page                          !  401
+#                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
+PAGES = """
+GET                                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/decide/                  >   .   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+POST inbox/<int:pk>/draft/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/presence/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/release/                 >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/history/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/standing/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET runs/<int:pk>/<slug:verb>/               >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST runs/<int:pk>/<slug:verb>/              >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET runs/start/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET search/                                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET shell/                                   >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET sign-in/                                 +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST sign-in/                                +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST sign-out/                               >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET stop/                                    >   -   -   -   -   -   -   +   +   +   -   +   -   -   -   +   +
+POST stop/                                   >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+GET stop/<int:pk>/                           >   -   -   -   -   -   -   +   +   +   -   +   -   -   -   +   +
+GET stop/<int:pk>/lift/                      >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+POST stop/<int:pk>/lift/                     >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+GET styleguide/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET workflows/                               >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET workflows/<slug:name>/                   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET workflows/<slug:name>/start/             >   .   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+POST workflows/<slug:name>/start/            >   .   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+GET workflows/schema.json                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+"""
+#                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
+API = """
+GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+GET /runs                                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /runs                                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /runs/{run_id}/cancel                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /runs/{run_id}/pause                    !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /runs/{run_id}/resume                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /runs/{run_id}/retry                    !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET /runs/{run_id}/tasks                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /stops                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /stops                                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+POST /stops/{stop_id}/lift                   !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET /workflows/{name}                        !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+"""
+#                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
+TOPICS = """
+agents                                       .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+audit                                        .   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
+floor                                        .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+inbox                                        .   .   +   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+runs                                         .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+shell                                        .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+workflows                                    .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+run:{run}                                    .   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+gate:{gate}                                  .   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+queue:oncall                                 .   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+"""
+BODIES: dict[str, Any] = {
+    "POST inbox/<int:pk>/decide/": VERDICT,
+    "POST inbox/<int:pk>/comments/": {"text": "a remark"},
+    "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
+    "POST runs/<int:pk>/<slug:verb>/": REASON,
+    "POST stop/": {"what": "everything", **REASON},
+    "POST stop/<int:pk>/lift/": REASON,
+    "POST workflows/<slug:name>/start/": {"as": "json", "json": '{"host": "a"}'},
+    "POST /workflows": PUBLISHED,
+    "POST /workflows/validate": PUBLISHED,
+    "POST /runs": START,
+    "POST /runs/{run_id}/pause": REASON,
+    "POST /runs/{run_id}/resume": REASON,
+    "POST /runs/{run_id}/cancel": REASON,
+    "POST /runs/{run_id}/retry": REASON,
+    "POST /gates/{gate_id}/decisions": VERDICT,
+    "POST /stops": {"scope": "everything", **REASON},
+    "POST /stops/{stop_id}/lift": REASON,
+    "POST /tokens": {"name": "mine", "scopes": ["read"]},
+}
+# What the parts of a pattern stand for in the world of the tests.
+NAMES = {
+    "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
+    "<slug:verb>": "pause", "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
+    "stop/<int:pk>": "stop/{stop}",
+    "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
+    "{token_id}": "1",
+}  # fmt: skip
+
+
+def rows(table: str) -> dict[str, str]:
+    """A table's lines by route; the columns without their spaces."""
+    lines = [line for line in table.splitlines() if line]
+    return {line[:44].strip(): line[44:].replace(" ", "") for line in lines}
+
+
+def routes() -> set[str]:
+    """The patterns of everything but the REST routes, which their own document lists."""
+    return {path for path in _paths(get_resolver()) if not path.startswith("api/v1/")}
+
+
+def _paths(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    for found in resolver.url_patterns:
+        path = before + str(found.pattern)
+        if isinstance(found, URLPattern):
+            yield path
+        else:
+            yield from _paths(found, path)
+
+
+def operations() -> set[str]:
+    """The REST routes, as their OpenAPI document lists them."""
+    return {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, operations in api.get_openapi_schema()["paths"].items()
+        for method in operations
+    }
+
+
+def address(route: str) -> str:
+    """The address of a page or REST route, with names of real things to fill in."""
+    _, _, path = route.partition(" ")
+    for pattern, name in NAMES.items():
+        path = path.replace(pattern, name)
+    return f"/api/v1{path}" if path.startswith("/") else f"/{path}"
+
+
+def ask(client: Client, there: World, route: str) -> Any:
+    """Send one request whose effects are undone."""
+    method, _, _ = route.partition(" ")
+    is_api = address(route).startswith("/api/v1")
+    body = BODIES.get(route, {})
+    kind = {"content_type": "application/json"} if is_api and method != "GET" else {}
+    with transaction.atomic():
+        response = getattr(client, method.lower())(there.fill(address(route)), body, **kind)
+        transaction.set_rollback(True)
+    return response
+
+
+def mark(response: Any) -> str:
+    """One character for an answer."""
+    if response.status_code == 302 and response["Location"].startswith("/sign-in/?"):
+        return ">"
+    return {401: "!", 403: "-", 404: "."}.get(response.status_code, "?" if response.status_code >= 500 else "+")
+
+
+@pytest.fixture(autouse=True)
+def full_buckets() -> Iterator[None]:
+    buckets.clear()
+    yield
+    buckets.clear()
+
+
+@pytest.fixture
+def there() -> World:
+    return world()
+
+
+def test_every_route_has_a_line(there):
+    answered = {
+        f"{method} {path}".strip()
+        for path in routes()
+        for method in METHODS
+        if ask(there.browser("superuser"), there, f"{method} {path}").status_code != 405
+    }
+
+    assert answered == set(rows(PAGES))
+    assert operations() == set(rows(API))
+
+
+@pytest.mark.parametrize("route", [*rows(PAGES), *rows(API)])
+def test_route_answers_everybody_as_the_matrix_says(there, route):
+    found = "".join(mark(ask(there.browser(persona), there, route)) for persona in PERSONAS)
+
+    assert found == (rows(PAGES) | rows(API))[route], f"{' '.join(PERSONAS.values())}"
+
+
+def test_every_topic_has_a_line():
+    families = {name.split(":")[0] for name in rows(TOPICS) if ":" in name}
+
+    assert {name for name in rows(TOPICS) if ":" not in name} == topics.PLAIN
+    assert families == {"run", "gate", "queue"}
+    assert not any(topics.is_topic(f"{family}:1") for family in ("agent", "workflow", "user", "task", "stop"))
+
+
+@pytest.mark.parametrize("topic", rows(TOPICS))
+def test_topic_lets_in_whom_the_matrix_says(there, topic):
+    name = topic.format(run=there.run.pk, gate=there.gate.pk)
+
+    found = "".join("+" if _is_admitted(there, persona, name) else "." for persona in PERSONAS)
+
+    assert found == rows(TOPICS)[topic]
+
+
+def _is_admitted(there: World, persona: str, topic: str) -> bool:
+    user = there.user(persona)  # a socket of somebody who is not signed in is closed before it can ask
+    return isinstance(user, User) and bool(admission.admitted(user, [topic]))
+
+
+def test_claim_of_whoever_may_not_decide_is_no_claim(there):
+    for persona in ("watcher", "requester", "Workflow Orchestration Manager", "Auditor", "Administrator"):
+        there.browser(persona).post(f"/inbox/{there.gate.pk}/claim/")
+
+        assert Gate.objects.get(pk=there.gate.pk).claimed_by is None
+
+
+def test_lists_hold_nothing_of_others(there):
+    """A page that answers everybody shows each only what is theirs."""
+    for path in ("/inbox/?all=1", "/runs/", "/workflows/", "/search/?q=isolate", "/search/?q=incident", "/"):
+        page = there.browser("other").get(path)
+
+        assert page.status_code == 200
+        assert there.gate.title not in page.text
+        assert f"/runs/{there.run.pk}/" not in page.text
+        assert "/workflows/incident/" not in page.text
+
+
+def test_precedents_of_a_queue_that_one_may_not_see_are_left_out(there):
+    past = people.gate(of=people.run(), title="A case of another team", queue="elsewhere")
+    decide(gate_id=past.pk, by=there.persons["other"], verdict="approve", gate_version=1)
+
+    cards = {
+        persona: there.browser(persona).get(f"/inbox/{there.gate.pk}/").text for persona in ("reviewer", "superuser")
+    }
+
+    assert "A case of another team" not in cards["reviewer"]
+    assert "A case of another team" in cards["superuser"]
+
+
+@pytest.mark.parametrize("route", [route for route in (*rows(PAGES), *rows(API)) if route.startswith("GET")])
+def test_reading_changes_no_row(there, route):
+    browsers = [there.browser(persona) for persona in ("superuser", "reviewer")]
+    before = rows_written()
+
+    for browser in browsers:
+        browser.get(there.fill(address(route)))
+
+    assert rows_written() == before
+
+
+def test_writing_changes_a_row(there):
+    """What the test above counts is really counted."""
+    before = rows_written()
+
+    there.browser("reviewer").post(f"/inbox/{there.gate.pk}/presence/")
+
+    assert rows_written() > before
+
+
+def rows_written() -> int:
+    """Rows that this transaction has inserted, updated or deleted so far, in any table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables")
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,73 @@
+"""The start form follows the workflow's input schema."""
+
+import pytest
+
+from orchestrator import forms
+
+SCHEMA = {
+    "type": "object",
+    "required": ["host", "amount"],
+    "properties": {
+        "host": {"type": "string", "maxLength": 60, "title": "Host name"},
+        "story": {"type": "string"},
+        "amount": {"type": "integer"},
+        "share": {"type": "number"},
+        "urgent": {"type": "boolean"},
+        "level": {"type": "string", "enum": ["low", "high"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
+}
+FIELDS = forms.fields_of(SCHEMA)
+
+
+def test_fields_of_flat_schema_makes_one_control_for_each_property():
+    kinds = {field.name: field.kind for field in FIELDS}
+
+    assert kinds == {
+        "host": "line", "story": "text", "amount": "integer", "share": "number", "urgent": "yes_no", "level": "choice",
+        "tags": "json",
+    }  # fmt: skip
+    assert FIELDS[0].title == "Host name"
+    assert (
+        [field.name for field in FIELDS if field.required] == [field.name for field in FIELDS[:2]] == ["host", "amount"]
+    )
+
+
+def test_fields_of_schema_without_properties_is_empty():
+    assert forms.fields_of({}) == ()
+
+
+def test_read_filled_in_form_gives_typed_values_and_leaves_out_what_is_empty():
+    posted = {
+        "input.host": "db-02",
+        "input.amount": "12",
+        "input.share": "0.5",
+        "input.urgent": "on",
+        "input.tags": '["a"]',
+    }
+
+    answer = forms.read(FIELDS, posted)
+
+    assert answer.is_readable
+    assert answer.document == {"host": "db-02", "amount": 12, "share": 0.5, "urgent": True, "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("posted", "name", "problem"),
+    [
+        ({"input.amount": "1"}, "host", "Fill this in."),
+        ({"input.host": "a", "input.amount": "many"}, "amount", "This is not a whole number."),
+        ({"input.host": "a", "input.amount": "1", "input.tags": "[a"}, "tags", "This is not JSON."),
+    ],
+)
+def test_read_unreadable_field_is_named_and_what_was_typed_is_kept(posted, name, problem):
+    answer = forms.read(FIELDS, posted)
+
+    assert not answer.is_readable
+    assert [(field.name, field.problem) for field in answer.fields if field.problem] == [(name, problem)]
+    assert all(field.value == posted.get(field.control, "") for field in answer.fields)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7"])
+def test_read_json_refuses_what_is_not_an_object(text):
+    assert forms.read_json(text)[1]

@@ -1,0 +1,66 @@
+"""Bars say where a run's time went."""
+
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.timeline import Lived, timeline
+
+START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def lived(key: str, *, ready: float, tries: list[tuple[float, float | None]], **fields: object) -> Lived:
+    spans = tuple((at(first), None if last is None else at(last)) for first, last in tries)
+    gates = tuple((at(first), None if last is None else at(last)) for first, last in fields.pop("gates", ()))  # type: ignore[attr-defined]
+    return Lived(key, key.title(), str(fields.get("status", "succeeded")), at(ready), None, spans, gates)
+
+
+def shares(task: Lived, *, end: float = 100) -> list[tuple[str, float]]:
+    bars = timeline([task], start=START, end=at(end)).bars
+    return [(segment.share, segment.seconds) for segment in bars[0].segments]
+
+
+def test_timeline_gap_before_the_first_try_is_the_queue():
+    assert shares(lived("a", ready=10, tries=[(15, 40)])) == [("queue", 5), ("work", 25)]
+
+
+def test_timeline_gap_between_two_tries_is_the_pause_before_a_retry():
+    assert shares(lived("a", ready=0, tries=[(0, 10), (30, 50)])) == [("work", 10), ("pause", 20), ("work", 20)]
+
+
+def test_timeline_time_with_people_is_human_and_lasts_while_the_gate_is_open():
+    assert shares(lived("a", ready=0, tries=[(0, 10)], gates=[(10, None)])) == [("work", 10), ("human", 90)]
+
+
+def test_timeline_running_try_lasts_until_now():
+    assert shares(lived("a", ready=0, tries=[(20, None)]))[-1] == ("work", 80)
+
+
+def test_timeline_ready_task_waits_for_a_worker_until_now():
+    assert shares(lived("a", ready=60, tries=[], status="ready")) == [("queue", 40)]
+
+
+def test_timeline_bars_come_in_the_order_in_which_steps_began():
+    found = timeline([lived("late", ready=50, tries=[]), lived("early", ready=1, tries=[])], start=START, end=at(60))
+
+    assert [bar.key for bar in found.bars] == ["early", "late"]
+
+
+def test_timeline_segments_stay_inside_the_picture_and_can_be_seen():
+    found = timeline([lived("a", ready=0, tries=[(99.999, 100)])], start=START, end=at(100)).bars[0].segments
+
+    assert all(part.x >= 0 and part.x + part.width <= 100.01 and part.width >= 0.4 for part in found)
+
+
+def test_timeline_of_thousands_of_steps_draws_some_and_says_how_many_are_left_out():
+    found = timeline([lived(f"s{i}", ready=i, tries=[]) for i in range(500)], start=START, end=at(600))
+
+    assert len(found.bars) == 120
+    assert found.hidden == 380
+
+
+def test_timeline_has_few_round_ticks_for_any_length():
+    for seconds in (0.2, 3, 59, 600, 9000, 500_000):
+        assert 1 <= len(timeline([], start=START, end=at(seconds)).ticks) <= 8
