@@ -44,6 +44,7 @@ class Claimed(NamedTuple):
     failures: int
     revision: int
     note: str
+    spec: dict[str, Any] | None
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ async def turn(conn: AsyncConnection[TupleRow], *, shift: int, settled: Settled,
 async def held_tasks(conn: AsyncConnection[TupleRow], *, shift: int) -> list[Claimed]:
     """What the database says this shift runs: the truth after a turn whose answer was lost."""
     cursor = await conn.execute(
-        "SELECT id, run_id, version_id, attempt, failures, revision, note FROM orchestrator_task"
+        "SELECT id, run_id, version_id, attempt, failures, revision, note, spec FROM orchestrator_task"
         " WHERE status = 'running' AND shift = %s",
         (shift,),
     )

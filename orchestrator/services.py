@@ -96,6 +96,7 @@ def _store_version(
             kind=step.kind,
             agent_id=agents.get(step.agent),
             dependencies=len(step.dependencies),
+            need=step.need,
             successors=list(step.successors),
             lane=_lane(step.agent, step.agent_version, step.lane),
         )

@@ -5,7 +5,21 @@ from typing import Literal
 
 from agents.types import Json
 
-type StepKind = Literal["automated", "manual", "approval", "conditional"]
+type StepKind = Literal[
+    "automated",
+    "manual",
+    "approval",
+    "conditional",
+    "hybrid",
+    "map",
+    "loop",
+    "pattern",
+    "subworkflow",
+    "timer",
+    "wait_event",
+    "wait_callback",
+]
+COORDINATING = frozenset({"map", "loop", "pattern"})  # kinds whose tasks spawn others and go on when those have ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,60 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitSpec:
+    """What a step waits for outside the engine, for how long, and what happens when it does not come."""
+
+    duration: str = ""  # timer: "90d", or one ${CEL} that yields such a text or seconds
+    until: str = ""  # timer: one ${CEL} that yields a timestamp in ISO 8601
+    event: str = ""  # wait_event: the signal's name
+    key: str = ""  # wait_event: correlation, literal text with ${CEL} parts
+    match: str = ""  # wait_event: CEL over `event`
+    schema: dict[str, Json] = field(default_factory=dict)  # JSON Schema of what arrives
+    deadline_s: float = 7 * 86400.0
+    on_deadline: Literal["fail", "skip", "ask"] = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class MapSpec:
+    """A step for each item of a list. The body sees `item` and `at` (0-based)."""
+
+    over: str  # one ${CEL} that yields a list
+    batch: int = 1  # items a task; with more than one, `item` is a list
+    at_once: int = 0  # tasks alive at a time; 0: all
+    tolerate: float = 0.0  # share of the tasks that may fail without failing the step
+    most: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSpec:
+    """The body again and again. It sees `previous` (its last output, or {}) and `round` (1-based)."""
+
+    until: str  # CEL over input, steps, output, round: true ends the loop
+    most: int = 10
+    on_bound: Literal["fail", "ask", "finish"] = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """What undoes a step that succeeded: an agent's call that sees `output` and the step's own `given`."""
+
+    agent: str
+    agent_version: int | None = None
+    inputs: dict[str, Json] = field(default_factory=dict)
+    timeout: float = 60.0
+    retry: Retry = field(default_factory=Retry)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which agents may do a step that names none: the engine picks one by fit, room, load, cost and quality."""
+
+    capability: str = ""
+    tags: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()  # only among these, if any are named
+
+
+@dataclass(frozen=True, slots=True)
 class PlanStep:
     """One step, with its place in the graph as indexes into the plan."""
 
@@ -71,6 +139,20 @@ class PlanStep:
     retry: Retry = field(default_factory=Retry)
     on_error: Literal["fail", "skip", "ask"] = "fail"
     deliver: dict[str, Json] = field(default_factory=dict)  # {"name": "report.md", "media_type", "content": "${CEL}"}
+    need: int = 0  # join: so many dependencies must succeed; 0: all must have ended and one of them succeeded
+    cancel_rest: bool = False  # join: cancel the other branches once enough have succeeded
+    body: "PlanStep | None" = None  # map, loop: what each spawned task does
+    map: MapSpec | None = None
+    loop: LoopSpec | None = None
+    pattern: str = ""  # name of a registered pattern
+    options: dict[str, Json] = field(default_factory=dict)  # pattern: its settings; values may be expressions
+    workflow: str = ""  # subworkflow: its name; inputs are the run's input
+    wait: WaitSpec | None = None
+    select: Selection | None = None  # automated without an agent
+    fallback: str = ""  # agent that does it when the first one cannot
+    cache_s: float = 0.0  # seconds that an output may be used again for the same input; 0: never
+    compensate: Compensation | None = None
+    effort: dict[str, float] = field(default_factory=dict)  # estimate a call by resource, reserved before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +166,8 @@ class Plan:
     title: str = ""  # literal text with ${CEL} parts over input: a run's title
     priority: int = 0
     weight: int = 1
+    deadline_s: float = 0.0  # a run alive after so long is escalated; 0: never
+    on_failure: Literal["stop", "compensate"] = "stop"  # what follows when a step fails the run
+    business_queue: str = ""  # people who are told of business errors and compensation
+    budgets: dict[str, float] = field(default_factory=dict)  # for a run, by resource
+    shares: dict[str, float] = field(default_factory=dict)  # of the run's budget, by agent; they sum to 1.0

@@ -1,72 +1,86 @@
 """A plan as the JSON that is stored beside its version, and back. A worker reads each version once."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from typing import Any
 
-from orchestrator.definitions.plan import Branch, GateSpec, Plan, PlanStep, Retry
+from orchestrator.definitions.plan import (
+    Branch,
+    Compensation,
+    GateSpec,
+    LoopSpec,
+    MapSpec,
+    Plan,
+    PlanStep,
+    Retry,
+    Selection,
+    WaitSpec,
+)
 
-_DEFAULTS: dict[str, Any] = {f.name: getattr(PlanStep(0, "", "", "automated"), f.name) for f in fields(PlanStep)}
-_STEP_TUPLES = frozenset({"dependencies", "successors", "needs"})
+_NESTED: dict[str, type] = {
+    "gate": GateSpec,
+    "retry": Retry,
+    "map": MapSpec,
+    "loop": LoopSpec,
+    "wait": WaitSpec,
+    "select": Selection,
+    "compensate": Compensation,
+    "body": PlanStep,
+}
+_TUPLES = frozenset({"dependencies", "successors", "needs", "then", "allowed", "tags", "agents"})
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """Plain JSON values. Fields that hold their default are left out: a 10,000-step plan stays small."""
-    return {
-        "name": plan.name,
-        "steps": [_step_to_json(step) for step in plan.steps],
-        "input_schema": plan.input_schema,
-        "outputs": plan.outputs,
-        "title": plan.title,
-        "priority": plan.priority,
-        "weight": plan.weight,
-    }
+    stored: dict[str, Any] = _to_json(plan)
+    return stored
 
 
 def plan_from_json(stored: Mapping[str, Any]) -> Plan:
     """The plan that `plan_to_json` stored, by this or an earlier release."""
-    return Plan(
-        name=stored["name"],
-        steps=tuple(_step_from_json(step) for step in stored["steps"]),
-        input_schema=stored.get("input_schema", {}),
-        outputs=stored.get("outputs", {}),
-        title=stored.get("title", ""),
-        priority=stored.get("priority", 0),
-        weight=stored.get("weight", 1),
-    )
+    return Plan(**{**stored, "steps": tuple(step_from_json(step) for step in stored["steps"])})
 
 
-def _step_to_json(step: PlanStep) -> dict[str, Any]:
-    stored: dict[str, Any] = {"index": step.index, "key": step.key, "title": step.title, "kind": step.kind}
-    for name, default in _DEFAULTS.items():
-        value = getattr(step, name)
-        if name not in stored and value != default:
-            stored[name] = _value_to_json(value)
+def step_to_json(step: PlanStep) -> dict[str, Any]:
+    """One step, as it stands in a stored plan and in the `spec` of a spawned task."""
+    stored: dict[str, Any] = _to_json(step)
     return stored
 
 
-def _value_to_json(value: Any) -> Any:
-    match value:
-        case Retry():
-            return [value.attempts, value.base, value.cap]
-        case GateSpec():
-            return {f.name: _value_to_json(getattr(value, f.name)) for f in fields(value)}
-        case Branch():
-            return [value.when, list(value.then)]
-        case tuple():
-            return [_value_to_json(item) for item in value]
-        case _:
-            return value
+def step_from_json(stored: Mapping[str, Any]) -> PlanStep:
+    """The step that `step_to_json` stored."""
+    step: PlanStep = _from_json(PlanStep, stored)
+    return step
 
 
-def _step_from_json(stored: Mapping[str, Any]) -> PlanStep:
+def _to_json(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        stored = {name: (getattr(value, name), default) for name, default in _defaults(type(value)).items()}
+        return {name: _to_json(held) for name, (held, default) in stored.items() if held != default}
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    return value
+
+
+def _from_json(made: type, stored: Mapping[str, Any]) -> Any:
     values = dict(stored)
-    for name in _STEP_TUPLES & values.keys():
-        values[name] = tuple(values[name])
-    if "branches" in values:
-        values["branches"] = tuple(Branch(when, tuple(then)) for when, then in values["branches"])
-    if "retry" in values:
-        values["retry"] = Retry(*values["retry"])
-    if gate := values.get("gate"):
-        values["gate"] = GateSpec(**{**gate, "allowed": tuple(gate["allowed"])})
-    return PlanStep(**values)
+    for name, value in stored.items():
+        if name == "branches":
+            values[name] = tuple(_from_json(Branch, branch) for branch in value)
+        elif name in _TUPLES:
+            values[name] = tuple(value)
+        elif name in _NESTED and value is not None:
+            values[name] = _from_json(_NESTED[name], value)
+    return made(**values)
+
+
+@cache
+def _defaults(made: type) -> dict[str, Any]:
+    return {field.name: _default(field) for field in fields(made)}
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default

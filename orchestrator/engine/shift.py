@@ -29,8 +29,8 @@ from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import fail_abruptly
 from orchestrator.engine.lanes import room_for
-from orchestrator.engine.plans import plan_of
-from orchestrator.engine.work import Finished, Host, step_of, work
+from orchestrator.engine.plans import own_step, plan_of
+from orchestrator.engine.work import Finished, Host, work
 
 log = structlog.get_logger(__name__)
 
@@ -245,7 +245,7 @@ class Shift:
     async def _brief(self, claimed: list[Claimed]) -> list[Assignment]:
         """Bring each claimed task together with its step and the values that its expressions read."""
         plans = {version: await self._plan(version) for version in {c.version_id for c in claimed}}
-        steps = {c.id: step_of(plans[c.version_id], c) for c in claimed}
+        steps = {c.id: own_step(plans[c.version_id], c.id, c.spec) for c in claimed}
         needs = {c.id: steps[c.id].needs for c in claimed if steps[c.id].needs}
         outputs = await self._database(db.contexts, wanted=needs) if needs else {}
         runs = {c.run_id for c in claimed if steps[c.id].needs_run_input}
@@ -255,7 +255,11 @@ class Shift:
                 claimed=c,
                 plan=plans[c.version_id],
                 step=steps[c.id],
-                context={"input": facts.get(c.run_id, ({}, ""))[0], "steps": await _unpacked(outputs.get(c.id, {}))},
+                context={
+                    "input": facts.get(c.run_id, ({}, ""))[0],
+                    "steps": await _unpacked(outputs.get(c.id, {})),
+                    **((c.spec or {}).get("bind") or {}),
+                },
                 correlation_id=facts.get(c.run_id, ({}, ""))[1],
             )
             for c in claimed

@@ -76,7 +76,7 @@ def _revive(run: Run) -> int:
             continue
         before = plan.steps[index].dependencies
         pending = sum(1 for other in before if other in dead)
-        fed = not before or any(status[other] == TaskStatus.SUCCEEDED for other in before)
+        fed = sum(status[other] == TaskStatus.SUCCEEDED for other in before) if before else 1
         columns = {
             "pending": pending,
             "fed": fed,

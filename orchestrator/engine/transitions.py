@@ -19,13 +19,11 @@ from agents.types import Json
 from orchestrator import db, events
 from orchestrator.definitions.plan import PlanStep, Retry
 from orchestrator.engine import delivery
-from orchestrator.engine.plans import plan_of
+from orchestrator.engine.plans import step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
-from orchestrator.models import TASK_BITS, Attempt, Effect, Run, Task, Timer, task_id
+from orchestrator.models import Attempt, Effect, Run, Task, Timer, task_id
 from orchestrator.ports import GateRequest, gatekeeper
 from orchestrator.states import TASK_TERMINAL, TASK_TRANSITIONS, AttemptStatus, RunStatus, TaskStatus
-
-_INDEX = (1 << TASK_BITS) - 1  # the part of a task's id that is its step's index
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str
 def complete_waiting(pk: int, *, output: dict[str, Json], actor: str) -> None:
     """A person's verdict lets a waiting task go on with `output`."""
     task = waiting_task(pk)
-    step = plan_of(task.version_id).steps[pk & _INDEX]
+    step = step_of(task)
     delivery.deliver(task, step, output)
     _succeed(task, output=output, actor=actor)
 
@@ -150,7 +148,7 @@ def _succeed(task: Task, *, output: dict[str, Json], actor: str, **columns: Any)
 def revise(pk: int, *, note: str, actor: str, limit: int) -> None:
     """Send work back with a reviewer's note: the task itself, or for an approval step the step it reviews."""
     task = waiting_task(pk)
-    step = plan_of(task.version_id).steps[pk & _INDEX]
+    step = step_of(task)
     if step.kind == "approval" and step.subject is not None:
         subject = Task.objects.select_for_update(no_key=True).get(pk=task_id(task.run_id, step.subject))
         _check_revision(subject, limit)

@@ -18,16 +18,13 @@ from agents.errors import EffectUnknown
 from agents.health import HealthMeter
 from agents.process import ProcessPool
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval
-from orchestrator.db import Claimed
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.engine import delivery, endings
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 
 log = structlog.get_logger(__name__)
-_INDEX = (1 << 20) - 1
 
 
 @dataclass(slots=True)
@@ -56,11 +53,6 @@ class Finished:
     skips: str | None = None
 
 
-def step_of(plan: Plan, claimed: Claimed) -> PlanStep:
-    """The step that a claimed task executes."""
-    return plan.steps[claimed.id & _INDEX]
-
-
 async def work(job: Assignment, host: Host) -> Finished | None:
     """Run one claimed task to its end; None when its end is already committed."""
     try:
@@ -76,9 +68,17 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             case "manual":
                 await _manual(job, host)
                 return None
+            case kind:
+                await _decline(job, host, kind)
+                return None
     except ExpressionError as problem:
         await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
         return None
+
+
+async def _decline(job: Assignment, host: Host, kind: str) -> None:
+    message = f"This worker does not know steps of type {kind}; start workers of the release that published it."
+    await _ask(job, host, code="unknown_kind", message=message, rule="a step of an unknown type: stop and ask")
 
 
 async def _automated(job: Assignment, host: Host) -> Finished | None:

@@ -1,6 +1,7 @@
 -- advance_runs_v1: what follows from tasks that have just ended. The caller holds the locks of their runs.
 --
--- 1. Count down the successors; one whose last dependency ended becomes ready, or skipped if nothing fed it.
+-- 1. Count down the successors; one whose last dependency ended becomes ready, or skipped if nothing fed it. A join of
+--    need > 0 becomes ready as soon as so many dependencies succeeded, one of need -1 when all have ended, however.
 -- 2. Skipped tasks have successors too: repeat until nothing more is skipped.
 -- 3. Update the runs' counters; a run with nothing remaining has succeeded.
 -- The plan is pinned for growing tables: task rows are found by `id = ANY (array)`, which is always an index condition, and
@@ -20,14 +21,14 @@ DECLARE
     v_runs bigint[];
     v_hits bigint[];
     v_hit_ended int[];
-    v_hit_feeds boolean[];
+    v_hit_feeds int[];
     v_hit_turns bigint[];
 BEGIN
     WHILE cardinality(v_tasks) > 0 LOOP
         SELECT coalesce(array_agg(h.id), '{}'), array_agg(h.ended), array_agg(h.feeds), array_agg(h.turn)
           INTO v_hits, v_hit_ended, v_hit_feeds, v_hit_turns
           FROM (SELECT (t.run_id << 20) | s.index AS id, count(*)::int AS ended,
-                       bool_or(e.feeds) AS feeds,
+                       count(*) FILTER (WHERE e.feeds)::int AS feeds,
                        row_number() OVER (PARTITION BY t.run_id ORDER BY s.index) AS turn
                   FROM orchestrator_task t JOIN unnest(v_tasks, v_feeds) AS e (id, feeds) ON e.id = t.id
                  CROSS JOIN LATERAL unnest(t.successors) AS s (index)
@@ -38,21 +39,25 @@ BEGIN
         ), moved AS (
             UPDATE orchestrator_task t
                SET pending = t.pending - h.ended,
-                   fed = t.fed OR h.feeds,
-                   status = CASE WHEN t.pending > h.ended THEN 'blocked' WHEN t.fed OR h.feeds THEN 'ready' ELSE 'skipped' END,
+                   fed = t.fed + h.feeds,
+                   status = CASE WHEN t.need > 0 AND t.fed + h.feeds >= t.need THEN 'ready'
+                                 WHEN t.pending > h.ended THEN 'blocked'
+                                 WHEN t.need < 0 OR t.fed + h.feeds >= greatest(t.need, 1) THEN 'ready' ELSE 'skipped' END,
                    held = (SELECT r.status = 'paused' FROM orchestrator_run r WHERE r.id = t.run_id),
-                   ready_at = CASE WHEN t.pending = h.ended THEN clock_timestamp() END,
-                   ended_at = CASE WHEN t.pending = h.ended AND NOT (t.fed OR h.feeds) THEN clock_timestamp() END,
+                   ready_at = CASE WHEN t.pending = h.ended OR t.need > 0 THEN clock_timestamp() END,
+                   ended_at = CASE WHEN t.pending = h.ended AND t.need >= 0 AND t.fed + h.feeds < greatest(t.need, 1)
+                                   THEN clock_timestamp() END,
                    virtual_start = (
                        SELECT h.turn * 1000 / r.weight + greatest(
                                   r.virtual_finish, (SELECT l.clock FROM orchestrator_lane l WHERE l.name = t.lane))
                          FROM orchestrator_run r WHERE r.id = t.run_id)
               FROM hits h
              WHERE t.id = ANY (v_hits) AND t.id = h.id AND t.status = 'blocked'
-            RETURNING t.id, t.run_id, t.status
+            RETURNING t.id, t.run_id, t.status, CASE WHEN t.need > 0 THEN 'too few of the steps before it succeeded'
+                                                      ELSE 'nothing before it ran' END AS reason
         ), skipped_events AS (
             INSERT INTO orchestrator_event (run_id, task_id, kind, actor, data)
-            SELECT m.run_id, m.id, 'task.skipped', 'engine', jsonb_build_object('reason', 'nothing before it ran')
+            SELECT m.run_id, m.id, 'task.skipped', 'engine', jsonb_build_object('reason', m.reason)
               FROM moved m WHERE m.status = 'skipped'
         )
         SELECT coalesce(array_agg(m.id) FILTER (WHERE m.status = 'skipped'), '{}'),

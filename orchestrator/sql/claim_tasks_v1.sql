@@ -6,7 +6,7 @@
 -- 2. A shift that the sweep has ended gets nothing.
 -- 3. Tasks of limited agents and suspects are claimed one by one; all others in one statement that waits for nobody.
 CREATE FUNCTION claim_tasks_v1(p_lane text, p_shift bigint, p_limit int)
-RETURNS TABLE (id bigint, run_id bigint, version_id bigint, attempt smallint, failures smallint, revision smallint, note text)
+RETURNS TABLE (id bigint, run_id bigint, version_id bigint, attempt smallint, failures smallint, revision smallint, note text, spec jsonb)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_sort = off
 SET plan_cache_mode = force_generic_plan AS $$
@@ -55,7 +55,7 @@ BEGIN
         UPDATE orchestrator_task t
            SET status = 'running', attempt = t.attempt + 1, shift = p_shift, started_at = clock_timestamp()
          WHERE t.id = ANY (v_ids)
-        RETURNING t.id, t.run_id, t.version_id, t.attempt, t.failures, t.revision, t.note, t.virtual_start
+        RETURNING t.id, t.run_id, t.version_id, t.attempt, t.failures, t.revision, t.note, t.spec, t.virtual_start
     ), events AS (
         INSERT INTO orchestrator_event (run_id, task_id, kind, actor, data)
         SELECT c.run_id, c.id, 'task.started', 'shift:' || p_shift, jsonb_build_object('attempt', c.attempt) FROM claimed c
@@ -66,5 +66,5 @@ BEGIN
          WHERE l.name = (SELECT n.name FROM orchestrator_lane n WHERE n.name = p_lane FOR UPDATE SKIP LOCKED)
            AND l.clock < m.virtual_start
     )
-    SELECT c.id, c.run_id, c.version_id, c.attempt, c.failures, c.revision, c.note FROM claimed c;
+    SELECT c.id, c.run_id, c.version_id, c.attempt, c.failures, c.revision, c.note, c.spec FROM claimed c;
 END $$;

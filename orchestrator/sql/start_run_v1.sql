@@ -33,13 +33,13 @@ BEGIN
 
     INSERT INTO orchestrator_task (
         id, run_id, workflow_id, version_id, key, kind, agent_id, status, lane, priority, virtual_start, held, limited,
-        suspect, pending, fed, successors, attempt, failures, losses, revision, wait_for, note, ready_at)
+        suspect, pending, fed, need, successors, attempt, failures, losses, revision, wait_for, note, ready_at)
     SELECT (v_run << 20) | s.index, v_run, p_workflow, p_version, s.key, s.kind, s.agent_id,
            CASE WHEN s.dependencies = 0 THEN 'ready' ELSE 'blocked' END,
            s.lane, p_priority,
            v_clock + (row_number() OVER (ORDER BY s.index)) * 1000 / p_weight,
            false, a.max_concurrency IS NOT NULL OR a.rate_per_minute IS NOT NULL,
-           false, s.dependencies, s.dependencies = 0, s.successors, 0, 0, 0, 0, '', '',
+           false, s.dependencies, (s.dependencies = 0)::int, s.need, s.successors, 0, 0, 0, 0, '', '',
            CASE WHEN s.dependencies = 0 THEN clock_timestamp() END
       FROM orchestrator_step s LEFT JOIN agents_agent a ON a.id = s.agent_id
      WHERE s.version_id = p_version;

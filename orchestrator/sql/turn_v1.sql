@@ -3,7 +3,7 @@ CREATE FUNCTION turn_v1(
     p_shift bigint, p_tasks bigint[], p_attempts smallint[], p_statuses text[], p_inputs jsonb[], p_outputs jsonb[],
     p_confidences float8[], p_actors text[], p_facts jsonb[], p_skips jsonb[], p_lanes text[], p_limits int[]
 )
-RETURNS TABLE (id bigint, run_id bigint, version_id bigint, attempt smallint, failures smallint, revision smallint, note text)
+RETURNS TABLE (id bigint, run_id bigint, version_id bigint, attempt smallint, failures smallint, revision smallint, note text, spec jsonb)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE

@@ -27,12 +27,12 @@ SELECT 'Run', CASE WHEN n <= %(live)s THEN 'running' ELSE 'succeeded' END, '{}',
        %(workflow)s, %(version)s
 FROM generate_series(1, %(live)s + %(ended)s) n;
 INSERT INTO orchestrator_task (id, run_id, workflow_id, version_id, key, kind, status, lane, priority, virtual_start,
-                               held, limited, pending, fed, suspect, successors, attempt, failures, losses, revision,
-                               wait_for, note)
+                               held, limited, pending, fed, need, suspect, successors, attempt, failures, losses,
+                               revision, wait_for, note)
 SELECT (run.id << 20) | step, run.id, run.workflow_id, run.version_id, 's', 'automated',
        CASE WHEN run.status = 'succeeded' OR step < 12 THEN 'succeeded' WHEN step = 12 THEN 'waiting'
             ELSE 'blocked' END,
-       'default', 0, 0, false, false, 0, true, false, '{}', 1, 0, 0, 0,
+       'default', 0, 0, false, false, 0, 1, 0, false, '{}', 1, 0, 0, 0,
        CASE WHEN run.status = 'running' AND step = 12 THEN 'gate' ELSE '' END, ''
 FROM orchestrator_run run, generate_series(0, %(steps)s - 1) step;
 ANALYZE orchestrator_run; ANALYZE orchestrator_task;

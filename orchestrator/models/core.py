@@ -1,4 +1,4 @@
-"""Workflows, runs and what the engine writes. Statuses are written by `orchestrator/engine` only.
+"""Workflows, runs, tasks and events. Statuses are written by `orchestrator/engine` only.
 
 Task, Attempt and Event rows carry no foreign-key constraint in the database: they are written in batches by the
 engine's SQL functions only, and `manage.py check_invariants` verifies what the constraint would.
@@ -70,6 +70,7 @@ class Step(models.Model):
     kind = models.CharField(max_length=20)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, blank=True)
     dependencies = models.IntegerField(help_text="How many steps must end before this one may start.")
+    need = models.IntegerField(default=0, help_text="So many of them must succeed; 0: all must have ended, one fed.")
     successors = ArrayField(models.IntegerField(), default=list)
     lane = models.CharField(max_length=50, default="default")
 
@@ -102,6 +103,11 @@ class Run(models.Model):
     remaining = models.IntegerField(help_text="Tasks that have not ended.")
     failed = models.IntegerField(default=0)
     error = models.JSONField(null=True, blank=True)
+    outcome = models.JSONField(null=True, blank=True, help_text="Partial success: what failed, its impact, what to do.")
+    parent_task = models.BigIntegerField(null=True, help_text="The subworkflow task that started this run.")
+    forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="forks")
+    forked_at = models.BigIntegerField(null=True, help_text="The event of that run after which this one began.")
+    deadline_at = models.DateTimeField(null=True, help_text="A run still alive then is escalated.")
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -158,15 +164,26 @@ class Task(models.Model):
     held = models.BooleanField(default=False, help_text="The run is paused: not claimable.")
     limited = models.BooleanField(default=False, help_text="The agent has a concurrency or rate limit.")
     pending = models.IntegerField(help_text="Dependencies that have not ended.")
-    fed = models.BooleanField(default=False, help_text="At least one dependency succeeded, or there is none.")
+    fed = models.IntegerField(default=0, help_text="Dependencies that succeeded; 1 where there is none.")
+    need = models.IntegerField(
+        default=0, help_text="So many dependencies must succeed; 0: all must have ended, one fed."
+    )
     suspect = models.BooleanField(default=False, help_text="Two workers were lost while running it: it runs alone now.")
     successors = ArrayField(models.IntegerField(), default=list)
+    parent = models.BigIntegerField(null=True, help_text="The task that spawned it, if its version does not name it.")
+    spec = models.JSONField(null=True, help_text="What differs from the version's step: see definitions.plan.own_step.")
+    state = models.JSONField(null=True, help_text="What a coordinating task remembers from one turn to the next.")
     attempt = models.SmallIntegerField(default=0)
     failures = models.SmallIntegerField(default=0, help_text="The agent's own failures.")
     losses = models.SmallIntegerField(default=0, help_text="Workers lost while running it.")
     revision = models.SmallIntegerField(default=0, help_text="Times a reviewer sent it back.")
     shift = models.BigIntegerField(null=True)
-    wait_for = models.CharField(max_length=20, blank=True, default="", help_text="gate, retry")
+    wait_for = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        help_text="gate, quarantine, retry, timer, event, callback, run, breaker, budget",
+    )
     note = models.TextField(blank=True, default="")
     ready_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -253,94 +270,6 @@ class Shift(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=models.Q(ended_at=None), name="shift_live")
         ]  # sweep, idle look-up
-
-
-class Timer(models.Model):
-    """Something to do at a time by the database's clock: a retry, a gate's deadline."""
-
-    kind = models.CharField(max_length=30)  # task_retry, gate_deadline
-    ref = models.BigIntegerField()
-    due_at = models.DateTimeField()
-    fired_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [models.Index(fields=["due_at"], condition=models.Q(fired_at=None), name="timer_due")]
-
-
-class AgentRate(models.Model):
-    """The token bucket of an agent with a rate limit. Written by the claim."""
-
-    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    tokens = models.FloatField()
-    filled_at = models.DateTimeField()
-
-
-class Effect(models.Model):
-    """A side effect's memory: prepared -> sent -> confirmed | unknown, keyed without the attempt number."""
-
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_constraint=False, related_name="effects")
-    key = models.CharField(max_length=200)
-    status = models.CharField(max_length=20)
-    attempt = models.SmallIntegerField()
-    result = models.JSONField(null=True)
-    updated_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["task", "key"], name="one_effect_per_task_and_key")]
-
-
-class Stop(models.Model):
-    """A stop in force until lifted: nothing in its scope is claimed, and what runs is cancelled and returned."""
-
-    class Scope(models.TextChoices):
-        EVERYTHING = "everything"
-        WORKFLOW = "workflow"
-        AGENT = "agent"
-
-    scope = models.CharField(max_length=20, choices=Scope.choices)
-    ref = models.BigIntegerField(null=True, help_text="Workflow or agent id; null for everything.")
-    reason = models.TextField()
-    stopped_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    stopped_at = models.DateTimeField(db_default=Now())
-    lifted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    lifted_at = models.DateTimeField(null=True)
-    effect = models.JSONField(
-        default=dict, help_text="Measured: tasks returned, last start and last cancellation in ms."
-    )
-
-    class Meta:
-        permissions = [("stop_everything", "Stop everything"), ("lift_stop", "Lift a stop")]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["scope", "ref"],
-                condition=models.Q(lifted_at=None),
-                name="one_stop_per_scope",
-                nulls_distinct=False,
-            )
-        ]
-
-
-class Artifact(models.Model):
-    """A file that a run delivered, or a large value moved out of a row; content-addressed."""
-
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="artifacts")
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, null=True, db_constraint=False)
-    name = models.CharField(max_length=200)
-    media_type = models.CharField(max_length=100)
-    sha256 = models.CharField(max_length=64)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["task", "name"], name="one_artifact_per_task_and_name")]
-
-
-class Content(models.Model):
-    """The bytes behind artifacts and large outputs, stored once per SHA-256."""
-
-    sha256 = models.CharField(max_length=64, primary_key=True)
-    body = models.BinaryField()
-    size = models.IntegerField()
 
 
 def task_id(run_id: int, index: int) -> int:

@@ -1,0 +1,62 @@
+"""What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control`, `memory`."""
+
+from orchestrator.models.control import AgentRate, Breaker, Budget, Reservation, Stop
+from orchestrator.models.core import (
+    TASK_BITS,
+    Attempt,
+    Event,
+    Lane,
+    LedgerEntry,
+    Run,
+    Shift,
+    Step,
+    Task,
+    TaskQuerySet,
+    Workflow,
+    WorkflowVersion,
+    task_id,
+)
+from orchestrator.models.memory import (
+    Artifact,
+    CachedResult,
+    Checkpoint,
+    Conflict,
+    Content,
+    Effect,
+    Rehearsal,
+    StateEntry,
+)
+from orchestrator.models.waiting import ConsumerGroup, Signal, Timer, Wait
+
+__all__ = [
+    "TASK_BITS",
+    "AgentRate",
+    "Artifact",
+    "Attempt",
+    "Breaker",
+    "Budget",
+    "CachedResult",
+    "Checkpoint",
+    "Conflict",
+    "ConsumerGroup",
+    "Content",
+    "Effect",
+    "Event",
+    "Lane",
+    "LedgerEntry",
+    "Rehearsal",
+    "Reservation",
+    "Run",
+    "Shift",
+    "Signal",
+    "StateEntry",
+    "Step",
+    "Stop",
+    "Task",
+    "TaskQuerySet",
+    "Timer",
+    "Wait",
+    "Workflow",
+    "WorkflowVersion",
+    "task_id",
+]
