@@ -6,6 +6,9 @@ const ASK_EVERY = 20000;
 const SETTLE = 130; // ms: holding j down passes cards without opening each
 let opening = 0;
 let asking = 0;
+let request = null; // for the card of a row, under way
+let verdict = null; // request with a verdict, under way
+let next = ""; // gate to open once that verdict is answered
 
 const openedGate = () => document.getElementById("card")?.dataset.gate ?? "";
 const gateOf = (link) => link.closest("[data-row]").dataset.row;
@@ -19,6 +22,7 @@ function mark(gate = openedGate()) {
 
 function open(link) {
   clearTimeout(opening);
+  if (verdict) return void (next = gateOf(link));
   document.dispatchEvent(new CustomEvent("wk:leave-card"));
   mark(gateOf(link));
   htmx.trigger(link, "open");
@@ -89,6 +93,29 @@ document.addEventListener("htmx:after:swap", (event) => {
   mark();
   if (event.detail.ctx?.sourceElement?.id === "inbox-list") welcome();
 });
+
+// A verdict and a row both lead to another card. The verdict is answered first, because it may be refused and then its
+// card must stay; else the row is opened.
+function sent({ detail: { ctx } }) {
+  if (ctx.sourceElement.matches(".queue-row")) request = ctx;
+  if (ctx.sourceElement.id !== "decision") return;
+  verdict = ctx;
+  next = "";
+  if (!request) return;
+  next = gateOf(request.sourceElement);
+  request.request.abort();
+}
+
+function answered({ detail: { ctx } }) {
+  if (ctx === request) request = null;
+  if (ctx !== verdict) return;
+  verdict = null;
+  const link = links().find((one) => gateOf(one) === next);
+  if (link && ctx.response?.status < 400) open(link);
+}
+
+document.addEventListener("htmx:before:request", sent);
+document.addEventListener("htmx:finally:request", answered);
 
 setInterval(ask, ASK_EVERY);
 mark();

@@ -8,6 +8,10 @@
  *            hx-get="..." hx-trigger="refresh">
  *   <ul data-live-hold> ... </ul>                 regions in here (or this one) wait while pointer or focus is inside
  *
+ * A region may also be a person's to replace: the list that a search narrows. Two rules keep old answers off the page:
+ * such a control says hx-sync="#region:replace", which ends a refresh that is under way; and no refresh starts while
+ * any request for the region is. What changed meanwhile is fetched after it, and so is what a failed request owes.
+ *
  * Events on document:
  *   wk:live      {state: "live" | "reconnecting" | "offline" | "signed_out", age: seconds since the data was known fresh}
  *   wk:revoked   {topics}                         rights to these were taken away
@@ -22,8 +26,10 @@ const SILENCE = 25000;
 const OFFLINE_AFTER = 10000;
 const LEAST_GAP = 250;
 const DEFAULT_GAP = 1000;
+const RETRY_AFTER = 3000;
 const SIGNED_OUT = 4401;
 const TOO_MANY = 4429;
+const TOO_MANY_REQUESTS = 429;
 
 let socket = null;
 let pos = Number(document.body.dataset.livePos || 0);
@@ -37,6 +43,8 @@ let lostAt = Date.now();
 
 const lastFetch = new Map(); // region key -> time
 const waiting = new Map(); // region key -> timer
+const asking = new Map(); // request under way -> key of the region that its answer replaces
+const owed = new Set(); // keys of regions that changed while a request for them was under way
 const held = new Map(); // hold element -> {count, regions: Set of keys}
 
 function connect() {
@@ -171,11 +179,11 @@ function tellHeld(list, count) {
 }
 
 /** Fetch a region now or, if it was fetched a moment ago, when its time has come. Never twice for one wait. */
-function schedule(key) {
+function schedule(key, least = LEAST_GAP) {
   if (waiting.has(key)) return;
   const element = elementOf(key);
   if (!element) return;
-  const gap = Math.max(LEAST_GAP, Number(element.dataset.liveEvery) || DEFAULT_GAP);
+  const gap = Math.max(least, Number(element.dataset.liveEvery) || DEFAULT_GAP);
   const due = (lastFetch.get(key) || 0) + gap - Date.now();
   waiting.set(key, setTimeout(fetchRegion, Math.max(0, due), key));
 }
@@ -192,6 +200,37 @@ function fetchRegion(key, asked = false) {
   }
   lastFetch.set(key, Date.now());
   element.dispatchEvent(new CustomEvent("refresh", { bubbles: false }));
+}
+
+/** A request that replaces a region was sent, by the region itself or by a control of it. */
+function asked(event) {
+  const { ctx } = event.detail;
+  if (ctx.target?.matches?.("[data-live-topic]")) asking.set(ctx, keyOf(ctx.target));
+}
+
+function answered(event) {
+  const { ctx } = event.detail;
+  const key = asking.get(ctx);
+  if (!asking.delete(ctx)) return;
+  if (isAsking(key)) return; // by a later request, which answers for this one
+  const missed = owed.delete(key);
+  if (hasFailed(ctx)) schedule(key, RETRY_AFTER);
+  else if (missed) schedule(key);
+}
+
+function hasFailed({ status, response }) {
+  return status.startsWith("error") || response?.status >= 500 || response?.status === TOO_MANY_REQUESTS;
+}
+
+function isAsking(key) {
+  return [...asking.values()].includes(key);
+}
+
+/** A refresh would be answered for the region as it was: wait until the region is what was asked for. */
+function oneAtATime(event) {
+  if (!event.target.matches?.("[data-live-topic]") || !isAsking(keyOf(event.target))) return;
+  event.stopImmediatePropagation();
+  owed.add(keyOf(event.target));
 }
 
 function show(next) {
@@ -235,6 +274,9 @@ new MutationObserver((records) => {
   if (records.some((record) => record.addedNodes.length || record.removedNodes.length)) notice();
 }).observe(document.body, { childList: true, subtree: true });
 document.addEventListener("wk:release", (event) => release(event.target, true));
+document.addEventListener("htmx:before:request", asked);
+document.addEventListener("htmx:finally:request", answered);
+document.addEventListener("refresh", oneAtATime, { capture: true });
 document.addEventListener("visibilitychange", hurry);
 window.addEventListener("online", hurry);
 window.addEventListener("offline", () => state !== "signed_out" && show("offline"));

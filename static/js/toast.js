@@ -16,10 +16,16 @@ for (const toast of shelf.children) setTimeout(() => toast.remove(), 9000);
 document.addEventListener("toast", (event) => show(event.detail));
 
 // A server error must not replace the region that asked: what was shown stays, and the failure is said.
+// A region that refreshes by itself says so once, and tries again by itself (live.js).
+const stale = new Set();
+
 document.addEventListener("htmx:before:swap", (event) => {
-  const { response } = event.detail.ctx;
-  if (!response || (response.status < 500 && ![403, 404, 429].includes(response.status))) return;
+  const { response, sourceElement } = event.detail.ctx;
+  const region = sourceElement?.dataset?.liveTopic ? sourceElement.id : "";
+  if (!response || (response.status < 500 && ![403, 404, 429].includes(response.status))) return stale.delete(region);
   event.preventDefault();
+  if (region && stale.has(region)) return;
+  if (region) stale.add(region);
   show({ text: `${response.status}: ${response.raw.statusText || "the server refused"}. Reload the page and try again.`, tone: "failed" });
 });
 

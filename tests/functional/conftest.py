@@ -14,13 +14,18 @@ from channels.routing import ProtocolTypeRouter
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from monitoring.routing import websocket_application
 from orchestrator import sequencer
 
 # Playwright's synchronous interface runs an event loop in the test's thread, where Django would refuse to query.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+# How long a claim may take to become true, and an act to be possible: long, because it only matters when it is false
+# or the machine is busy.
+PATIENCE = 20
+expect.set_options(timeout=PATIENCE * 1000)
 
 SEAL_PAUSE = 0.05
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -75,7 +80,7 @@ def site(transactional_db: None) -> Iterator[Site]:
 def context(context: BrowserContext) -> Iterator[BrowserContext]:
     """Every page of every test: no script error and nothing that the content security policy had to refuse."""
     problems: list[str] = []
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(PATIENCE * 1000)
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on(
         "console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None
@@ -84,7 +89,7 @@ def context(context: BrowserContext) -> Iterator[BrowserContext]:
     assert problems == []
 
 
-def until(claim: Callable[[], object], *, what: str, seconds: float = 10) -> None:
+def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) -> None:
     """Poll until a claim is true."""
     deadline = time.monotonic() + seconds
     while not claim():

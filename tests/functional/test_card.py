@@ -287,7 +287,7 @@ def test_offline_page_refuses_to_decide(site: Site, ana: User, page: Page) -> No
     expect(page.get_by_role("button", name="Approve")).to_be_disabled()
     expect(page.locator("#verdict-status")).to_contain_text("The connection is lost")
     page.context.set_offline(False)
-    expect(page.get_by_role("button", name="Approve")).to_be_enabled(timeout=20_000)
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
 
 
 def test_draft_survives_leaving_the_page(site: Site, ana: User, page: Page) -> None:
@@ -334,7 +334,7 @@ def test_claim_by_key_is_seen_by_others(site: Site, ana: User, sam: User, page: 
 
     expect(page.locator("#card-top")).to_contain_text("You took this until")
     expect(other.locator("#card-top")).to_contain_text("Ana took this until")
-    expect(page.locator("#card-looking")).to_contain_text("Sam is looking", timeout=15_000)
+    expect(page.locator("#card-looking")).to_contain_text("Sam is looking")
 
 
 def test_comment_appears_for_others_at_once(site: Site, ana: User, sam: User, page: Page, new_context: Any) -> None:
