@@ -9,6 +9,7 @@ from typing import Final
 from agents import registry
 from agents.models import Agent, AgentVersion
 from agents.specs import AgentSpec
+from orchestrator.engine.lanes import DEFAULT, lane_for
 
 
 class Catalogue:
@@ -28,3 +29,9 @@ class Catalogue:
 
 
 default: Final = Catalogue()
+
+
+def lane_of(agent: str, version: int | None, lane: str) -> str:
+    """The lane of a step: the one it names, else that of its agent's isolation."""
+    spec = default.find(agent, version) if agent else None
+    return lane_for(spec.isolation) if spec is not None and lane == DEFAULT else lane

@@ -60,7 +60,8 @@ def _differences(first: int, last: int) -> list[Violation]:
         facts = _facts(first, last)
     found: list[Violation] = []
     for run_id, version_id, status in runs:
-        rebuilt = replay(_dependencies(version_id), facts.get(run_id, []))
+        dependencies, needs = _graph(version_id)
+        rebuilt = replay(dependencies, facts.get(run_id, []), needs=needs)
         found += [Violation("replay", f"run {run_id}: {what}") for what in _compare(rebuilt, status, stored[run_id])]
     return found
 
@@ -101,13 +102,16 @@ def _facts(first: int, last: int) -> dict[int, list[Fact]]:
 
 
 @cache
-def _dependencies(version_id: int) -> list[list[int]]:
-    steps = list(Step.objects.filter(version_id=version_id).order_by("index").values_list("index", "successors"))
+def _graph(version_id: int) -> tuple[list[list[int]], list[int]]:
+    """For each step those before it, and its join rule."""
+    steps = list(
+        Step.objects.filter(version_id=version_id).order_by("index").values_list("index", "successors", "need")
+    )
     before: list[list[int]] = [[] for _ in steps]
-    for index, successors in steps:
+    for index, successors, _ in steps:
         for successor in successors:
             before[successor].append(index)
-    return before
+    return before, [need for _, _, need in steps]
 
 
 # Each returns one column: what is wrong, in words.

@@ -6,7 +6,7 @@ they follow from what the steps before have come to.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agents.types import Json
 from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
@@ -35,7 +35,8 @@ class TaskState:
 class RunState:
     """One run so far. `anomalies` are events that should not have been possible."""
 
-    dependencies: Sequence[Sequence[int]]
+    dependencies: list[Sequence[int]]
+    needs: list[int]  # join rules: 0 and -1 wait for all, n for so many that succeeded
     status: str | None = None
     tasks: list[TaskState] = field(default_factory=list)
     anomalies: list[str] = field(default_factory=list)
@@ -48,8 +49,11 @@ class RunState:
         return TaskStatus.READY if self.may_start(index) else TaskStatus.BLOCKED
 
     def may_start(self, index: int) -> bool:
-        """Whether everything before a task has ended."""
-        return all(self.tasks[before].status in TASK_TERMINAL for before in self.dependencies[index])
+        """Whether everything before a task has ended, or as much of it has succeeded as its join asks for."""
+        before, need = self.dependencies[index], self.needs[index]
+        if need > 0 and before:
+            return sum(self.tasks[other].status == TaskStatus.SUCCEEDED for other in before) >= need
+        return all(self.tasks[before].status in TASK_TERMINAL for before in before)
 
     def agrees(self, index: int, stored: str) -> bool:
         """Whether a stored status is what the events say."""
@@ -58,14 +62,20 @@ class RunState:
         return stored == self.status_of(index)
 
 
-def replay(dependencies: Sequence[Sequence[int]], facts: Iterable[Fact]) -> RunState:
-    """Apply a run's facts, in order, to a run whose steps have these dependencies (indexes of steps)."""
-    run = RunState(dependencies, tasks=[TaskState() for _ in dependencies])
+def replay(
+    dependencies: Sequence[Sequence[int]], facts: Iterable[Fact], *, needs: Sequence[int] | None = None
+) -> RunState:
+    """Apply a run's facts, in order, to a run whose steps have these dependencies (indexes of steps) and join rules."""
+    run = RunState(
+        list(dependencies), list(needs or [0] * len(dependencies)), tasks=[TaskState() for _ in dependencies]
+    )
     for fact in facts:
         if fact.kind in _RUN_STATUS:
             _apply_to_run(run, fact)
         elif fact.kind == "task.cancelled":
-            _cancel_live(run)
+            _cancel_live(run, fact.data.get("only"))
+        elif fact.kind == "task.spawned" and fact.task_id is not None:
+            _spawn(run, fact.task_id & STEP_MASK, fact.data)
         elif fact.task_id is not None and fact.kind in _TASK_MOVES:
             _apply_to_task(run, fact, fact.task_id & STEP_MASK)
     return run
@@ -92,10 +102,24 @@ def _apply_to_run(run: RunState, fact: Fact) -> None:
     run.status = _RUN_STATUS[fact.kind]
 
 
-def _cancel_live(run: RunState) -> None:
-    for task in run.tasks:
-        if task.status not in TASK_TERMINAL:
+def _cancel_live(run: RunState, only: Json = None) -> None:
+    """All that lives, or those of the indexes in `only`."""
+    for index, task in enumerate(run.tasks):
+        if task.status not in TASK_TERMINAL and (not isinstance(only, list) or index in only):
             task.status, task.retrying = TaskStatus.CANCELLED, False
+
+
+def _spawn(run: RunState, parent: int, data: Mapping[str, Any]) -> None:
+    """The parent waits for its new tasks and for nothing else; each of these for the siblings named in `after`."""
+    first, count, after = data["first"], data["count"], data.get("after", {})
+    if first != len(run.tasks):
+        run.anomalies.append(f"task {parent} spawned task {first} when the run had {len(run.tasks)}")
+    run.tasks += [TaskState() for _ in range(count)]
+    run.dependencies += [[first + place for place in after.get(str(at), ())] for at in range(count)]
+    run.needs += [-1] * count
+    run.dependencies[parent] = range(first, first + count)
+    run.needs[parent] = data["need"]
+    run.tasks[parent].status, run.tasks[parent].retrying = None, False
 
 
 def _apply_to_task(run: RunState, fact: Fact, index: int) -> None:

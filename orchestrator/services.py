@@ -16,12 +16,12 @@ from agents.models import Agent
 from agents.types import Json
 from orchestrator import db, events, failpoints, orders
 from orchestrator.catalogue import default as catalogue
+from orchestrator.catalogue import lane_of
 from orchestrator.definitions.compile import compile_plan
 from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import steering, transitions
-from orchestrator.engine.lanes import lane_for
 from orchestrator.errors import (
     AlreadyStopped,
     IllegalTransition,
@@ -98,16 +98,11 @@ def _store_version(
             dependencies=len(step.dependencies),
             need=step.need,
             successors=list(step.successors),
-            lane=_lane(step.agent, step.agent_version, step.lane),
+            lane=lane_of(step.agent, step.agent_version, step.lane),
         )
         for step in plan.steps
     )
     return version
-
-
-def _lane(agent: str, number: int | None, lane: str) -> str:
-    spec = catalogue.find(agent, number) if agent else None
-    return lane_for(spec.isolation) if spec is not None and lane == "default" else lane
 
 
 # Runs

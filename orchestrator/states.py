@@ -46,6 +46,7 @@ TASK_TRANSITIONS: dict[str, frozenset[str]] = {
     TaskStatus.RUNNING: frozenset(
         {
             TaskStatus.READY,
+            TaskStatus.BLOCKED,  # it has spawned tasks and waits for them
             TaskStatus.WAITING,
             TaskStatus.SUCCEEDED,
             TaskStatus.FAILED,

@@ -1,6 +1,6 @@
 """The agents that steps name: found in a catalogue, and their inputs held against their contracts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from agents.types import Json
@@ -51,7 +51,7 @@ class Agents:
         """The step's agent exists, gets what it requires, nothing unknown, and literal values that fit."""
         contract = self.contract(step.fields["agent"])
         if contract is None:
-            self._refuse_unknown(step)
+            self._refuse_unknown(step, step.fields["agent"])
             return
         inputs: dict[str, Json] = step.fields.get("inputs", {})
         required = contract.input_schema.get("required", ())
@@ -61,13 +61,19 @@ class Agents:
         self._check_names(step, contract.input_schema, inputs)
         self._check_literals(step, contract.input_schema, inputs, complete=all(name in inputs for name in required))
 
-    def _refuse_unknown(self, step: StepSource) -> None:
-        name, version = name_and_version(step.fields["agent"])
+    def check_named(self, step: StepSource, agents: Iterable[str]) -> None:
+        """Each of the agents that a pattern's options name exists."""
+        for agent in agents:
+            if self.contract(agent) is None:
+                self._refuse_unknown(step, agent, "options")
+
+    def _refuse_unknown(self, step: StepSource, agent: str, field: str = "agent") -> None:
+        name, version = name_and_version(agent)
         names = self._catalogue.names()
         if name in names:
-            self._note(step, "agent", f'"{name}" has no version {version}', "leave @version out for the newest")
+            self._note(step, field, f'"{name}" has no version {version}', "leave @version out for the newest")
         else:
-            self._note(step, "agent", f'"{name}" is not an agent', did_you_mean(name, names) or "register it first")
+            self._note(step, field, f'"{name}" is not an agent', did_you_mean(name, names) or "register it first")
 
     def _check_names(self, step: StepSource, schema: Mapping[str, Any], inputs: dict[str, Json]) -> None:
         known = contracts.properties(schema)

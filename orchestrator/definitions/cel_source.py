@@ -13,7 +13,9 @@ from itertools import pairwise
 MAX_SOURCE = 2000
 MAX_DEPTH = 24
 MAX_PLUS = 40
-VARIABLES = frozenset({"input", "steps", "output", "confidence", "attempt"})
+EVERYWHERE = frozenset({"input", "steps", "output", "confidence", "attempt"})
+BY_PLACE = frozenset({"item", "at", "previous", "round", "event", "given"})  # a macro may use these names for its items
+VARIABLES = EVERYWHERE | BY_PLACE
 MACROS = frozenset({"map", "filter", "all", "exists", "exists_one"})
 FUNCTIONS = frozenset(
     {"has", "size", "contains", "startsWith", "endsWith", "matches", "string", "int", "double", "bool", "type"}
@@ -163,7 +165,7 @@ def _bound_variable(tokens: list[_Token], place: int) -> str:
     kind, name = tokens[place + 2]
     if kind != "name" or tokens[place + 3][1] != "," or name in RESERVED:
         raise SourceError(f'needs a name first in "{tokens[place][1]}(item, ...)"')
-    if name in VARIABLES:
+    if name in EVERYWHERE:
         raise SourceError(f'uses "{name}" as the name of an item in "{tokens[place][1]}"; choose another')
     return name
 

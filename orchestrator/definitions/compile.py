@@ -1,17 +1,19 @@
 """A checked definition to the plan that the engine runs: everything that can be known before a run is checked here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from orchestrator.definitions import contracts
+from orchestrator.definitions import contracts, coordinating
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
-from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems
+from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
 from orchestrator.definitions.fields import seconds
 from orchestrator.definitions.gates import Gates
 from orchestrator.definitions.load import Definition, StepSource
 from orchestrator.definitions.plan import Branch, Plan, PlanStep, Retry
 from orchestrator.definitions.references import References, condition
 from orchestrator.definitions.wiring import Wiring
+from orchestrator.patterns import registry
 
 TIMEOUT = 60.0
 
@@ -61,16 +63,35 @@ class _Compiler:
         """Check one step and build it."""
         self._check(source)
         self.references.check_step(source)
+        before = self._wiring.before[source.key]
+        return replace(
+            self._step(source, body=self._body(source)),
+            index=self._index[source.key],
+            dependencies=self._indexes(before),
+            successors=self._indexes(self._after[source.key]),
+            need=coordinating.need_of(source, len(before)),
+            cancel_rest=source.fields.get("cancel_rest", False),
+        )
+
+    def _body(self, source: StepSource) -> PlanStep | None:
+        """The step inside a map or loop, checked like any other."""
+        fields = source.fields.get("body")
+        if fields is None:
+            return None
+        body = StepSource(source.key, fields["type"], source.title, fields, source.group, source.line)
+        self._check_kind(body)
+        return self._step(body)
+
+    def _step(self, source: StepSource, body: PlanStep | None = None) -> PlanStep:
+        """A step without its place in the graph."""
         fields, errors = source.fields, self._definition.error_handling
         agent, version = name_and_version(fields.get("agent", ""))
         needs = [*self.references.needs[source.key], *([fields["subject"]] if "subject" in fields else [])]
         return PlanStep(
-            index=self._index[source.key],
+            index=-1,
             key=source.key,
             title=source.title,
-            kind=source.type,  # type: ignore[arg-type]  # groups are flattened, so only the four kinds are left
-            dependencies=self._indexes(self._wiring.before[source.key]),
-            successors=self._indexes(self._after[source.key]),
+            kind=source.type,  # type: ignore[arg-type]  # groups are flattened, so only kinds of steps are left
             lane=fields.get("lane") or self._definition.configuration.get("lane", "default"),
             group=source.group,
             agent=agent,
@@ -88,22 +109,48 @@ class _Compiler:
             retry=Retry(**{**errors.get("retry", {}), **fields.get("retry", {})}),
             on_error=fields.get("on_error", errors.get("on_error", "fail")),
             deliver=fields.get("deliver", {}),
+            body=body,
+            map=coordinating.map_of(source),
+            loop=coordinating.loop_of(source),
+            pattern=fields.get("pattern", ""),
+            options=fields.get("options", {}),
         )
 
     def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
         return tuple(sorted(self._index[key] for key in keys if key in self._index))
 
     def _check(self, source: StepSource) -> None:
+        self._check_kind(source)
+        for flaw in coordinating.join_flaws(source, len(self._wiring.before[source.key])):
+            self._note(source, *flaw)
+        if "when" in source.fields and condition(source.fields["when"]) == "false":
+            self._note(
+                source, "when", "is always false, so the step is never reached", "remove the step or the condition"
+            )
+
+    def _check_kind(self, source: StepSource) -> None:
         if source.type == "automated":
             self._agents.check(source)
         if source.type == "approval":
             self._check_subject(source)
         if source.type == "conditional":
             self._check_branches(source)
-        if "when" in source.fields and condition(source.fields["when"]) == "false":
-            self._note(
-                source, "when", "is always false, so the step is never reached", "remove the step or the condition"
-            )
+        if source.type == "pattern":
+            self._check_pattern(source)
+
+    def _check_pattern(self, source: StepSource) -> None:
+        name, options = source.fields["pattern"], source.fields.get("options", {})
+        pattern = registry.find(name)
+        if pattern is None:
+            remedy = did_you_mean(name, registry.names())
+            self._note(source, "pattern", f'"{name}" is not a pattern', remedy or "see /patterns/ for all of them")
+            return
+        flaws = list(coordinating.option_flaws(options, pattern.options))
+        if not flaws:
+            flaws = list(pattern.flaws(options))
+            self._agents.check_named(source, pattern.agents(options))
+        for field, message, remedy in flaws:
+            self._note(source, field, message, remedy)
 
     def _check_subject(self, source: StepSource) -> None:
         subject = self._wiring.sources.get(source.fields["subject"])
@@ -139,8 +186,10 @@ class _Compiler:
     def _output_fields(self, key: str) -> Mapping[str, Any] | None:
         """The fields that a step's output is known to have, or None if any may be there."""
         source = self._wiring.sources.get(key)
-        if source is None or source.type not in {"automated", "manual"}:
+        if source is None or source.type not in {"automated", "manual", "map"}:
             return None
+        if source.type == "map":
+            return {"items": {}, "succeeded": {}, "failed": {}}
         if source.type == "manual":
             return contracts.properties(source.fields["form"])
         contract = self._agents.contract(source.fields["agent"])

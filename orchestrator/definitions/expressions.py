@@ -15,7 +15,7 @@ from orchestrator.definitions.cel_source import FUNCTIONS, Reference, Source, So
 MAX_ITEMS = 1000  # of a list that a macro runs over
 MAX_WORK = 5_000_000  # values copied by map and filter, which copy their result for each item: about 0.2 s
 MAX_TEXT = 200_000  # characters of a rendered text
-type Context = Mapping[str, Any]  # input, steps, output, confidence, attempt
+type Context = Mapping[str, Any]  # input, steps, output and what else stands in cel_source.VARIABLES
 
 _OPERATORS = frozenset(
     {"_+_", "_-_", "_*_", "_/_", "_%_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "_&&_", "_||_", "_?_:_"}

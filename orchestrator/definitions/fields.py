@@ -85,6 +85,17 @@ RUNNABLE = {
     "on_error": Field(
         "choice", "After the last failure: fail the run, skip the step, or ask a person.", choices=ON_ERROR
     ),
+    "join": Field(
+        "join",
+        "all: every step before it has ended and one succeeded; any; done: all have ended, however; or a number.",
+    ),
+    "cancel_rest": Field("flag", "With join any or a number: cancel the other ways once enough have succeeded."),
+}
+COORDINATING = {
+    "inputs": Field("mapping", "Values and expressions that the step works with."),
+    "timeout": Field("duration", "Longest time one turn may take."),
+    "gate": Field("group", "When to ask people about the output.", fields=GATE),
+    "deliver": Field("group", "A file made of the output.", fields=DELIVER),
 }
 STEP_TYPES: dict[str, dict[str, Field]] = {
     "automated": STEP
@@ -124,9 +135,42 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "branches": Field("list", "Ways out, first match wins.", required=True, fields=BRANCH),
         "default": Field("keys", "Steps that run if no branch is taken."),
     },
+    "map": STEP
+    | RUNNABLE
+    | COORDINATING
+    | {
+        "over": Field("expression", "Yields the list; the body sees `item` and `at`.", required=True),
+        "body": Field("body", "The step that is done for each item.", required=True),
+        "batch": Field("integer", "Items a task; the body's `item` is then a list.", low=1, high=1000),
+        "at_once": Field("integer", "Tasks alive at a time; 0 is all of them.", low=0, high=10_000),
+        "tolerate": Field("number", "Share of the tasks that may fail without failing the step.", low=0, high=1),
+        "most": Field("integer", "More items than this fail the step.", low=1, high=10_000),
+    },
+    "loop": STEP
+    | RUNNABLE
+    | COORDINATING
+    | {
+        "body": Field("body", "The step that is done each round; it sees `previous` and `round`.", required=True),
+        "until": Field("condition", "Ends the loop if it holds; it sees `output` and `round`.", required=True),
+        "most": Field("integer", "Rounds at most.", required=True, low=1, high=1000),
+        "on_bound": Field(
+            "choice",
+            "What happens after the last round: fail, ask a person, or finish.",
+            choices=("fail", "ask", "finish"),
+        ),
+    },
+    "pattern": STEP
+    | RUNNABLE
+    | COORDINATING
+    | {
+        "pattern": Field("key", "Name of a pattern, such as group_chat.", required=True),
+        "options": Field("mapping", "The pattern's settings; see its help page."),
+    },
     "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
+BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
+NOT_IN_BODY = frozenset({"key", "join", "cancel_rest", "when", "deliver"})
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {

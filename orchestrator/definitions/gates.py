@@ -7,7 +7,7 @@ from orchestrator.definitions.errors import Problems
 from orchestrator.definitions.fields import GATE_FIELDS, MANUAL_VERDICTS, REVIEW_VERDICTS, seconds
 from orchestrator.definitions.load import Definition, StepSource
 from orchestrator.definitions.plan import GateSpec
-from orchestrator.definitions.references import condition
+from orchestrator.definitions.references import PRODUCING, condition
 from orchestrator.definitions.wiring import Wiring
 
 DEADLINE = 7 * 86400.0
@@ -49,7 +49,7 @@ class Gates:
 
     def _fields(self, step: StepSource) -> dict[str, Any] | None:
         nested: dict[str, Any] = step.fields.get("gate", {})
-        if step.type == "automated":
+        if step.type in PRODUCING:
             return nested or None
         if step.type not in {"approval", "manual"}:
             return None

@@ -14,6 +14,10 @@ BEFORE = frozenset({"input", "steps"})  # known before a step runs
 REVIEW = BEFORE | {"output", "confidence"}
 AFTER = REVIEW | {"attempt"}
 
+ROUND = BEFORE | {"output", "round"}
+PRODUCING = ("automated", "map", "loop", "pattern")  # they have an output of their own to judge
+BOUND = {"map": frozenset({"item", "at"}), "loop": frozenset({"previous", "round"})}
+
 type Fields = Mapping[str, Any] | None  # known fields, or None if any may be there
 type Written = tuple[str, str, bool]  # field, expression, is a condition
 
@@ -37,9 +41,22 @@ class References:
         self.needs[step.key] = {}
         for field, text, is_condition in written_before(step):
             self._check(step, field, text, BEFORE, is_condition=is_condition)
-        roots = {"automated": AFTER, "approval": REVIEW}.get(step.type, BEFORE)
+        if "until" in step.fields:
+            self._check(step, "until", condition(step.fields["until"]), ROUND, is_condition=True)
+        if body := step.fields.get("body"):
+            self._check_body(StepSource(step.key, body["type"], step.title, body, step.group, step.line), step.type)
+        self._check_after(step, {"approval": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE))
+
+    def _check_body(self, body: StepSource, kind: str) -> None:
+        """The step inside a map or loop, whose expressions may use what each of its tasks is bound to."""
+        bound = BOUND[kind]
+        for field, text, is_condition in written_before(body):
+            self._check(body, f"body.{field}", text, BEFORE | bound, is_condition=is_condition)
+        self._check_after(body, AFTER | bound, "body.")
+
+    def _check_after(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_after(step):
-            self._check(step, field, text, roots, is_condition=is_condition)
+            self._check(step, prefix + field, text, roots, is_condition=is_condition)
 
     def check_run(self) -> None:
         """Check the expressions that belong to the run as a whole."""
@@ -124,7 +141,9 @@ def written_before(step: StepSource) -> Iterator[Written]:
     for number, branch in enumerate(fields.get("branches", ())):
         if "when" in branch:
             yield f"branches[{number}].when", condition(branch["when"]), True
-    for name in ("inputs", "instructions"):
+    if "over" in fields:
+        yield "over", expressions.unwrap(fields["over"]), False
+    for name in ("inputs", "instructions", "options"):
         yield from ((field, text, False) for field, text in in_values(fields.get(name, ""), name))
 
 

@@ -8,7 +8,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.definitions.fields import AGENT, DOCUMENT, DURATION, KEY, LONGEST, NAME, RISKS, STEP_TYPES, Field
+from orchestrator.definitions.fields import (
+    AGENT,
+    BODY_TYPES,
+    DOCUMENT,
+    DURATION,
+    KEY,
+    LONGEST,
+    NAME,
+    NOT_IN_BODY,
+    RISKS,
+    STEP_TYPES,
+    Field,
+)
 from orchestrator.definitions.load import MAX_STEPS
 
 ADDRESS = "/static/schema/workflow-v1.json"
@@ -38,8 +50,19 @@ def workflow_schema() -> dict[str, Any]:
                 "properties": {"type": {"enum": list(STEP_TYPES)}},
                 "allOf": [_when_type(kind, fields) for kind, fields in STEP_TYPES.items()],
             },
+            "body": {
+                "type": "object",
+                "required": ["type"],
+                "properties": {"type": {"enum": [kind for kind in STEP_TYPES if kind in BODY_TYPES]}},
+                "allOf": [_when_type(kind, _inner(kind)) for kind in STEP_TYPES if kind in BODY_TYPES],
+            },
         },
     }
+
+
+def _inner(kind: str) -> dict[str, Field]:
+    """The fields of a step inside a map or loop."""
+    return {name: field for name, field in STEP_TYPES[kind].items() if name not in NOT_IN_BODY}
 
 
 def _when_type(kind: str, fields: Mapping[str, Field]) -> dict[str, Any]:
@@ -89,6 +112,9 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "steps": {"$ref": "#/$defs/steps"},
     "type": {"enum": list(STEP_TYPES)},
     "risk": {"anyOf": [{"enum": list(RISKS)}, {"type": "string", "pattern": "^\\$\\{"}]},
+    "flag": {"type": "boolean"},
+    "join": {"anyOf": [{"enum": ["all", "any", "done"]}, {"type": "integer", "minimum": 1}]},
+    "body": {"$ref": "#/$defs/body"},
     "mapping": {"type": "object"},
     "schema": {"type": "object"},
     "dependencies": {"type": "object", "propertyNames": {"$ref": "#/$defs/key"}, "additionalProperties": _KEYS},

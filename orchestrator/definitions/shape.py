@@ -5,7 +5,18 @@ from typing import Any
 
 from orchestrator.definitions import contracts
 from orchestrator.definitions.errors import Problems, did_you_mean
-from orchestrator.definitions.fields import AGENT, KEY, NAME, RESERVED_KEYS, RISKS, STEP_TYPES, Field, seconds
+from orchestrator.definitions.fields import (
+    AGENT,
+    BODY_TYPES,
+    KEY,
+    NAME,
+    NOT_IN_BODY,
+    RESERVED_KEYS,
+    RISKS,
+    STEP_TYPES,
+    Field,
+    seconds,
+)
 from orchestrator.definitions.parse import Parsed
 
 MAX_TEXT = 20_000
@@ -45,6 +56,8 @@ class Shape:
                 self._problems.add("is not a field here", step=step, field=place, remedy=remedy, line=line)
             elif field.kind == "group":
                 yield name, self.group(inner, field.fields, step=step, prefix=place)
+            elif field.kind == "body":
+                yield name, self._body(inner, step, place)
             elif field.kind == "list":
                 yield name, self._list(inner, field, step, place)
             elif flaw := CHECKS[field.kind](inner, field):
@@ -57,6 +70,19 @@ class Shape:
             self._problems.add("must be a list with at least one entry", step=step, field=place, remedy=field.about)
             return []
         return [self.group(item, field.fields, step=step, prefix=f"{place}[{n}]") for n, item in enumerate(value)]
+
+    def _body(self, value: Any, step: str, place: str) -> dict[str, Any] | None:
+        """The step inside a map or loop: it has a type, but neither a key nor a place in the graph."""
+        kind = value.get("type") if isinstance(value, dict) else None
+        allowed = [name for name in STEP_TYPES if name in BODY_TYPES]
+        if kind not in allowed:
+            remedy = f"use one of {', '.join(allowed)}; for several steps, a subworkflow"
+            self._problems.add(
+                "must be a mapping with one of the types allowed here", step=step, field=place, remedy=remedy
+            )
+            return None
+        fields = {name: field for name, field in STEP_TYPES[kind].items() if name not in NOT_IN_BODY}
+        return self.group(value, fields, step=step, prefix=place)
 
     def step(self, value: Any, number: int) -> dict[str, Any]:
         """Check one step by its type's table; {} if its type is not known."""
@@ -163,6 +189,16 @@ def _verdicts(value: Any, field: Field) -> Flaw:
     return None
 
 
+def _flag(value: Any, _: Field) -> Flaw:
+    return None if isinstance(value, bool) else ("must be true or false", "")
+
+
+def _rule(value: Any, _: Field) -> Flaw:
+    if value in ("all", "any", "done") or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return None
+    return f"{value!r:.40} is not a join", "use all, any, done, or how many must succeed"
+
+
 def _risk(value: Any, _: Field) -> Flaw:
     if isinstance(value, str) and (value in RISKS or value.startswith("${")):
         return None
@@ -212,6 +248,8 @@ CHECKS: dict[str, Callable[[Any, Field], Flaw]] = {
     "choice": _choice,
     "verdicts": _verdicts,
     "risk": _risk,
+    "flag": _flag,
+    "join": _rule,
     "mapping": _mapping,
     "schema": _schema,
     "steps": _steps,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from agents.types import Json
 from orchestrator.db import Claimed
 from orchestrator.definitions.plan import Plan, PlanStep
 
@@ -16,3 +17,10 @@ class Assignment:
     step: PlanStep
     context: dict[str, Any]  # input, steps
     correlation_id: str
+    seen: int = 0  # coordinating: the last note of a person that its pattern has been told
+
+    @property
+    def literal_input(self) -> dict[str, Json] | None:
+        """The input that a pattern or a person gave this task, in place of its step's `inputs`."""
+        given: dict[str, Json] | None = (self.claimed.spec or {}).get("given")
+        return given

@@ -45,6 +45,13 @@ def complete_delivering(job: Assignment, shift: int, given: dict[str, Json], out
 
 
 @transaction.atomic
+def cancel_rest(job: Assignment) -> None:
+    """A join has enough: what else leads only to it is cancelled."""
+    transitions.lock_run(job.claimed.run_id)
+    transitions.cancel_rest(job.claimed.id)
+
+
+@transaction.atomic
 def open_approval_gate(job: Assignment, shift: int, proposal: dict[str, Json], context: dict[str, Any]) -> None:
     """An approval step asks about the output of the step it reviews."""
     assert job.step.gate is not None

@@ -1,9 +1,11 @@
 """What people do to a whole run that is alive, or failed. The caller holds the run's lock and appends the event."""
 
+from collections import defaultdict
+
 from django.db.models.functions import Now
 
 from orchestrator import db
-from orchestrator.engine.plans import plan_of
+from orchestrator.engine.plans import step_of
 from orchestrator.engine.transitions import cancel_live_tasks, live_tasks
 from orchestrator.errors import IllegalTransition
 from orchestrator.models import TASK_BITS, Run, Task
@@ -57,24 +59,27 @@ def _revive(run: Run) -> int:
     A task is ready when everything before it has ended, else blocked until then. A step that failed softly (its
     definition says to go on without it) stays failed, unless it is what failed the run.
     """
-    plan = plan_of(run.version_id)
     tasks = list(Task.objects.of_run(run.pk).select_for_update(no_key=True).order_by("id"))
     culprit = (run.error or {}).get("step")
     dead = {
         task.pk & _INDEX
         for task in tasks
         if task.status == TaskStatus.CANCELLED
-        or (
-            task.status == TaskStatus.FAILED
-            and (plan.steps[task.pk & _INDEX].on_error != "skip" or task.key == culprit)
-        )
+        or (task.status == TaskStatus.FAILED and (step_of(task).on_error != "skip" or task.key == culprit))
     }
+    for task in tasks:  # what a coordinating task waited for is tried again with it
+        if task.status == TaskStatus.FAILED and task.parent is not None and task.parent & _INDEX in dead:
+            dead.add(task.pk & _INDEX)
     status = {task.pk & _INDEX: task.status for task in tasks}
+    waits_for: dict[int, list[int]] = defaultdict(list)
+    for task in tasks:
+        for successor in task.successors:
+            waits_for[successor].append(task.pk & _INDEX)
     for task in tasks:
         index = task.pk & _INDEX
         if index not in dead:
             continue
-        before = plan.steps[index].dependencies
+        before = waits_for[index]
         pending = sum(1 for other in before if other in dead)
         fed = sum(status[other] == TaskStatus.SUCCEEDED for other in before) if before else 1
         columns = {

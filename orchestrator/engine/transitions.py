@@ -19,9 +19,9 @@ from agents.types import Json
 from orchestrator import db, events
 from orchestrator.definitions.plan import PlanStep, Retry
 from orchestrator.engine import delivery
-from orchestrator.engine.plans import step_of
+from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
-from orchestrator.models import Attempt, Effect, Run, Task, Timer, task_id
+from orchestrator.models import TASK_BITS, Attempt, Effect, Run, Task, Timer, task_id
 from orchestrator.ports import GateRequest, gatekeeper
 from orchestrator.states import TASK_TERMINAL, TASK_TRANSITIONS, AttemptStatus, RunStatus, TaskStatus
 
@@ -157,7 +157,7 @@ def revise(pk: int, *, note: str, actor: str, limit: int) -> None:
         task = subject
     else:
         _check_revision(task, limit)
-    _make_ready(task, note=note, revision=task.revision + 1, failures=0)
+    _make_ready(task, note=note, revision=task.revision + 1, failures=0, state=None)
     events.append(
         "task.revised",
         actor=actor,
@@ -249,9 +249,10 @@ def _schedule_retry(task: Task, error: dict[str, Json], *, delay: float) -> None
 
 
 def _fail_softly(task: Task, error: dict[str, Json]) -> None:
-    """The step failed and its definition says the run goes on without it."""
+    """The step failed and its definition says the run goes on without it; for a spawned task its parent decides."""
     _record_failure(task, error, actor="engine")
-    Run.objects.filter(pk=task.run_id).update(failed=F("failed") + 1)
+    if task.parent is None:
+        Run.objects.filter(pk=task.run_id).update(failed=F("failed") + 1)
     db.advance_runs([task.pk], [False])
 
 
@@ -284,6 +285,14 @@ def live_tasks(run_id: int) -> QuerySet[Task]:
 def cancel_live_tasks(run_id: int, *, reason: str, actor: str) -> int:
     """Cancel what still lives in a run, close its gates and tell shifts; return how many tasks."""
     live = list(live_tasks(run_id).select_for_update(no_key=True).order_by("id"))
+    return cancel_tasks(run_id, live, reason=reason, actor=actor)
+
+
+def cancel_tasks(run_id: int, live: Sequence[Task], *, reason: str, actor: str, partly: bool = False) -> int:
+    """Cancel locked live tasks of a run, close their gates and tell shifts; return how many.
+
+    `partly`: the run goes on without them, and the caller advances it.
+    """
     waiting = [task.pk for task in live if task.status == TaskStatus.WAITING]
     Task.objects.filter(pk__in=[task.pk for task in live]).update(
         status=TaskStatus.CANCELLED, wait_for="", ended_at=Now()
@@ -295,15 +304,35 @@ def cancel_live_tasks(run_id: int, *, reason: str, actor: str) -> int:
     for task in running:
         end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "cancelled", "message": reason})
     if live:
-        events.append(
-            "task.cancelled",
-            actor=actor,
-            run_id=run_id,
-            data={"tasks": [task.pk for task in live[:500]], "count": len(live)},
-        )
+        data: dict[str, Json] = {"tasks": [task.pk for task in live[:500]], "count": len(live)}
+        if partly:
+            data["only"] = [task.pk & INDEX for task in live]
+        events.append("task.cancelled", actor=actor, run_id=run_id, data=data)
     if running:
         db.notify_shifts(f"cancel:{run_id}")
     return len(live)
+
+
+def cancel_rest(pk: int) -> None:
+    """Cancel the live tasks of a run that lead to nothing but the task `pk`, which no longer waits for them."""
+    run_id, index = pk >> TASK_BITS, pk & INDEX
+    tasks = {
+        task.pk & INDEX: task for task in Task.objects.of_run(run_id).select_for_update(no_key=True).order_by("id")
+    }
+    useless = {index}
+    while found := {
+        place
+        for place, task in tasks.items()
+        if place not in useless
+        and task.status not in TASK_TERMINAL
+        and useless.issuperset(task.successors)
+        and task.successors
+    }:
+        useless |= found
+    rest = [tasks[place] for place in sorted(useless - {index})]
+    if rest:
+        cancel_tasks(run_id, rest, reason="enough others succeeded", actor="engine", partly=True)
+        db.advance_runs([task.pk for task in rest], [False] * len(rest))
 
 
 def quarantine(pk: int, request: GateRequest) -> None:

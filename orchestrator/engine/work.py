@@ -20,9 +20,10 @@ from agents.process import ProcessPool
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import delivery, endings
+from orchestrator.engine import coordination, delivery, endings
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
+from orchestrator.patterns.moves import Fail, Finish, Spawn
 
 log = structlog.get_logger(__name__)
 
@@ -56,33 +57,26 @@ class Finished:
 async def work(job: Assignment, host: Host) -> Finished | None:
     """Run one claimed task to its end; None when its end is already committed."""
     try:
+        if job.step.cancel_rest:
+            await host.in_thread(endings.cancel_rest, job)
         if job.step.when and not expressions.holds(job.step.when, job.context):
             return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
-        match job.step.kind:
-            case "automated":
-                return await _automated(job, host)
-            case "conditional":
-                return _conditional(job)
-            case "approval":
-                return await _approval(job, host)
-            case "manual":
-                await _manual(job, host)
-                return None
-            case kind:
-                await _decline(job, host, kind)
-                return None
+        if job.step.kind == "automated":  # nearly always
+            return await _automated(job, host)
+        return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except ExpressionError as problem:
         await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
         return None
 
 
-async def _decline(job: Assignment, host: Host, kind: str) -> None:
+async def _decline(job: Assignment, host: Host) -> None:
+    kind = job.step.kind
     message = f"This worker does not know steps of type {kind}; start workers of the release that published it."
     await _ask(job, host, code="unknown_kind", message=message, rule="a step of an unknown type: stop and ask")
 
 
 async def _automated(job: Assignment, host: Host) -> Finished | None:
-    given = _object(expressions.resolve(job.step.inputs, job.context)) if job.step.inputs else {}
+    given = _given(job)
     started = monotonic()
     outcome = await call(_request(job, given, host), threads=host.threads, processes=host.processes)
     host.meter.record(job.step.agent, ms=(monotonic() - started) * 1000, failed=isinstance(outcome, Failed))
@@ -95,6 +89,27 @@ async def _automated(job: Assignment, host: Host) -> Finished | None:
             await _ask_about_effect(job, host, outcome.message)
         case Failed():
             await _failed(job, host, given, outcome)
+    return None
+
+
+def _given(job: Assignment) -> dict[str, Json]:
+    if job.literal_input is not None:
+        return job.literal_input
+    return _object(expressions.resolve(job.step.inputs, job.context)) if job.step.inputs else {}
+
+
+async def _coordinate(job: Assignment, host: Host) -> Finished | None:
+    looked = await host.in_thread(coordination.look, job)
+    match looked.move:
+        case Spawn():
+            await host.in_thread(coordination.spawn, job, host.shift, looked)
+        case Finish(output=output, confidence=confidence):
+            return await _completed(job, host, looked.given, Completed(output=output, confidence=confidence))
+        case Fail(kind="ask", code=code, message=message):
+            await _ask(job, host, code=code, message=message, rule=f"{code}: stop and ask")
+        case Fail(kind=kind, code=code, message=message):
+            assert kind != "ask"
+            await _failed(job, host, looked.given, Failed(kind=kind, code=code, message=message))
     return None
 
 
@@ -133,7 +148,7 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
         input=orjson.dumps(given).decode(),
         output=body.decode(),
         confidence=outcome.confidence,
-        actor=f"agent:{job.step.agent}",
+        actor=f"agent:{job.step.agent}" if job.step.agent else "engine",
         facts=orjson.dumps(_facts(outcome)).decode(),
     )
 
@@ -151,7 +166,7 @@ def _facts(outcome: Completed) -> dict[str, Json]:
     return facts
 
 
-def _conditional(job: Assignment) -> Finished:
+async def _conditional(job: Assignment, host: Host) -> Finished:
     """Take the first branch that holds; every step named by another branch only is skipped."""
     branches = job.step.branches
     taken = next((b for b in branches if not b.when or expressions.holds(b.when, job.context)), None)
@@ -226,3 +241,13 @@ async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: 
 
 async def _agent_asks(job: Assignment, host: Host, given: dict[str, Json], outcome: NeedsApproval) -> None:
     await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
+
+
+_OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]] = {
+    "approval": _approval,
+    "conditional": _conditional,
+    "loop": _coordinate,
+    "manual": _manual,
+    "map": _coordinate,
+    "pattern": _coordinate,
+}

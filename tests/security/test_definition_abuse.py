@@ -11,7 +11,7 @@ from orchestrator.definitions.expressions import ExpressionError, evaluate
 from orchestrator.definitions.load import DefinitionError, load
 
 MEMORY = 50_000_000
-SECONDS = 5.0  # one second on a quiet machine
+SECONDS = 5.0  # of this process's time, so that a busy machine changes nothing; one on a machine of 2025
 STEPS = 10_000
 HEAD = "metadata: {name: x, title: X}\n"
 
@@ -105,9 +105,9 @@ ABUSES = {
 def test_publish_of_a_hostile_definition_is_refused_at_once(name: str) -> None:
     text, says = ABUSES[name]
 
-    started = time.perf_counter()
+    started = time.process_time()
     message = publish(text)
-    took = time.perf_counter() - started
+    took = time.process_time() - started
 
     assert says in message
     assert took < SECONDS
@@ -125,9 +125,9 @@ def test_publish_of_a_hostile_definition_needs_little_memory(name: str) -> None:
 def test_publish_of_ten_thousand_steps_is_quick_and_small() -> None:
     text = large(lambda n: f"s{n - 1}" if n else "")
 
-    started = time.perf_counter()
+    started = time.process_time()
     message = publish(text)
-    took = time.perf_counter() - started
+    took = time.process_time() - started
 
     assert message == ""
     assert took < SECONDS
@@ -154,12 +154,12 @@ def test_publish_of_ten_thousand_steps_is_quick_and_small() -> None:
 def test_evaluate_of_a_hostile_expression_ends_soon(expression: str) -> None:
     context = {"input": {"text": "a" * 100_000 + "b", "list": list(range(1000))}, "steps": {}}
 
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         evaluate(expression, context)
     except ExpressionError as problem:
         assert str(problem)  # noqa: PT017  a refusal is as good as a value
-    took = time.perf_counter() - started
+    took = time.process_time() - started
 
     assert took < SECONDS
 

@@ -1,0 +1,175 @@
+"""Coordinating tasks: look at what the spawned tasks came to, ask the pattern, carry out its move.
+
+A turn is an attempt like any other: claimed, fenced, repeated after a crash. Between turns the task is `blocked` and
+waits for the tasks it spawned; nothing of it is in memory anywhere.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from agents.types import Json
+from orchestrator import catalogue, db
+from orchestrator.definitions import expressions
+from orchestrator.definitions.plan import PlanStep
+from orchestrator.definitions.serialise import step_to_json
+from orchestrator.engine import delivery, transitions
+from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.plans import INDEX
+from orchestrator.engine.transitions import Fence
+from orchestrator.models import Attempt, StateEntry, Task, task_id
+from orchestrator.patterns import looping, mapping, registry
+from orchestrator.patterns.moves import Child, Fail, Move, Note, Result, Spawn, Turn
+from orchestrator.states import AttemptStatus
+
+NOTES = "notes"  # the part of a coordinating step's state that holds what people said to it
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A pattern's move together with the input it was made from."""
+
+    move: Move
+    given: dict[str, Json]
+    turn: int
+
+
+def look(job: Assignment) -> Looked:
+    """Ask the step's pattern what happens next. Raises ExpressionError."""
+    step = job.step
+    turn = _turn(job)
+    match step.kind:
+        case "map":
+            move = mapping.look(turn)
+        case "loop":
+            move = looping.look(turn)
+        case _:
+            pattern = registry.find(step.pattern)
+            if pattern is None:
+                move = Fail("unknown_pattern", f"No installed app registers the pattern {step.pattern}.", kind="ask")
+            else:
+                move = pattern.look(turn)
+    return Looked(move, turn.given, turn.number)
+
+
+def _turn(job: Assignment) -> Turn:
+    task = Task.objects.values("state", "key", "run_id").get(pk=job.claimed.id)
+    state: dict[str, Any] = task["state"] or {}
+    shared, notes, seen = _shared(task["run_id"], task["key"], state.get("seen", 0))
+    job.seen = seen
+    return Turn(
+        step=job.step,
+        number=state.get("turn", 0) + 1,
+        options=_object(job.step.options, job.context),
+        given=job.literal_input if job.literal_input is not None else _object(job.step.inputs, job.context),
+        context=job.context,
+        memory=state.get("memory", {}),
+        results=_results(task["run_id"], state) if state else (),
+        notes=notes,
+        shared=shared,
+        note=job.claimed.note,
+    )
+
+
+def _object(values: dict[str, Json], context: dict[str, Any]) -> dict[str, Json]:
+    resolved = expressions.resolve(values, context) if values else {}
+    assert isinstance(resolved, dict)
+    return resolved
+
+
+def _results(run_id: int, state: dict[str, Any]) -> tuple[Result, ...]:
+    """What the tasks of the last spawn came to, in their order."""
+    first = task_id(run_id, state["first"])
+    rows = Task.objects.filter(id__gte=first, id__lt=first + state["count"]).order_by("id")
+    used: dict[int, int] = {}
+    attempts = Attempt.objects.filter(task_id__gte=first, task_id__lt=first + state["count"])
+    for task, tokens_in, tokens_out in attempts.values_list("task_id", "tokens_in", "tokens_out"):
+        used[task] = used.get(task, 0) + tokens_in + tokens_out
+    return tuple(
+        Result(
+            key=key,
+            status=status,
+            output=delivery.unpack(output) if isinstance(output, dict) else {},
+            error=error,
+            confidence=confidence,
+            tokens=used.get(pk, 0),
+            task=pk,
+        )
+        for pk, key, status, output, error, confidence in rows.values_list(
+            "id", "key", "status", "output", "error", "confidence"
+        )
+    )
+
+
+def _shared(run_id: int, key: str, seen: int) -> tuple[dict[str, Json], tuple[Note, ...], int]:
+    """The run's state under `<key>.`, newest versions, and the notes written after version `seen`."""
+    shared: dict[str, Json] = {}
+    notes: list[Note] = []
+    rows = StateEntry.objects.filter(run_id=run_id, key__startswith=f"{key}.").order_by("key", "version")
+    for name, version, value, writer in rows.values_list("key", "version", "value", "writer"):
+        part = name.removeprefix(f"{key}.")
+        if part != NOTES:
+            shared[part] = value
+        elif version > seen and isinstance(value, dict):
+            seen = version
+            notes.append(
+                Note(by=writer, text=str(value.get("text", "")), kind=str(value.get("kind", "note")), data=value)
+            )
+    return shared, tuple(notes), seen
+
+
+@transaction.atomic
+def spawn(job: Assignment, shift: int, looked: Looked) -> None:
+    """Start the move's tasks and wait for them; a late turn changes nothing."""
+    move = looked.move
+    assert isinstance(move, Spawn)
+    transitions.lock_run(job.claimed.run_id)
+    task = transitions.fenced(Fence(job.claimed.id, job.claimed.attempt, shift))
+    if task is None:
+        return
+    transitions.end_attempt(task, AttemptStatus.SUSPENDED)
+    write_shared(task, move.shared)
+    state = {"turn": looked.turn, "memory": move.memory, "seen": job.seen, "count": len(move.children)}
+    db.spawn_tasks(
+        task=task.pk,
+        rows=[_row(task, job.step, child) for child in move.children],
+        need=move.need,
+        state=state,
+        facts={**move.facts, "turn": looked.turn},
+    )
+
+
+def write_shared(task: Task, values: dict[str, Json]) -> None:
+    """Write the run's state under a coordinating step's key. The caller holds the run's lock."""
+    for part, value in values.items():
+        key = f"{task.key}.{part}"
+        last = (
+            StateEntry.objects.filter(run_id=task.run_id, key=key)
+            .order_by("-version")
+            .values_list("version", flat=True)
+        )
+        StateEntry.objects.create(
+            run_id=task.run_id, key=key, version=(last.first() or 0) + 1, value=value, writer="engine", task=task.pk
+        )
+
+
+def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
+    body = child.step or step.body
+    assert body is not None
+    spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
+    if child.given is not None:
+        spec["given"] = child.given
+    if child.step is None and step.index == task.pk & INDEX:
+        spec["of"] = step.index
+    else:
+        spec["step"] = {**step_to_json(body), "key": child.key}
+    return db.SpawnRow(
+        key=child.key[:100],
+        kind=body.kind,
+        agent=body.agent,
+        lane=catalogue.lane_of(body.agent, body.agent_version, body.lane),
+        spec=spec,
+        after=list(child.after),
+        need=-1 if child.always else 0,
+    )
