@@ -28,6 +28,14 @@ class Mark:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     attempt: int = 0
+    spawned: Counter[str] | None = None  # how the tasks do that it started, by status
+
+    @property
+    def looks(self) -> str:
+        """A task that waits for those it started looks like the one of them that matters most."""
+        if self.status != "blocked" or not self.spawned:
+            return self.status
+        return next((name for name in ("waiting", "running", "ready") if self.spawned[name]), "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +84,21 @@ def picture(layout: Layout, marks: Mapping[int, Mark], *, now: datetime) -> Pict
 
 
 def _box(node: Node, marks: list[Mark], *, now: datetime) -> Box:
-    counts = Counter(mark.status for mark in marks)
+    counts = Counter(mark.looks for mark in marks)
     status = next((name for name in _LOUDEST if counts[name]), "")
-    done = sum(counts[name] for name in _ENDED)
-    detail = _family(node, counts, done) if node.is_folded else _single(node, marks[0] if marks else None, now=now)
+    parts = marks[0].spawned if len(marks) == 1 and marks[0].spawned else counts
+    count = parts.total() if parts is not counts else len(node.indexes)
+    done = sum(parts[name] for name in _ENDED)
+    detail = _family(node, parts, done, count) if count > 1 else _single(node, marks[0] if marks else None, now=now)
     label = f"{node.title}: {_word(status, marks)}, {detail}" if marks else f"{node.title}: {detail}"
-    fill = BAR_WIDTH * done / len(marks) if marks else 0.0
-    return Box(node, status, _lines(node.title), _cut(detail, DETAIL_LENGTH), label, len(node.indexes), done, fill)
+    fill = BAR_WIDTH * done / count if marks else 0.0
+    return Box(node, status, _lines(node.title), _cut(detail, DETAIL_LENGTH), label, count, done, fill)
 
 
 def _single(node: Node, mark: Mark | None, *, now: datetime) -> str:
     if mark is None:
         return node.agent or _kind(node.kind)
-    match mark.status:
+    match mark.looks:
         case "waiting":
             return _("will be tried again") if mark.wait_for == "retry" else _("waits for a person")
         case "running":
@@ -101,10 +111,10 @@ def _single(node: Node, mark: Mark | None, *, now: datetime) -> str:
     return _word(mark.status, [mark])
 
 
-def _family(node: Node, counts: Counter[str], done: int) -> str:
+def _family(node: Node, counts: Counter[str], done: int, count: int) -> str:
     if not counts:
         return node.agent or _kind(node.kind)
-    text = _("%(done)d of %(count)d") % {"done": done, "count": len(node.indexes)}
+    text = _("%(done)d of %(count)d") % {"done": done, "count": count}
     return text + _(", %(count)d failed") % {"count": counts["failed"]} if counts["failed"] else text
 
 
@@ -128,6 +138,9 @@ def _kind(kind: str) -> str:
         "manual": _("a person's work"),
         "approval": _("approval"),
         "conditional": _("branch"),
+        "map": _("for each item"),
+        "loop": _("again and again"),
+        "pattern": _("agents together"),
     }
     return kinds.get(kind, kind)
 

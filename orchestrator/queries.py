@@ -19,6 +19,7 @@ from orchestrator.definitions.graph import Layout, layout
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import TASK_BITS, Run, Stop, Task, Workflow, task_id
 from orchestrator.ports import GateFact, gatekeeper, rights
+from orchestrator.run_steps import RunSteps
 from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
 from orchestrator.waiting import RunFacts, Sentence, waiting_sentence
 
@@ -43,6 +44,7 @@ class TaskFact(NamedTuple):
     ready_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    parent: int | None = None
 
     @property
     def step_index(self) -> int:
@@ -224,7 +226,7 @@ def facts_of(
     """Everything that decides what a run waits for, from rows that are already loaded."""
     if run.status in RUN_TERMINAL:
         return _ended_facts(run)
-    title = _titles(run.version_id)
+    title = _titles(run)
     tasks = list(tasks)
     running = [task for task in tasks if task.status == TaskStatus.RUNNING]
     ready = [task for task in tasks if task.status == TaskStatus.READY]
@@ -257,12 +259,9 @@ def _ended_facts(run: Run) -> RunFacts:
     return RunFacts(run.status, run.total, run.remaining, failed=run.failed, error=message, error_step=step)
 
 
-def _titles(version_id: int) -> Callable[[int], str]:
-    def title(index: int) -> str:
-        steps = plan_of(version_id).steps
-        return steps[index].title if index < len(steps) else str(index)
-
-    return title
+def _titles(run: Run) -> Callable[[int], str]:
+    steps = RunSteps(run)
+    return lambda index: steps[index].title
 
 
 def _stops_of(

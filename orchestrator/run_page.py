@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from agents.types import Json
 from orchestrator import drawing
-from orchestrator.definitions.plan import PlanStep
-from orchestrator.engine.plans import plan_of
+from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
 from orchestrator.ports import GateFact, gatekeeper
 from orchestrator.queries import TaskFact, active_stops, facts_of, full_name, layout_of
+from orchestrator.replay import STEP_MASK
+from orchestrator.run_steps import RunSteps
 from orchestrator.states import TASK_TERMINAL
 from orchestrator.story import ROUTINE, Entry, Happening, tell
 from orchestrator.timeline import Lived, Timeline, timeline
@@ -25,6 +26,7 @@ MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first one
 STORY_LENGTH: Final = 150
 SHORT_RUN: Final = 40  # tasks: the whole story of a short run is shown at once
 FAMILY: Final = 100
+MAX_LIVED: Final = 2_000  # bars of the timeline
 LATEST: Final = 6  # lines of the story below the graph
 
 
@@ -73,6 +75,16 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """A folded box opened: how its tasks are doing, and those to look at first."""
+
+    title: str
+    counts: tuple[tuple[str, int], ...]
+    tasks: tuple[tuple[TaskFact, PlanStep], ...]
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskCard:
     """Everything about one task."""
 
@@ -84,16 +96,7 @@ class TaskCard:
     version: int | None
     seconds: float | None
     retry_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A folded box opened: how its tasks are doing, and those to look at first."""
-
-    title: str
-    counts: tuple[tuple[str, int], ...]
-    tasks: tuple[tuple[TaskFact, PlanStep], ...]
-    hidden: int
+    spawned: Family | None = None  # the tasks that it started
 
 
 def head(run: Run) -> Head:
@@ -132,7 +135,7 @@ def _next_retry(run: Run, tasks: Sequence[TaskFact]) -> tuple[datetime, str] | N
         return None
     timers = Timer.objects.filter(fired_at=None, kind="task_retry", ref__in=list(waiting)[:1000])
     found = timers.order_by("due_at").values_list("due_at", "ref").first()
-    return (found[0], plan_of(run.version_id).steps[waiting[found[1]]].title) if found else None
+    return (found[0], RunSteps(run)[waiting[found[1]]].title) if found else None
 
 
 def _usage(run: Run) -> Usage:
@@ -143,9 +146,16 @@ def _usage(run: Run) -> Usage:
 
 def graph(run: Run) -> drawing.Picture:
     """The run's picture."""
+    spawned: dict[int, Counter[str]] = defaultdict(Counter)
+    tasks = task_facts(run)
+    for task in tasks:
+        if task.parent is not None:
+            spawned[task.parent & STEP_MASK][task.status] += 1
     marks = {
-        task.step_index: drawing.Mark(task.status, task.wait_for, task.started_at, task.ended_at, task.attempt)
-        for task in task_facts(run)
+        task.step_index: drawing.Mark(
+            task.status, task.wait_for, task.started_at, task.ended_at, task.attempt, spawned.get(task.step_index)
+        )
+        for task in tasks
     }
     return drawing.picture(layout_of(run.version_id), marks, now=timezone.now())
 
@@ -163,7 +173,9 @@ def gantt(run: Run) -> Timeline:
     human: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
     for gate in gatekeeper().gates_of([run.pk], only_open=False):
         human[gate.task_id].append((gate.opened_at, gate.settled_at))
-    steps = plan_of(run.version_id).steps
+    tasks = tasks[:MAX_LIVED]
+    steps = RunSteps(run)
+    steps.load([task.step_index for task in tasks])
     lived = [_lived(task, steps[task.step_index], tries[task.id], human[task.id]) for task in tasks]
     return timeline(lived, start=run.started_at, end=run.ended_at or timezone.now())
 
@@ -190,20 +202,18 @@ def story(run: Run, *, before: int | None = None, everything: bool = False, leng
     ids = [row[0] for row in shown]
     places = dict(LedgerEntry.objects.filter(event_id__in=ids).values_list("event_id", "pos"))
     gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
-    steps = plan_of(run.version_id).steps
+    steps = RunSteps(run)
+    steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
     entries = tuple(tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown)
     return Story(entries, ids[-1] if len(rows) > length else None, short)
 
 
-def _happening(
-    row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: Sequence[PlanStep]
-) -> Happening:
+def _happening(row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: RunSteps) -> Happening:
     _id, task, kind, at, actor, data = row
     facts: dict[str, Json] = data if isinstance(data, dict) else {}
     number = facts.get("gate")
     gate = gates.get(number) if isinstance(number, int) and kind.startswith("gate.") else None
-    index = task & ((1 << 20) - 1) if task is not None else -1
-    step = steps[index] if 0 <= index < len(steps) else None
+    step = steps[task & STEP_MASK] if task is not None else None
     return Happening(
         pos, at, kind, actor, facts,
         step_key=step.key if step else "",
@@ -223,7 +233,7 @@ def files(run: Run) -> list[tuple[Artifact, int]]:
 
 def step_of(run: Run, key: str) -> PlanStep | None:
     """The step with this key in the run's plan."""
-    return next((step for step in plan_of(run.version_id).steps if step.key == key), None)
+    return RunSteps(run).by_key(key)
 
 
 def task_card(run: Run, step: PlanStep) -> TaskCard | None:
@@ -235,6 +245,8 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
     gates = tuple(gate for gate in gatekeeper().gates_of([run.pk], only_open=False) if gate.task_id == task.pk)
     end = task.ended_at or (timezone.now() if task.status == "running" else None)
     retry = Timer.objects.filter(fired_at=None, kind="task_retry", ref=task.pk) if task.wait_for == "retry" else None
+    spawned = Task.objects.of_run(run.pk).filter(parent=task.pk).order_by("id").values_list(*TaskFact._fields)
+    children = [TaskFact(*row) for row in spawned[:MAX_TASKS]] if step.kind in COORDINATING else []
     return TaskCard(
         task=task,
         step=step,
@@ -244,6 +256,7 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         version=next((attempt.agent_version for attempt in attempts if attempt.agent_version), None),
         seconds=(end - task.started_at).total_seconds() if task.started_at and end else None,
         retry_at=retry.values_list("due_at", flat=True).first() if retry is not None else None,
+        spawned=_family(run, step.title, children) if children else None,
     )
 
 
@@ -253,14 +266,18 @@ def family(run: Run, key: str) -> Family | None:
     if node is None:
         return None
     inside = set(node.indexes)
-    facts = [fact for fact in task_facts(run) if fact.step_index in inside]
+    return _family(run, node.title, [fact for fact in task_facts(run) if fact.step_index in inside])
+
+
+def _family(run: Run, title: str, facts: list[TaskFact]) -> Family:
     order = ("failed", "waiting", "running", "ready", "blocked", "cancelled", "skipped", "succeeded")
     facts.sort(key=lambda fact: (order.index(fact.status), fact.id))
     counts = Counter(fact.status for fact in facts)
-    steps = plan_of(run.version_id).steps
+    steps = RunSteps(run)
+    steps.load([fact.step_index for fact in facts[:FAMILY]])
     shown = tuple((fact, steps[fact.step_index]) for fact in facts[:FAMILY])
     return Family(
-        node.title,
+        title,
         tuple((status, counts[status]) for status in order if counts[status]),
         shown,
         len(facts) - len(shown),

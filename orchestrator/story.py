@@ -137,6 +137,13 @@ def _cancelled(event: Happening) -> str:
     }
 
 
+def _spawned(event: Happening) -> str:
+    count = int(str(event.facts.get("count") or 0))
+    text = ngettext("started %(count)d task", "started %(count)d tasks", count) % {"count": count}
+    says = event.facts.get("says")
+    return f"{text}: {says}" if says else text
+
+
 def _lost(event: Happening) -> str:
     text = _("lost its worker; it goes back to be run again%(attempt)s") % {"attempt": _attempt(event)}
     return _("lost its worker for the third time and waits for a person") if event.facts.get("quarantined") else text
@@ -184,6 +191,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.lost": _lost,
     "task.late_result": _fixed(gettext_lazy("delivered a result too late; it is kept and was not applied")),
     "task.released": _fixed(gettext_lazy("was handed back unjudged")),
+    "task.spawned": _spawned,
     "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),
     "gate.opened": _gate_opened,
     "gate.claimed": _fixed(gettext_lazy("took")),

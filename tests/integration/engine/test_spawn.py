@@ -230,3 +230,21 @@ def test_wide_map_is_one_spawn_and_keeps_its_books():
         cursor.execute("SELECT count(*) FROM orchestrator_event WHERE run_id = %s AND kind = 'task.spawned'", [run.pk])
         assert cursor.fetchone()[0] == 1
     assert not list(violations())
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("tab=graph", "2 of 2"),
+        ("tab=graph&task=each", "Tasks it started"),
+        ("tab=graph&task=each.1", "Each 2"),
+        ("tab=narrative", "started 2 tasks"),
+        ("tab=timeline", "Each 1"),
+    ],
+)
+def test_run_page_shows_what_a_map_started(client, query, said):
+    published_map()
+    run = run_of(items=["a", "b"])
+    client.force_login(factories.user("mia", "Workflow Orchestration Manager"))
+
+    assert said in client.get(f"/runs/{run.pk}/?{query}").content.decode()
