@@ -102,6 +102,13 @@ def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Fai
 
 
 @transaction.atomic
+def decline(job: Assignment, shift: int) -> None:
+    """This release does not know the step's kind: put the task where only workers look that do."""
+    transitions.lock_run(job.claimed.run_id)
+    transitions.decline(_fence(job, shift), kind=job.step.kind)
+
+
+@transaction.atomic
 def fail_abruptly(shift: int, pk: int, attempt: int, code: str) -> None:
     """End an attempt whose failure is ours, not the agent's: a person decides what to do."""
     run = transitions.lock_run(pk >> TASK_BITS)

@@ -9,6 +9,11 @@ BLOCKING_ROOM = 8
 LANES = (DEFAULT, BLOCKING)
 
 
+def for_kind(kind: str) -> str:
+    """Where tasks wait whose kind the worker that claimed them did not know."""
+    return f"kind:{kind}"
+
+
 def lane_for(isolation: str) -> str:
     """The lane of an agent's tasks."""
     return DEFAULT if isolation == "loop" else BLOCKING

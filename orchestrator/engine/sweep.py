@@ -14,6 +14,7 @@ from orchestrator import db
 from orchestrator.engine import gates, transitions
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
+from orchestrator.engine.work import KINDS
 from orchestrator.models import Shift, Task, Timer
 from orchestrator.ports import gatekeeper
 
@@ -24,6 +25,7 @@ _SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v1 wants to find a session lock free 
 def sweep() -> None:
     """Return the tasks of dead shifts; a task that has lost three workers waits for a person."""
     sweep_once()
+    adopt_declined()
     if Shift.objects.filter(ended_at=None, suspected_at__isnull=False).exists():
         time.sleep(_SECOND_LOOK_SECONDS)
         sweep_once()
@@ -34,6 +36,12 @@ def sweep_once() -> None:
     """One look at all live shifts."""
     for pk in db.sweep_shifts():
         _quarantine(pk)
+
+
+@transaction.atomic
+def adopt_declined() -> None:
+    """Tasks that workers of an older release declined go to those of this one."""
+    transitions.adopt(KINDS)
 
 
 def _quarantine(pk: int) -> None:

@@ -6,7 +6,7 @@ Functions that end a running attempt take its fence (attempt, shift) and return 
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from django.db.models.query import QuerySet
 from agents.types import Json
 from orchestrator import db, events
 from orchestrator.definitions.plan import PlanStep, Retry
-from orchestrator.engine import delivery
+from orchestrator.engine import delivery, lanes
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
 from orchestrator.models import TASK_BITS, Attempt, Effect, Run, Task, Timer, task_id
@@ -203,6 +203,31 @@ def fail_waiting(pk: int, *, code: str, message: str, actor: str) -> None:
     """A verdict, or a deadline, ends a waiting task and so its run."""
     task = waiting_task(pk)
     _fail(task, {"code": code, "message": message}, actor=actor)
+
+
+def decline(fence: Fence, *, kind: str) -> bool:
+    """Give a running task back, into a lane that only workers who know its kind take from."""
+    task = fenced(fence)
+    if task is None:
+        return False
+    end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "unknown_kind", "message": f"No worker knew {kind}."})
+    move(task, TaskStatus.READY, lane=lanes.for_kind(kind), shift=None, ready_at=Now())
+    data: dict[str, Json] = {"attempt": task.attempt, "reason": f"its worker does not know steps of type {kind}"}
+    events.append("task.released", actor=f"shift:{fence.shift}", run_id=task.run_id, task_id=task.pk, data=data)
+    return True
+
+
+def adopt(kinds: Iterable[str]) -> int:
+    """Bring tasks that older workers declined back to where workers of this release take from; return how many."""
+    adopted = 0
+    for kind in kinds:
+        declined = Task.objects.filter(status=TaskStatus.READY, held=False, lane=lanes.for_kind(kind))
+        for pk in list(declined.filter(limited=False, suspect=False).values_list("pk", flat=True)[:1000]):
+            lock_run(pk >> TASK_BITS)
+            adopted += declined.filter(pk=pk).update(lane=lanes.DEFAULT)
+    if adopted:
+        db.wake_idle()
+    return adopted
 
 
 def fail_attempt(

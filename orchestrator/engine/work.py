@@ -70,9 +70,9 @@ async def work(job: Assignment, host: Host) -> Finished | None:
 
 
 async def _decline(job: Assignment, host: Host) -> None:
-    kind = job.step.kind
-    message = f"This worker does not know steps of type {kind}; start workers of the release that published it."
-    await _ask(job, host, code="unknown_kind", message=message, rule="a step of an unknown type: stop and ask")
+    """A kind of a later release: leave it to the workers of that release."""
+    log.warning("kind_unknown", task_id=job.claimed.id, kind=job.step.kind)
+    await host.in_thread(endings.decline, job, host.shift)
 
 
 async def _automated(job: Assignment, host: Host) -> Finished | None:
@@ -251,3 +251,5 @@ _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]
     "map": _coordinate,
     "pattern": _coordinate,
 }
+
+KINDS = frozenset({"automated", *_OTHER_KINDS})  # what this release can run
