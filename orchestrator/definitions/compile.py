@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.definitions import contracts, coordinating
+from orchestrator.definitions import contracts, coordinating, flow
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
 from orchestrator.definitions.fields import seconds
@@ -131,12 +131,33 @@ class _Compiler:
     def _check_kind(self, source: StepSource) -> None:
         if source.type == "automated":
             self._agents.check(source)
+            self._check_flow(source)
         if source.type == "approval":
             self._check_subject(source)
         if source.type == "conditional":
             self._check_branches(source)
         if source.type == "pattern":
             self._check_pattern(source)
+
+    def _check_flow(self, source: StepSource) -> None:
+        contract = self._agents.contract(source.fields["agent"])
+        if contract is not None:
+            for flaw in flow.misfits(source.fields.get("inputs", {}), contract.input_schema, self._schema_of):
+                self._note(source, *flaw)
+
+    def _schema_of(self, key: str) -> Mapping[str, Any] | None:
+        """What a step's output, or for "" the run's input, is promised to look like."""
+        if not key:
+            schema: Mapping[str, Any] = self._definition.configuration.get("input", {})
+            return schema
+        source = self._wiring.sources.get(key)
+        if source is None or source.type not in {"automated", "manual"}:
+            return None
+        if source.type == "manual":
+            form: Mapping[str, Any] = source.fields["form"]
+            return form
+        contract = self._agents.contract(source.fields["agent"])
+        return contract.output_schema if contract else None
 
     def _check_pattern(self, source: StepSource) -> None:
         name, options = source.fields["pattern"], source.fields.get("options", {})
