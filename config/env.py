@@ -30,6 +30,11 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}; correct or unset it.")
 
 
+def drain_seconds() -> int:
+    """How long workers that were asked to stop go on with what they run: DRAIN_SECONDS."""
+    return integer("DRAIN_SECONDS", 8, low=0, high=3600)
+
+
 def database(name: str, default: str) -> dict[str, Any]:
     """A `postgresql://user:password@host:port/name` URL as Django's DATABASES entry."""
     value = text(name, default)

@@ -162,6 +162,8 @@ SHIFTS = env.integer("SHIFTS", 2, low=1, high=256)
 SHIFT_SECONDS = env.integer("SHIFT_SECONDS", 30, low=1, high=3600)
 SHIFT_CAPACITY = env.integer("SHIFT_CAPACITY", 1000, low=1, high=100_000)
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 15, low=1, high=3600)
+# What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
+DRAIN_SECONDS = env.drain_seconds()
 
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from config import commands, environment
+from django.core.exceptions import ImproperlyConfigured
+
+from config import commands, env, environment
 from config.console import Console
 from config.datadir import DEFAULT_PORT, DataDir, NeedsAttention
 from config.language_model import VARIABLE, chosen_model
@@ -27,7 +29,8 @@ from config.server_address import server_version
 
 ROOT = Path(__file__).resolve().parent.parent
 _PYTHON = sys.executable
-_STOP_S = 12.0
+# Beyond the drain: a shift looks once a second whether it should leave, gives back, and reports.
+_AFTER_DRAIN_S = 5.0
 _WEB_READY_S = 90.0
 
 
@@ -43,6 +46,7 @@ class Supervisor:
         self._home = home
         self._host = host
         self._port = port
+        self._stop_within = env.drain_seconds() + _AFTER_DRAIN_S
         self._model = chosen_model()
         self._postgres: Postgres | None = None
         self._children: list[Child] = []
@@ -212,7 +216,7 @@ class Supervisor:
     def _stop_children(self) -> None:
         for child in self._children:
             child.ask_to_stop()
-        deadline = time.monotonic() + _STOP_S
+        deadline = time.monotonic() + self._stop_within
         while time.monotonic() < deadline and not all(child.stopped() for child in self._children):
             time.sleep(0.05)
 
@@ -274,7 +278,7 @@ def main() -> int:
             Supervisor(console, DataDir.of(ROOT, port), host=os.environ.get("HOST") or "127.0.0.1", port=port).run()
     except Stop:
         return 0
-    except NeedsAttention as problem:
+    except (NeedsAttention, ImproperlyConfigured) as problem:
         console.problem(str(problem))
     except subprocess.SubprocessError as error:
         console.problem(f"A process could not be started: {error}.")

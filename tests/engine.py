@@ -128,7 +128,7 @@ def notify(channel: str, payload: str = "") -> None:
         cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
 
 
-def eventually(claim: Callable[[], object], *, seconds: float = 10, timers: bool = True) -> None:
+def eventually(claim: Callable[[], object], *, seconds: float = 30, timers: bool = True) -> None:
     """Wait until `claim()` is true, firing timers meanwhile; AssertionError after `seconds`."""
     until = time.monotonic() + seconds
     while not claim():

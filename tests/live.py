@@ -31,7 +31,7 @@ class Browser:
     def say(self, **message: Any) -> None:
         self.socket.send(orjson.dumps(message).decode())
 
-    def hear(self, kind: str = "", *, seconds: float = 8) -> dict[str, Any]:
+    def hear(self, kind: str = "", *, seconds: float = 30) -> dict[str, Any]:
         """The next message of a kind."""
         deadline = time.monotonic() + seconds
         while True:
@@ -54,7 +54,7 @@ class Browser:
                 break
         return heard
 
-    def close_code(self, *, seconds: float = 8) -> int:
+    def close_code(self, *, seconds: float = 30) -> int:
         """With which code the server closes the socket."""
         deadline = time.monotonic() + seconds
         with contextlib.suppress(ConnectionClosed):

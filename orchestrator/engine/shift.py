@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import OperationalError
 
 from agents import closing
@@ -38,7 +39,6 @@ POLL_SECONDS = 1.0  # a lost signal costs at most this
 NAP_SECONDS = 0.005  # shorter sleeps are not worth saying that the shift is idle
 RELOCK_SECONDS = 0.05
 BATCH = 512  # tasks claimed in one turn
-DRAIN_SECONDS = 25.0  # what is still running then is given back
 DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.QueryCanceled, failpoints.Injected)
 
 
@@ -133,7 +133,7 @@ class Shift:
             leaving = self._draining() or monotonic() > until
             if leaving and not self._running and not self._settled.tasks:
                 return
-            if leaving and self._draining() and monotonic() > until + DRAIN_SECONDS:
+            if leaving and self._draining() and monotonic() > until + settings.DRAIN_SECONDS:
                 await self._give_back([*self._running], reason="drained")
             if self._draining():
                 until = min(until, monotonic())

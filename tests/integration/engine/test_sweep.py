@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -418,6 +419,19 @@ def test_flag_is_seen_by_forks_and_blocks_nobody_when_one_dies() -> None:
 
     assert flag.wait(1)
     assert not SharedFlag().wait(0.01)
+
+
+def test_drain_gives_back_what_takes_too_long_and_blames_nobody(settings: Any) -> None:
+    settings.DRAIN_SECONDS = 0
+    publish("  - {key: a, type: automated, agent: test-sleeper, inputs: {seconds: 3}}")
+    run = start()
+    with shift() as host:
+        eventually(lambda: host.holds(task(run, "a").pk))
+
+    returned = task(run, "a")
+    assert (returned.status, returned.failures, returned.losses) == ("ready", 0, 0)
+    assert Event.objects.filter(task_id=returned.pk, kind="task.released").get().data["reason"] == "drained"
+    assert violations() == []
 
 
 def test_abrupt_end_that_cannot_be_recorded_leaves_no_task_without_a_runner(
