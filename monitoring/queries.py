@@ -157,7 +157,7 @@ def running_count(user: User) -> int:
 
 def stops_in_force(*, may_lift: bool) -> list[StopInForce]:
     """Every stop that has not been lifted, newest first."""
-    stops = list(Stop.objects.filter(lifted_at=None).select_related("stopped_by").order_by("-id")[:20])
+    stops = list(_wide_stops().select_related("stopped_by").order_by("-id")[:20])
     workflows = Workflow.objects.in_bulk([stop.ref for stop in stops if stop.scope == Stop.Scope.WORKFLOW])
     agents = Agent.objects.in_bulk([stop.ref for stop in stops if stop.scope == Stop.Scope.AGENT])
     found = []
@@ -265,7 +265,7 @@ def _agent_state(agent: Agent, health: Health, *, is_stopped: bool) -> AgentStat
 
 
 def _stopped_agents() -> set[int]:
-    stops = list(Stop.objects.filter(lifted_at=None).exclude(scope=Stop.Scope.WORKFLOW).values_list("scope", "ref"))
+    stops = list(_wide_stops().exclude(scope=Stop.Scope.WORKFLOW).values_list("scope", "ref"))
     if any(scope == Stop.Scope.EVERYTHING for scope, _ref in stops):
         return set(Agent.objects.values_list("pk", flat=True))
     return {ref for _scope, ref in stops if ref is not None}
@@ -310,13 +310,20 @@ def _live_runs(user: User) -> QuerySet[Run]:
     return Run.objects.filter(status__in=LIVE, workflow__in=_workflow_ids(user))
 
 
+def _wide_stops() -> QuerySet[Stop]:
+    """Stops and pauses that concern more than one run; those of a step or a run are shown on the run's page."""
+    return Stop.objects.filter(lifted_at=None).exclude(scope__in=[Stop.Scope.RUN, Stop.Scope.TASK])
+
+
 def _stopped(stop: Stop, names: Mapping[int, Any]) -> str:
     if stop.scope == Stop.Scope.EVERYTHING:
-        return _("Everything is stopped")
+        return _("Everything is paused") if stop.lets_finish else _("Everything is stopped")
     named = names.get(stop.ref or 0)
     if stop.scope == Stop.Scope.WORKFLOW:
-        return _("Workflow %(name)s is stopped") % {"name": named.title if named else stop.ref}
-    return _("Agent %(name)s is stopped") % {"name": named.name if named else stop.ref}
+        words = _("Workflow %(name)s is paused") if stop.lets_finish else _("Workflow %(name)s is stopped")
+        return words % {"name": named.title if named else stop.ref}
+    words = _("Agent %(name)s is paused") if stop.lets_finish else _("Agent %(name)s is stopped")
+    return words % {"name": named.name if named else stop.ref}
 
 
 def _workflow_ids(user: User) -> list[int]:

@@ -144,34 +144,6 @@ def get_run(request: HttpRequest, run_id: RunId) -> RunDetailOut:
     return RunDetailOut.with_input(run, str(queries.run_rows([run])[0].sentence))
 
 
-@runs.post("/{run_id}/pause", response={200: RunOut, **ERRORS}, summary="Pause a run")
-def pause_run(request: HttpRequest, run_id: RunId, why: ReasonIn) -> RunOut:
-    """Start nothing more of it; what runs goes on to its end."""
-    user = _steers(request, run_id)
-    return _shown(services.pause_run(run_id=run_id, by=user, reason=why.reason))
-
-
-@runs.post("/{run_id}/resume", response={200: RunOut, **ERRORS}, summary="Resume a run")
-def resume_run(request: HttpRequest, run_id: RunId, why: ReasonIn) -> RunOut:
-    """Let a paused run go on."""
-    user = _steers(request, run_id)
-    return _shown(services.resume_run(run_id=run_id, by=user, reason=why.reason))
-
-
-@runs.post("/{run_id}/cancel", response={200: RunOut, **ERRORS}, summary="Cancel a run")
-def cancel_run(request: HttpRequest, run_id: RunId, why: ReasonIn) -> RunOut:
-    """End it now: running agents are cancelled, open gates withdrawn."""
-    user = _steers(request, run_id)
-    return _shown(services.cancel_run(run_id=run_id, by=user, reason=why.reason))
-
-
-@runs.post("/{run_id}/retry", response={200: RunOut, **ERRORS}, summary="Retry a failed run")
-def retry_run(request: HttpRequest, run_id: RunId, why: ReasonIn) -> RunOut:
-    """Run what failed again; what succeeded is kept."""
-    user = _steers(request, run_id)
-    return _shown(services.retry_run(run_id=run_id, by=user, reason=why.reason))
-
-
 @runs.get("/{run_id}/tasks", response={200: TasksOut, **ERRORS}, summary="List a run's tasks")
 def list_tasks(request: HttpRequest, run_id: RunId, after: Cursor = 0, limit: Limit = 100) -> TasksOut:
     """In the order of its plan. Go on with `after` set to the last answer's `next`."""
@@ -244,16 +216,6 @@ def _visible_run(user: User, run_id: int) -> Run:
     if run is None:
         raise Http404
     return run
-
-
-def _steers(request: HttpRequest, run_id: int) -> User:
-    """The caller, who may steer this run; what one may not see does not exist."""
-    user = caller(request)
-    run = Run.objects.filter(pk=run_id).first()
-    if run is None or not (rights().can(user, "see_runs", run) or rights().can(user, "steer_run", run)):
-        raise Http404
-    _require(user, "steer_run", run, verb="steer this run")
-    return user
 
 
 def _require(user: User, right: str, obj: Workflow | Run, *, verb: str) -> None:

@@ -170,8 +170,10 @@ async def release(conn: AsyncConnection[TupleRow], *, shift: int, tasks: Sequenc
 
 
 async def active_stops(conn: AsyncConnection[TupleRow]) -> list[tuple[int, str, int | None]]:
-    """Stops in force as (id, scope, ref)."""
-    cursor = await conn.execute("SELECT id, scope, ref FROM orchestrator_stop WHERE lifted_at IS NULL")
+    """Stops in force as (id, scope, ref); a pause cancels nothing and is not among them."""
+    cursor = await conn.execute(
+        "SELECT id, scope, ref FROM orchestrator_stop WHERE lifted_at IS NULL AND NOT lets_finish"
+    )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
@@ -181,7 +183,7 @@ async def covered_by(
     """Which of these tasks a stop's scope covers."""
     if scope == "everything":
         return list(tasks)
-    column = {"workflow": "workflow_id", "agent": "agent_id"}[scope]
+    column = {"workflow": "workflow_id", "agent": "agent_id", "run": "run_id", "task": "id"}[scope]
     cursor = await conn.execute(
         sql.SQL("SELECT id FROM orchestrator_task WHERE id = ANY(%s) AND {} = %s").format(sql.Identifier(column)),
         (list(tasks), ref),

@@ -28,6 +28,10 @@ class EventKind(StrEnum):
     RUN_SUCCEEDED = "run.succeeded"
     RUN_FAILED = "run.failed"
     RUN_RETRIED = "run.retried"
+    RUN_PRIORITY_CHANGED = "run.priority_changed"
+    RUN_DEADLINE_CHANGED = "run.deadline_changed"
+    RUN_DEADLINE_PASSED = "run.deadline_passed"
+    RUN_MIGRATED = "run.migrated"
 
     TASK_STARTED = "task.started"
     TASK_SUCCEEDED = "task.succeeded"
@@ -41,6 +45,8 @@ class EventKind(StrEnum):
     TASK_LATE_RESULT = "task.late_result"
     TASK_RELEASED = "task.released"
     TASK_REVISED = "task.revised"
+    TASK_EDITED = "task.edited"
+    TASK_REDIRECTED = "task.redirected"
 
     GATE_OPENED = "gate.opened"
     GATE_CLAIMED = "gate.claimed"

@@ -10,24 +10,18 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import db, events, failpoints, orders
+from orchestrator import acts, db, events, failpoints, orders
 from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.compile import compile_plan
 from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
-from orchestrator.engine import steering, transitions
-from orchestrator.errors import (
-    AlreadyStopped,
-    IllegalTransition,
-    ReasonMissing,
-    StopNotFound,
-)
+from orchestrator.engine import transitions
+from orchestrator.errors import IllegalTransition, RunNotFound, StopNotFound
 from orchestrator.models import Run, Step, Stop, Task, Workflow, WorkflowVersion
 from orchestrator.states import TASK_TERMINAL
 
@@ -37,12 +31,6 @@ lock_run = transitions.lock_run
 def actor_of(user: User | None, default: str = "engine") -> str:
     """How an event names who acted."""
     return f"user:{user.get_username()}" if user is not None else default
-
-
-def _reason(reason: str, verb: str) -> str:
-    if not reason.strip():
-        raise ReasonMissing(verb=verb)
-    return reason.strip()
 
 
 # Workflows
@@ -147,79 +135,54 @@ def start_run(
     return Run.objects.get(pk=run_id)
 
 
-@transaction.atomic
-def pause_run(*, run_id: int, by: User, reason: str) -> Run:
+def pause_run(*, run_id: int, by: User | None, reason: str) -> Run:
     """Hold a run's ready tasks back; what runs goes on to its end."""
-    run = lock_run(run_id)
-    steering.pause(run)
-    return _record(run, "run.paused", by=by, reason=_reason(reason, "pause a run"))
+    return _steer_run("pause", run_id, by=by, reason=reason)
 
 
-@transaction.atomic
-def resume_run(*, run_id: int, by: User, reason: str) -> Run:
+def resume_run(*, run_id: int, by: User | None, reason: str) -> Run:
     """Let a paused run's ready tasks go."""
-    run = lock_run(run_id)
-    steering.resume(run)
-    return _record(run, "run.resumed", by=by, reason=_reason(reason, "resume a run"))
+    return _steer_run("resume", run_id, by=by, reason=reason)
 
 
-@transaction.atomic
 def cancel_run(*, run_id: int, by: User | None, reason: str) -> Run:
     """End a run now: live tasks are cancelled, running agents too, open gates are withdrawn."""
-    run = lock_run(run_id)
-    steering.cancel(run, reason=_reason(reason, "cancel a run"), actor=actor_of(by))
-    return _record(run, "run.cancelled", by=by, reason=reason)
+    return _steer_run("cancel", run_id, by=by, reason=reason)
 
 
-@transaction.atomic
-def retry_run(*, run_id: int, by: User, reason: str) -> Run:
+def retry_run(*, run_id: int, by: User | None, reason: str) -> Run:
     """Run a failed run's failed and cancelled tasks again, with what had succeeded kept."""
-    run = lock_run(run_id)
-    steering.retry(run)
-    return _record(run, "run.retried", by=by, reason=_reason(reason, "retry a run"))
+    return _steer_run("retry", run_id, by=by, reason=reason)
 
 
-def _record(run: Run, kind: str, *, by: User | None, reason: str) -> Run:
-    events.append(kind, actor=actor_of(by), run_id=run.pk, data={"reason": reason})
-    run.refresh_from_db()
-    return run
+def _steer_run(act: str, run_id: int, *, by: User | None, reason: str) -> Run:
+    found = Run.objects.filter(pk=run_id).first()
+    if found is None:
+        raise RunNotFound(run_id=run_id)
+    acts.perform(acts.find("run", act), acts.Target("run", found), by=by, reason=reason)
+    return Run.objects.get(pk=run_id)
 
 
 # Stops
 
 
-@transaction.atomic
 def stop(*, scope: str, ref: int | None, by: User | None, reason: str) -> Stop:
     """Stop everything, a workflow or an agent.
 
     No task of it is claimed once this commits; what runs is cancelled and returned.
     """
-    reason = _reason(reason, "stop")
-    db.lock_claims_out()
-    try:
-        with transaction.atomic():
-            made = Stop.objects.create(
-                scope=Stop.Scope(scope), ref=ref, reason=reason, stopped_by=by, stopped_at=db.clock()
-            )
-    except IntegrityError as problem:
-        raise AlreadyStopped(scope=scope if ref is None else f"{scope} {ref}") from problem
-    events.append("stop.set", actor=actor_of(by), data={"stop": made.pk, "scope": scope, "ref": ref, "reason": reason})
-    db.notify_shifts(f"stop:{made.pk}")
-    return made
+    done = acts.perform(acts.find(scope, "stop"), acts.of(scope, ref), by=by, reason=reason)
+    return Stop.objects.get(pk=done.stop)
 
 
-@transaction.atomic
 def lift_stop(*, stop_id: int, by: User | None, reason: str) -> Stop:
     """Let what a stop held go on."""
-    reason = _reason(reason, "lift a stop")
-    made = Stop.objects.select_for_update().filter(pk=stop_id).first()
+    made = Stop.objects.filter(pk=stop_id).first()
     if made is None:
         raise StopNotFound(stop_id=stop_id)
     if made.lifted_at is not None:
         raise IllegalTransition(what=f"Stop {stop_id}", status="lifted", verb="lifted again")
-    Stop.objects.filter(pk=stop_id).update(lifted_at=Now(), lifted_by=by)
-    events.append("stop.lifted", actor=actor_of(by), data={"stop": stop_id, "reason": reason})
-    db.wake_idle()
+    acts.perform(acts.find(made.scope, "resume"), acts.of(made.scope, made.ref), by=by, reason=reason)
     made.refresh_from_db()
     return made
 

@@ -37,7 +37,7 @@ def stop(request: HttpRequest) -> HttpResponse:
             made = services.stop(scope=target.scope, ref=target.ref, by=user, reason=reason)
         except OrchestratorError as problem:
             return _form(request, {**context, "problem": str(problem)}, status=problem.status)
-        return _after(request, made)
+        return after(request, made)
     return _form(request, context)
 
 
@@ -73,7 +73,8 @@ def _form(request: HttpRequest, context: dict[str, object], status: int = 200) -
     return render(request, _template(request, "stop"), {**context, "reach": stops.reach(target)}, status=status)
 
 
-def _after(request: HttpRequest, made: Stop) -> HttpResponse:
+def after(request: HttpRequest, made: Stop) -> HttpResponse:
+    """What a stop that has just been set does."""
     if getattr(request, "wants_partial", False):
         return _effect(request, made)
     return redirect("orchestrator:stop-effect", made.pk)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from orchestrator import ports
-from orchestrator.models import TASK_BITS, Run, Stop, Task, TaskQuerySet
+from orchestrator.models import TASK_BITS, Run, Stop, Task, TaskQuerySet, task_id
 from orchestrator.states import RunStatus, TaskStatus
 
 COUNTED: Final = 10_000  # beyond this the preview says that there is more: it must answer at once
@@ -81,7 +81,7 @@ def _run_ids(tasks: TaskQuerySet) -> list[int]:
 
 
 def _runs(target: Target, touched: set[int]) -> int:
-    if target.scope == Stop.Scope.AGENT:
+    if target.scope in (Stop.Scope.AGENT, Stop.Scope.RUN, Stop.Scope.TASK):
         return len(touched)
     runs = Run.objects.filter(status=RunStatus.RUNNING).order_by()
     if target.ref is not None:
@@ -95,4 +95,8 @@ def _covered(target: Target) -> Q:
             return Q(workflow_id=target.ref)
         case Stop.Scope.AGENT:
             return Q(agent_id=target.ref)
+        case Stop.Scope.RUN:
+            return Q(pk__gte=task_id(target.ref or 0, 0), pk__lt=task_id((target.ref or 0) + 1, 0))
+        case Stop.Scope.TASK:
+            return Q(pk=target.ref)
     return Q()

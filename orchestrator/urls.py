@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator import stop_views, views, workflow_views
+from orchestrator import act_views, stop_views, views, workflow_views
 
 app_name = "orchestrator"
 urlpatterns = [
@@ -10,7 +10,7 @@ urlpatterns = [
     path("runs/start/", views.start_which, name="start-which"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
-    path("runs/<int:pk>/<slug:verb>/", views.override, name="override"),
+    path("act/<slug:scope>/<slug:address>/<slug:name>/", act_views.act, name="act"),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/schema.json", workflow_views.schema, name="schema"),
     path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),

@@ -9,17 +9,17 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from orchestrator import forms, previews, queries, rendering, run_page, services
+from orchestrator import acts, forms, queries, rendering, run_page, services
+from orchestrator.acts import Target
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Artifact, Content, Run, Workflow
-from orchestrator.ports import gatekeeper, rights
+from orchestrator.ports import rights
 from orchestrator.states import RUN_TERMINAL
 
 TABS: Final = {
@@ -75,15 +75,11 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     part = request.GET.get("part", "tab") if _wants_partial(request) else ""
     context: dict[str, Any] = {"run": found, "tabs": TABS, "is_live": found.status not in RUN_TERMINAL}
     if part != "tab":
-        context |= {"head": run_page.head(found), "overrides": _overrides(user, found)}
+        context |= {"head": run_page.head(found), "acts": acts.possible(user, Target("run", found))}
     if part != "head":
         context |= _tab(request, found)
     template = f"orchestrator/run.html#{'head' if part == 'head' else 'tab'}" if part else "orchestrator/run.html"
     return render(request, template, context)
-
-
-def _overrides(user: User, found: Run) -> list[previews.Override]:
-    return previews.possible(found.status) if rights().can(user, "steer_run", found) else []
 
 
 def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
@@ -142,62 +138,6 @@ def artifact(request: HttpRequest, pk: int, artifact_pk: int) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
     return response
-
-
-@require_http_methods(["GET", "POST"])
-def override(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Pause, resume, cancel or retry: say first what it will do and ask why; then do it."""
-    user = user_of(request)
-    found = queries.get_visible_run_or_404(user, pk)
-    if verb not in previews.OVERRIDES:
-        raise Http404
-    if not rights().can(user, "steer_run", found):
-        raise PermissionDenied(_("Your roles do not let you steer this run. A workflow manager can."))
-    reason = request.POST.get("reason", "").strip()[:1000]
-    if not previews.is_possible(verb, found.status):
-        return _dialog(request, found, verb, reason=reason, problem=previews.why_not(verb, found.status), status=409)
-    if request.method == "GET":
-        return _dialog(request, found, verb)
-    try:
-        _VERBS[verb](run_id=pk, by=user, reason=reason)
-    except OrchestratorError as problem:
-        return _dialog(request, found, verb, reason=reason, problem=str(problem), status=problem.status)
-    messages.success(request, _DONE[verb] % {"pk": pk})
-    return leave(request, reverse("orchestrator:run", args=[pk]))
-
-
-_VERBS: Final[Mapping[str, Any]] = {
-    "pause": services.pause_run,
-    "resume": services.resume_run,
-    "cancel": services.cancel_run,
-    "retry": services.retry_run,
-}
-_DONE: Final[Mapping[str, Any]] = {
-    "pause": gettext_lazy("Run #%(pk)d is paused."),
-    "resume": gettext_lazy("Run #%(pk)d goes on."),
-    "cancel": gettext_lazy("Run #%(pk)d is cancelled."),
-    "retry": gettext_lazy("Run #%(pk)d is tried again."),
-}
-
-
-def _dialog(
-    request: HttpRequest, found: Run, verb: str, *, reason: str = "", problem: str = "", status: int = 200
-) -> HttpResponse:
-    found.refresh_from_db(fields=["status"])
-    counts: dict[str, int] = {}
-    for fact in run_page.task_facts(found):
-        counts[fact.status] = counts.get(fact.status, 0) + 1
-    gates = gatekeeper().gates_of([found.pk], only_open=True)
-    possible = previews.is_possible(verb, found.status)
-    context = {
-        "run": found,
-        "override": previews.OVERRIDES[verb],
-        "lines": previews.preview(verb, counts, gates) if possible else [],
-        "is_possible": possible,
-        "reason": reason,
-        "problem": problem,
-    }
-    return render(request, _template(request, "override", "dialog"), context, status=status)
 
 
 @require_http_methods(["GET", "POST"])

@@ -47,6 +47,12 @@ def retry(run: Run) -> None:
     db.wake_idle()
 
 
+def prioritise(run: Run, priority: int) -> None:
+    """Let a run's steps that have yet to start go before, or after, those of other runs."""
+    Run.objects.filter(pk=run.pk).update(priority=priority)
+    live_tasks(run.pk).exclude(status=TaskStatus.RUNNING).update(priority=priority)
+
+
 def _move(run: Run, to: RunStatus, *, verb: str) -> None:
     if to not in RUN_TRANSITIONS[run.status]:
         raise IllegalTransition(what=f"Run {run.pk}", status=run.status, verb=verb)

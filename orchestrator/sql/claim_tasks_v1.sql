@@ -17,6 +17,8 @@ DECLARE
     v_everything boolean;
     v_workflows bigint[];
     v_agents bigint[];
+    v_runs bigint[];
+    v_tasks bigint[];
     v_open boolean;
     v_ids bigint[] := '{}';
 BEGIN
@@ -29,20 +31,23 @@ BEGIN
     SELECT coalesce(bool_or(s.scope = 'everything'), false),
            coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'workflow'), '{}'),
            coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'agent'), '{}'),
+           coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'run'), '{}'),
+           coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'task'), '{}'),
            EXISTS (SELECT 1 FROM orchestrator_shift h WHERE h.id = p_shift AND h.ended_at IS NULL)
-      INTO v_everything, v_workflows, v_agents, v_open
+      INTO v_everything, v_workflows, v_agents, v_runs, v_tasks, v_open
       FROM orchestrator_stop s WHERE s.lifted_at IS NULL;
     IF v_everything OR NOT v_open THEN
         RETURN;
     END IF;
     IF v_special THEN
-        v_ids := pick_limited_v1(p_lane, p_shift, p_limit, v_workflows, v_agents);
+        v_ids := pick_limited_v1(p_lane, p_shift, p_limit, v_workflows, v_agents, v_runs, v_tasks);
     END IF;
 
     v_ids := v_ids || ARRAY(
         SELECT t.id FROM orchestrator_task t
          WHERE t.status = 'ready' AND NOT t.held AND NOT t.limited AND NOT t.suspect AND t.lane = p_lane
            AND t.workflow_id <> ALL (v_workflows) AND (t.agent_id IS NULL OR t.agent_id <> ALL (v_agents))
+           AND t.run_id <> ALL (v_runs) AND t.id <> ALL (v_tasks)
          ORDER BY t.priority DESC, t.virtual_start, t.id
          LIMIT p_limit - cardinality(v_ids)
          FOR UPDATE SKIP LOCKED);

@@ -2,7 +2,8 @@
 --
 -- The agent's row is locked (or passed over, if another claim holds it), so two claims cannot both see the last free place.
 -- A suspect has seen two workers die; a shift runs one suspect at a time, so that the next death names the culprit.
-CREATE FUNCTION pick_limited_v1(p_lane text, p_shift bigint, p_limit int, p_workflows bigint[], p_agents bigint[])
+CREATE FUNCTION pick_limited_v1(p_lane text, p_shift bigint, p_limit int, p_workflows bigint[], p_agents bigint[],
+                                p_runs bigint[], p_tasks bigint[])
 RETURNS bigint[]
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
@@ -37,6 +38,7 @@ BEGIN
             SELECT t.id FROM orchestrator_task t
              WHERE t.status = 'ready' AND NOT t.held AND t.limited AND NOT t.suspect AND t.lane = p_lane
                AND t.agent_id = v_agent.id AND t.workflow_id <> ALL (p_workflows)
+               AND t.run_id <> ALL (p_runs) AND t.id <> ALL (p_tasks)
              ORDER BY t.priority DESC, t.virtual_start, t.id LIMIT v_room FOR UPDATE SKIP LOCKED);
         UPDATE orchestrator_agentrate SET tokens = tokens - cardinality(v_ids) WHERE agent_id = v_agent.id AND cardinality(v_ids) > 0;
         v_picked := v_picked || v_ids;
@@ -51,6 +53,7 @@ BEGIN
             SELECT t.id FROM orchestrator_task t
              WHERE t.status = 'ready' AND NOT t.held AND t.suspect AND t.lane = p_lane
                AND t.workflow_id <> ALL (p_workflows) AND (t.agent_id IS NULL OR t.agent_id <> ALL (p_agents))
+               AND t.run_id <> ALL (p_runs) AND t.id <> ALL (p_tasks)
                AND (NOT t.limited OR t.agent_id = ANY (v_open))
              ORDER BY t.priority DESC, t.virtual_start, t.id LIMIT 1 FOR UPDATE SKIP LOCKED);
         UPDATE orchestrator_agentrate SET tokens = tokens - 1

@@ -23,10 +23,16 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/runs"): (None, {200}),  # an empty list
     ("POST", "/runs"): ({"workflow": "incident", "input": {}}, {404}),
     ("GET", "/runs/{run_id}"): (None, {404}),
-    ("POST", "/runs/{run_id}/pause"): (REASON, {404}),
-    ("POST", "/runs/{run_id}/resume"): (REASON, {404}),
-    ("POST", "/runs/{run_id}/cancel"): (REASON, {404}),
-    ("POST", "/runs/{run_id}/retry"): (REASON, {404}),
+    ("GET", "/runs/{run_id}/acts"): (None, {404}),
+    ("POST", "/runs/{run_id}/acts/{act}"): (REASON, {404}),
+    ("GET", "/tasks/{task}/acts"): (None, {404}),
+    ("POST", "/tasks/{task}/acts/{act}"): (REASON, {404}),
+    ("GET", "/workflows/{workflow}/acts"): (None, {404}),
+    ("POST", "/workflows/{workflow}/acts/{act}"): (REASON, {404}),
+    ("GET", "/agents/{agent}/acts"): (None, {200}),
+    ("POST", "/agents/{agent}/acts/{act}"): (REASON, {403}),
+    ("GET", "/everything/acts"): (None, {200}),  # an empty list
+    ("POST", "/everything/acts/{act}"): (REASON, {403}),
     ("GET", "/runs/{run_id}/tasks"): (None, {404}),
     ("GET", "/tasks/{task}"): (None, {404}),
     ("GET", "/events"): (None, {403}),
@@ -52,7 +58,10 @@ def full_buckets() -> Iterator[None]:
 def path_to_real_things(path: str) -> str:
     gate = people.gate()
     task = Task.objects.filter(run=gate.run).order_by("id")[0]
-    return path.format(name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1)
+    return path.format(
+        name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
+        act="pause", workflow="incident", agent="assessor",
+    )  # fmt: skip
 
 
 def test_every_route_is_in_the_matrix() -> None:

@@ -116,7 +116,7 @@ def test_token_never_makes_tokens(manager: User) -> None:
     ("method", "path", "scope"),
     [
         ("POST", "/runs", "run"),
-        ("POST", "/runs/{run}/pause", "steer"),
+        ("POST", "/runs/{run}/acts/pause", "steer"),
         ("POST", "/stops", "stop"),
         ("POST", "/workflows", "publish"),
         ("GET", "/runs/{run}", "read"),

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from config.api import limits
 from config.api.assembly import api
 from orchestrator import services
-from tests import people
+from tests import factories, people
 from tests.api import ALL_SCOPES, as_user
 
 pytestmark = pytest.mark.django_db
@@ -54,8 +54,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(f"config.api.auth.{name}", limits.Rate(burst=1e9, per_second=1e9))
     gate = people.gate()
     root = people.person("root", is_superuser=True)
-    stop = services.stop(scope="agent", ref=1, by=root, reason="there is one")
+    agent = factories.agent("elsewhere")
+    stop = services.stop(scope="agent", ref=agent.pk, by=root, reason="there is one")
     ids = {"run_id": gate.run_id, "task": gate.task_id, "gate_id": gate.pk, "stop_id": stop.pk, "name": "incident"}
+    ids |= {"workflow": "incident", "agent": agent.name, "act": "pause"}
     return World(as_user(root, *ALL_SCOPES).secret, ids)
 
 

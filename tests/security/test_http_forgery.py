@@ -16,7 +16,7 @@ CHANGES = {
     "decide": ("/inbox/{gate}/decide/", {"version": "1", "verdict": "approve"}),
     "comment": ("/inbox/{gate}/comments/", {"text": "x"}),
     "claim": ("/inbox/{gate}/claim/", {}),
-    "pause": ("/runs/{run}/pause/", {"reason": "x"}),
+    "pause": ("/act/run/{run}/pause/", {"reason": "x"}),
     "start": ("/workflows/{workflow}/start/", {"as": "json", "json": "{}"}),
     "stop": ("/stop/", {"what": "everything", "reason": "x"}),
     "sign out": ("/sign-out/", {}),
@@ -78,7 +78,7 @@ def test_forged_change_is_refused_by_every_address(there, browser, headers):
 def test_change_from_our_own_page_is_made(there, browser):
     headers = {"Sec-Fetch-Site": "same-origin", "Origin": OWN, "X-CSRFToken": token(browser), **HTMX}
 
-    response = browser.post(there.fill("/runs/{run}/pause/"), {"reason": "x"}, headers=headers)
+    response = browser.post(there.fill("/act/run/{run}/pause/"), {"reason": "x"}, headers=headers)
 
     assert response.status_code == 204
     assert Run.objects.get(pk=there.run.pk).status == "paused"
@@ -93,7 +93,7 @@ def test_token_of_another_session_is_no_token(there, browser):
     other.force_login(there.persons["reviewer"], backend=BACKEND)
     other.get("/styleguide/")
 
-    response = browser.post(there.fill("/runs/{run}/pause/"), {"reason": "x"}, headers={"X-CSRFToken": token(other)})
+    response = browser.post(there.fill("/act/run/{run}/pause/"), {"reason": "x"}, headers={"X-CSRFToken": token(other)})
 
     assert response.status_code == 403
     assert unchanged(there)

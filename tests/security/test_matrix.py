@@ -32,6 +32,8 @@ START = {"workflow": "incident", "input": {}}
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
 GET                                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -53,8 +55,6 @@ GET inbox/standing/                          >   -   +   -   +   +   +   +   -  
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-GET runs/<int:pk>/<slug:verb>/               >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
-POST runs/<int:pk>/<slug:verb>/              >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/start/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET search/                                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -77,20 +77,24 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
+GET /everything/acts                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 GET /runs                                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /runs                                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-POST /runs/{run_id}/cancel                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
-POST /runs/{run_id}/pause                    !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
-POST /runs/{run_id}/resume                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
-POST /runs/{run_id}/retry                    !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET /runs/{run_id}/acts                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /runs/{run_id}/acts/{act}               !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /runs/{run_id}/tasks                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /stops                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /stops                                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 POST /stops/{stop_id}/lift                   !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+GET /tasks/{task}/acts                       !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /tasks/{task}/acts/{act}                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -98,6 +102,8 @@ DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .  
 GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET /workflows/{workflow}/acts               !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /workflows/{workflow}/acts/{act}        !   -   .   -   .   .   .   +   -   +   -   +   -   .   -   -   +
 GET /workflows/{name}                        !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 """
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
@@ -117,17 +123,18 @@ BODIES: dict[str, Any] = {
     "POST inbox/<int:pk>/decide/": VERDICT,
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
-    "POST runs/<int:pk>/<slug:verb>/": REASON,
+    "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
     "POST stop/": {"what": "everything", **REASON},
     "POST stop/<int:pk>/lift/": REASON,
     "POST workflows/<slug:name>/start/": {"as": "json", "json": '{"host": "a"}'},
     "POST /workflows": PUBLISHED,
     "POST /workflows/validate": PUBLISHED,
     "POST /runs": START,
-    "POST /runs/{run_id}/pause": REASON,
-    "POST /runs/{run_id}/resume": REASON,
-    "POST /runs/{run_id}/cancel": REASON,
-    "POST /runs/{run_id}/retry": REASON,
+    "POST /runs/{run_id}/acts/{act}": REASON,
+    "POST /tasks/{task}/acts/{act}": REASON,
+    "POST /workflows/{workflow}/acts/{act}": REASON,
+    "POST /agents/{agent}/acts/{act}": REASON,
+    "POST /everything/acts/{act}": REASON,
     "POST /gates/{gate_id}/decisions": VERDICT,
     "POST /stops": {"scope": "everything", **REASON},
     "POST /stops/{stop_id}/lift": REASON,
@@ -136,7 +143,8 @@ BODIES: dict[str, Any] = {
 # What the parts of a pattern stand for in the world of the tests.
 NAMES = {
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
-    "<slug:verb>": "pause", "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
+    "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "{act}": "pause",
+    "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
     "{token_id}": "1",
@@ -145,8 +153,9 @@ NAMES = {
 
 def rows(table: str) -> dict[str, str]:
     """A table's lines by route; the columns without their spaces."""
-    lines = [line for line in table.splitlines() if line]
-    return {line[:44].strip(): line[44:].replace(" ", "") for line in lines}
+    lines = [line.split() for line in table.splitlines() if line]
+    columns = len(PERSONAS)
+    return {" ".join(words[:-columns]): "".join(words[-columns:]) for words in lines}
 
 
 def routes() -> set[str]:

