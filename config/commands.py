@@ -4,7 +4,7 @@ import sys
 
 from config import env
 
-_CELERY = (sys.executable, "-m", "celery", "-A", "config")
+_CELERY = (sys.executable, "-m", "config.celery_command")
 _QUIETLY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING")
 
 

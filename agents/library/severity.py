@@ -1,7 +1,8 @@
 """How severe an incident is, from what its alert says, with a calibrated probability for each level.
 
 The model is a linear classifier over words and word pairs, trained by `manage.py train_severity` (`training.severity`)
-and kept beside this module with its model card. Inference needs numpy only.
+and kept beside this module with its model card. Inference needs numpy only, and loads it when the first alert is
+judged: 12 MB that not every worker needs.
 """
 
 import json
@@ -13,12 +14,18 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from agents.library.incidents import LEVELS, Level
 from agents.library.text import words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+type Weights = NDArray[np.float32]
+type Places = NDArray[np.intp]
 
 DATA = Path(__file__).parent / "data"
 MODEL_FILE = DATA / "severity.npz"
@@ -54,24 +61,26 @@ class Model:
 
     names: tuple[str, ...]
     terms: dict[str, int]
-    idf: NDArray[np.float32]
-    coefficients: NDArray[np.float32]
-    intercepts: NDArray[np.float32]
+    idf: Weights
+    coefficients: Weights
+    intercepts: Weights
     temperature: float
 
-    def vector(self, found: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def vector(self, found: Sequence[str]) -> tuple[Places, Floats]:
         """The known terms and their weights: sublinear TF-IDF of length 1."""
+        import numpy as np
+
         counts = Counter(index for term in found if (index := self.terms.get(term)) is not None)
-        places: NDArray[np.intp] = np.fromiter(counts, dtype=np.intp, count=len(counts))
-        plain: NDArray[np.float64] = np.array([1 + math.log(count) for count in counts.values()], dtype=np.float64)
+        places: Places = np.fromiter(counts, dtype=np.intp, count=len(counts))
+        plain: Floats = np.array([1 + math.log(count) for count in counts.values()], dtype=np.float64)
         weights = plain * self.idf[places].astype(np.float64)
         norm = float(np.sqrt((weights**2).sum())) or 1.0
         return places, weights / norm
 
-    def scores(self, found: Sequence[str]) -> NDArray[np.float64]:
+    def scores(self, found: Sequence[str]) -> Floats:
         """The classifier's raw score of each level."""
         places, weights = self.vector(found)
-        raw: NDArray[np.float64] = self.coefficients[:, places].astype(np.float64) @ weights + self.intercepts
+        raw: Floats = self.coefficients[:, places].astype(weights.dtype) @ weights + self.intercepts
         return raw
 
     def assess(self, found: Sequence[str]) -> Assessment:
@@ -86,7 +95,7 @@ class Model:
     def _reasons(self, found: Sequence[str], winner: int, limit: int = 5) -> tuple[str, ...]:
         places, weights = self.vector(found)
         pull = (self.coefficients[winner, places] - self.coefficients[:, places].mean(axis=0)) * weights
-        best = [int(places[order]) for order in np.argsort(-pull)[:limit] if pull[order] > 0]
+        best = [int(places[order]) for order in (-pull).argsort()[:limit] if pull[order] > 0]
         return tuple(self.names[index] for index in best)
 
 
@@ -97,10 +106,12 @@ def terms(text: str, *, reference: str = "", category: str = "") -> list[str]:
     return [*found, *pairs, f"source={_host(reference)}", f"category={category or 'other'}"]
 
 
-def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def softmax(scores: Floats) -> Floats:
     """Probabilities from scores along the last axis."""
+    import numpy as np
+
     shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    normal: NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
+    normal: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
     return normal
 
 
@@ -111,6 +122,8 @@ def _host(reference: str) -> str:
 
 def save(model: Model, path: Path) -> None:
     """Write the model as plain arrays (never a pickle): terms joined by newlines, half-precision weights."""
+    import numpy as np
+
     np.savez_compressed(
         path,
         terms=np.frombuffer("\n".join(model.names).encode(), dtype=np.uint8),
@@ -123,6 +136,8 @@ def save(model: Model, path: Path) -> None:
 
 def read(path: Path) -> Model:
     """Read what `save` wrote."""
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as stored:
         names = stored["terms"].tobytes().decode().split("\n")
         return Model(

@@ -1,17 +1,21 @@
 """Extractive summaries by LexRank: sentences that most other sentences resemble. Every sentence is a verbatim quote.
 
 sumy's LexRank gives the same ranking (a test compares them) but imports nltk, which imports scikit-learn: 120 MB and
-2.5 s in every worker process. These forty lines need numpy alone.
+2.5 s in every worker process. These forty lines need numpy alone, and load it when the first text is summarised.
 """
 
 import math
 from collections import Counter
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from agents.library.text import Sentence, content_words, sentences
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
 
 _THRESHOLD = 0.1  # two sentences are alike above this cosine
 _EPSILON = 1e-4  # the power method stops below this change
@@ -45,14 +49,16 @@ def summarise(text: str, *, limit: int) -> list[Ranked]:
     return [Ranked(found[index], round(scores[index] / top, 4)) for index in sorted(best)]
 
 
-def _transitions(counts: list[Counter[str]], idf: dict[str, float]) -> NDArray[np.float64]:
+def _transitions(counts: list[Counter[str]], idf: dict[str, float]) -> Floats:
+    import numpy as np
+
     size = len(counts)
     links = np.zeros((size, size))
     for row in range(size):
         links[row, row] = 1.0
         for column in range(row):
             links[row, column] = links[column, row] = _cosine(counts[row], counts[column], idf) > _THRESHOLD
-    totals: NDArray[np.float64] = links / links.sum(axis=1, keepdims=True)
+    totals: Floats = links / links.sum(axis=1, keepdims=True)
     return totals
 
 
@@ -70,11 +76,13 @@ def _weight(count: Counter[str], word: str, idf: dict[str, float]) -> float:
     return count[word] / max(count.values()) * idf[word]
 
 
-def _stationary(transitions: NDArray[np.float64]) -> NDArray[np.float64]:
+def _stationary(transitions: Floats) -> Floats:
+    import numpy as np
+
     size = len(transitions)
     scores = np.full(size, 1.0 / size)
     for _ in range(200):
-        following: NDArray[np.float64] = transitions.T @ scores
+        following: Floats = transitions.T @ scores
         if np.abs(following - scores).sum() < _EPSILON:
             return following
         scores = following

@@ -64,7 +64,7 @@ class Stack:
         """Start the processes and wait until shifts are idle and events are sealed."""
         self.floor_ms = measure.floor_ms(self.raw)
         sync()
-        celery = [sys.executable, "-m", "celery", "-A", "config"]
+        celery = [sys.executable, "-m", "config.celery_command"]
         worker = [*celery, "worker", "-P", "prefork", *_QUIETLY]
         self._worker = self._child("worker", [*worker, "-Q", "shifts", "-c", str(self.team.workers), "-n", "worker@%h"])
         self._child("control", [*worker, "-Q", "control", "-c", "2", "-n", "control@%h"])

@@ -53,7 +53,7 @@ def test_killed_supervisor_takes_everything_with_it(up: Callable[..., Stack], fo
 def test_killed_children_are_replaced_and_reported(up: Callable[..., Stack]) -> None:
     stack = up()
     stack.await_open()
-    parts = ("uvicorn", "-Q shifts", "-Q control", "config beat", "postgres -D")
+    parts = ("uvicorn", "-Q shifts", "-Q control", "celery_command beat", "postgres -D")
     before = {part: stack.child(part) for part in parts}
     assert all(before.values()), before
 

@@ -61,7 +61,7 @@ class Site:
 
     def worker(self, children: int = 1) -> subprocess.Popen[bytes]:
         """Start a worker with so many processes in its pool."""
-        command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-Q", "shifts", "-P", "prefork", "-c"]
+        command = [sys.executable, "-m", "config.celery_command", "worker", "-Q", "shifts", "-P", "prefork", "-c"]
         command += [str(children), "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         command += ["-n", f"chaos-{len(self.workers)}@%h"]
         log = self.folder.joinpath(f"worker-{len(self.workers)}.log").open("wb")
