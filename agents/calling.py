@@ -30,33 +30,17 @@ async def call(
     registry: Registry = registry_module.default,
 ) -> Outcome:
     """Call one agent once and return what came of it. Raises only CancelledError."""
-    spec = registry.find(request.agent, request.version)
-    if spec is None:
-        return _unknown(request)
-    try:
-        argument = prepare_input(spec, request.input)
-    except (ContractViolation, OutputRejected) as error:
-        return input_failure(spec, error)
+    prepared = _prepare(request, registry)
+    if isinstance(prepared, Failed):
+        return prepared
+    spec, argument = prepared
     context = AgentContext(request, asyncio.get_running_loop())
-    match spec.isolation:
-        case "loop":
-            context.started = True
-            work = _run_on_loop(spec, argument, context)
-        case "thread":
-            work = _run_in_thread(spec, argument, context, threads)
-        case "process":
-            work = processes.run(spec, request, context)
-    return await _within_time(spec, request, context, work)
-
-
-async def _within_time(
-    spec: AgentSpec, request: AgentRequest, context: AgentContext, work: Awaitable[object]
-) -> Outcome:
     clock = asyncio.timeout(request.timeout)
     outcome: Outcome
     try:
         async with clock:
-            returned = await work
+            # Awaited here, not in a function of its own: ten thousand waiting calls keep every frame between.
+            returned = await _begin(spec, argument, context, threads, processes, request)
         outcome = outcome_of(spec, returned)
     except asyncio.CancelledError as error:
         if _is_cancelled():
@@ -71,9 +55,42 @@ async def _within_time(
     return outcome
 
 
-async def _run_on_loop(spec: AgentSpec, argument: Any, context: AgentContext) -> object:
-    returned = spec.function(argument, context)
-    return await returned if spec.is_async else returned
+def _prepare(request: AgentRequest, registry: Registry) -> tuple[AgentSpec, Any] | Failed:
+    """The agent and its own checked copy of the input."""
+    spec = registry.find(request.agent, request.version)
+    if spec is None:
+        return _unknown(request)
+    try:
+        return spec, prepare_input(spec, request.input)
+    except (ContractViolation, OutputRejected) as error:
+        return input_failure(spec, error)
+
+
+def _begin(
+    spec: AgentSpec,
+    argument: Any,
+    context: AgentContext,
+    threads: Executor,
+    processes: ProcessPool,
+    request: AgentRequest,
+) -> Awaitable[Any]:
+    """What to await for the agent's answer."""
+    match spec.isolation:
+        case "loop":
+            context.started = True
+            answer: Awaitable[Any] = (
+                spec.function(argument, context) if spec.is_async else _answer(spec, argument, context)
+            )
+            return answer
+        case "thread":
+            return _run_in_thread(spec, argument, context, threads)
+        case "process":
+            return processes.run(spec, request, context)
+
+
+async def _answer(spec: AgentSpec, argument: Any, context: AgentContext) -> object:
+    returned: object = spec.function(argument, context)
+    return returned
 
 
 async def _run_in_thread(spec: AgentSpec, argument: Any, context: AgentContext, threads: Executor) -> object:

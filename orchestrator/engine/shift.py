@@ -224,7 +224,8 @@ class Shift:
 
     async def _start(self, claimed: list[Claimed]) -> None:
         for job in await self._assign(claimed):
-            await self._cancel([job.claimed.id])  # an earlier attempt that was taken away before we heard of it
+            if job.claimed.id in self._running:  # an earlier attempt that was taken away before we heard of it
+                await self._cancel([job.claimed.id])
             task = asyncio.create_task(self._work(job))
             self._running[job.claimed.id] = (task, job.claimed)
             self._lanes[job.claimed.id] = job.step.lane
