@@ -1,7 +1,10 @@
-"""Patterns by name: those in this package, and those that an installed app registers."""
+"""Patterns by name: those of `builtin`, and those that an installed app registers in its AppConfig.ready()."""
 
+import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 from agents.types import Json
@@ -70,9 +73,22 @@ def register(pattern: Pattern) -> Pattern:
 
 def find(name: str) -> Pattern | None:
     """The pattern of that name."""
+    _load()
     return _known.patterns.get(name)
 
 
 def names() -> list[str]:
     """All names, sorted."""
+    _load()
     return sorted(_known.patterns)
+
+
+@cache
+def _load() -> None:
+    # Not at the top: the modules that it imports need this one.
+    importlib.import_module("orchestrator.patterns.builtin")
+
+
+def template(name: str) -> str:
+    """The YAML of `workflows/<name>.yaml` beside this module, for `Help.template`."""
+    return (Path(__file__).parent / "workflows" / f"{name}.yaml").read_text(encoding="utf-8")
