@@ -35,9 +35,14 @@ class Change:
 def changes(before: Json, after: Json) -> tuple[Change, ...]:
     """Every leaf that differs, in the order of the newer value; what went away comes last."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
-    paths = [*new, *(path for path in old if path not in new)]
+    paths = [*new, *(path for path in old if path not in new and not _is_filled(path, old, new))]
     differing = islice((path for path in paths if old.get(path) != new.get(path)), MAX_CHANGES)
     return tuple(Change(path or "(all)", words(old.get(path, ""), new.get(path, ""))) for path in differing)
+
+
+def _is_filled(path: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether an empty list or object has become one with leaves: they say it, the empty one would only puzzle."""
+    return old[path] in {"[]", "{}"} and any(leaf.startswith((f"{path}.", f"{path}[")) for leaf in new)
 
 
 def words(before: str, after: str) -> tuple[Piece, ...]:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agents.types import Json
 from approvals import desk, forms, permissions, policy, queries, services
 from approvals.cards import Card
-from approvals.errors import GateAlreadySettled, GateChanged, SealBroken
+from approvals.errors import GateAlreadySettled, GateChanged, NoteMissing, SealBroken
 from approvals.models import Decision, Gate, GateStatus
 from orchestrator.errors import OrchestratorError
 
@@ -116,6 +116,8 @@ def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: Orchestr
             words = _("Your verdict came too late; what you typed is kept below.")
         case SealBroken():
             words = str(refusal)
+        case NoteMissing():
+            words = _("Say why in the note: this verdict needs a reason. What you typed is kept.")
         case GateChanged():
             words = _("This changed after you opened it. Look at it again; what you typed is kept.")
         case _:

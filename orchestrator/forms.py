@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from agents.types import Json
 
-type FieldKind = Literal["line", "text", "number", "integer", "yes_no", "choice", "json"]
+type FieldKind = Literal["line", "text", "date", "number", "integer", "yes_no", "choice", "json"]
 
 LONG_TEXT: Final = 200  # a string that may be longer gets several lines
 PREFIX: Final = "input."
@@ -83,7 +83,8 @@ def read_json(text: str) -> tuple[dict[str, Json], str]:
 
 def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     title = str(spec.get("title") or name.replace("_", " ").capitalize())
-    options = tuple(str(option) for option in spec.get("enum", ()) if isinstance(option, str))
+    only = [spec["const"]] if "const" in spec else spec.get("enum", ())
+    options = tuple(option for option in only if isinstance(option, str))
     default = spec.get("default", "")
     value = default if isinstance(default, str) else orjson.dumps(default).decode()
     return Field(name, title, _kind(spec, options), str(spec.get("description", "")), required, options, value)
@@ -93,6 +94,8 @@ def _kind(spec: Mapping[str, Any], options: tuple[str, ...]) -> FieldKind:
     match spec.get("type"):
         case _ if options:
             return "choice"
+        case "string" if spec.get("format") == "date":
+            return "date"
         case "string":
             return "text" if spec.get("maxLength", LONG_TEXT + 1) > LONG_TEXT and "format" not in spec else "line"
         case "number":

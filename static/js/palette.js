@@ -5,10 +5,14 @@ const input = form?.elements.q;
 const results = document.getElementById("palette-results");
 const items = () => [...results.querySelectorAll("a")];
 let chosen = 0;
+let answered = null; // the text that the results are for
+let isEager = false; // Enter was pressed before they were
 
 function open() {
   if (palette.open) return;
   palette.showModal();
+  answered = null;
+  isEager = false;
   input.select();
   htmx.trigger(form, "open");
 }
@@ -21,10 +25,24 @@ function choose(index) {
   all[chosen]?.scrollIntoView({ block: "nearest" });
 }
 
+/** Go to the chosen result; what is still shown for an earlier text is not it. */
+function go() {
+  isEager = answered !== input.value;
+  if (!isEager) items()[chosen]?.click();
+}
+
+function arrived({ detail: { ctx } }) {
+  if (ctx.sourceElement !== form) return;
+  answered = new URL(ctx.request.action, location.href).searchParams.get("q");
+  choose(0);
+  if (isEager) go();
+}
+
 function moved(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step) choose(chosen + step);
-  else if (event.key === "Enter") items()[chosen]?.click();
+  else if (event.key === "Enter") go();
+  else if (event.key === "Escape") palette.close(); // a search field would first be emptied
   else return;
   event.preventDefault();
 }
@@ -43,5 +61,6 @@ if (palette) {
   }
   input.addEventListener("keydown", moved);
   form.addEventListener("submit", (event) => event.preventDefault());
-  document.addEventListener("htmx:after:swap", () => choose(0));
+  input.addEventListener("input", () => (isEager = false));
+  document.addEventListener("htmx:after:swap", arrived);
 }

@@ -136,6 +136,25 @@ def test_edit_shows_the_changes_before_it_sends_them(site: Site, ana: User, page
     assert stored.after == {"summary": "Isolate host fin-db-02", "amount": 20.25}
 
 
+def test_edit_of_critical_risk_asks_for_its_reason_before_it_is_sent(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate(risk="critical")
+    site.enter(page, ana, address(gate))
+    page.keyboard.press("e")
+    page.get_by_label("Amount").fill("20.25")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#review")).to_be_visible()
+
+    page.keyboard.press("Control+Enter")
+
+    expect(page.locator("#note")).to_be_focused()
+    expect(page.locator("#verdict-status")).to_contain_text("Say why")
+    expect(page.locator("#review")).to_be_visible()
+    page.keyboard.type("the limit is 20.25")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#ack")).to_contain_text("Approved with changes")
+    assert decision(gate).note == "the limit is 20.25"
+
+
 def test_edit_that_breaks_the_contract_is_refused_with_what_was_typed(site: Site, ana: User, page: Page) -> None:
     gate = people.gate()
     site.enter(page, ana, address(gate))

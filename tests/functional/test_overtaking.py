@@ -121,6 +121,28 @@ def test_search_typed_later_wins_however_many_are_under_way(agents: Page) -> Non
     expect(agents.get_by_role("link", name="Severity agent")).to_be_visible()
 
 
+def test_enter_in_the_palette_waits_for_the_results_of_what_was_typed(agents: Page, site: Site) -> None:
+    agents.keyboard.press("Control+k")
+    expect(agents.get_by_role("option").first).to_be_visible()
+    slow = Held(agents, r"/search/\?q=severity$")
+
+    agents.get_by_role("combobox").fill("severity")
+    slow.wait()
+    agents.keyboard.press("Enter")
+    slow.let_go()
+
+    expect(agents).to_have_url(f"{site.address}/agents/severity-agent/")
+
+
+def test_escape_closes_the_palette_at_once(agents: Page) -> None:
+    agents.keyboard.press("Control+k")
+    agents.get_by_role("combobox").fill("severity")
+
+    agents.keyboard.press("Escape")
+
+    expect(agents.locator("#palette")).to_be_hidden()
+
+
 def test_card_opened_last_is_the_one_that_stays(site: Site, page: Page) -> None:
     titles = [f"Isolate {name}" for name in ("one", "two", "three")]
     gates = [people.gate(title=title) for title in titles]

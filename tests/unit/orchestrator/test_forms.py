@@ -14,6 +14,8 @@ SCHEMA = {
         "share": {"type": "number"},
         "urgent": {"type": "boolean"},
         "level": {"type": "string", "enum": ["low", "high"]},
+        "currency": {"const": "USD"},
+        "due": {"type": "string", "format": "date"},
         "tags": {"type": "array", "items": {"type": "string"}},
     },
 }
@@ -25,8 +27,9 @@ def test_fields_of_flat_schema_makes_one_control_for_each_property():
 
     assert kinds == {
         "host": "line", "story": "text", "amount": "integer", "share": "number", "urgent": "yes_no", "level": "choice",
-        "tags": "json",
+        "currency": "choice", "due": "date", "tags": "json",
     }  # fmt: skip
+    assert next(field.options for field in FIELDS if field.name == "currency") == ("USD",)
     assert FIELDS[0].title == "Host name"
     assert (
         [field.name for field in FIELDS if field.required] == [field.name for field in FIELDS[:2]] == ["host", "amount"]
