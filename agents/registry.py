@@ -36,6 +36,11 @@ class Registry:
         versions[spec.version] = spec
         self._newest[spec.name] = versions[max(versions)]
 
+    def put(self, spec: AgentSpec) -> None:
+        """Set one version in the place of what is registered: for rehearsals, whose agents are stubs."""
+        self._versions.setdefault(spec.name, {})[spec.version] = spec
+        self._newest[spec.name] = self._versions[spec.name][max(self._versions[spec.name])]
+
     def find(self, name: str, version: int | None = None) -> AgentSpec | None:
         """That version, or the newest for None; None when this process does not know it."""
         if version is None:

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from agents.registry import sync
+from agents.types import Json
 from config.bench import definitions, measure
 from config.bench.server import Server
 from config.datadir import DataDir
@@ -45,7 +46,15 @@ class Team:
 class Stack:
     """A running product on an empty database. Made by `running`."""
 
-    def __init__(self, server: Server, name: str, team: Team, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        name: str,
+        team: Team,
+        say: Callable[[str], None],
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """`extra` are environment variables for every process."""
         self.team = team
         self.floor_ms = 0.0
         self._name = name
@@ -54,7 +63,7 @@ class Stack:
         self._home.create()
         # Where this process would deliver and ring, too.
         settings.DATA_DIR = self._home.path
-        self._env = self._environment(server.fresh(name))
+        self._env = self._environment(server.fresh(name)) | dict(extra or {})
         self._children: list[Child] = []
         self.raw: psycopg.Connection[Any] = psycopg.connect(**db.connection_parameters())
 
@@ -141,11 +150,15 @@ class Stack:
         """Publish a workflow."""
         services.publish(source=source, file=f"{name}.json", by=None)
 
-    def submit(self, name: str, *, times: int = 1) -> tuple[list[int], datetime, datetime]:
+    def submit(
+        self, name: str, *, times: int = 1, given: Mapping[str, Json] | None = None
+    ) -> tuple[list[int], datetime, datetime]:
         """Start runs in one transaction; returns them and the database's time before the first and at the commit."""
         with transaction.atomic():
             began = db.clock()
-            runs = [services.start_run(workflow=name, input={}, by=None, actor="feed").pk for _ in range(times)]
+            runs = [
+                services.start_run(workflow=name, input=given or {}, by=None, actor="feed").pk for _ in range(times)
+            ]
             return runs, began, db.clock()
 
     def finish(self, runs: Sequence[int], *, seconds: float = 300) -> datetime:

@@ -1,0 +1,70 @@
+"""Rehearsals: sampled answers fit their schemas, and which calls a drill hits is no accident."""
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.rehearsal.faults import Drill, drills
+from config.rehearsal.rehearse import Level
+from config.rehearsal.sampling import sample
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"n": {"type": "integer", "minimum": 3}}, "required": ["n"]},
+        {"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}, "required": ["at"]},
+        {"type": "array", "items": {"enum": ["low", "high"]}, "minItems": 2},
+        {"type": "string", "minLength": 20},
+        {"type": "string", "maxLength": 3},
+        {"type": ["number", "null"], "maximum": 1},
+        {"anyOf": [{"type": "null"}, {"type": "string"}]},
+        {"$ref": "#/$defs/level", "$defs": {"level": {"const": "critical"}}},
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        {},
+    ],
+)
+def test_sample_fits_its_schema(schema):
+    assert jsonschema_rs.validator_for(schema).is_valid(sample(schema))
+
+
+def test_sample_of_a_schema_that_contains_itself_ends():
+    assert sample({"type": "object", "properties": {"next": {"$ref": "#"}}}) is not None
+
+
+@given(st.text(max_size=30), st.integers(min_value=2, max_value=9))
+def test_drill_hits_first_attempts_only(key, attempt):
+    drill = Drill("all", "tool_failure", 1.0)
+
+    assert drill.hits(key, 1)
+    assert not drill.hits(key, attempt)
+
+
+def test_drill_hits_about_its_share_and_always_the_same_calls():
+    drill = Drill("some", "llm_timeout", 0.34)
+    hit = [drill.hits(f"task-{number}-0", 1) for number in range(2000)]
+
+    assert 0.30 < sum(hit) / len(hit) < 0.38
+    assert hit == [drill.hits(f"task-{number}-0", 1) for number in range(2000)]
+
+
+def test_drills_go_from_the_smallest_blast_radius_to_the_largest():
+    shares = [drill.share for drill in drills() if drill.kind != "worker_loss"]
+
+    assert shares == sorted(shares)
+    assert drills()[0].kind == "none"
+    assert drills()[-1].kind == "worker_loss"
+
+
+@pytest.mark.parametrize(
+    ("injected", "recovered", "runs", "passed"),
+    [
+        (0, 0, {"succeeded": 5}, True),
+        (100, 95, {"succeeded": 5}, True),
+        (100, 94, {"succeeded": 5}, False),
+        (100, 100, {"succeeded": 4, "failed": 1}, False),
+    ],
+)
+def test_level_passes_when_enough_recovered_and_every_run_ended_well(injected, recovered, runs, passed):
+    assert Level("x", injected, recovered, runs).passed is passed
