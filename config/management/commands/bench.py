@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.bench.agents  # noqa: F401  registers them in this process
-from config.bench import interruptions, report, throughput
+from config.bench import interruptions, report, throughput, volume
 from config.bench.measure import Result
 from config.bench.plan import Bench
 from config.bench.server import Server
@@ -30,6 +30,8 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "crash": (interruptions.crash,),
     "fair": (throughput.fair,),
     "halt": (interruptions.halt,),
+    "scale": (volume.scale,),
+    "soak": (volume.soak,),
 }
 
 
@@ -48,7 +50,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure; on `all` without --json and at full size, also write docs/benchmarks.md."""
         # What libraries print must not come between the lines of JSON, nor children's output.
-        chosen = list(_WORKLOADS) if options["workload"] == "all" else [options["workload"]]
+        chosen = (
+            [name for name in _WORKLOADS if name != "soak"] if options["workload"] == "all" else [options["workload"]]
+        )
         server = Server(os.environ.get("DATABASE_URL", ""))
         try:
             with stop_on_signals():
