@@ -16,7 +16,7 @@ from agents.types import Json
 from approvals import forms, outline, permissions, policy, queries, wording
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
-from approvals.models import Gate, GateKind, GateStatus, Queue
+from approvals.models import HYBRID, Gate, GateKind, GateStatus, Queue
 from approvals.queries import Counts, Row
 from orchestrator import rendering
 from orchestrator.models import Attempt, Run, Task, task_id
@@ -25,6 +25,7 @@ from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 UNSURE: Final = 0.8
+_WORK: Final = (GateKind.MANUAL, HYBRID)  # gates at which a form is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Desk:
     is_own: bool
     fields: tuple[forms.Field, ...]
     is_form_open: bool
+    is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
 
 
@@ -128,7 +130,7 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     shown = tuple(piece for piece in pieces if not _is_shown_elsewhere(piece, card))
     cost, tokens = _usage(gate.run_id)
     given = dict(card.given)
-    instructions = str(given.pop("instructions", "")) if gate.kind == GateKind.MANUAL else ""
+    instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
     return Desk(
         card=card,
@@ -144,7 +146,8 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         tokens=tokens,
         is_own=permissions.is_own_request(user, gate),
         fields=fields,
-        is_form_open=gate.kind == GateKind.MANUAL or typed.verdict == "edit",
+        is_work=gate.kind in _WORK,
+        is_form_open=gate.kind in _WORK or typed.verdict == "edit",
         typed=typed,
     )
 
@@ -153,7 +156,12 @@ def fields_of(card: Card) -> tuple[forms.Field, ...]:
     """The fields of the card's answer; none where no offered verdict carries one."""
     if not any(choice.carries_answer for choice in card.choices):
         return ()
-    return forms.fields_of(card.form, card.proposal)
+    if card.gate.kind != HYBRID:
+        return forms.fields_of(card.form, card.proposal)
+    # Of a draft only what the form asks for: the answer is the form's, and its fields say which.
+    asked = card.form.get("properties")
+    names = asked if isinstance(asked, dict) and asked else card.proposal
+    return forms.fields_of(card.form, {name: value for name, value in card.proposal.items() if name in names})
 
 
 def review(card: Card, answer: dict[str, Json]) -> tuple[tuple[Change, ...], str]:
@@ -214,7 +222,7 @@ def _from_draft(card: Card) -> Typed:
     if draft.answer is None:
         return Typed(note=draft.text)
     fields = forms.with_values(fields_of(card), draft.answer)
-    return Typed(note=draft.text, fields=fields, verdict="edit" if card.gate.kind != GateKind.MANUAL else "")
+    return Typed(note=draft.text, fields=fields, verdict="" if card.gate.kind in _WORK else "edit")
 
 
 def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:

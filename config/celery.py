@@ -75,8 +75,9 @@ app.conf.update(
     beat_schedule={
         "ensure-shifts": _doorbell("ensure_shifts", every=2.0),
         "sweep": _doorbell("sweep", every=1.0),
-        "fire-timers": _doorbell("fire_timers", every=1.0),
+        "keep-time": _doorbell("keep_time", every=2.0),
         "sequence": _doorbell("sequence", every=2.0),
+        "tend-signals": _doorbell("tend_signals", every=3600.0),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
     },
 )

@@ -14,6 +14,8 @@ SECRET_KEY = env.text("SECRET_KEY", "") or secrets.token_urlsafe(50)
 ALLOWED_HOSTS = env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 PUBLIC_ORIGINS = [origin for origin in env.text("PUBLIC_ORIGINS", "").split(",") if origin]
 CSRF_TRUSTED_ORIGINS = PUBLIC_ORIGINS
+# Where others reach us: what the secret addresses of `wait_callback` steps begin with.
+PUBLIC_URL = env.text("PUBLIC_URL", PUBLIC_ORIGINS[0] if PUBLIC_ORIGINS else "http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
     "django.contrib.auth",

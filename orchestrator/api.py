@@ -65,7 +65,7 @@ def validate(request: HttpRequest, definition: DefinitionIn) -> CheckedOut:
         raise Forbidden(verb="publish")
     try:
         found = load(definition.source, file=definition.file)
-        plan = compile_plan(found, catalogue=catalogue)
+        plan = compile_plan(found, catalogue=catalogue, workflows=catalogue.workflow)
         return CheckedOut(valid=True, problems=[], advice=_advice(found, plan))
     except DefinitionError as refused:
         return CheckedOut(valid=False, problems=[ProblemOut.of(problem) for problem in refused.problems], advice=[])

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from orchestrator.api_errors import Line, Name, Text
 from orchestrator.definitions.errors import DefinitionProblem
-from orchestrator.models import Attempt, Run, Stop, Task, Workflow
+from orchestrator.groups import Standing
+from orchestrator.models import Attempt, Run, Signal, Stop, Task, Workflow
 
 
 class ProblemOut(Schema):
@@ -266,4 +267,59 @@ class StopOut(Schema):
             stopped_by=stop.stopped_by.username if stop.stopped_by else None,
             lifted_by=stop.lifted_by.username if stop.lifted_by else None,
             lifted_at=stop.lifted_at, effect=stop.effect,
+        )  # fmt: skip
+
+
+class SignalOut(Schema):
+    """A signal as it was recorded; `number` is its place among all signals."""
+
+    number: int
+    name: str
+    key: str
+    data: dict[str, Any]
+    id: str | None
+    sent_by: str
+    sent_at: datetime
+    expires_at: datetime
+
+    @staticmethod
+    def of(signal: Signal) -> "SignalOut":
+        """From a row."""
+        return SignalOut(
+            number=signal.pk, name=signal.name, key=signal.key, data=signal.data, id=signal.dedup,
+            sent_by=signal.sent_by, sent_at=signal.sent_at, expires_at=signal.expires_at,
+        )  # fmt: skip
+
+
+class SignalsOut(Schema):
+    """Some signals, and where the next ones begin."""
+
+    items: list[SignalOut]
+    next: int | None
+
+
+class GroupOut(Schema):
+    """A consumer group: the last signal it has handed on, the newest there is, and how many are still to come."""
+
+    name: str
+    workflow: str
+    signal: str
+    match: str
+    enabled: bool
+    position: int
+    head: int
+    behind: int
+    replays: int
+    created_by: str | None
+    created_at: datetime
+
+    @staticmethod
+    def of(standing: Standing) -> "GroupOut":
+        """From a group and where it stands."""
+        group = standing.group
+        return GroupOut(
+            name=group.name, workflow=group.workflow.name, signal=group.signal, match=group.match,
+            enabled=group.enabled, position=group.position, head=standing.head, behind=standing.behind,
+            replays=group.replays, created_by=group.created_by.username if group.created_by else None,
+            created_at=group.created_at,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The agents that a definition may name: those this process has loaded, and those registered in the database.
+"""What a definition may name: agents that this process has loaded or the database knows, and published workflows.
 
 Web processes load no agents (models and data would cost them hundreds of megabytes), so they know them by their rows.
 """
@@ -9,7 +9,10 @@ from typing import Final
 from agents import registry
 from agents.models import Agent, AgentVersion
 from agents.specs import AgentSpec
+from orchestrator.definitions.waits import Callee
 from orchestrator.engine.lanes import DEFAULT, lane_for
+from orchestrator.engine.plans import plan_of
+from orchestrator.models import Workflow
 
 
 class Catalogue:
@@ -22,6 +25,14 @@ class Catalogue:
     def names(self) -> Sequence[str]:
         """All names, sorted."""
         return sorted({*registry.names(), *Agent.objects.values_list("name", flat=True)})
+
+    def workflow(self, name: str) -> Callee | None:
+        """What a workflow's current version takes and gives; None if there is none to run."""
+        version = Workflow.objects.filter(name=name).values_list("current_version", flat=True).first()
+        if version is None:
+            return None
+        plan = plan_of(version)
+        return Callee(plan.input_schema, tuple(plan.outputs))
 
     def _row(self, name: str, version: int | None) -> AgentVersion | None:
         versions = AgentVersion.objects.filter(agent__name=name).order_by("-number")

@@ -88,3 +88,70 @@ class StopNotFound(OrchestratorError):
 
     code = "stop_not_found"
     status = 404
+
+
+class TooDeep(OrchestratorError):
+    """Runs start runs more than {limit} deep; a workflow that starts itself needs a condition that ends it."""
+
+    code = "too_deep"
+
+
+class SignalRefused(OrchestratorError):
+    """The signal's {field} {problem}; put it right and send it again."""
+
+    code = "signal_refused"
+    status = 422
+
+
+class SignalConflict(OrchestratorError):
+    """Another signal {name!r} was sent with the id {id!r}; send a new fact under a new id."""
+
+    code = "signal_conflict"
+    status = 422
+
+
+class CallbackUnknown(OrchestratorError):
+    """Nothing waits at this address; check that it was copied whole."""
+
+    code = "callback_unknown"
+    status = 404
+
+
+class CallbackUsed(OrchestratorError):
+    """An answer came here at {at}; the address works once, and nothing was changed."""
+
+    code = "callback_used"
+
+
+class CallbackClosed(OrchestratorError):
+    """Nobody waits here since {at}, when {why}; nothing was changed."""
+
+    code = "callback_closed"
+    status = 410
+
+
+class CallbackInvalid(OrchestratorError):
+    """What was sent is not valid at {path}: {problem}; correct it and send it again to the same address."""
+
+    code = "callback_invalid"
+    status = 422
+
+
+class GroupNotFound(OrchestratorError):
+    """There is no consumer group named {name!r}; check the spelling."""
+
+    code = "group_not_found"
+    status = 404
+
+
+class GroupExists(OrchestratorError):
+    """There is a consumer group named {name!r} already; choose another name."""
+
+    code = "group_exists"
+
+
+class GroupRefused(OrchestratorError):
+    """The consumer group's {field} {problem}; put it right and send it again."""
+
+    code = "group_refused"
+    status = 422

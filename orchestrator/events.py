@@ -48,6 +48,17 @@ class EventKind(StrEnum):
     TASK_EDITED = "task.edited"
     TASK_REDIRECTED = "task.redirected"
 
+    SIGNAL_PUBLISHED = "signal.published"
+    SIGNAL_REFUSED = "signal.refused"
+    CALLBACK_RECEIVED = "callback.received"
+    CALLBACK_ISSUED = "callback.issued"
+    GROUP_CREATED = "group.created"
+    GROUP_ENABLED = "group.enabled"
+    GROUP_DISABLED = "group.disabled"
+    GROUP_REPLAYED = "group.replayed"
+    GROUP_REMOVED = "group.removed"
+    GROUP_REFUSED = "group.refused"
+
     GATE_OPENED = "gate.opened"
     GATE_CLAIMED = "gate.claimed"
     GATE_RELEASED = "gate.released"

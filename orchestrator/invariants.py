@@ -163,6 +163,34 @@ _QUERIES: Final = {
         WHERE t.status = 'waiting' AND t.wait_for = 'retry' AND NOT EXISTS (
             SELECT FROM orchestrator_timer m WHERE m.kind = 'task_retry' AND m.ref = t.id AND m.fired_at IS NULL)
     """,
+    "a wait has what ends it": """
+        SELECT format('task %s waits for a time, and no timer will wake it', t.id)
+        FROM orchestrator_task t
+        WHERE t.status = 'waiting' AND t.wait_for = 'timer' AND NOT EXISTS (
+            SELECT FROM orchestrator_timer m WHERE m.kind = 'task_timer' AND m.ref = t.id AND m.fired_at IS NULL)
+        UNION ALL
+        SELECT format('task %s waits for the outside, and nothing says for what', t.id)
+        FROM orchestrator_task t
+        WHERE t.status = 'waiting' AND t.wait_for IN ('event', 'callback') AND NOT EXISTS (
+            SELECT FROM orchestrator_wait w WHERE w.task_id = t.id AND w.kind = t.wait_for AND w.ended_at IS NULL)
+        UNION ALL
+        SELECT format('task %s waits for a run that has ended, and nobody will tell it', t.id)
+        FROM orchestrator_task t
+        WHERE t.status = 'waiting' AND t.wait_for = 'run' AND NOT EXISTS (
+            SELECT FROM orchestrator_run r
+             WHERE r.parent_task = t.id AND (r.status IN ('running', 'paused') OR EXISTS (
+                SELECT FROM orchestrator_timer m WHERE m.kind = 'run_ended' AND m.ref = r.id AND m.fired_at IS NULL)))
+    """,
+    "a wait ends with its task": """
+        SELECT format('task %s is %s, but its wait is open', t.id, t.status)
+        FROM orchestrator_wait w JOIN orchestrator_task t ON t.id = w.task_id
+        WHERE w.ended_at IS NULL AND t.status IN ('succeeded', 'failed', 'skipped', 'cancelled')
+        UNION ALL
+        SELECT format('run %s lives on, but task %s, which started it, is %s', r.id, t.id, t.status)
+        FROM orchestrator_run r JOIN orchestrator_task t ON t.id = r.parent_task
+        WHERE r.status IN ('running', 'paused') AND t.status = 'cancelled' AND NOT EXISTS (
+            SELECT FROM orchestrator_timer m WHERE m.kind = 'run_orphaned' AND m.ref = r.id AND m.fired_at IS NULL)
+    """,
     "a waiting task says for what": """
         SELECT format('task %s waits, but not for a person and not for a retry', id)
         FROM orchestrator_task WHERE status = 'waiting' AND wait_for = ''

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import acts, db, events, failpoints, orders
+from orchestrator import acts, db, events, failpoints, orders, waits_db
 from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.compile import compile_plan
@@ -21,16 +21,24 @@ from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import transitions
-from orchestrator.errors import IllegalTransition, RunNotFound, StopNotFound
+from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Run, Step, Stop, Task, Workflow, WorkflowVersion
 from orchestrator.states import TASK_TERMINAL
 
 lock_run = transitions.lock_run
+lock_signal = waits_db.lock_signal
 
 
 def actor_of(user: User | None, default: str = "engine") -> str:
     """How an event names who acted."""
     return f"user:{user.get_username()}" if user is not None else default
+
+
+def reason_given(reason: str, verb: str) -> str:
+    """The reason that an act needs, trimmed. Raises ReasonMissing."""
+    if not reason.strip():
+        raise ReasonMissing(verb=verb)
+    return reason.strip()
 
 
 # Workflows
@@ -43,7 +51,7 @@ def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy.
     """
     definition = load(source, file=file)
-    plan = compile_plan(definition, catalogue=catalogue)
+    plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     digest = hashlib.sha256(source.encode()).hexdigest()

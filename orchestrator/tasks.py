@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import connections
 
 from agents.registry import autodiscover
-from orchestrator import dispatch, ledger
+from orchestrator import dispatch, ledger, signals
 from orchestrator.engine import sweep as upkeep
+from orchestrator.engine import timekeeper
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
 from orchestrator.models import Shift as ShiftRow
@@ -20,6 +21,7 @@ from orchestrator.sequencer import run_sequencer
 log = structlog.get_logger(__name__)
 SEQUENCER_SECONDS = 30.0
 UPKEEP_SECONDS = 1.0
+TIMEKEEPER_SECONDS = 30.0
 
 
 @shared_task
@@ -80,6 +82,13 @@ def fire_timers() -> None:
 
 
 @shared_task
+def keep_time() -> None:
+    """Fire timers as they come due for a while, if nobody else does, then ask for the next one."""
+    while timekeeper.keep_time(TIMEKEEPER_SECONDS, leaving) and not is_draining() and not dispatch.ring(keep_time):
+        continue
+
+
+@shared_task
 def sequence() -> None:
     """Seal events for a while, if nobody else does, then ask for the next one.
 
@@ -90,6 +99,12 @@ def sequence() -> None:
         sweep()
         fire_timers()
         seconds = UPKEEP_SECONDS
+
+
+@shared_task
+def tend_signals() -> None:
+    """Forget signals and fired timers whose time is over."""
+    signals.forget_old()
 
 
 @shared_task

@@ -14,12 +14,13 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from approvals.api import gates, token_routes
-from config.api.auth import Bearer, SessionCookie
+from config.api.auth import Bearer, SessionCookie, by_secret_address
 from monitoring.api import events
 from orchestrator import act_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
+from orchestrator.signals_api import address_routes, callback_routes, group_routes, signal_routes
 
 log = structlog.get_logger(__name__)
 DESCRIPTION = """Everything the pages can do, for programs. Send `Authorization: Bearer wk_...`; a signed-in person
@@ -42,6 +43,10 @@ api.add_router("/everything", act_api.everything)
 api.add_router("/events", events)
 api.add_router("/gates", gates)
 api.add_router("/stops", stopping)
+api.add_router("/tasks", address_routes)
+api.add_router("/signals", signal_routes)
+api.add_router("/groups", group_routes)
+api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
 

@@ -12,9 +12,10 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from approvals import permissions, tokens
 from approvals.errors import TokenInvalid
-from config.api.limits import FAILURE, TOKEN, USER, Rate, buckets
+from config.api.limits import CALLBACK, FAILURE, TOKEN, USER, Rate, buckets
+from orchestrator import callbacks
 from orchestrator.api_errors import Forbidden
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import CallbackUnknown, OrchestratorError
 
 MAX_KNOWN: Final = 10_000
 
@@ -72,6 +73,18 @@ class SessionCookie(APIKeyCookie):
         """The session's user."""
         assert isinstance(request.user, User)
         return _admit(request, request.user)
+
+
+def by_secret_address(request: HttpRequest) -> bool:
+    """A call back needs no session: its address is the permission. Guesses at addresses are throttled like tokens'."""
+    caller = request.META.get("REMOTE_ADDR", "")
+    _spend(f"callback:{caller}", CALLBACK)
+    _spend(f"failed:{caller}", FAILURE, amount=0)
+    token = request.resolver_match.kwargs.get("token", "") if request.resolver_match else ""
+    if not callbacks.is_known(token):
+        buckets.take(f"failed:{caller}", FAILURE)
+        raise CallbackUnknown
+    return True
 
 
 def _admit(request: HttpRequest, user: User) -> User:

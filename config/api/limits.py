@@ -23,6 +23,7 @@ class Rate:
 
 TOKEN: Final = Rate(burst=120, per_second=20)
 USER: Final = Rate(burst=240, per_second=40)
+CALLBACK: Final = Rate(burst=60, per_second=5)  # calls back from one address
 FAILURE: Final = Rate(burst=10, per_second=0.2)
 
 

@@ -76,7 +76,7 @@ class Stack:
         celery = [sys.executable, "-m", "config.celery_command"]
         worker = [*celery, "worker", "-P", "prefork", *_QUIETLY]
         self._worker = self._child("worker", [*worker, "-Q", "shifts", "-c", str(self.team.workers), "-n", "worker@%h"])
-        self._child("control", [*worker, "-Q", "control", "-c", "2", "-n", "control@%h"])
+        self._child("control", [*worker, "-Q", "control", "-c", "3", "-n", "control@%h"])
         self._child("beat", [*celery, "beat", "-l", "WARNING", "--pidfile="])
         self.quiet(seconds=_READY_S)
 

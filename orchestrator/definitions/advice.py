@@ -35,5 +35,8 @@ def _defaults(definition: Definition, source: StepSource, step: PlanStep) -> Ite
     if step.gate and "deadline" not in own and "deadline" not in configuration:
         days = step.gate.deadline_s / 86400
         yield "gate.deadline", f"is not set; {days:g} days are used", "set it here or in configuration.deadline"
+    if source.type in {"wait_event", "wait_callback"} and "deadline" not in source.fields and step.wait:
+        days = step.wait.deadline_s / 86400
+        yield "deadline", f"is not set; {days:g} days are used, then the run fails", "set deadline and on_deadline"
     if source.type == "conditional" and "default" not in source.fields:
         yield "default", "is not set; if no branch holds, all of them are skipped", "name the steps that run then"

@@ -14,7 +14,9 @@ MAX_SOURCE = 2000
 MAX_DEPTH = 24
 MAX_PLUS = 40
 EVERYWHERE = frozenset({"input", "steps", "output", "confidence", "attempt"})
-BY_PLACE = frozenset({"item", "at", "previous", "round", "event", "given"})  # a macro may use these names for its items
+BY_PLACE = frozenset(
+    {"item", "at", "previous", "round", "event", "given", "callback_url"}
+)  # a macro may use these names for its items
 VARIABLES = EVERYWHERE | BY_PLACE
 MACROS = frozenset({"map", "filter", "all", "exists", "exists_one"})
 FUNCTIONS = frozenset(

@@ -12,6 +12,7 @@ from orchestrator.definitions.gates import Gates
 from orchestrator.definitions.load import Definition, StepSource
 from orchestrator.definitions.plan import Branch, Plan, PlanStep, Retry
 from orchestrator.definitions.references import References, condition
+from orchestrator.definitions.waits import Callee, Waits, Workflows, wait_of
 from orchestrator.definitions.wiring import Wiring
 from orchestrator.patterns import registry
 
@@ -20,8 +21,10 @@ TIMEOUT = 60.0
 __all__ = ["AgentCatalogue", "AgentContract", "DefinitionError", "DefinitionProblem", "compile_plan"]
 
 
-def compile_plan(definition: Definition, *, catalogue: AgentCatalogue) -> Plan:
+def compile_plan(definition: Definition, *, catalogue: AgentCatalogue, workflows: Workflows | None = None) -> Plan:
     """Compile a definition; DefinitionError lists everything that would not work.
+
+    `workflows` finds those that it starts runs of; without it, whether they exist is not checked.
 
     1. Wire the steps; a cycle ends the check here, for nothing after it means anything.
     2. Check each step: its agent, its expressions, its gate.
@@ -30,11 +33,13 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue) -> Plan:
     problems = Problems(definition.file)
     wiring = Wiring(definition, problems)
     wiring.connect()
-    compiler = _Compiler(definition, wiring, problems, Agents(catalogue, problems))
+    configuration = definition.configuration
+    own = Callee(configuration.get("input", {}), tuple(configuration.get("outputs", {})))
+    waits = Waits(definition.name, own, workflows, problems)
+    compiler = _Compiler(definition, wiring, problems, Agents(catalogue, problems), waits)
     steps = tuple(compiler.step(wiring.sources[key]) for key in wiring.order)
     compiler.references.check_run()
     problems.raise_if_any()
-    configuration = definition.configuration
     return Plan(
         name=definition.name,
         steps=steps,
@@ -49,11 +54,14 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue) -> Plan:
 class _Compiler:
     """Builds one PlanStep after the other."""
 
-    def __init__(self, definition: Definition, wiring: Wiring, problems: Problems, agents: Agents) -> None:
+    def __init__(
+        self, definition: Definition, wiring: Wiring, problems: Problems, agents: Agents, waits: Waits
+    ) -> None:
         self._definition = definition
         self._wiring = wiring
         self._problems = problems
         self._agents = agents
+        self._waits = waits
         self._gates = Gates(definition, wiring, problems)
         self._index = {key: index for index, key in enumerate(wiring.order)}
         self._after = wiring.after()
@@ -114,6 +122,8 @@ class _Compiler:
             loop=coordinating.loop_of(source),
             pattern=fields.get("pattern", ""),
             options=fields.get("options", {}),
+            workflow=fields.get("workflow", ""),
+            wait=wait_of(source),
         )
 
     def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
@@ -129,7 +139,8 @@ class _Compiler:
             )
 
     def _check_kind(self, source: StepSource) -> None:
-        if source.type == "automated":
+        self._waits.check(source)
+        if "agent" in source.fields:
             self._agents.check(source)
             self._check_flow(source)
         if source.type == "approval":
@@ -151,9 +162,9 @@ class _Compiler:
             schema: Mapping[str, Any] = self._definition.configuration.get("input", {})
             return schema
         source = self._wiring.sources.get(key)
-        if source is None or source.type not in {"automated", "manual"}:
+        if source is None or source.type not in {"automated", "manual", "hybrid"}:
             return None
-        if source.type == "manual":
+        if source.type in {"manual", "hybrid"}:
             form: Mapping[str, Any] = source.fields["form"]
             return form
         contract = self._agents.contract(source.fields["agent"])
@@ -207,12 +218,14 @@ class _Compiler:
     def _output_fields(self, key: str) -> Mapping[str, Any] | None:
         """The fields that a step's output is known to have, or None if any may be there."""
         source = self._wiring.sources.get(key)
-        if source is None or source.type not in {"automated", "manual", "map"}:
+        if source is None:
             return None
         if source.type == "map":
             return {"items": {}, "succeeded": {}, "failed": {}}
-        if source.type == "manual":
+        if source.type in {"manual", "hybrid"}:
             return contracts.properties(source.fields["form"])
+        if source.type != "automated":
+            return self._waits.output_fields(source)
         contract = self._agents.contract(source.fields["agent"])
         return contracts.properties(contract.output_schema) if contract else None
 

@@ -14,10 +14,14 @@ AGENT = re.compile(r"[a-z][a-z0-9_-]{0,99}(?:@[1-9][0-9]{0,8})?")
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(s|m|h|d)")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST = 366 * 86400.0
+LONGEST_WAIT = 3660 * 86400.0  # ten years: a wait holds nothing, so it may be long
+SIGNAL = re.compile(r"[a-z][a-z0-9_.-]{0,199}")
 RISKS = ("low", "medium", "high", "critical")
 REVIEW_VERDICTS = ("approve", "edit", "request_changes", "reject", "terminate")
 MANUAL_VERDICTS = ("complete", "reject", "terminate")
+HYBRID_VERDICTS = ("complete", "request_changes", "reject", "terminate")
 ON_ERROR = ("fail", "skip", "ask")
+ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
 
 
@@ -97,6 +101,18 @@ COORDINATING = {
     "gate": Field("group", "When to ask people about the output.", fields=GATE),
     "deliver": Field("group", "A file made of the output.", fields=DELIVER),
 }
+AGENT_CALL = {
+    "inputs": Field("mapping", "The agent's input: values and expressions."),
+    "timeout": Field("duration", "Longest time one try may take."),
+    "retry": Field("group", "How to try again.", fields=RETRY),
+}
+WAITING = {
+    "deadline": Field("wait", "Longest time that it may take; 7 days, if left out."),
+    "on_deadline": Field(
+        "choice", "When the deadline has passed: fail the run, skip the step, or ask a person.", choices=ON_DEADLINE
+    ),
+}
+WORK_GATE = ("queue", "title", "risk", "deadline", "on_timeout", "escalate_to")
 STEP_TYPES: dict[str, dict[str, Field]] = {
     "automated": STEP
     | RUNNABLE
@@ -119,10 +135,55 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "gate": Field(
             "group",
             "How the work is handed out.",
-            fields={
-                name: GATE_FIELDS[name] for name in ("queue", "title", "risk", "deadline", "on_timeout", "escalate_to")
-            },
+            fields={name: GATE_FIELDS[name] for name in WORK_GATE},
         ),
+    },
+    "hybrid": STEP
+    | RUNNABLE
+    | AGENT_CALL
+    | {
+        "agent": Field("agent", "Agent that drafts the answer.", required=True),
+        "form": Field("schema", "JSON Schema of the answer that a person completes from the draft.", required=True),
+        "instructions": Field("template", "What the person should do."),
+        "queue": Field("name", "Queue of the people who do it."),
+        "deadline": Field("duration", "How long people have."),
+        "gate": Field(
+            "group",
+            "How the work is handed out.",
+            fields={name: GATE_FIELDS[name] for name in (*WORK_GATE, "revisions")},
+        ),
+        "deliver": Field("group", "A file made of the answer.", fields=DELIVER),
+    },
+    "timer": STEP
+    | RUNNABLE
+    | {
+        "duration": Field("span", "How long it waits, up to ten years, or one expression that yields it."),
+        "until": Field("template", "The moment it waits for, such as 2027-01-31T09:00:00Z, or one expression."),
+    },
+    "wait_event": STEP
+    | RUNNABLE
+    | {
+        "event": Field("signal", "Name of the signal it waits for.", required=True),
+        "correlation": Field("template", "Only a signal with this key; without it, one with any key."),
+        "match": Field("condition", "Only a signal for which this holds; it reads event.data and the like."),
+        "schema": Field("schema", "JSON Schema that the signal's data must satisfy."),
+    }
+    | WAITING,
+    "wait_callback": STEP
+    | RUNNABLE
+    | AGENT_CALL
+    | {
+        "agent": Field("agent", "Agent that hands the address over; its inputs may use ${callback_url}."),
+        "schema": Field("schema", "JSON Schema that what is sent must satisfy."),
+    }
+    | WAITING,
+    "subworkflow": STEP
+    | RUNNABLE
+    | {
+        "workflow": Field("name", "Workflow of which it starts a run.", required=True),
+        "inputs": Field("mapping", "That run's input: values and expressions."),
+        "deadline": Field("wait", "Longest time that run may take; without it, as long as it needs."),
+        "on_deadline": WAITING["on_deadline"],
     },
     "approval": STEP
     | RUNNABLE
@@ -198,8 +259,8 @@ DOCUMENT = {
 }
 
 
-def seconds(duration: str | float) -> float | None:
-    """A duration in seconds, or None if it is not one: "30s", "5m", "12h", "7d" or a number."""
+def seconds(duration: str | float, *, longest: float = LONGEST) -> float | None:
+    """A duration in seconds, or None if it is not one: "30s", "5m", "12h", "7d" or a number, up to `longest`."""
     if isinstance(duration, str):
         match = DURATION.fullmatch(duration)
         if match is None:
@@ -207,4 +268,4 @@ def seconds(duration: str | float) -> float | None:
         amount = float(match.group(1)) * UNITS[match.group(2)]
     else:
         amount = float(duration)
-    return amount if 0 < amount <= LONGEST else None
+    return amount if 0 < amount <= longest else None

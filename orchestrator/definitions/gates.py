@@ -4,7 +4,7 @@ from typing import Any
 
 from orchestrator.definitions import expressions
 from orchestrator.definitions.errors import Problems
-from orchestrator.definitions.fields import GATE_FIELDS, MANUAL_VERDICTS, REVIEW_VERDICTS, seconds
+from orchestrator.definitions.fields import GATE_FIELDS, HYBRID_VERDICTS, MANUAL_VERDICTS, REVIEW_VERDICTS, seconds
 from orchestrator.definitions.load import Definition, StepSource
 from orchestrator.definitions.plan import GateSpec
 from orchestrator.definitions.references import PRODUCING, condition
@@ -51,7 +51,7 @@ class Gates:
         nested: dict[str, Any] = step.fields.get("gate", {})
         if step.type in PRODUCING:
             return nested or None
-        if step.type not in {"approval", "manual"}:
+        if step.type not in {"approval", "manual", "hybrid"}:
             return None
         own = {name: step.fields[name] for name in GATE_FIELDS if name in step.fields and name != "title"}
         for name in own.keys() & nested.keys():
@@ -61,6 +61,8 @@ class Gates:
     def _allowed(self, step: StepSource, fields: dict[str, Any]) -> tuple[str, ...]:
         if step.type == "manual":
             return MANUAL_VERDICTS
+        if step.type == "hybrid":
+            return HYBRID_VERDICTS
         allowed = tuple(fields.get("allow", REVIEW_VERDICTS))
         if step.type != "approval" or "request_changes" not in allowed:
             return allowed

@@ -15,6 +15,7 @@ REVIEW = BEFORE | {"output", "confidence"}
 AFTER = REVIEW | {"attempt"}
 
 ROUND = BEFORE | {"output", "round"}
+EVENT = frozenset({"event"})
 PRODUCING = ("automated", "map", "loop", "pattern")  # they have an output of their own to judge
 BOUND = {"map": frozenset({"item", "at"}), "loop": frozenset({"previous", "round"})}
 
@@ -39,20 +40,28 @@ class References:
     def check_step(self, step: StepSource) -> None:
         """Check every expression of one step."""
         self.needs[step.key] = {}
-        for field, text, is_condition in written_before(step):
-            self._check(step, field, text, BEFORE, is_condition=is_condition)
-        if "until" in step.fields:
+        self._check_before(step, BEFORE)
+        if step.type == "loop":
             self._check(step, "until", condition(step.fields["until"]), ROUND, is_condition=True)
         if body := step.fields.get("body"):
             self._check_body(StepSource(step.key, body["type"], step.title, body, step.group, step.line), step.type)
-        self._check_after(step, {"approval": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE))
+        self._check_after(
+            step, {"approval": REVIEW, "hybrid": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE)
+        )
 
     def _check_body(self, body: StepSource, kind: str) -> None:
         """The step inside a map or loop, whose expressions may use what each of its tasks is bound to."""
         bound = BOUND[kind]
-        for field, text, is_condition in written_before(body):
-            self._check(body, f"body.{field}", text, BEFORE | bound, is_condition=is_condition)
+        self._check_before(body, BEFORE | bound, "body.")
         self._check_after(body, AFTER | bound, "body.")
+
+    def _check_before(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
+        for field, text, is_condition in written_before(step):
+            hands_over = step.type == "wait_callback" and field.startswith("inputs")
+            known = roots | {"callback_url"} if hands_over else roots
+            self._check(step, prefix + field, text, known, is_condition=is_condition)
+        if "match" in step.fields:
+            self._check(step, f"{prefix}match", condition(step.fields["match"]), EVENT, is_condition=True)
 
     def _check_after(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_after(step):
@@ -93,7 +102,7 @@ class References:
                 if step:
                     self.needs_input.add(step.key)
                 self._check_field(step, field, reference, reference.path, self._input_fields)
-            elif reference.root == "output" and step:
+            elif reference.root == "output" and step and step.type != "hybrid":  # a draft, and later an answer
                 subject = step.fields["subject"] if step.type == "approval" else step.key
                 self._check_field(step, field, reference, reference.path, self._output_fields(subject))
 
@@ -143,7 +152,15 @@ def written_before(step: StepSource) -> Iterator[Written]:
             yield f"branches[{number}].when", condition(branch["when"]), True
     if "over" in fields:
         yield "over", expressions.unwrap(fields["over"]), False
-    for name in ("inputs", "instructions", "options"):
+    texts = (
+        "inputs",
+        "instructions",
+        "options",
+        "duration",
+        "correlation",
+        *(("until",) if step.type == "timer" else ()),
+    )
+    for name in texts:
         yield from ((field, text, False) for field, text in in_values(fields.get(name, ""), name))
 
 

@@ -15,9 +15,11 @@ from orchestrator.definitions.fields import (
     DURATION,
     KEY,
     LONGEST,
+    LONGEST_WAIT,
     NAME,
     NOT_IN_BODY,
     RISKS,
+    SIGNAL,
     STEP_TYPES,
     Field,
 )
@@ -37,12 +39,8 @@ def workflow_schema() -> dict[str, Any]:
             "key": {"type": "string", "pattern": f"^{KEY.pattern}$"},
             "name": {"type": "string", "pattern": f"^{NAME.pattern}$"},
             "agent": {"type": "string", "pattern": f"^{AGENT.pattern}$"},
-            "duration": {
-                "anyOf": [
-                    {"type": "string", "pattern": f"^{DURATION.pattern}$"},
-                    {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST},
-                ]
-            },
+            "duration": _duration(LONGEST),
+            "wait": _duration(LONGEST_WAIT),
             "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"$ref": "#/$defs/step"}},
             "step": {
                 "type": "object",
@@ -63,6 +61,15 @@ def workflow_schema() -> dict[str, Any]:
 def _inner(kind: str) -> dict[str, Field]:
     """The fields of a step inside a map or loop."""
     return {name: field for name, field in STEP_TYPES[kind].items() if name not in NOT_IN_BODY}
+
+
+def _duration(longest: float) -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"type": "string", "pattern": f"^{DURATION.pattern}$"},
+            {"type": "number", "exclusiveMinimum": 0, "maximum": longest},
+        ]
+    }
 
 
 def _when_type(kind: str, fields: Mapping[str, Field]) -> dict[str, Any]:
@@ -109,6 +116,9 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "name": {"$ref": "#/$defs/name"},
     "agent": {"$ref": "#/$defs/agent"},
     "duration": {"$ref": "#/$defs/duration"},
+    "wait": {"$ref": "#/$defs/wait"},
+    "span": {"anyOf": [{"$ref": "#/$defs/wait"}, {"type": "string", "pattern": "^\\$\\{"}]},
+    "signal": {"type": "string", "pattern": f"^{SIGNAL.pattern}$"},
     "steps": {"$ref": "#/$defs/steps"},
     "type": {"enum": list(STEP_TYPES)},
     "risk": {"anyOf": [{"enum": list(RISKS)}, {"type": "string", "pattern": "^\\$\\{"}]},

@@ -9,10 +9,12 @@ from orchestrator.definitions.fields import (
     AGENT,
     BODY_TYPES,
     KEY,
+    LONGEST_WAIT,
     NAME,
     NOT_IN_BODY,
     RESERVED_KEYS,
     RISKS,
+    SIGNAL,
     STEP_TYPES,
     Field,
     seconds,
@@ -169,6 +171,24 @@ def _duration(value: Any, _: Field) -> Flaw:
     return None
 
 
+def _wait(value: Any, _: Field) -> Flaw:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return f"{value!r:.40} is not a duration", "write 30s, 5m, 12h, 90d or a number of seconds"
+    if seconds(value, longest=LONGEST_WAIT) is None:
+        return f"{value!r:.40} is not a duration up to ten years", "write 30s, 5m, 12h, 90d or a number of seconds"
+    return None
+
+
+def _span(value: Any, field: Field) -> Flaw:
+    return None if isinstance(value, str) and value.startswith("${") else _wait(value, field)
+
+
+def _signal(value: Any, _: Field) -> Flaw:
+    if not isinstance(value, str) or not SIGNAL.fullmatch(value):
+        return f"{value!a:.60} is not a signal's name", "use lower-case letters a-z, digits, . _ and -, a letter first"
+    return None
+
+
 def _condition(value: Any, field: Field) -> Flaw:
     if isinstance(value, bool):
         return None
@@ -245,6 +265,9 @@ CHECKS: dict[str, Callable[[Any, Field], Flaw]] = {
     "number": _number,
     "integer": _integer,
     "duration": _duration,
+    "wait": _wait,
+    "span": _span,
+    "signal": _signal,
     "choice": _choice,
     "verdicts": _verdicts,
     "risk": _risk,

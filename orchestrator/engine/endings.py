@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from agents.types import Completed, Failed, Json, NeedsApproval
+from orchestrator.definitions import expressions
 from orchestrator.engine import gates, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.gates import Subject
@@ -80,6 +81,18 @@ def open_manual_gate(job: Assignment, shift: int, given: dict[str, Json]) -> Non
     subject = Subject(**_ids(run, job.claimed.id), given=given)
     request = gates.for_output(job.step.gate, job.step, subject, kind="manual", context=job.context)
     transitions.wait_for_people(_fence(job, shift), request)
+
+
+@transaction.atomic
+def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed | NeedsApproval) -> None:
+    """The agent has drafted: a person completes the form, which starts from the draft."""
+    assert job.step.gate is not None
+    context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+    text = expressions.render_text(job.step.instructions, context)
+    shown = {**given, "instructions": text} if text else given
+    subject = _subject(job, transitions.lock_run(job.claimed.run_id), shown, outcome)
+    request = gates.for_output(job.step.gate, job.step, subject, kind="hybrid", context=context)
+    transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
 
 
 @transaction.atomic

@@ -30,6 +30,7 @@ from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import fail_abruptly
 from orchestrator.engine.lanes import room_for
+from orchestrator.engine.opener import Opener
 from orchestrator.engine.plans import own_step, plan_of
 from orchestrator.engine.work import Finished, Host, work
 
@@ -89,6 +90,7 @@ class Shift:
             processes=threads.processes(),
             meter=HealthMeter(),
             in_thread=threads.database,
+            opener=Opener(self._id, threads.database),
         )
         background = [asyncio.create_task(self._listen()), asyncio.create_task(self._report_health())]
         try:

@@ -4,14 +4,17 @@ Called by the control worker, safe to call twice at once.
 """
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from agents.types import Json
 from orchestrator import db
-from orchestrator.engine import gates, transitions
+from orchestrator.engine import consumers, gates, transitions, waking
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.work import KINDS
@@ -59,20 +62,54 @@ def _quarantine(pk: int) -> None:
 
 
 def fire_timers() -> None:
-    """Fire every timer that is due by the database's clock. One gate's failure never stops the others."""
+    """Fire every timer that is due by the database's clock. The failure of one never stops the others."""
     while db.fire_retries() == 1000:
         pass
-    due = Timer.objects.filter(kind="gate_deadline", fired_at=None, due_at__lte=Now()).order_by("due_at")
-    for timer in due[:500]:
+    while waking.fire_sleepers() == waking.BATCH:
+        pass
+    while waking.pass_over_unsent() == waking.BATCH:
+        pass
+    while _fire_batch() == _BATCH:
+        pass
+
+
+def _fire_batch() -> int:
+    due = list(Timer.objects.filter(kind__in=_FIRE, fired_at=None, due_at__lte=Now()).order_by("due_at", "pk")[:_BATCH])
+    for timer in due:
         try:
-            _fire_deadline(timer)
+            _fire(timer)
         except Exception:
-            log.exception("deadline_failed", gate_id=timer.ref)
+            log.exception("timer_failed", kind=timer.kind, ref=timer.ref)
             connection.close_if_unusable_or_obsolete()
+            _put_off(timer)
+    return len(due)
 
 
-@transaction.atomic
-def _fire_deadline(timer: Timer) -> None:
-    """At least once: the gatekeeper looks at the gate again under its lock."""
-    gatekeeper().deadline_reached(timer.ref)
+def _fire(timer: Timer) -> None:
+    """At least once: what it does looks again under its own locks whether there is still anything to do."""
+    _FIRE[timer.kind](timer.ref)
     Timer.objects.filter(pk=timer.pk, fired_at=None).update(fired_at=Now())
+
+
+def _put_off(timer: Timer) -> None:
+    """Timers that fail again and again must not stand in front of the others for ever."""
+    with suppress(DatabaseError):
+        Timer.objects.filter(pk=timer.pk, fired_at=None).update(due_at=Now() + _PUT_OFF)
+
+
+def _signal(ref: int) -> None:
+    waking.hand_out_signal(ref)
+    consumers.hand_on_signal(ref)
+
+
+_BATCH = 500
+_PUT_OFF = timedelta(seconds=5)
+_FIRE: dict[str, Callable[[int], object]] = {
+    "gate_deadline": lambda gate: gatekeeper().deadline_reached(gate),
+    "wait_deadline": waking.wait_overdue,
+    "wait_opened": waking.look_back,
+    "run_ended": waking.child_ended,
+    "run_orphaned": waking.cancel_orphan,
+    "signal": _signal,
+    "group": consumers.hand_on,
+}

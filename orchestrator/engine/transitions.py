@@ -18,7 +18,8 @@ from django.db.models.query import QuerySet
 from agents.types import Json
 from orchestrator import db, events
 from orchestrator.definitions.plan import PlanStep, Retry
-from orchestrator.engine import delivery, lanes
+from orchestrator.engine import delivery, gates, lanes, waits
+from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
 from orchestrator.models import TASK_BITS, Attempt, Effect, Run, Task, Timer, task_id
@@ -76,6 +77,8 @@ def move(task: Task, to: TaskStatus, **columns: Any) -> None:
         raise AssertionError(f"task {task.pk}: {task.status} -> {to} is not a legal move")
     if to in TASK_TERMINAL:
         columns.setdefault("ended_at", Now())
+    if task.wait_for in waits.OUTSIDE or (to in TASK_TERMINAL and task.kind == "wait_callback"):
+        waits.stop_waiting([task.pk])
     Task.objects.filter(pk=task.pk).update(status=to, **columns)
 
 
@@ -107,6 +110,8 @@ def wait_for_people(fence: Fence, request: GateRequest, *, version: int = 0, act
 
 def _open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_for: str = "gate") -> None:
     if task.status == TaskStatus.WAITING:
+        if task.wait_for in waits.OUTSIDE:
+            waits.stop_waiting([task.pk])
         Task.objects.filter(pk=task.pk).update(wait_for=wait_for, input=request.input, confidence=request.confidence)
     else:
         move(task, TaskStatus.WAITING, wait_for=wait_for, input=request.input, confidence=request.confidence)
@@ -252,6 +257,36 @@ def fail_attempt(
     return True
 
 
+def fail_step(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run) -> None:
+    """What a step waited for came to nothing, and trying again cannot help: skip, ask or fail, as the step says."""
+    if step.on_error == "skip":
+        _fail_softly(task, error)
+    elif step.on_error == "ask":
+        ask_about(task, error, step=step, run=run, rule="on_error: ask")
+    else:
+        _fail(task, error, actor="engine")
+
+
+def ask_about(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run, rule: str) -> None:
+    """Ask people what is to become of a task that cannot go on by itself."""
+    subject = Subject(
+        task_id=task.pk,
+        run_id=run.pk,
+        workflow_id=run.workflow_id,
+        requested_by=run.started_by_id,
+        given=task.input or {},
+    )
+    Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
+    _open_gate(task, gates.for_trouble(step, subject, kind="exception", rule=rule, error=error))
+
+
+def skip_wait(task: Task, *, reason: str) -> None:
+    """What a step waited for did not come, and the run goes on without it."""
+    move(task, TaskStatus.SKIPPED, wait_for="")
+    events.append("task.skipped", actor="engine", run_id=task.run_id, task_id=task.pk, data={"reason": reason})
+    db.advance_runs([task.pk], [False])
+
+
 def backoff(retry: Retry, failures: int) -> float:
     """Seconds to wait after `failures` earlier ones.
 
@@ -324,6 +359,7 @@ def cancel_tasks(run_id: int, live: Sequence[Task], *, reason: str, actor: str, 
     )
     if waiting:
         gatekeeper().withdraw_gates(waiting, reason=reason)
+        waits.stop_waiting([task.pk for task in live if task.wait_for in waits.OUTSIDE or task.kind == "wait_callback"])
         Timer.objects.filter(kind="task_retry", ref__in=waiting, fired_at=None).update(fired_at=Now())
     running = [task for task in live if task.status == TaskStatus.RUNNING]
     for task in running:

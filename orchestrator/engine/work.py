@@ -7,6 +7,7 @@ failure, a delivered file) is one small transaction of its own, made in a thread
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -20,9 +21,10 @@ from agents.process import ProcessPool
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import coordination, delivery, endings
+from orchestrator.engine import coordination, delivery, endings, waiting_steps
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
+from orchestrator.engine.opener import Opener
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,7 @@ class Host:
     processes: ProcessPool
     meter: HealthMeter
     in_thread: Callable[..., Awaitable[Any]]  # runs a database function in a thread, retried when the database is away
+    opener: Opener
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             await host.in_thread(endings.cancel_rest, job)
         if job.step.when and not expressions.holds(job.step.when, job.context):
             return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
-        if job.step.kind == "automated":  # nearly always
+        if job.step.kind in ("automated", "hybrid"):  # nearly always
             return await _automated(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except ExpressionError as problem:
@@ -77,12 +80,20 @@ async def _decline(job: Assignment, host: Host) -> None:
 
 async def _automated(job: Assignment, host: Host) -> Finished | None:
     given = _given(job)
+    return await _call_agent(job, host, given, given)
+
+
+async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent: dict[str, Json]) -> Finished | None:
+    """Call the step's agent on `sent`; what is stored and shown of its input is `given`."""
     started = monotonic()
-    outcome = await call(_request(job, given, host), threads=host.threads, processes=host.processes)
+    outcome = await call(_request(job, sent, host), threads=host.threads, processes=host.processes)
     host.meter.record(job.step.agent, ms=(monotonic() - started) * 1000, failed=isinstance(outcome, Failed))
     match outcome:
         case Completed():
             return await _completed(job, host, given, outcome)
+        case NeedsApproval() if job.step.kind == "wait_callback":
+            message = f"The agent asks before it hands the address over: {outcome.reason}"
+            await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
         case NeedsApproval():
             await _agent_asks(job, host, given, outcome)
         case Failed(code=EffectUnknown.code):
@@ -130,6 +141,12 @@ def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentReques
 
 async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcome: Completed) -> Finished | None:
     spec = job.step.gate
+    if job.step.kind == "hybrid":
+        await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
+        return None
+    if job.step.kind == "wait_callback":
+        await waiting_steps.handed_over(job, host.shift, host.in_thread, given, outcome)
+        return None
     if spec is not None:
         context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
         if expressions.holds(spec.when, context):
@@ -240,7 +257,26 @@ async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: 
 
 
 async def _agent_asks(job: Assignment, host: Host, given: dict[str, Json], outcome: NeedsApproval) -> None:
+    if job.step.kind == "hybrid":
+        await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
+        return
     await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
+
+
+async def _timer(job: Assignment, host: Host) -> None:
+    await waiting_steps.timer(job, host.opener)
+
+
+async def _wait_event(job: Assignment, host: Host) -> None:
+    await waiting_steps.event(job, host.opener)
+
+
+async def _wait_callback(job: Assignment, host: Host) -> None:
+    await waiting_steps.callback(job, host.shift, host.in_thread, partial(_call_agent, job, host))
+
+
+async def _subworkflow(job: Assignment, host: Host) -> None:
+    await waiting_steps.subworkflow(job, host.shift, host.in_thread)
 
 
 _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]] = {
@@ -250,6 +286,10 @@ _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]
     "manual": _manual,
     "map": _coordinate,
     "pattern": _coordinate,
+    "subworkflow": _subworkflow,
+    "timer": _timer,
+    "wait_callback": _wait_callback,
+    "wait_event": _wait_event,
 }
 
 KINDS = frozenset({"automated", *_OTHER_KINDS})  # what this release can run

@@ -8,4 +8,8 @@ class Migration(migrations.Migration):
 
     operations = [
         sql.install("spawn_tasks_v1"),
+        sql.install("wait_indexes_v1"),
+        sql.install("tell_parent_v1"),
+        sql.install("open_waits_v1"),
+        sql.install("finish_waits_v1"),
     ]

@@ -22,10 +22,12 @@ SPEAKS_SQL = {
     "orchestrator/anchors.py",
     "orchestrator/db.py",
     "orchestrator/engine/shift.py",  # LISTEN on its own connection
+    "orchestrator/engine/timekeeper.py",  # LISTEN on its own connection
     "orchestrator/events.py",
     "orchestrator/invariants.py",
     "orchestrator/ledger.py",
     "orchestrator/sequencer.py",
+    "orchestrator/waits_db.py",  # what `db` is, for waiting tasks
 }
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
 FRONT_DOOR = {"services", "queries", "models", "ports", "events", "errors", "states", "api_errors", "rendering"}

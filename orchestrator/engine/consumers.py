@@ -1,0 +1,110 @@
+"""Choreography: consumer groups hand each signal of a name on to a run of a workflow, once and in order.
+
+Signals of one name are published one after the other (`waits_db.lock_signal`), so their ids commit in order and a
+position is enough of a memory. A group's row is locked while a batch is handed on: two sweepers hand nothing on twice.
+"""
+
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from agents.types import Json
+from orchestrator import db, events, orders
+from orchestrator.definitions import expressions
+from orchestrator.definitions.expressions import ExpressionError
+from orchestrator.engine import waits
+from orchestrator.errors import OrchestratorError
+from orchestrator.models import ConsumerGroup, Signal, Workflow
+from orchestrator.ports import rights
+
+BATCH: Final = 50  # runs started in one transaction
+
+
+def hand_on_signal(signal_id: int) -> None:
+    """Let every group that listens to this signal's name catch up."""
+    name = Signal.objects.filter(pk=signal_id).values_list("name", flat=True).first()
+    if name is not None:
+        for group in ConsumerGroup.objects.filter(signal=name, enabled=True).values_list("pk", flat=True):
+            hand_on(group)
+
+
+@transaction.atomic
+def hand_on(group_id: int) -> int:
+    """Start runs for the next signals of a group; return how many signals were looked at.
+
+    A full batch sets a timer for the next one, so that a long replay never holds other timers up.
+    """
+    group = (
+        ConsumerGroup.objects.select_for_update(of=("self",))
+        .select_related("workflow", "created_by")
+        .filter(pk=group_id, enabled=True)
+        .first()
+    )
+    if group is None:
+        return 0
+    batch = list(Signal.objects.filter(name=group.signal, pk__gt=group.position).order_by("pk")[:BATCH])
+    for signal in batch:
+        _hand_on(group, signal)
+    if batch:
+        ConsumerGroup.objects.filter(pk=group.pk).update(position=batch[-1].pk)
+    if len(batch) == BATCH:
+        waits.set_timer("group", group.pk)
+    return len(batch)
+
+
+def _hand_on(group: ConsumerGroup, signal: Signal) -> None:
+    """One signal; what cannot be handed on is told and passed over, or it would block all that follow."""
+    try:
+        if refusal := refusal_of(signal, group.workflow):
+            _refuse(group, signal, refusal)
+            return
+        if group.match and not expressions.holds(group.match, {"event": as_event(signal)}):
+            return
+        with transaction.atomic():
+            _start(group, signal)
+    except (ExpressionError, OrchestratorError) as problem:
+        _refuse(group, signal, str(problem))
+
+
+def _refuse(group: ConsumerGroup, signal: Signal, problem: str) -> None:
+    facts: dict[str, Json] = {"group": group.name, "signal": signal.pk, "problem": problem[:500]}
+    events.append("group.refused", actor="engine", data={**facts, "workflow": group.workflow.name})
+
+
+def _start(group: ConsumerGroup, signal: Signal) -> None:
+    order = orders.draw_up(
+        orders.find_workflow(group.workflow.name),
+        signal.data,
+        user=group.created_by_id,
+        title="",
+        key=f"group:{group.pk}:{group.replays}:{signal.pk}",
+        correlation=f"signal-{signal.pk}",
+        priority=None,
+        actor=f"group:{group.name}",
+    )
+    if orders.started_before(order) is None:
+        db.start_run(order)
+
+
+def refusal_of(signal: Signal, workflow: Workflow) -> str:
+    """Why a signal may not move this workflow: when it is handed out, its sender must be allowed to start runs."""
+    family, _, name = signal.sent_by.partition(":")
+    if family != "user":
+        return ""
+    sender = User.objects.filter(username=name).first()
+    if sender is not None and rights().can(sender, "start_run", workflow):
+        return ""
+    return f"{name} sent it and may not start runs of {workflow.name}"
+
+
+def as_event(signal: Signal) -> dict[str, Json]:
+    """A signal as expressions read it under the name `event`, and as the step that waited for it gives it on."""
+    return {
+        "id": signal.pk,
+        "name": signal.name,
+        "key": signal.key,
+        "data": signal.data,
+        "sent_by": signal.sent_by,
+        "sent_at": signal.sent_at.isoformat(),
+    }

@@ -1,0 +1,84 @@
+"""Signals: facts from outside, published under a name, kept for a while so that a wait that opens later finds them.
+
+A signal is data and hostile: it is cleaned and bounded here, and reaches only what its sender may start runs of.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from agents.cleaning import Limits, clean
+from agents.errors import OutputRejected
+from agents.types import Json
+from orchestrator import events, waits_db
+from orchestrator.definitions.fields import SIGNAL
+from orchestrator.engine import waits
+from orchestrator.errors import SignalConflict, SignalRefused
+from orchestrator.models import ConsumerGroup, Signal, Timer
+from orchestrator.services import actor_of
+
+RETENTION: Final = timedelta(days=30)
+LARGEST: Final = 48 * 1024  # bytes of JSON: with its envelope it still fits into a task's row
+LIMITS: Final = Limits(depth=32, size=LARGEST, nodes=10_000)
+FIRED: Final = timedelta(days=7)  # how long fired timers are kept
+CHUNK: Final = 5_000  # rows forgotten in one statement
+
+
+@transaction.atomic
+def publish(
+    *, name: str, data: Mapping[str, Any], key: str = "", sender_id: str | None = None, by: User | None, actor: str = ""
+) -> tuple[Signal, bool]:
+    """Record one signal, handed out once it has committed; the same `sender_id` again returns that one, and False.
+
+    Raises SignalRefused for what cannot be stored, SignalConflict when `sender_id` was used for other contents.
+    """
+    cleaned = _clean(name, key, sender_id, data)
+    waits_db.lock_signal(name)
+    before = Signal.objects.filter(name=name, dedup=sender_id).first() if sender_id else None
+    if before is not None:
+        if (before.key, before.data) != (key, cleaned):
+            raise SignalConflict(name=name, id=sender_id)
+        return before, False
+    sender = actor or actor_of(by)
+    signal = Signal.objects.create(
+        name=name, key=key, data=cleaned, dedup=sender_id or None, sent_by=sender, expires_at=Now() + RETENTION
+    )
+    signal.refresh_from_db(fields=["sent_at", "expires_at"])
+    waits.set_timer("signal", signal.pk)
+    events.append("signal.published", actor=sender, data={"signal": signal.pk, "name": name, "key": key})
+    return signal, True
+
+
+def forget_old() -> None:
+    """Remove signals whose time is over, but none that a group has still to hand on, and timers fired long ago."""
+    behind = ConsumerGroup.objects.filter(signal=OuterRef("name"), enabled=True, position__lt=OuterRef("pk"))
+    old = Signal.objects.filter(~Exists(behind), expires_at__lte=Now()).order_by("expires_at")
+    fired = Timer.objects.filter(fired_at__lte=Now() - FIRED).order_by("fired_at")
+    for rows in (old, fired):
+        while _forget(rows):
+            continue
+
+
+def _forget(rows: Any) -> bool:
+    chunk = list(rows.values_list("pk", flat=True)[:CHUNK])
+    rows.model.objects.filter(pk__in=chunk).delete()
+    return len(chunk) == CHUNK
+
+
+def _clean(name: str, key: str, sender_id: str | None, data: Mapping[str, Any]) -> dict[str, Json]:
+    if not SIGNAL.fullmatch(name):
+        raise SignalRefused(field="name", problem="must be lower-case letters a-z, digits, . _ and -, a letter first")
+    for field, text in (("key", key), ("id", sender_id or "")):
+        if len(text) > 200 or not text.isprintable():
+            raise SignalRefused(field=field, problem="must have at most 200 printable characters")
+    try:
+        value = clean(dict(data), LIMITS).value
+    except OutputRejected as problem:
+        raise SignalRefused(field="data", problem=f"cannot be stored: {problem}") from problem
+    assert isinstance(value, dict)
+    return value

@@ -1,0 +1,1 @@
+DROP INDEX timer_by_ref, run_by_parent, timer_fired;
