@@ -280,13 +280,6 @@ def ask_about(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run, r
     _open_gate(task, gates.for_trouble(step, subject, kind="exception", rule=rule, error=error))
 
 
-def skip_wait(task: Task, *, reason: str) -> None:
-    """What a step waited for did not come, and the run goes on without it."""
-    move(task, TaskStatus.SKIPPED, wait_for="")
-    events.append("task.skipped", actor="engine", run_id=task.run_id, task_id=task.pk, data={"reason": reason})
-    db.advance_runs([task.pk], [False])
-
-
 def backoff(retry: Retry, failures: int) -> float:
     """Seconds to wait after `failures` earlier ones.
 

@@ -207,7 +207,7 @@ def wait_overdue(task_id: int) -> None:
     error: dict[str, Json] = {"kind": "permanent", "code": "deadline", "message": message}
     match step.wait.on_deadline if step.wait else "fail":
         case "skip":
-            transitions.skip_wait(task, reason=message)
+            _skip(task, reason=message)
         case "ask":
             _ask(task, run, error, rule="on_deadline: ask")
         case _:
@@ -231,6 +231,12 @@ def _fail(task: Task, run: Run, error: dict[str, Json]) -> None:
 
 def _ask(task: Task, run: Run, error: dict[str, Json], *, rule: str) -> None:
     transitions.ask_about(task, error, step=step_in_trouble(task), run=run, rule=rule)
+
+
+def _skip(task: Task, *, reason: str) -> None:
+    transitions.move(task, TaskStatus.SKIPPED, wait_for="")
+    events.append("task.skipped", actor="engine", run_id=task.run_id, task_id=task.pk, data={"reason": reason})
+    db.advance_runs([task.pk], [False])
 
 
 def _lock_runs(tasks: Iterable[int]) -> None:
