@@ -78,6 +78,7 @@ app.conf.update(
         "keep-time": _doorbell("keep_time", every=2.0),
         "sequence": _doorbell("sequence", every=2.0),
         "tend-signals": _doorbell("tend_signals", every=3600.0),
+        "rescue": _doorbell("rescue", every=5.0),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
     },
 )

@@ -32,6 +32,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "task.waiting": gettext_lazy("Task waits for a person"),
     "task.cancelled": gettext_lazy("Task cancelled"),
     "task.lost": gettext_lazy("Worker lost, task returned"),
+    "run.stranded": gettext_lazy("Run stranded"),
     "task.spawned": gettext_lazy("Tasks started by a task"),
     "task.late_result": gettext_lazy("Late result kept apart"),
     "task.released": gettext_lazy("Task handed back"),

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     RUN_SUCCEEDED = "run.succeeded"
     RUN_FAILED = "run.failed"
     RUN_RETRIED = "run.retried"
+    RUN_STRANDED = "run.stranded"
     RUN_PRIORITY_CHANGED = "run.priority_changed"
     RUN_DEADLINE_CHANGED = "run.deadline_changed"
     RUN_DEADLINE_PASSED = "run.deadline_passed"
@@ -45,6 +46,7 @@ class EventKind(StrEnum):
     TASK_LATE_RESULT = "task.late_result"
     TASK_RELEASED = "task.released"
     TASK_REVISED = "task.revised"
+    TASK_SPAWNED = "task.spawned"
     TASK_EDITED = "task.edited"
     TASK_REDIRECTED = "task.redirected"
 

@@ -41,7 +41,9 @@ RUN_TRANSITIONS: dict[str, frozenset[str]] = {
     RunStatus.CANCELLED: frozenset(),
 }
 TASK_TRANSITIONS: dict[str, frozenset[str]] = {
-    TaskStatus.BLOCKED: frozenset({TaskStatus.READY, TaskStatus.SKIPPED, TaskStatus.CANCELLED}),
+    TaskStatus.BLOCKED: frozenset(
+        {TaskStatus.READY, TaskStatus.WAITING, TaskStatus.SKIPPED, TaskStatus.CANCELLED}  # waiting: its run is stranded
+    ),
     TaskStatus.READY: frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED, TaskStatus.CANCELLED}),
     TaskStatus.RUNNING: frozenset(
         {

@@ -177,6 +177,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.cancelled": _fixed(gettext_lazy("cancelled the run")),
     "run.retried": _fixed(gettext_lazy("retried the run")),
     "run.succeeded": _fixed(gettext_lazy("the run succeeded")),
+    "run.stranded": _fixed(gettext_lazy("nothing in the run could go on by itself; people were asked")),
     "run.failed": _fixed(gettext_lazy("the run failed")),
     "task.started": _fixed(gettext_lazy("started"), counted=True),
     "task.succeeded": _fixed(gettext_lazy("finished"), counted=True),

@@ -11,8 +11,8 @@ from django.db import connections
 
 from agents.registry import autodiscover
 from orchestrator import dispatch, ledger, signals
+from orchestrator.engine import stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
-from orchestrator.engine import timekeeper
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
 from orchestrator.models import Shift as ShiftRow
@@ -105,6 +105,12 @@ def sequence() -> None:
 def tend_signals() -> None:
     """Forget signals and fired timers whose time is over."""
     signals.forget_old()
+
+
+@shared_task
+def rescue() -> None:
+    """Find runs that nothing would move any more, and ask people about them."""
+    stranded.rescue()
 
 
 @shared_task

@@ -389,6 +389,12 @@ def cancel_rest(pk: int) -> None:
         db.advance_runs([task.pk for task in rest], [False] * len(rest))
 
 
+def strand(task: Task, request: GateRequest) -> None:
+    """A blocked task of a run that nothing would move any more waits for a person."""
+    locked = Task.objects.select_for_update(no_key=True).get(pk=task.pk, status=TaskStatus.BLOCKED)
+    _open_gate(locked, request)
+
+
 def quarantine(pk: int, request: GateRequest) -> None:
     """A task that lost three workers waits for a person."""
     task = waiting_task(pk, wait_for=("quarantine",))

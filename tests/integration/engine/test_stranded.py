@@ -1,0 +1,60 @@
+"""A run that nothing would move (scenario 38): found, said aloud, and put before people."""
+
+import pytest
+
+from approvals import services
+from approvals.models import Gate
+from orchestrator.engine import stranded
+from orchestrator.invariants import violations
+from orchestrator.models import Event, Run, Task
+from orchestrator.states import RunStatus, TaskStatus
+from tests import factories
+from tests.engine import eventually, finished, publish, shift, start, statuses, task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TWO = "- {key: one, type: automated, agent: test-echo}\n- {key: two, type: automated, agent: test-echo}"
+
+
+@pytest.fixture
+def lost() -> Run:
+    """A run whose second step was forgotten by whatever should have made it ready."""
+    publish(TWO, rest="dependencies: {two: [one]}")
+    run = start()
+    Task.objects.filter(pk=task(run, "one").pk).update(status=TaskStatus.SUCCEEDED, output={})
+    Run.objects.filter(pk=run.pk).update(remaining=1)
+    return run
+
+
+def test_stranded_run_becomes_a_gate_and_goes_on_when_a_person_says_so(lost):
+    assert any(violation.rule == "a live run has something to wait for" for violation in violations())
+
+    assert stranded.rescue() == 1
+
+    gate = Gate.objects.get(run_id=lost.pk)
+    assert gate.rule == stranded.RULE
+    assert Event.objects.filter(run_id=lost.pk, kind="run.stranded").count() == 1
+    services.decide(
+        gate_id=gate.pk,
+        by=factories.user("adam", "Administrator", is_superuser=True),
+        verdict="retry",
+        gate_version=gate.version,
+        note="go on",
+    )
+    with shift():
+        eventually(lambda: finished(lost))
+    assert lost.status == RunStatus.SUCCEEDED
+    assert statuses(lost)["two"] == TaskStatus.SUCCEEDED
+
+
+def test_two_rescues_ask_once(lost):
+    stranded.rescue()
+    stranded.rescue()
+
+    assert Gate.objects.filter(run_id=lost.pk).count() == 1
+
+
+def test_run_that_moves_is_left_alone():
+    publish(TWO, rest="dependencies: {two: [one]}")
+    start()
+
+    assert stranded.rescue() == 0
