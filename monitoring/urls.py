@@ -10,5 +10,6 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("shell/", views.shell, name="shell"),
     path("audit/", views.audit, name="audit"),
+    path("audit/export/", views.export, name="export"),
     path("audit/verify/", views.verify, name="verify"),
 ]

@@ -112,6 +112,11 @@ def _text(value: Json) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
 
 
+def _name(value: Json) -> str:
+    """A username; a number says nothing to a reader."""
+    return _text(value) if isinstance(value, str) else ""
+
+
 def _labelled(label: Promise) -> Callable[[Json], str]:
     return lambda value: f"{label} {_text(value)}"
 
@@ -126,7 +131,7 @@ _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "code": _text,
     "role": _text,
     "permission": _text,
-    "user": _text,
+    "user": _name,
     "reason": _text,
     "note": _text,
     "queue": _labelled(gettext_lazy("queue")),

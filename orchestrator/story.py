@@ -132,7 +132,7 @@ def _cancelled(event: Happening) -> str:
     count = event.facts.get("count")
     if not isinstance(count, int):
         return _("was cancelled")
-    return ngettext("%(count)d unfinished step was cancelled", "%(count)d unfinished steps were cancelled", count) % {
+    return ngettext("cancelled %(count)d unfinished step", "cancelled %(count)d unfinished steps", count) % {
         "count": count
     }
 

@@ -1,6 +1,9 @@
 """The watch floor in a browser: what it shows, that it is live, and that it holds still while it is read."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -98,6 +101,25 @@ def test_hostile_title_is_shown_and_does_nothing(site: Site, manager: User, page
 
     expect(page.locator("#floor-needs")).to_contain_text("<img src=x onerror=alert(1)>⟦U+202E⟧evil")
     expect(page.locator("#floor-needs img")).to_have_count(0)
+
+
+def test_audit_export_verifies_offline(site: Site, page: Page, tmp_path: Path) -> None:
+    for number in range(3):
+        events.append("role.granted", actor="user:adam", data={"user": f"zoe-{number}", "role": "Reviewer"})
+    site.enter(page, factories.user("nora", "Auditor"), "/audit/")
+    expect(page.locator("#trail")).to_contain_text("zoe-2")
+
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Export").click()
+    file = tmp_path / started.value.suggested_filename
+    started.value.save_as(file)
+
+    assert "zoe-2" in file.read_text()
+    assert file.name == f"watchkeeper-audit-{len(file.read_text().splitlines())}.jsonl"
+    checked = subprocess.run(
+        [sys.executable, "docs/verify_export.py", str(file)], check=False, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_audit_finds_by_person_and_verifies_the_chain(site: Site, manager: User, page: Page) -> None:

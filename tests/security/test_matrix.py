@@ -39,6 +39,7 @@ GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +  
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +

@@ -34,7 +34,7 @@ def test_tell_unknown_kind_is_shown_by_its_name():
         ("task.skipped", {"reason": "its branch was not taken"}, "was skipped: its branch was not taken"),
         ("task.retry_scheduled", {"code": "timeout", "attempt": 2},
          "failed (timeout) and will be tried again (attempt 2)"),
-        ("task.cancelled", {"count": 4}, "4 unfinished steps were cancelled"),
+        ("task.cancelled", {"count": 4}, "cancelled 4 unfinished steps"),
         ("task.lost", {"quarantined": True}, "lost its worker for the third time and waits for a person"),
         ("gate.decided", {"verdict": "edit"}, "edited and approved"),
         ("gate.decided", {"verdict": "expire"}, "nobody decided before the deadline; rejected"),
