@@ -19,6 +19,9 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "gate": frozenset({"floor", "inbox", "runs", "shell", "audit"}),
     "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
     "agent": frozenset({"floor", "agents", "audit"}),
+    "signal": frozenset({"workflows", "audit"}),
+    "callback": frozenset({"runs", "audit"}),
+    "group": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})

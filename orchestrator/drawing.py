@@ -100,7 +100,7 @@ def _single(node: Node, mark: Mark | None, *, now: datetime) -> str:
         return node.agent or _kind(node.kind)
     match mark.looks:
         case "waiting":
-            return _("will be tried again") if mark.wait_for == "retry" else _("waits for a person")
+            return waiting_for(mark.wait_for)
         case "running":
             return _("running for %(span)s") % {"span": span(_seconds(mark.started_at, now))}
         case "succeeded" | "failed" if mark.started_at:
@@ -109,6 +109,15 @@ def _single(node: Node, mark: Mark | None, *, now: datetime) -> str:
         case "succeeded":
             return _("done")
     return _word(mark.status, [mark])
+
+
+def waiting_for(wait_for: str) -> str:
+    """What a waiting task waits for, in a few words."""
+    words = {
+        "retry": _("will be tried again"), "timer": _("waits for its time"), "event": _("waits for a signal"),
+        "callback": _("waits for a call back"), "run": _("waits for a run"),
+    }  # fmt: skip
+    return words.get(wait_for) or _("waits for a person")
 
 
 def _family(node: Node, counts: Counter[str], done: int, count: int) -> str:
@@ -138,6 +147,11 @@ def _kind(kind: str) -> str:
         "manual": _("a person's work"),
         "approval": _("approval"),
         "conditional": _("branch"),
+        "hybrid": _("agent, then a person"),
+        "timer": _("timer"),
+        "wait_event": _("waits for a signal"),
+        "wait_callback": _("waits for a call back"),
+        "subworkflow": _("another run"),
         "map": _("for each item"),
         "loop": _("again and again"),
         "pattern": _("agents together"),

@@ -15,6 +15,7 @@ from orchestrator.definitions.fields import NAME, SIGNAL
 from orchestrator.engine import waits
 from orchestrator.errors import GroupExists, GroupNotFound, GroupRefused
 from orchestrator.models import ConsumerGroup, Signal, Workflow
+from orchestrator.ports import rights
 
 COUNTED: Final = 10_000  # signals behind that are counted; more are "at least so many"
 
@@ -100,6 +101,11 @@ def get(name: str) -> ConsumerGroup:
     if group is None:
         raise GroupNotFound(name=name)
     return group
+
+
+def may_manage(user: User, workflow: Workflow) -> bool:
+    """Whether somebody may say when a workflow starts by itself: they may start and steer its runs."""
+    return rights().can(user, "start_run", workflow) and rights().can(user, "steer_run", workflow)
 
 
 def _locked(name: str) -> ConsumerGroup:

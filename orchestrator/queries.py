@@ -1,7 +1,7 @@
 """What the run list, the workflow pages and the start form show. Every list is bounded; nothing here writes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
@@ -15,13 +15,15 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from agents.models import Agent
+from orchestrator.awaited import awaited
 from orchestrator.definitions.graph import Layout, layout
 from orchestrator.engine.plans import plan_of
+from orchestrator.engine.waits import OUTSIDE
 from orchestrator.models import TASK_BITS, Run, Stop, Task, Workflow, task_id
 from orchestrator.ports import GateFact, gatekeeper, rights
 from orchestrator.run_steps import RunSteps
 from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
-from orchestrator.waiting import RunFacts, Sentence, waiting_sentence
+from orchestrator.waiting import Awaited, RunFacts, Sentence, waiting_sentence
 
 type Person = User | AnonymousUser
 
@@ -180,8 +182,11 @@ def _sentences(runs: Sequence[Run]) -> dict[int, Sentence]:
         gates[gate.run_id].append(gate)
     tasks = _live_tasks([run for run in live if run.total <= EXPLAINED_TASKS])
     stops = active_stops() if live else []
+    outside = awaited_by({run.pk: run for run in live}, [task for found in tasks.values() for task in found])
     return {
-        run.pk: waiting_sentence(facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=None))
+        run.pk: waiting_sentence(
+            facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=None, outside=outside)
+        )
         for run in runs
     }
 
@@ -222,6 +227,7 @@ def facts_of(
     gates: Sequence[GateFact],
     stops: Sequence[StopFact],
     retry: tuple[datetime, str] | None,
+    outside: Mapping[int, Awaited],
 ) -> RunFacts:
     """Everything that decides what a run waits for, from rows that are already loaded."""
     if run.status in RUN_TERMINAL:
@@ -246,8 +252,21 @@ def facts_of(
         else [],
         retry_at=retry[0] if retry else None,
         retry_step=retry[1] if retry else title(retrying[0].step_index) if retrying else "",
+        outside=_soonest_first(outside[task.id] for task in tasks if task.id in outside),
+        outside_count=sum(task.wait_for in OUTSIDE for task in tasks),
         quarantined=[title(task.step_index) for task in tasks if task.wait_for == "quarantine"][:2],
     )
+
+
+def awaited_by(runs: Mapping[int, Run], tasks: Iterable[TaskFact]) -> dict[int, Awaited]:
+    """What those of the tasks wait for that wait for the outside; the same few queries for one run and for a page."""
+    waiting = [task for task in tasks if task.wait_for in OUTSIDE][:EXPLAINED_TASKS]
+    titles = {pk: _titles(runs[pk]) for pk in {task.id >> TASK_BITS for task in waiting}}
+    return awaited({task.id: (task.wait_for, titles[task.id >> TASK_BITS](task.step_index)) for task in waiting})
+
+
+def _soonest_first(found: Iterable[Awaited]) -> list[Awaited]:
+    return sorted(found, key=lambda wait: (wait.until is None, wait.until or 0, wait.step))[:2]
 
 
 def _ended_facts(run: Run) -> RunFacts:

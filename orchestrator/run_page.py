@@ -8,19 +8,21 @@ from typing import Any, Final
 
 from django.db.models import Count, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agents.types import Json
 from orchestrator import drawing
+from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
 from orchestrator.ports import GateFact, gatekeeper
-from orchestrator.queries import TaskFact, active_stops, facts_of, full_name, layout_of
+from orchestrator.queries import TaskFact, active_stops, awaited_by, facts_of, full_name, layout_of
 from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
 from orchestrator.states import TASK_TERMINAL
 from orchestrator.story import ROUTINE, Entry, Happening, tell
 from orchestrator.timeline import Lived, Timeline, timeline
-from orchestrator.waiting import Sentence, waiting_sentence
+from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
 
 MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first ones and says so
 STORY_LENGTH: Final = 150
@@ -97,6 +99,8 @@ class TaskCard:
     seconds: float | None
     retry_at: datetime | None
     spawned: Family | None = None  # the tasks that it started
+    waits: Sentence | None = None  # what it waits for outside, in one sentence
+    child: Run | None = None  # the run that it started
 
 
 def head(run: Run) -> Head:
@@ -104,7 +108,9 @@ def head(run: Run) -> Head:
     tasks = task_facts(run)
     gates = gatekeeper().gates_of([run.pk], only_open=True)
     retry = _next_retry(run, tasks)
-    facts = facts_of(run, tasks, gates=gates, stops=active_stops(), retry=retry)
+    facts = facts_of(
+        run, tasks, gates=gates, stops=active_stops(), retry=retry, outside=awaited_by({run.pk: run}, tasks)
+    )
     end = run.ended_at or timezone.now()
     return Head(
         run=run,
@@ -257,7 +263,14 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         seconds=(end - task.started_at).total_seconds() if task.started_at and end else None,
         retry_at=retry.values_list("due_at", flat=True).first() if retry is not None else None,
         spawned=_family(run, step.title, children) if children else None,
+        waits=_waits(task, step.title),
+        child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )
+
+
+def _waits(task: Task, title: str) -> Sentence | None:
+    found = awaited({task.pk: (task.wait_for, title)}).get(task.pk)
+    return Sentence("waiting", (Part(_("It ")), *awaited_parts(found), Part("."))) if found else None
 
 
 def family(run: Run, key: str) -> Family | None:

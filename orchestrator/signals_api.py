@@ -1,12 +1,13 @@
 """REST v1: signals, calls back and consumer groups."""
 
+import json
 from typing import Annotated, Any
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema
 from ninja.responses import Status
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from orchestrator import callbacks, groups, signals
 from orchestrator.api_errors import ERRORS, Cursor, ErrorOut, Forbidden, Id, Key, Limit, Line, Name, Text, caller
@@ -30,12 +31,6 @@ class SignalIn(Schema):
     key: Line = Field("", max_length=200, description="What it is about; a step may wait for one key only.")
     data: dict[str, Any] = Field(default={}, description="At most 48 kB of JSON.")
     id: Key | None = None
-
-
-class CallbackIn(Schema):
-    """Any JSON object; the step's schema says what must be in it."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class CallbackOut(Schema):
@@ -89,13 +84,31 @@ def list_signals(
     return SignalsOut(items=[SignalOut.of(row) for row in rows[:limit]], next=following)
 
 
-@callback_routes.post("/{token}", response={200: CallbackOut, **ERRORS, 410: ErrorOut}, summary="Answer a step")
-def call_back(request: HttpRequest, token: str, answer: CallbackIn) -> CallbackOut:
-    """What a step asked another system for. The address is the permission: it works once, until its deadline."""
+_ANY_OBJECT = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+@callback_routes.post(
+    "/{token}",
+    response={200: CallbackOut, **ERRORS, 410: ErrorOut},
+    summary="Answer a step",
+    openapi_extra={"requestBody": _ANY_OBJECT},
+)
+def call_back(request: HttpRequest, token: str) -> CallbackOut:
+    """Any JSON object that the step's schema allows. The address is the permission: it works once."""
+    run = callbacks.receive(token=token, payload=_json_object(request))
+    return CallbackOut(message=f"Received; run {run.pk} goes on.", run=run.pk)
+
+
+def _json_object(request: HttpRequest) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise CallbackInvalid(path="Content-Type", problem="it must be application/json")
-    run = callbacks.receive(token=token, payload=answer.model_dump())
-    return CallbackOut(message=f"Received; run {run.pk} goes on.", run=run.pk)
+    try:
+        value = json.loads(request.body)
+    except (ValueError, RecursionError) as problem:
+        raise CallbackInvalid(path="the body", problem="it is not JSON") from problem
+    if not isinstance(value, dict):
+        raise CallbackInvalid(path="the body", problem="it is not an object")
+    return value
 
 
 @address_routes.post("/{task}/callback", response={201: AddressOut, **ERRORS}, summary="Issue a new secret address")
@@ -174,13 +187,8 @@ def _manager(request: HttpRequest, name: str) -> User:
 
 
 def _may_manage(user: User, workflow: Workflow) -> None:
-    if not may_manage(user, workflow):
+    if not groups.may_manage(user, workflow):
         raise Forbidden(verb="let this workflow start by itself")
-
-
-def may_manage(user: User, workflow: Workflow) -> bool:
-    """Whether somebody may say when a workflow starts by itself: they may start and steer its runs."""
-    return rights().can(user, "start_run", workflow) and rights().can(user, "steer_run", workflow)
 
 
 def _shown(group: ConsumerGroup) -> GroupOut:

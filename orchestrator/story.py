@@ -94,6 +94,12 @@ def actor_of(actor: str) -> tuple[Who, str]:
         return "person", name
     if kind == "agent" and found:
         return "agent", name
+    if kind == "signal" and found:
+        return "engine", _("signal %(number)s") % {"number": name}
+    if kind == "callback":
+        return "engine", _("a call back")
+    if kind == "group" and found:
+        return "engine", _("the group %(name)s") % {"name": name}
     return "engine", _("worker %(number)s") % {"number": name} if kind == "shift" else _(
         "the feed"
     ) if kind == "feed" else ""
@@ -144,6 +150,38 @@ def _spawned(event: Happening) -> str:
     return f"{text}: {says}" if says else text
 
 
+def _waiting(event: Happening) -> str:
+    key = event.facts.get("key")
+    match event.facts.get("for"):
+        case "timer":
+            return _("waits until %(until)s") % {"until": _when(event.facts.get("until"))}
+        case "event":
+            known = {"signal": event.facts.get("signal", ""), "key": f" “{key}”" if key else ""}
+            return _("waits for the signal %(signal)s%(key)s") % known
+        case "callback":
+            return _("waits for a call back")
+        case "run":
+            known = {"run": event.facts.get("run", ""), "workflow": event.facts.get("workflow", "")}
+            return _("started run #%(run)s of %(workflow)s and waits for its end") % known
+    return _("waits for a person")
+
+
+def _when(moment: Json) -> str:
+    return str(moment or "").replace("T", " ")[:16] + " UTC"
+
+
+def _finished(event: Happening) -> str:
+    late = event.facts.get("late_s")
+    if isinstance(late, int | float):
+        return _("went on %(count)d s late: nothing ran that could have woken it") % {"count": round(late)}
+    return _("finished") + _attempt(event)
+
+
+def _signal_refused(event: Happening) -> str:
+    known = {"name": event.facts.get("name", ""), "problem": event.facts.get("problem", "")}
+    return _("did not take the signal %(name)s: %(problem)s") % known
+
+
 def _lost(event: Happening) -> str:
     text = _("lost its worker; it goes back to be run again%(attempt)s") % {"attempt": _attempt(event)}
     return _("lost its worker for the third time and waits for a person") if event.facts.get("quarantined") else text
@@ -180,14 +218,17 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.stranded": _fixed(gettext_lazy("nothing in the run could go on by itself; people were asked")),
     "run.failed": _fixed(gettext_lazy("the run failed")),
     "task.started": _fixed(gettext_lazy("started"), counted=True),
-    "task.succeeded": _fixed(gettext_lazy("finished"), counted=True),
+    "task.succeeded": _finished,
+    "signal.refused": _signal_refused,
+    "callback.received": _fixed(gettext_lazy("received a call back before it had begun to wait; it is kept")),
+    "callback.issued": _fixed(gettext_lazy("issued a new secret address; the old one works no more")),
     "task.skipped": _task_skipped,
     "task.failed": lambda event: (
         _("failed: %(code)s") % {"code": event.facts.get("code", _("no code"))} + _attempt(event)
     ),
     "task.retry_scheduled": _retry_scheduled,
     "task.returned": _fixed(gettext_lazy("was made ready to run again")),
-    "task.waiting": _fixed(gettext_lazy("waits for a person")),
+    "task.waiting": _waiting,
     "task.cancelled": _cancelled,
     "task.lost": _lost,
     "task.late_result": _fixed(gettext_lazy("delivered a result too late; it is kept and was not applied")),

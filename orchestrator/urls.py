@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator import act_views, stop_views, views, workflow_views
+from orchestrator import act_views, group_views, stop_views, views, workflow_views
 
 app_name = "orchestrator"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/schema.json", workflow_views.schema, name="schema"),
     path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),
+    path("workflows/<slug:name>/signals/", group_views.make, name="group-make"),
+    path("workflows/<slug:name>/signals/<slug:group>/<slug:verb>/", group_views.change, name="group-change"),
     path("workflows/<slug:name>/start/", views.start, name="start"),
     path("agents/<slug:name>/uses/", workflow_views.agent_uses, name="agent-uses"),
     path("stop/", stop_views.stop, name="stop"),

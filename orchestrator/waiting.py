@@ -19,10 +19,11 @@ NAMED: Final = 2  # steps or queues named in a sentence before the rest are coun
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a sentence: words, a gate to link to, or a moment (`at`) that the page shows relative to now."""
+    """A piece of a sentence: words, a gate or run to link to, or a moment (`at`) shown relative to now."""
 
     text: str
     gate: int | None = None
+    run: int | None = None
     at: datetime | None = None
     strong: bool = False
 
@@ -36,6 +37,19 @@ class Sentence:
 
     def __str__(self) -> str:
         return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What one task waits for outside the engine: a time, a signal by name and key, a call back, or a run."""
+
+    kind: str  # timer | event | callback | run
+    step: str
+    until: datetime | None = None  # when a timer fires, or a deadline passes
+    name: str = ""
+    key: str = ""
+    run: int | None = None
+    workflow: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class RunFacts:
     retry_at: datetime | None = None
     retry_step: str = ""
     quarantined: Sequence[str] = field(default=())
+    outside: Sequence[Awaited] = ()  # what its tasks wait for outside, the soonest first
+    outside_count: int = 0
 
 
 def waiting_sentence(facts: RunFacts) -> Sentence:
@@ -64,10 +80,10 @@ def waiting_sentence(facts: RunFacts) -> Sentence:
     ended = _ended(facts)
     if ended is not None:
         return ended
-    for explain in (_paused, _people, _stopped, _working, _retrying, _held_up):
+    for explain in (_paused, _people, _stopped, _working, _outside, _retrying, _held_up):
         if parts := explain(facts):
-            tone = "waiting" if explain is _people else "stopped" if explain in (_paused, _stopped) else "running"
-            return Sentence(tone, (*parts, *_meanwhile(facts, explain is _people)))
+            tones = dict.fromkeys((_people, _outside), "waiting") | dict.fromkeys((_paused, _stopped), "stopped")
+            return Sentence(tones.get(explain, "running"), (*parts, *_meanwhile(facts, explain is _people)))
     return Sentence("running", (Part(_("Moving on: the next steps are being made ready.")),))
 
 
@@ -150,6 +166,37 @@ def _working(facts: RunFacts) -> list[Part]:
     if rest > 0:
         parts.append(Part(_(" and %(count)d more") % {"count": rest}))
     return [*parts, Part(".")]
+
+
+def _outside(facts: RunFacts) -> list[Part]:
+    if not facts.outside or facts.ready_count:
+        return []
+    parts = [Part(facts.outside[0].step, strong=True), Part(" "), *awaited_parts(facts.outside[0])]
+    if (more := facts.outside_count - 1) > 0:
+        text = ngettext(" (and %(count)d more step waits)", " (and %(count)d more steps wait)", more)
+        parts.append(Part(text % {"count": more}))
+    return [*parts, Part(".")]
+
+
+def awaited_parts(wait: Awaited) -> list[Part]:
+    """What a step waits for, as the rest of a sentence that begins with the step."""
+    moment = Part(wait.until.strftime("%d %b %Y %H:%M UTC"), at=wait.until) if wait.until else None
+    match wait.kind:
+        case "timer":
+            return [Part(_("waits until ")), moment] if moment else [Part(_("waits for its time"))]
+        case "event":
+            parts = [Part(_("waits for the signal ")), Part(wait.name, strong=True)]
+            parts += [Part(_(" with the key ")), Part(f"“{wait.key}”")] if wait.key else []
+        case "callback":
+            parts = [Part(_("waits for a call back"))]
+        case _:
+            parts = [Part(_("waits for "))]
+            parts.append(
+                Part(
+                    _("run #%(run)d of %(workflow)s") % {"run": wait.run or 0, "workflow": wait.workflow}, run=wait.run
+                )
+            )
+    return [*parts, Part(_("; its deadline is ")), moment] if moment else parts
 
 
 def _retrying(facts: RunFacts) -> list[Part]:

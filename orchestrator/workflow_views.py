@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from orchestrator import drawing, queries, workflow_queries
+from orchestrator import drawing, group_views, queries, workflow_queries
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
 from orchestrator.ports import rights
@@ -20,6 +20,7 @@ from orchestrator.views import user_of
 TABS: Final = {
     "graph": ("network", gettext_lazy("Graph")),
     "people": ("users", gettext_lazy("People")),
+    "signals": ("radio", gettext_lazy("Signals")),
     "versions": ("layers", gettext_lazy("Versions")),
     "source": ("file-text", gettext_lazy("Source")),
     "runs": ("play", gettext_lazy("Latest runs")),
@@ -63,6 +64,8 @@ def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dic
     match tab:
         case "people":
             return {"gated": workflow_queries.gated_steps(version), "holders": rights().who_may(found)}
+        case "signals":
+            return group_views.shown(user, found)
         case "versions":
             return _versions(found, version)
         case "runs":
