@@ -25,7 +25,7 @@ def worker(name: str, *, shifts: int) -> list[str]:
 
 
 def control(name: str) -> list[str]:
-    """The worker for upkeep: one process leads the ledger, the other sweeps and fires timers."""
+    """The worker for upkeep: one process leads the ledger, one keeps the time, one sweeps."""
     return [*_CELERY, "worker", "-P", "prefork", *_QUIETLY, "-Q", "control", "-c", "3", "-n", f"{name}@%h"]
 
 

@@ -15,7 +15,7 @@ class TaskStatus(models.TextChoices):
     BLOCKED = "blocked"
     READY = "ready"
     RUNNING = "running"
-    WAITING = "waiting"  # for a person, or for a timer (see Task.wait_for)
+    WAITING = "waiting"  # for a person, a time, the outside or a run (see Task.wait_for)
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"

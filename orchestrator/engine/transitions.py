@@ -269,13 +269,7 @@ def fail_step(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run) -
 
 def ask_about(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run, rule: str) -> None:
     """Ask people what is to become of a task that cannot go on by itself."""
-    subject = Subject(
-        task_id=task.pk,
-        run_id=run.pk,
-        workflow_id=run.workflow_id,
-        requested_by=run.started_by_id,
-        given=task.input or {},
-    )
+    subject = Subject(task.pk, run.pk, run.workflow_id, run.started_by_id, given=task.input or {})
     Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
     _open_gate(task, gates.for_trouble(step, subject, kind="exception", rule=rule, error=error))
 
