@@ -3,9 +3,14 @@
 import os
 
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Under ASGI each request has a thread of its own, and would open a connection of its own: log in, fill PostgreSQL's
+# caches, plan the engine's functions. A web process shares warm ones. Only here: workers fork, which no pool survives.
+settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 20, "timeout": 5.0}
 
 _http = get_asgi_application()
 
