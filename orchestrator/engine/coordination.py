@@ -12,6 +12,7 @@ from django.db import transaction
 from agents.types import Json
 from orchestrator import catalogue, db
 from orchestrator.definitions import expressions
+from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
 from orchestrator.engine import delivery, transitions
@@ -21,6 +22,7 @@ from orchestrator.engine.transitions import Fence
 from orchestrator.models import Attempt, StateEntry, Task, task_id
 from orchestrator.patterns import looping, mapping, registry
 from orchestrator.patterns.moves import Child, Fail, Move, Note, Result, Spawn, Turn
+from orchestrator.patterns.registry import Pattern
 from orchestrator.states import AttemptStatus
 
 NOTES = "notes"  # the part of a coordinating step's state that holds what people said to it
@@ -49,8 +51,22 @@ def look(job: Assignment) -> Looked:
             if pattern is None:
                 move = Fail("unknown_pattern", f"No installed app registers the pattern {step.pattern}.", kind="ask")
             else:
-                move = pattern.look(turn)
+                move = _misfit(pattern, turn) or pattern.look(turn)
     return Looked(move, turn.given, turn.number)
+
+
+def _misfit(pattern: Pattern, turn: Turn) -> Fail | None:
+    """Options that hold expressions are known only now: what does not fit ends the step before it starts anything."""
+    if turn.number > 1:
+        return None
+    flaws = [
+        (f"options.{path}" if path else "options", text) for path, text in violations(pattern.options, turn.options)
+    ]
+    flaws = flaws or [(field, text) for field, text, _remedy in pattern.flaws(turn.options)]
+    if not flaws:
+        return None
+    field, text = flaws[0]
+    return Fail("options_invalid", f"{field} of {turn.step.key}: {text}"[:1000])
 
 
 def _turn(job: Assignment) -> Turn:

@@ -213,7 +213,7 @@ async def _approval(job: Assignment, host: Host) -> Finished | None:
 
 
 async def _manual(job: Assignment, host: Host) -> None:
-    given = _object(expressions.resolve(job.step.inputs, job.context))
+    given = _given(job)
     text = expressions.render_text(job.step.instructions, job.context)
     await host.in_thread(endings.open_manual_gate, job, host.shift, {**given, "instructions": text})
 

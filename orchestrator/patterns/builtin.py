@@ -1,8 +1,14 @@
 """The patterns of this package: each is a module, and one line here. `registry` imports this when it is first asked."""
 
-from orchestrator.patterns import registry
+from orchestrator.patterns import concurrent_sync, group_chat, hierarchy, magentic, planner, registry
 
-PATTERNS: tuple[registry.Pattern, ...] = ()
+PATTERNS: tuple[registry.Pattern, ...] = (
+    concurrent_sync.ConcurrentSync(),
+    group_chat.GroupChat(),
+    hierarchy.Hierarchy(),
+    magentic.Magentic(),
+    planner.Planner(),
+)
 
 for pattern in PATTERNS:
     registry.register(pattern)

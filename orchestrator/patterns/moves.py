@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agents.types import FailureKind, Json
-from orchestrator.definitions.plan import PlanStep
+from orchestrator.definitions.plan import GateSpec, PlanStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +113,29 @@ def agent_step(agent: str, *, title: str, timeout: float = 60.0, **more: Any) ->
         on_error="skip",
         **more,
     )
+
+
+def person_step(
+    title: str, *, queue: str, form: dict[str, Json], instructions: str = "", deadline: float = 7 * 86400.0
+) -> PlanStep:
+    """A spawned question to people: what they see is the child's `given`, their answer its output.
+
+    `title` and `instructions` are the pattern's own words; what looks like an expression in them stays text. Who
+    rejects the question fails the run.
+    """
+    title, instructions = _literal(title), _literal(instructions)
+    return PlanStep(
+        index=-1,
+        key="",
+        title=title,
+        kind="manual",
+        form=form,
+        instructions=instructions,
+        gate=GateSpec(
+            when="true", queue=queue, title=title, deadline_s=deadline, allowed=("complete", "reject", "terminate")
+        ),
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("${", "$${")

@@ -1,0 +1,349 @@
+"""magentic: a manager agent keeps a ledger of tasks that everybody sees, adds to it as it learns, and has them done."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agents.types import Json
+from orchestrator.patterns import bounds, registry
+from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result, Spawn, Turn, agent_step, person_step
+
+ROUNDS: Final = 10  # if the step does not say
+ENTRIES: Final = 100  # of a ledger, the dropped ones included
+LEDGER: Final = "ledger"  # the key of the run's state, below the step's own
+_LOG: Final = 300
+_STALLS: Final = 2  # rounds in which the manager starts nothing before people are asked
+_AGENT = {"type": "string", "pattern": r"^(?:[a-z][a-z0-9_-]*(?:@[1-9][0-9]*)?|\$\{.*\})$"}
+OPTIONS: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["goal", "manager", "agents", "queue"],
+    "properties": {
+        "goal": {"type": "string", "maxLength": bounds.TEXT},
+        "manager": _AGENT | {"description": "Agent that keeps the ledger."},
+        "agents": {
+            "type": "array",
+            "description": "Those that tasks may be given to.",
+            "minItems": 1,
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["agent"],
+                "properties": {"agent": _AGENT, "does": {"type": "string", "maxLength": 500}},
+            },
+        },
+        "queue": {
+            "type": "string",
+            "description": "Queue of the people who are asked when it does not come to an end.",
+        },
+        "rounds": {"type": "integer", "minimum": 1, "maximum": 50},
+        "timeout_s": {"type": "number", "minimum": 1, "maximum": 3600},
+    },
+}
+HELP = registry.Help(
+    when="Open work whose tasks are not known beforehand: an investigation, a piece of research, a repair.",
+    strengths=(
+        "The plan is a ledger that people read and change while it is worked on; each line says who put it there and "
+        "why. Tasks are added as results come in."
+    ),
+    limits=(
+        f"At most {ENTRIES} lines, and {ROUNDS} rounds unless the step says otherwise; then people are asked. A result "
+        f"is shown to the manager with at most {bounds.VALUE // 4:,} bytes."
+    ),
+    complexity="High: the manager's judgement decides how long it takes and what it costs.",
+    observability="Each version of the ledger is kept with what changed, by whom and why; each line's work is a task.",
+    governance=(
+        "Only agents that the step names are given work. People add, change and drop lines between two turns, or end "
+        "it; a manager that starts nothing twice is brought before people."
+    ),
+    tooling=(
+        "The manager takes {goal, round, rounds, agents, ledger, refused, notes, context} and answers {changes: [{do: "
+        "add, change or drop, id, title, agent, input, why}], run: [ids], done, answer}."
+    ),
+    template=registry.template("magentic"),
+)
+
+
+class Magentic:
+    """See `HELP`."""
+
+    name = "magentic"
+    title = "Magentic (a manager and its ledger)"
+    options = OPTIONS
+    help = HELP
+
+    def agents(self, options: dict[str, Json]) -> Iterable[str]:
+        """The manager and those it may give work to."""
+        return [name for name in (str(options.get("manager")), *_workers(options)) if "${" not in name]
+
+    def flaws(self, options: dict[str, Json]) -> Iterable[tuple[str, str, str]]:
+        """An agent that is named twice."""
+        workers = _workers(options)
+        if len(set(workers)) < len(workers):
+            yield "options.agents", "an agent is named twice", "name each once"
+
+    def look(self, turn: Turn) -> Move:
+        """Take in what was done and said, then let the manager judge, or have the next tasks done."""
+        work = _Work(turn)
+        work.take_in()
+        return work.go_on()
+
+
+def _workers(options: dict[str, Json]) -> list[str]:
+    return [str(bounds.mapping(one).get("agent")) for one in bounds.items(options.get("agents"))]
+
+
+@dataclass
+class _Work:
+    """The ledger between two turns. An entry: id, title, agent, input, status, why, by, round, result."""
+
+    turn: Turn
+    entries: list[dict[str, Json]] = field(default_factory=list)
+    log: list[dict[str, Json]] = field(default_factory=list)  # {round, by, did, id, why}
+    asked: str = ""  # manager, work or people
+    running: list[str] = field(default_factory=list)
+    round: int = 1
+    stalls: int = 0
+    tokens: int = 0
+    refused: list[str] = field(default_factory=list)
+    said: list[dict[str, Json]] = field(default_factory=list)
+    known: list[float] = field(default_factory=list)
+    ended: tuple[str, Json] | None = None
+
+    def __post_init__(self) -> None:
+        kept: dict[str, Any] = self.turn.memory
+        self.entries = [dict(entry) for entry in kept.get("entries", [])]
+        self.log, self.said = list(kept.get("log", [])), list(kept.get("said", []))
+        self.asked, self.running = kept.get("asked", ""), kept.get("running", [])
+        self.round, self.stalls, self.tokens = kept.get("round", 1), kept.get("stalls", 0), kept.get("tokens", 0)
+        self.known = list(kept.get("known", []))
+
+    # What has happened since
+
+    def take_in(self) -> None:
+        """The results of the last spawn first, then what people wrote."""
+        self.tokens += sum(result.tokens for result in self.turn.results)
+        if self.turn.note:
+            self._hear(Note("a reviewer", self.turn.note))
+        match self.asked:
+            case "work":
+                self._take_results(self.turn.results)
+            case "manager":
+                self._take_judgement(self.turn.results[0])
+            case "people":
+                self._take_answer(self.turn.results[0].output)
+        for note in self.turn.notes:
+            self._hear(note)
+
+    def _take_results(self, results: Sequence[Result]) -> None:
+        for name, result in zip(self.running, results, strict=True):
+            entry = self._entry(name)
+            assert entry is not None
+            entry["status"] = "done" if result.succeeded else "failed"
+            found: Json = result.output if result.succeeded else (result.error or {}).get("message", result.status)
+            entry["result"] = bounds.value(found, bounds.VALUE // 4)
+            entry["confidence"] = result.confidence
+            if result.confidence is not None:
+                self.known.append(result.confidence)
+        self.round += 1
+
+    def _take_judgement(self, result: Result) -> None:
+        """The manager's changes, then what it wants to be done now."""
+        said = result.output
+        self.said = []
+        if not result.succeeded:
+            self.refused.append(f"your last answer failed: {bounds.text((result.error or {}).get('message'), 300)}")
+            self.running = []
+            return
+        for change in bounds.items(said.get("changes"))[:ENTRIES]:
+            self._change(bounds.mapping(change), by="manager")
+        wanted = [name for name in bounds.items(said.get("run")) if isinstance(name, str)]
+        self.running = [name for name in dict.fromkeys(wanted) if self._may_run(name)]
+        if said.get("done") is True:
+            self.ended = ("manager", bounds.value(said.get("answer")))
+
+    def _may_run(self, name: str) -> bool:
+        entry = self._entry(name)
+        if entry is None or entry["status"] not in {"todo", "failed"}:
+            self.refused.append(f"{bounds.text(name, 60)} cannot be run: it is not a task that is still to do")
+            return False
+        return True
+
+    def _take_answer(self, answer: dict[str, Json]) -> None:
+        if answer.get("then") == "go on":
+            self.stalls, self.round = 0, min(self.round, self._rounds - 1)
+        else:
+            self.ended = ("person", bounds.text(answer.get("say")))
+        if answer.get("say"):
+            self._hear(Note("a person", str(answer["say"])))
+
+    def _hear(self, note: Note) -> None:
+        if note.text:
+            self.said.append({"by": note.by, "text": bounds.text(note.text)})
+        for change in bounds.items(note.data.get("changes"))[:ENTRIES]:
+            self._change(bounds.mapping(change), by=note.by)
+        if note.kind == "end":
+            self.ended = ("person", bounds.text(note.data.get("disposition")) or bounds.text(note.text))
+
+    # The ledger
+
+    def _change(self, change: dict[str, Json], *, by: str) -> None:
+        did, why = str(change.get("do")), bounds.text(change.get("why"), 500)
+        name = bounds.text(change.get("id"), 60)
+        entry = self._entry(name)
+        if problem := self._problem(did, entry, change):
+            self.refused.append(f"{bounds.text(did, 20)} {name}: {problem}")
+            return
+        if did == "add":
+            name = self._free(name)
+            entry = {
+                "id": name,
+                "status": "todo",
+                "by": by,
+                "why": why,
+                "round": self.round,
+                "input": {},
+                "result": None,
+            }
+            self.entries.append(entry)
+        assert entry is not None
+        if did == "drop":
+            entry["status"] = "dropped"
+            self.running = [other for other in self.running if other != name]
+        else:
+            self._write(entry, change)
+        self.log.append({"round": self.round, "by": by, "did": did, "id": name, "why": why})
+
+    def _problem(self, did: str, entry: dict[str, Json] | None, change: dict[str, Json]) -> str:
+        workers = _workers(self.turn.options)
+        if did not in {"add", "change", "drop"}:
+            return "a change is add, change or drop"
+        if did != "add" and entry is None:
+            return "there is no such task"
+        if entry is not None and did != "add" and entry["status"] in {"done", "dropped"}:
+            return f"it is {entry['status']}; add a new task instead"
+        if did == "add" and len(self.entries) >= ENTRIES:
+            return f"the ledger is full: {ENTRIES} tasks"
+        if did != "drop" and ("agent" in change or did == "add") and change.get("agent") not in workers:
+            return f"its agent must be one of {', '.join(workers)}"
+        return ""
+
+    def _write(self, entry: dict[str, Json], change: dict[str, Json]) -> None:
+        entry["title"] = bounds.text(change.get("title", entry.get("title")), 200) or str(entry["id"])
+        entry["agent"] = change.get("agent", entry.get("agent"))
+        if "input" in change:
+            given = bounds.value(change["input"])
+            entry["input"] = given if isinstance(given, dict) else {"value": given}
+        if entry["status"] == "failed":
+            entry["status"] = "todo"
+
+    def _entry(self, name: str) -> dict[str, Json] | None:
+        return next((entry for entry in self.entries if entry["id"] == name), None)
+
+    def _free(self, name: str) -> str:
+        number = len(self.entries) + 1
+        return name if name and self._entry(name) is None else f"t{number}"
+
+    # What happens next
+
+    def go_on(self) -> Move:
+        """An end, the tasks that the manager wants done, people if it does not get on, or the manager again."""
+        if self.ended is not None:
+            return self._finish(*self.ended)
+        if self.asked == "manager" and self.running:
+            return self._do()
+        if self.asked == "manager":
+            self.stalls += 1
+        if self.stalls >= _STALLS:
+            return self._ask("the manager starts nothing more, and has not finished")
+        if self.round > self._rounds:
+            return self._ask(f"{self._rounds} rounds have not finished it")
+        return self._judge()
+
+    def _do(self) -> Spawn:
+        self.stalls = 0
+        children = []
+        for name in self.running:
+            entry = self._entry(name)
+            assert entry is not None
+            entry["status"] = "running"
+            step = agent_step(str(entry["agent"]), title=str(entry["title"]), timeout=self._timeout)
+            children.append(
+                Child(f"{self.turn.step.key}.{name}.{self.round}", step, given=bounds.mapping(entry["input"]))
+            )
+        return self._spawn("work", children, f"round {self.round}: {len(children)} of {len(self.entries)} tasks")
+
+    def _judge(self) -> Spawn:
+        options = self.turn.options
+        given: dict[str, Json] = {
+            "goal": options["goal"],
+            "round": self.round,
+            "rounds": self._rounds,
+            "agents": options["agents"],
+            "ledger": [*self.entries],
+            "refused": [*self.refused],
+            "notes": [*self.said],
+            "context": bounds.value(self.turn.given),
+        }
+        title = f"{self.turn.step.title}: manager"
+        step = agent_step(str(options["manager"]), title=title, timeout=self._timeout)
+        child = Child(f"{self.turn.step.key}.manager.{self.turn.number}", step, given=given)
+        return self._spawn("manager", [child], f"round {self.round}: the manager looks at the ledger")
+
+    def _ask(self, question: str) -> Spawn:
+        form: dict[str, Json] = {
+            "type": "object",
+            "required": ["then"],
+            "properties": {
+                "then": {"type": "string", "title": "What now", "enum": ["go on", "end"], "default": "end"},
+                "say": {
+                    "type": "string",
+                    "title": "The answer, or what the manager should do",
+                    "maxLength": bounds.TEXT,
+                },
+            },
+        }
+        title = f"{self.turn.step.title}: {question}"
+        step = person_step(title, queue=str(self.turn.options["queue"]), form=form)
+        given: dict[str, Json] = {"goal": self.turn.options["goal"], "ledger": [*self.entries]}
+        child = Child(f"{self.turn.step.key}.people.{self.turn.number}", step, given=given)
+        return self._spawn("people", [child], f"{question}; people are asked")
+
+    def _spawn(self, asked: str, children: Sequence[Child], says: str) -> Spawn:
+        memory: dict[str, Json] = {
+            "entries": [*self.entries],
+            "log": [*self.log[-_LOG:]],
+            "said": [*self.said],
+            "asked": asked,
+            "running": [*self.running],
+            "round": self.round,
+            "stalls": self.stalls,
+            "tokens": self.tokens,
+            "known": [*self.known],
+        }
+        return Spawn(children, memory=memory, shared={LEDGER: self._ledger()}, facts={"says": says})
+
+    def _ledger(self) -> dict[str, Json]:
+        return {"entries": [*self.entries], "log": [*self.log[-_LOG:]]}
+
+    def _finish(self, why: str, answer: Json) -> Move:
+        if why == "manager" and not any(entry["status"] == "done" for entry in self.entries):
+            return Fail("magentic_empty", f"The manager of {self.turn.step.key} ended it before anything was done.")
+        output: dict[str, Json] = {
+            "ended": why,
+            "answer": answer,
+            "rounds": self.round,
+            "tokens": self.tokens,
+            "ledger": [*self.entries],
+            "log": [*self.log[-_LOG:]],
+        }
+        return Finish(output, confidence=min(self.known, default=None))
+
+    @property
+    def _rounds(self) -> int:
+        return int(bounds.number(self.turn.options.get("rounds"), ROUNDS))
+
+    @property
+    def _timeout(self) -> float:
+        return bounds.number(self.turn.options.get("timeout_s"), 60.0)
