@@ -1,15 +1,19 @@
-"""What an agent is told about its call, and how it makes a side effect happen once. No Django."""
+"""What an agent is told about its call, how it makes a side effect happen once, and what it keeps. No Django."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
-from agents.types import AgentRequest, Effects, Json
+from agents.memory import AgentState, checkpoint_given
+from agents.types import AgentRequest, Effects, Json, Memory
 
 
 class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
-    __slots__ = ("_effects", "_loop", "attempt", "correlation_id", "key", "note", "started", "timeout")
+    __slots__ = (
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
+    )  # fmt: skip
 
     def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.attempt = request.attempt
@@ -19,6 +23,8 @@ class AgentContext:
         self.timeout = request.timeout
         self.started = False  # false while the call waits for a thread or process
         self._effects: Effects | None = request.effects
+        self._memory: Memory | None = request.memory
+        self.state = AgentState(request.memory)
         self._loop = loop
 
     async def once(
@@ -36,21 +42,52 @@ class AgentContext:
         """The same for agents that run in a thread or process. `call` may run in another thread."""
         if self._effects is None:
             return call()
-        if _on_loop():
-            raise RuntimeError("once_sync would block the event loop; use 'await ctx.once(...)' or isolation='thread'.")
-        work = self._effects.once(key, lambda: asyncio.to_thread(call))
+        _refuse_on_loop()
+        return self.wait_for(_resolved(self._effects.once(key, lambda: asyncio.to_thread(call))))
+
+    async def checkpoint(
+        self,
+        name: str,
+        *,
+        decisions: Sequence[dict[str, Json]] = (),
+        completion: dict[str, Json] | None = None,
+        findings: Sequence[dict[str, Json]] = (),
+        next_steps: Sequence[str] = (),
+    ) -> int:
+        """Make a save point: what was decided and why, how far the work is, what was found, what is next. Its number.
+
+        `decisions` are {decision, reasoning}, `completion` {status, share}, `findings` {finding, confidence}. Raw data
+        and answers of services are refused (CheckpointRefused): see agents.checkpoints.
+        """
+        given = checkpoint_given(name, decisions, completion, findings, next_steps)
+        number: Any = await self._memory.ask("checkpoint", given) if self._memory else 0
+        return number or 0
+
+    async def last_checkpoint(self) -> dict[str, Any] | None:
+        """The newest checkpoint of this task, made by an earlier attempt perhaps: go on from there. None if none."""
+        found = await self._memory.ask("last_checkpoint", {}) if self._memory else None
+        return found if isinstance(found, dict) else None
+
+    def wait_for[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of one of these calls for an agent that runs in a thread or process:
+        `ctx.wait_for(ctx.state.get("draft"))`."""
+        try:
+            _refuse_on_loop()
+        except RuntimeError:
+            work.close()
+            raise
         if self._loop is None:
-            return asyncio.run(_resolved(work))
-        return asyncio.run_coroutine_threadsafe(_resolved(work), self._loop).result(self.timeout)
+            return asyncio.run(work)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self.timeout)
 
 
 async def _resolved(work: Awaitable[Json]) -> Json:
     return await work
 
 
-def _on_loop() -> bool:
+def _refuse_on_loop() -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return False
-    return True
+        return
+    raise RuntimeError("This would block the event loop; use 'await ctx.once(...)' or isolation='thread'.")

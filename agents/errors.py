@@ -52,6 +52,32 @@ class EffectUnknown(AgentsError):
     code = "effect_unknown"
 
 
+class StateStale(AgentsError):
+    """State {key!r} is at version {version}, written by {writer}; you saw {expected}: read it again."""
+
+    code = "state_stale"
+    retryable = True
+
+
+class StateRefused(AgentsError):
+    """State {key!r} was not written: {problem}."""
+
+    code = "state_refused"
+
+
+class CheckpointRefused(AgentsError):
+    """The checkpoint was not made, because of {field}: {problem}."""
+
+    code = "checkpoint_refused"
+
+
+class AttemptOver(AgentsError):
+    """This attempt has been ended or replaced; nothing that it writes counts any more."""
+
+    code = "attempt_over"
+    retryable = True
+
+
 class AgentNotFound(AgentsError):
     """There is no agent {name!r} version {version}; register it, or check INSTALLED_APPS and the spelling."""
 

@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 
 from agents.context import AgentContext
-from agents.errors import ProcessDied
+from agents.errors import AgentsError, ProcessDied
 from agents.specs import AgentSpec
-from agents.types import AgentRequest, Effects, Json, Outcome
+from agents.types import AgentRequest, Effects, Json, Memory, Outcome
 from agents.wire import FRAME_LIMIT, LENGTH, pack, unpack_outcome
 
 REAP_SECONDS = 0.2
@@ -115,13 +115,28 @@ class _Child:
                 "note": request.note,
                 "correlation_id": request.correlation_id,
                 "effects": request.effects is not None,
+                "memory": request.memory is not None,
             }
         )
         while True:
             frame = await self._receive()
             if "outcome" in frame:
                 return unpack_outcome(frame["outcome"])
-            await self._once(frame["once"], request.effects)
+            if "ask" in frame:
+                await self._ask(frame, request.memory)
+            else:
+                await self._once(frame["once"], request.effects)
+
+    async def _ask(self, frame: dict[str, Any], memory: Memory | None) -> None:
+        """Serve the child's `ctx.state` and `ctx.checkpoint`; what the engine refuses is raised in the child."""
+        if memory is None:
+            raise ProcessDied(status="an unexpected request")
+        try:
+            answer = await memory.ask(frame["ask"], frame["given"])
+        except AgentsError as refused:
+            await self._send({"refused": type(refused).__name__, "facts": refused.facts})
+        else:
+            await self._send({"answer": answer})
 
     async def _once(self, key: str, effects: Effects | None) -> None:
         """Serve the child's `ctx.once`: the engine keeps the record, the child makes the call."""

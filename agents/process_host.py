@@ -18,6 +18,7 @@ from django.db import close_old_connections
 
 from agents import wire
 from agents.context import AgentContext
+from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
 from agents.types import AgentRequest, Json
 
 PR_SET_PDEATHSIG = 1
@@ -54,6 +55,27 @@ class RemoteEffects:
         return answer
 
 
+class RemoteMemory:
+    """`ctx.state` and `ctx.checkpoint` in a child: the worker asks the engine."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    async def ask(self, verb: str, given: dict[str, Json]) -> Json:
+        """Ask the worker; what the engine refused is raised here."""
+        wire.send(self._channel, {"ask": verb, "given": given})
+        frame = wire.receive(self._channel)
+        if frame is None:
+            raise SystemExit(0)
+        if "refused" in frame:
+            raise REFUSALS[frame["refused"]](**frame["facts"])
+        answer: Json = frame["answer"]
+        return answer
+
+
+REFUSALS = {kind.__name__: kind for kind in (StateStale, StateRefused, CheckpointRefused, AttemptOver)}
+
+
 def main(fd: int, parent: int) -> None:
     """Serve until the worker is gone."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -81,7 +103,8 @@ def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     spec = registry.get(asked["agent"], asked["version"])
     effects = RemoteEffects(channel) if asked["effects"] else None
     facts = {name: asked[name] for name in ("agent", "version", "input", "key", "attempt", "timeout", "note")}
-    request = AgentRequest(**facts, correlation_id=asked["correlation_id"], effects=effects)
+    memory = RemoteMemory(channel) if asked["memory"] else None
+    request = AgentRequest(**facts, correlation_id=asked["correlation_id"], effects=effects, memory=memory)
     try:
         returned = spec.function(prepare_input(spec, request.input), AgentContext(request))
         outcome = outcome_of(spec, asyncio.run(returned) if spec.is_async else returned)

@@ -23,6 +23,17 @@ class Effects(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """What a call may read of its run's shared state, and what it asks to be written there. One verb at a time."""
+
+    async def ask(self, verb: str, given: dict[str, Json]) -> Json:
+        """Carry out `verb` (see agents.memory) for the attempt behind this call.
+
+        Raises agents.errors.StateStale, StateRefused and AttemptOver.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
     """One call to an agent. `key` is stable across attempts: use it as the idempotency key of outside calls."""
@@ -36,6 +47,7 @@ class AgentRequest:
     note: str = ""  # what a reviewer asked to be changed
     correlation_id: str = ""
     effects: Effects | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,14 +140,14 @@ def start_run(request: HttpRequest, order: RunIn, key: Idempotency = None) -> St
 @runs.get("/{run_id}", response={200: RunDetailOut, **ERRORS}, summary="Get a run")
 def get_run(request: HttpRequest, run_id: RunId) -> RunDetailOut:
     """One run, its input, and what it waits for in one sentence."""
-    run = _visible_run(caller(request), run_id)
+    run = visible_run(caller(request), run_id)
     return RunDetailOut.with_input(run, str(queries.run_rows([run])[0].sentence))
 
 
 @runs.get("/{run_id}/tasks", response={200: TasksOut, **ERRORS}, summary="List a run's tasks")
 def list_tasks(request: HttpRequest, run_id: RunId, after: Cursor = 0, limit: Limit = 100) -> TasksOut:
     """In the order of its plan. Go on with `after` set to the last answer's `next`."""
-    _visible_run(caller(request), run_id)
+    visible_run(caller(request), run_id)
     first = max(task_id(run_id, 0), after + 1)
     found = Task.objects.filter(pk__gte=first, pk__lt=task_id(run_id + 1, 0)).defer("input", "output").order_by("id")
     rows = list(found[: limit + 1])
@@ -211,7 +211,8 @@ def _visible_runs(user: User) -> QuerySet[Run]:
     return _loaded().filter(workflow_id__in=list(rights().visible_workflows(user).values_list("pk", flat=True)))
 
 
-def _visible_run(user: User, run_id: int) -> Run:
+def visible_run(user: User, run_id: int) -> Run:
+    """The run, if the user may see it. Raises Http404."""
     run = _visible_runs(user).filter(pk=run_id).first()
     if run is None:
         raise Http404

@@ -290,6 +290,48 @@ def spawn_tasks(*, task: int, rows: Sequence[SpawnRow], need: int, state: dict[s
         return int(cursor.fetchone()[0])
 
 
+class Written(NamedTuple):
+    """What came of a write: `written`, `again` (this task had written it already) or `stale`; the newest version."""
+
+    outcome: str
+    version: int
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateWrite:
+    """What `write_state_v1` takes, in the order of its parameters. `expected` None: whichever version there is."""
+
+    run: int
+    key: str
+    expected: int | None
+    value_json: str
+    deleted: bool
+    writer: str
+    task: int | None
+    reason: str
+
+
+def write_state(write: StateWrite) -> Written:
+    """One more version of a key of a run's state. The caller holds the run's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM write_state_v1(%s, %s, %s, %s::jsonb, %s, %s, %s, %s)",
+            tuple(getattr(write, column) for column in StateWrite.__slots__),
+        )
+        return Written._make(cursor.fetchone())
+
+
+def copy_tasks(run: int, tasks: Sequence[int], places: Sequence[int], statuses: Sequence[str]) -> int:
+    """Give a run that was just started the results of another's tasks; the caller advances it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT copy_tasks_v1(%s, %s::bigint[], %s::int[], %s::text[])",
+            (run, list(tasks), list(places), list(statuses)),
+        )
+        return int(cursor.fetchone()[0])
+
+
 def advance_runs(tasks: Sequence[int], feeds: Sequence[bool]) -> int:
     """What follows from tasks that just ended; the caller holds their runs' locks."""
     with connection.cursor() as cursor:

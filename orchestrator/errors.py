@@ -155,3 +155,86 @@ class GroupRefused(OrchestratorError):
 
     code = "group_refused"
     status = 422
+
+
+class StaleState(OrchestratorError):
+    """State {key!r} of run {run_id} is at version {version}, written by {writer}; you saw {expected}: read it again."""
+
+    code = "state_stale"
+
+
+class StateNotWritten(OrchestratorError):
+    """State {key!r} was not written: {problem}."""
+
+    code = "state_refused"
+    status = 422
+
+
+class StateNotFound(OrchestratorError):
+    """Run {run_id} has no state {key!r} in version {version}."""
+
+    code = "state_not_found"
+    status = 404
+
+
+class CheckpointNotMade(OrchestratorError):
+    """The checkpoint was not made, because of {field}: {problem}."""
+
+    code = "checkpoint_refused"
+    status = 422
+
+
+class TooManyCheckpoints(OrchestratorError):
+    """Run {run_id} has {most} checkpoints already; roll back to one of them or start a new run."""
+
+    code = "too_many_checkpoints"
+
+
+class CheckpointNotFound(OrchestratorError):
+    """Run {run_id} has no checkpoint {number}."""
+
+    code = "checkpoint_not_found"
+    status = 404
+
+
+class EventNotInRun(OrchestratorError):
+    """Place {pos} of the ledger is not sealed yet, or before run {run_id} began; choose one of the run's events."""
+
+    code = "event_not_in_run"
+    status = 404
+
+
+class SnapshotTooLarge(OrchestratorError):
+    """Run {run_id} has more than {most} events up to there; choose an earlier one."""
+
+    code = "snapshot_too_large"
+
+
+class PreviewOutdated(OrchestratorError):
+    """What this would do has changed since you looked: look again, then confirm."""
+
+    code = "preview_outdated"
+
+
+class EffectsWouldRepeat(OrchestratorError):
+    """{count} side effects would happen a second time ({names}); say that they may, or choose a later event."""
+
+    code = "effects_would_repeat"
+
+
+class NothingToRun(OrchestratorError):
+    """Nothing of run {run_id} would run anew from there; choose an earlier event."""
+
+    code = "nothing_to_run"
+
+
+class NeedsCompensation(OrchestratorError):
+    """The steps {steps} would have to be undone first, and nothing here can do that; fork the run instead."""
+
+    code = "needs_compensation"
+
+
+class TaskNotAlive(OrchestratorError):
+    """Task {task_id} is {status}; only a running or waiting task can be {verb}."""
+
+    code = "task_not_alive"

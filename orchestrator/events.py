@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     RUN_DEADLINE_CHANGED = "run.deadline_changed"
     RUN_DEADLINE_PASSED = "run.deadline_passed"
     RUN_MIGRATED = "run.migrated"
+    RUN_FORKED = "run.forked"
+    RUN_ROLLED_BACK = "run.rolled_back"
 
     TASK_STARTED = "task.started"
     TASK_SUCCEEDED = "task.succeeded"
@@ -49,6 +51,15 @@ class EventKind(StrEnum):
     TASK_SPAWNED = "task.spawned"
     TASK_EDITED = "task.edited"
     TASK_REDIRECTED = "task.redirected"
+    TASK_COPIED = "task.copied"
+    TASK_ROLLED_BACK = "task.rolled_back"
+    TASK_RESTARTED = "task.restarted"
+    TASK_TERMINATED = "task.terminated"
+
+    STATE_WRITTEN = "state.written"
+    CONFLICT_FOUND = "conflict.found"
+    CONFLICT_RESOLVED = "conflict.resolved"
+    CHECKPOINT_MADE = "checkpoint.made"
 
     SIGNAL_PUBLISHED = "signal.published"
     SIGNAL_REFUSED = "signal.refused"

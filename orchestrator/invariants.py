@@ -1,9 +1,8 @@
 """What must always hold of runs, tasks, attempts, effects and the ledger. Reads only; a violation is one sentence."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
@@ -11,8 +10,10 @@ import orjson
 from django.db import connection, transaction
 
 from orchestrator import ledger
-from orchestrator.models import Run, Step, Task
-from orchestrator.replay import STEP_MASK, Fact, RunState, replay
+from orchestrator.models import Run, Task
+from orchestrator.ports import gatekeeper
+from orchestrator.replay import STEP_MASK, Fact, KeyState, RunState, replay
+from orchestrator.snapshots import graph_of
 
 CHUNK: Final = 200  # runs
 
@@ -58,11 +59,13 @@ def _differences(first: int, last: int) -> list[Violation]:
         )
         stored = _stored_tasks(first, last)
         facts = _facts(first, last)
+        keys, gates = _stored_keys(first, last), _stored_gates(first, last)
     found: list[Violation] = []
     for run_id, version_id, status in runs:
-        dependencies, needs = _graph(version_id)
+        dependencies, needs = graph_of(version_id)
         rebuilt = replay(dependencies, facts.get(run_id, []), needs=needs)
-        found += [Violation("replay", f"run {run_id}: {what}") for what in _compare(rebuilt, status, stored[run_id])]
+        wrong = [*_compare(rebuilt, status, stored[run_id]), *_compare_memory(rebuilt, keys[run_id], gates[run_id])]
+        found += [Violation("replay", f"run {run_id}: {what}") for what in wrong]
     return found
 
 
@@ -79,6 +82,37 @@ def _compare(rebuilt: RunState, status: str, tasks: list[tuple[int, str, int]]) 
             yield f"task {index}: events say {rebuilt.status_of(index)}, stored is {stored}"
         if rebuilt.tasks[index].attempt != attempt:
             yield f"task {index}: events say attempt {rebuilt.tasks[index].attempt}, stored is {attempt}"
+
+
+def _compare_memory(rebuilt: RunState, keys: Mapping[str, KeyState], gates: Mapping[int, bool]) -> Iterator[str]:
+    """State keys byte for byte, and which gates are open."""
+    for key in rebuilt.keys.keys() | keys.keys():
+        if rebuilt.keys.get(key) != keys.get(key):
+            yield f"state {key}: events say {rebuilt.keys.get(key)}, stored is {keys.get(key)}"
+    for gate, is_open in gates.items():
+        said = gate in rebuilt.gates and not rebuilt.gates[gate].verdict
+        if said != is_open:
+            yield f"gate {gate}: events say {'open' if said else 'settled'}, stored is the opposite"
+
+
+def _stored_keys(first: int, last: int) -> dict[int, dict[str, KeyState]]:
+    found: dict[int, dict[str, KeyState]] = defaultdict(dict)
+    for run_id, key, *newest in _rows(
+        "SELECT DISTINCT ON (run_id, key) run_id, key, version,"
+        " encode(sha256(convert_to(coalesce(value::text, 'null'), 'UTF8')), 'hex'), deleted"
+        " FROM orchestrator_stateentry WHERE run_id BETWEEN %s AND %s ORDER BY run_id, key, version DESC",
+        first,
+        last,
+    ):
+        found[run_id][key] = KeyState(*newest)
+    return found
+
+
+def _stored_gates(first: int, last: int) -> dict[int, dict[int, bool]]:
+    found: dict[int, dict[int, bool]] = defaultdict(dict)
+    for gate in gatekeeper().gates_of(range(first, last + 1), only_open=False, limit=1_000_000):
+        found[gate.run_id][gate.id] = gate.status == "open"
+    return found
 
 
 def _stored_tasks(first: int, last: int) -> dict[int, list[tuple[int, str, int]]]:
@@ -99,19 +133,6 @@ def _facts(first: int, last: int) -> dict[int, list[Fact]]:
         run_id: [Fact(kind, task_id, orjson.loads(data) if data else {}) for _, kind, task_id, data in group]
         for run_id, group in groupby(rows, key=lambda row: row[0])
     }
-
-
-@cache
-def _graph(version_id: int) -> tuple[list[list[int]], list[int]]:
-    """For each step those before it, and its join rule."""
-    steps = list(
-        Step.objects.filter(version_id=version_id).order_by("index").values_list("index", "successors", "need")
-    )
-    before: list[list[int]] = [[] for _ in steps]
-    for index, successors, _ in steps:
-        for successor in successors:
-            before[successor].append(index)
-    return before, [need for _, _, need in steps]
 
 
 # Each returns one column: what is wrong, in words.
@@ -152,6 +173,8 @@ _QUERIES: Final = {
         FROM orchestrator_task t
         WHERE t.status = 'succeeded' AND NOT EXISTS (
             SELECT FROM orchestrator_attempt a WHERE a.task_id = t.id AND a.number = t.attempt AND a.status <> 'late')
+          AND NOT (t.attempt = 0 AND EXISTS (  -- copied from the run that this one was forked from
+            SELECT FROM orchestrator_run r WHERE r.id = t.run_id AND r.forked_from_id IS NOT NULL))
     """,
     "an effect is confirmed once": """
         SELECT format('effect %s of task %s is confirmed %s times', key, task_id, count(*))
@@ -190,6 +213,22 @@ _QUERIES: Final = {
         FROM orchestrator_run r JOIN orchestrator_task t ON t.id = r.parent_task
         WHERE r.status IN ('running', 'paused') AND t.status = 'cancelled' AND NOT EXISTS (
             SELECT FROM orchestrator_timer m WHERE m.kind = 'run_orphaned' AND m.ref = r.id AND m.fired_at IS NULL)
+    """,
+    "state is what its events say": """
+        SELECT format('state %s of run %s version %s is not what was written', s.key, s.run_id, s.version)
+        FROM orchestrator_stateentry s
+        WHERE NOT EXISTS (
+            SELECT FROM orchestrator_event e
+            WHERE e.run_id = s.run_id AND e.kind = 'state.written' AND e.data ->> 'key' = s.key
+              AND (e.data ->> 'version')::int = s.version
+              AND coalesce((e.data ->> 'deleted')::boolean, false) = s.deleted
+              AND e.data ->> 'sha256' = encode(sha256(convert_to(coalesce(s.value::text, 'null'), 'UTF8')), 'hex'))
+        UNION ALL
+        SELECT format('version %s of state %s of run %s is gone', e.data ->> 'version', e.data ->> 'key', e.run_id)
+        FROM orchestrator_event e
+        WHERE e.kind = 'state.written' AND NOT EXISTS (
+            SELECT FROM orchestrator_stateentry s
+            WHERE s.run_id = e.run_id AND s.key = e.data ->> 'key' AND s.version = (e.data ->> 'version')::int)
     """,
     "a waiting task says for what": """
         SELECT format('task %s waits, but not for a person and not for a retry', id)

@@ -15,6 +15,7 @@ from django.db import connection
 
 from agents.types import Json
 from orchestrator import anchors
+from orchestrator.replay import Fact
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,14 @@ AFTER: Final = """
     WHERE l.pos > %s ORDER BY l.pos LIMIT %s
 """
 HEAD: Final = "SELECT coalesce(max(pos), 0) FROM orchestrator_ledger"
+
+# What a settled attempt's event says of itself (usage, versions) is no part of a run's state and need not be read.
+_FACTS: Final = """
+    SELECT e.id, e.kind, e.task_id, CASE WHEN e.kind <> 'task.succeeded' THEN e.data::text END
+    FROM orchestrator_event e {ledger} WHERE e.run_id = %s AND {until} <= %s ORDER BY e.id LIMIT %s
+"""
+_FACTS_TO_POS: Final = _FACTS.format(ledger="JOIN orchestrator_ledger l ON l.event_id = e.id", until="l.pos")
+_FACTS_TO_EVENT: Final = _FACTS.format(ledger="", until="e.id")
 
 _CHAIN: Final = """
     SELECT l.pos, l.event_id, l.prev_hash, l.hash, e.id,
@@ -90,6 +99,20 @@ def head() -> int:
 def after(pos: int, *, limit: int = 500) -> list[SealedEvent]:
     """Up to `limit` events after a position, in order."""
     return [_sealed(row) for row in _rows(AFTER, [pos, limit])]
+
+
+def facts_up_to(run_id: int, pos: int, *, limit: int) -> list[tuple[int, Fact]]:
+    """A run's facts at or before a place, with the ids of their events, in order."""
+    return [_fact(row) for row in _rows(_FACTS_TO_POS, [run_id, pos, limit])]
+
+
+def facts_up_to_event(run_id: int, event: int, *, limit: int) -> list[tuple[int, Fact]]:
+    """The same up to one of the run's events, sealed or not."""
+    return [_fact(row) for row in _rows(_FACTS_TO_EVENT, [run_id, event, limit])]
+
+
+def _fact(row: tuple[Any, ...]) -> tuple[int, Fact]:
+    return row[0], Fact(row[1], row[2], orjson.loads(row[3]) if row[3] else {})
 
 
 def tend() -> int:

@@ -38,14 +38,16 @@ def draw_up(
     correlation: str,
     priority: int | None,
     actor: str,
+    version: int | None = None,
 ) -> RunOrder:
-    """An order for one run of the current version. Raises InvalidInput naming the field."""
-    assert workflow.current_version_id is not None
-    plan = plan_of(workflow.current_version_id)
+    """An order for one run of a version, by default the current one. Raises InvalidInput naming the field."""
+    version = version or workflow.current_version_id
+    assert version is not None
+    plan = plan_of(version)
     cleaned = _valid_input(plan, given)
     return RunOrder(
         workflow=workflow.pk,
-        version=workflow.current_version_id,
+        version=version,
         title=(title or _title(plan, cleaned) or workflow.title)[:300],
         input_json=orjson.dumps(cleaned).decode(),
         user=user,

@@ -31,6 +31,22 @@ class TaskState:
     retrying: bool = False  # waits for its retry, or became ready by it: the timer's firing is no event
 
 
+class KeyState(NamedTuple):
+    """The newest version of one key of the run's state, by the digest of its stored text."""
+
+    version: int
+    sha256: str
+    deleted: bool
+
+
+@dataclass(slots=True)
+class GateState:
+    """One gate so far: `verdict` is empty while it is open, `withdrawn` when its task went away."""
+
+    task_id: int
+    verdict: str = ""
+
+
 @dataclass(slots=True)
 class RunState:
     """One run so far. `anomalies` are events that should not have been possible."""
@@ -40,6 +56,10 @@ class RunState:
     status: str | None = None
     tasks: list[TaskState] = field(default_factory=list)
     anomalies: list[str] = field(default_factory=list)
+    keys: dict[str, KeyState] = field(default_factory=dict)
+    gates: dict[int, GateState] = field(default_factory=dict)
+    checkpoints: dict[int, str] = field(default_factory=dict)  # number: name
+    planned: list[tuple[Sequence[int], int]] = field(default_factory=list)  # dependencies and needs before any spawn
 
     def status_of(self, index: int) -> str:
         """A task's status, recorded or derived."""
@@ -69,6 +89,7 @@ def replay(
     run = RunState(
         list(dependencies), list(needs or [0] * len(dependencies)), tasks=[TaskState() for _ in dependencies]
     )
+    run.planned = list(zip(run.dependencies, run.needs, strict=True))
     for fact in facts:
         if fact.kind in _RUN_STATUS:
             _apply_to_run(run, fact)
@@ -76,8 +97,12 @@ def replay(
             _cancel_live(run, fact.data.get("only"))
         elif fact.kind == "task.spawned" and fact.task_id is not None:
             _spawn(run, fact.task_id & STEP_MASK, fact.data)
+        elif fact.kind == "task.rolled_back" and fact.task_id is not None:
+            _roll_back(run, fact.task_id & STEP_MASK)
         elif fact.task_id is not None and fact.kind in _TASK_MOVES:
             _apply_to_task(run, fact, fact.task_id & STEP_MASK)
+        if fact.kind in _MEMORY:
+            _MEMORY[fact.kind](run, fact)
     return run
 
 
@@ -89,6 +114,7 @@ _RUN_STATUS: Final[Mapping[str, str]] = {
     "run.succeeded": RunStatus.SUCCEEDED,
     "run.failed": RunStatus.FAILED,
     "run.retried": RunStatus.RUNNING,
+    "run.rolled_back": RunStatus.RUNNING,
 }
 
 
@@ -97,7 +123,7 @@ def _apply_to_run(run: RunState, fact: Fact) -> None:
         for task in run.tasks:
             if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
                 task.status = None
-    elif run.status in RUN_TERMINAL:
+    elif run.status in RUN_TERMINAL and fact.kind != "run.rolled_back":
         run.anomalies.append(f"{fact.kind} after the run was {run.status}")
     run.status = _RUN_STATUS[fact.kind]
 
@@ -117,9 +143,52 @@ def _spawn(run: RunState, parent: int, data: Mapping[str, Any]) -> None:
     run.tasks += [TaskState() for _ in range(count)]
     run.dependencies += [[first + place for place in after.get(str(at), ())] for at in range(count)]
     run.needs += [-1] * count
+    run.planned += zip(run.dependencies[-count:], run.needs[-count:], strict=True) if count else ()
     run.dependencies[parent] = range(first, first + count)
     run.needs[parent] = data["need"]
     run.tasks[parent].status, run.tasks[parent].retrying = None, False
+
+
+def _roll_back(run: RunState, index: int) -> None:
+    """The task starts anew: what it had spawned is no longer what it waits for."""
+    task = run.tasks[index]
+    task.status, task.retrying = None, False
+    run.dependencies[index], run.needs[index] = run.planned[index]
+
+
+def _write_key(run: RunState, fact: Fact) -> None:
+    data: Mapping[str, Any] = fact.data
+    key, version = data["key"], data["version"]
+    before = run.keys[key].version if key in run.keys else 0
+    if version != before + 1:
+        run.anomalies.append(f"state {key} went from version {before} to {version}")
+    run.keys[key] = KeyState(version, data["sha256"], bool(data.get("deleted")))
+
+
+def _open_gate(run: RunState, fact: Fact) -> None:
+    gate = fact.data.get("gate")
+    if isinstance(gate, int) and fact.task_id is not None:
+        run.gates[gate] = GateState(fact.task_id)
+
+
+def _settle_gate(run: RunState, fact: Fact) -> None:
+    gate = fact.data.get("gate")
+    if isinstance(gate, int) and gate in run.gates:
+        run.gates[gate].verdict = str(fact.data.get("verdict", "withdrawn"))
+
+
+def _make_checkpoint(run: RunState, fact: Fact) -> None:
+    data: Mapping[str, Any] = fact.data
+    run.checkpoints[data["checkpoint"]] = data["name"]
+
+
+_MEMORY: Final[Mapping[str, Callable[[RunState, Fact], None]]] = {
+    "state.written": _write_key,
+    "gate.opened": _open_gate,
+    "gate.decided": _settle_gate,
+    "gate.withdrawn": _settle_gate,
+    "checkpoint.made": _make_checkpoint,
+}
 
 
 def _apply_to_task(run: RunState, fact: Fact, index: int) -> None:
@@ -166,6 +235,8 @@ _TASK_MOVES: Final[Mapping[str, _Move]] = {
     "task.released": _to(TaskStatus.READY),
     "task.returned": _to(TaskStatus.READY),
     "task.revised": _to(TaskStatus.READY),
+    "task.restarted": _to(TaskStatus.READY),
+    "task.copied": lambda data: str(data["status"]),
     # An approval that sends back the step before it waits for that step again; the step's own event follows.
     "gate.decided": lambda data: None if data.get("verdict") == "request_changes" else _UNCHANGED,
 }

@@ -36,8 +36,8 @@ TASK_TERMINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.S
 RUN_TRANSITIONS: dict[str, frozenset[str]] = {
     RunStatus.RUNNING: frozenset({RunStatus.PAUSED, *RUN_TERMINAL}),
     RunStatus.PAUSED: frozenset({RunStatus.RUNNING, *RUN_TERMINAL}),
-    RunStatus.SUCCEEDED: frozenset(),
-    RunStatus.FAILED: frozenset({RunStatus.RUNNING}),  # retry by a person
+    RunStatus.SUCCEEDED: frozenset({RunStatus.RUNNING}),  # rolled back by a person
+    RunStatus.FAILED: frozenset({RunStatus.RUNNING}),  # retried or rolled back by a person
     RunStatus.CANCELLED: frozenset(),
 }
 TASK_TRANSITIONS: dict[str, frozenset[str]] = {
@@ -66,8 +66,9 @@ TASK_TRANSITIONS: dict[str, frozenset[str]] = {
             TaskStatus.CANCELLED,
         }
     ),
-    TaskStatus.SUCCEEDED: frozenset({TaskStatus.READY}),  # sent back by a reviewer of a later step
+    # Sent back by a reviewer of a later step, or rolled back.
+    TaskStatus.SUCCEEDED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),
     TaskStatus.FAILED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # retry by a person
-    TaskStatus.SKIPPED: frozenset(),
+    TaskStatus.SKIPPED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # rolled back
     TaskStatus.CANCELLED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # its failed run is retried
 }

@@ -14,7 +14,9 @@ from agents.types import Json
 type Who = Literal["person", "agent", "engine"]
 
 # Kinds that every task has twice: left out of the short story, which keeps what people did and what went wrong.
-ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released"})
+ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released", "state.written", "task.copied"})
+
+_REASONED: Final = frozenset({"task.restarted", "task.terminated", "state.written"})  # people act on these too
 
 _VERDICTS: Final[Mapping[str, str | Promise]] = {
     "approve": gettext_lazy("approved"),
@@ -107,7 +109,11 @@ def actor_of(actor: str) -> tuple[Who, str]:
 
 def _reason(event: Happening) -> str:
     """The reason of something a person did to the run; the engine's own reasons are part of its sentence."""
-    return str(event.facts.get("reason", "")) if event.kind.startswith(("run.", "stop.")) else ""
+    return (
+        str(event.facts.get("reason", ""))
+        if event.kind.startswith(("run.", "stop.")) or event.kind in _REASONED
+        else ""
+    )
 
 
 def _attempt(event: Happening) -> str:
@@ -204,6 +210,17 @@ def _decided(event: Happening) -> str:
     return str(_VERDICTS.get(verdict, verdict)) or _("decided")
 
 
+def _state_written(event: Happening) -> str:
+    facts = {"key": event.facts.get("key", "?"), "version": event.facts.get("version", "?")}
+    text = _("removed %(key)s") if event.facts.get("deleted") else _("wrote %(key)s, version %(version)s")
+    return text % facts
+
+
+def _conflict_resolved(event: Happening) -> str:
+    facts = {"key": event.facts.get("key", "?"), "by": event.facts.get("by", "?")}
+    return _("settled the conflict about %(key)s (%(by)s)") % facts
+
+
 def _fixed(text: str | Promise, *, counted: bool = False) -> Callable[[Happening], str]:
     return lambda event: f"{text}{_attempt(event) if counted else ''}"
 
@@ -234,6 +251,22 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.late_result": _fixed(gettext_lazy("delivered a result too late; it is kept and was not applied")),
     "task.released": _fixed(gettext_lazy("was handed back unjudged")),
     "task.spawned": _spawned,
+    "task.copied": lambda event: _("was copied from run #%(run)s") % {"run": event.facts.get("run", "?")},
+    "task.rolled_back": _fixed(gettext_lazy("was set back and starts anew")),
+    "task.restarted": _fixed(gettext_lazy("was taken from its agent and starts again")),
+    "task.terminated": _fixed(gettext_lazy("its agent was stopped; what it knew is kept as a checkpoint")),
+    "run.forked": lambda event: _("forked this run from #%(run)s") % {"run": event.facts.get("run", "?")},
+    "run.rolled_back": lambda event: (
+        _("rolled the run back to checkpoint %(number)s, “%(name)s”")
+        % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
+    ),
+    "state.written": _state_written,
+    "checkpoint.made": lambda event: (
+        _("saved checkpoint %(number)s, “%(name)s”")
+        % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
+    ),
+    "conflict.found": lambda event: _("found a conflict about %(key)s") % {"key": event.facts.get("key", "?")},
+    "conflict.resolved": _conflict_resolved,
     "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),
     "gate.opened": _gate_opened,
     "gate.claimed": _fixed(gettext_lazy("took")),

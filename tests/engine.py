@@ -10,7 +10,7 @@ from typing import Any
 import uvloop
 from django.db import connection, connections
 
-from agents.errors import Permanent, Transient
+from agents.errors import AgentsError, Permanent, StateStale, Transient
 from agents.registry import agent, sync
 from agents.types import Completed, Json, NeedsApproval
 from orchestrator import services
@@ -152,3 +152,49 @@ def statuses(run: Run) -> dict[str, str]:
 def task(run: Run, key: str) -> Task:
     """One task of a run."""
     return Task.objects.of_run(run.pk).get(key=key)
+
+
+@agent(name="test-keeper", version=1, title="Keeper", input=OPEN, output=OPEN, capabilities=[])
+async def keeper(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Do to the run's state what `do` says: [verb, key, value, expected] ...; what was refused is in the output."""
+    refused: list[Json] = []
+    for verb, *rest in input.get("do", ()):
+        try:
+            await _keep(ctx, verb, *rest)
+        except AgentsError as problem:
+            refused.append(problem.code)
+            if input.get("fails"):
+                raise
+    if ctx.attempt <= input.get("times", 0):
+        raise Transient("not yet", code="busy", retry_after=0.01)
+    last = await ctx.last_checkpoint()
+    return {"refused": refused, "resumed": last["name"] if last else None, "attempt": ctx.attempt}
+
+
+async def _keep(ctx: Any, verb: str, *rest: Any) -> None:
+    match verb:
+        case "put":
+            key, value, *expected = rest
+            await ctx.state.put(key, value, expected=expected[0] if expected else None)
+        case "add":
+            found = await ctx.state.get(rest[0])
+            await ctx.state.put(rest[0], (found.value if found else 0) + 1, expected=found.version if found else 0)
+        case "delete":
+            await ctx.state.delete(rest[0])
+        case "checkpoint":
+            await ctx.checkpoint(rest[0], **(rest[1] if len(rest) > 1 else {}))
+        case "wait":
+            while not gates_open.is_set():
+                await asyncio.sleep(0.005)
+
+
+@agent(name="test-apart", version=1, title="Apart", input=OPEN, output=OPEN, capabilities=[], isolation="process")
+def apart(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """The same from a process of its own."""
+    ctx.wait_for(ctx.state.put("kept", 1, expected=0))
+    try:
+        ctx.wait_for(ctx.state.put("kept", 2, expected=0))
+    except StateStale as stale:
+        number = ctx.wait_for(ctx.checkpoint("half way", findings=[{"finding": "it works"}]))
+        return {"version": stale.facts["version"], "checkpoint": number}
+    return {}

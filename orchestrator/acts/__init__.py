@@ -3,7 +3,7 @@
 See `core` for the mechanism and docs/steering.md for the acts. Importing this package registers them all.
 """
 
-from orchestrator.acts import holding, runs
+from orchestrator.acts import holding, remembering, rewinding, runs
 from orchestrator.acts.core import (
     Act,
     ActImpossible,
@@ -55,5 +55,7 @@ __all__ = [
     "possible",
     "preview",
     "register",
+    "remembering",
+    "rewinding",
     "runs",
 ]

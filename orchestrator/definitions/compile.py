@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.definitions import contracts, coordinating, flow
+from orchestrator.definitions import contracts, coordinating, flow, remembering
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
 from orchestrator.definitions.fields import seconds
@@ -95,6 +95,8 @@ class _Compiler:
         fields, errors = source.fields, self._definition.error_handling
         agent, version = name_and_version(fields.get("agent", ""))
         needs = [*self.references.needs[source.key], *([fields["subject"]] if "subject" in fields else [])]
+        if "conflicts" in fields:
+            needs += self._wiring.before[source.key]
         return PlanStep(
             index=-1,
             key=source.key,
@@ -124,6 +126,7 @@ class _Compiler:
             options=fields.get("options", {}),
             workflow=fields.get("workflow", ""),
             wait=wait_of(source),
+            **remembering.fields_of(source, queue=self._definition.configuration.get("queue", "operations")),
         )
 
     def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
@@ -131,7 +134,8 @@ class _Compiler:
 
     def _check(self, source: StepSource) -> None:
         self._check_kind(source)
-        for flaw in coordinating.join_flaws(source, len(self._wiring.before[source.key])):
+        before = len(self._wiring.before[source.key])
+        for flaw in (*coordinating.join_flaws(source, before), *remembering.flaws(source, before)):
             self._note(source, *flaw)
         if "when" in source.fields and condition(source.fields["when"]) == "false":
             self._note(

@@ -20,6 +20,7 @@ RISKS = ("low", "medium", "high", "critical")
 REVIEW_VERDICTS = ("approve", "edit", "request_changes", "reject", "terminate")
 MANUAL_VERDICTS = ("complete", "reject", "terminate")
 HYBRID_VERDICTS = ("complete", "request_changes", "reject", "terminate")
+CONFLICT_RULES = ("ask", "first", "last", "highest_confidence", "majority")
 ON_ERROR = ("fail", "skip", "ask")
 ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
@@ -78,6 +79,18 @@ BRANCH = {
     "then": Field("keys", "Steps that run if it is taken.", required=True),
 }
 
+CONFLICTS = {
+    "fields": Field(
+        "texts", "Fields of the outputs of the steps before that must agree; paths with dots.", required=True
+    ),
+    "rule": Field(
+        "choice",
+        "What decides where they do not: a person, the first or last of the steps before, the surest, or most of them.",
+        choices=CONFLICT_RULES,
+    ),
+    "queue": Field("name", "With rule ask: queue of the people who decide."),
+}
+
 STEP = {
     "key": Field("key", "Name of the step in expressions: steps.<key>.", required=True),
     "type": Field("type", "What the step does.", required=True),
@@ -93,6 +106,8 @@ RUNNABLE = {
         "join",
         "all: every step before it has ended and one succeeded; any; done: all have ended, however; or a number.",
     ),
+    "checkpoint": Field("text", "Name of a save point that is made when the step has succeeded."),
+    "conflicts": Field("group", "What must agree among the steps before; see `agreed`.", fields=CONFLICTS),
     "cancel_rest": Field("flag", "With join any or a number: cancel the other ways once enough have succeeded."),
 }
 COORDINATING = {
@@ -119,6 +134,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     | {
         "agent": Field("agent", 'Agent that does it: "name", or "name@3" for one version.', required=True),
         "inputs": Field("mapping", "The agent's input: values and expressions."),
+        "shares": Field("texts", "Names in the run's shared state that its agent may write."),
         "timeout": Field("duration", "Longest time one try may take."),
         "retry": Field("group", "How to try again.", fields=RETRY),
         "gate": Field("group", "When to ask people about the output.", fields=GATE),
@@ -231,7 +247,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset({"key", "join", "cancel_rest", "when", "deliver"})
+NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver"})
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {

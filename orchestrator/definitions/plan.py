@@ -104,6 +104,15 @@ class Compensation:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictSpec:
+    """Fields of what the steps before put out that must agree, and what decides where they do not."""
+
+    fields: tuple[str, ...]  # names, or paths with dots
+    rule: Literal["ask", "first", "last", "highest_confidence", "majority"] = "ask"
+    queue: str = "operations"  # ask: the people
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which agents may do a step that names none: the engine picks one by fit, room, load, cost and quality."""
 
@@ -152,6 +161,9 @@ class PlanStep:
     fallback: str = ""  # agent that does it when the first one cannot
     cache_s: float = 0.0  # seconds that an output may be used again for the same input; 0: never
     compensate: Compensation | None = None
+    shares: tuple[str, ...] = ()  # names in the run's shared state that its agent may write
+    checkpoint: str = ""  # name of the save point made when it has succeeded
+    conflicts: ConflictSpec | None = None
     effort: dict[str, float] = field(default_factory=dict)  # estimate a call by resource, reserved before it
 
 

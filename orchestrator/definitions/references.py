@@ -40,14 +40,14 @@ class References:
     def check_step(self, step: StepSource) -> None:
         """Check every expression of one step."""
         self.needs[step.key] = {}
-        self._check_before(step, BEFORE)
+        agreed = frozenset({"agreed"} if "conflicts" in step.fields else ())
+        self._check_before(step, BEFORE | agreed)
         if step.type == "loop":
             self._check(step, "until", condition(step.fields["until"]), ROUND, is_condition=True)
         if body := step.fields.get("body"):
             self._check_body(StepSource(step.key, body["type"], step.title, body, step.group, step.line), step.type)
-        self._check_after(
-            step, {"approval": REVIEW, "hybrid": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE)
-        )
+        roots = {"approval": REVIEW, "hybrid": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE)
+        self._check_after(step, roots | agreed)
 
     def _check_body(self, body: StepSource, kind: str) -> None:
         """The step inside a map or loop, whose expressions may use what each of its tasks is bound to."""

@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.definitions.plan import (
     Branch,
     Compensation,
+    ConflictSpec,
     GateSpec,
     LoopSpec,
     MapSpec,
@@ -26,9 +27,10 @@ _NESTED: dict[str, type] = {
     "wait": WaitSpec,
     "select": Selection,
     "compensate": Compensation,
+    "conflicts": ConflictSpec,
     "body": PlanStep,
 }
-_TUPLES = frozenset({"dependencies", "successors", "needs", "then", "allowed", "tags", "agents"})
+_TUPLES = frozenset({"dependencies", "successors", "needs", "then", "allowed", "tags", "agents", "fields"})
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from orchestrator.definitions import expressions
 from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
-from orchestrator.engine import delivery, transitions
+from orchestrator.engine import delivery, run_state, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.plans import INDEX
 from orchestrator.engine.transitions import Fence
@@ -159,15 +159,7 @@ def spawn(job: Assignment, shift: int, looked: Looked) -> None:
 def write_shared(task: Task, values: dict[str, Json]) -> None:
     """Write the run's state under a coordinating step's key. The caller holds the run's lock."""
     for part, value in values.items():
-        key = f"{task.key}.{part}"
-        last = (
-            StateEntry.objects.filter(run_id=task.run_id, key=key)
-            .order_by("-version")
-            .values_list("version", flat=True)
-        )
-        StateEntry.objects.create(
-            run_id=task.run_id, key=key, version=(last.first() or 0) + 1, value=value, writer="engine", task=task.pk
-        )
+        run_state.write(task.run_id, run_state.Write(f"{task.key}.{part}", value), writer="engine", task=task.pk)
 
 
 def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:

@@ -18,7 +18,7 @@ from django.db.models.query import QuerySet
 from agents.types import Json
 from orchestrator import db, events
 from orchestrator.definitions.plan import PlanStep, Retry
-from orchestrator.engine import delivery, gates, lanes, waits
+from orchestrator.engine import checkpoints, delivery, gates, lanes, waits
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
@@ -104,11 +104,12 @@ def wait_for_people(fence: Fence, request: GateRequest, *, version: int = 0, act
     if task is None:
         return False
     end_attempt(task, AttemptStatus.SUSPENDED, version=version)
-    _open_gate(task, request, actor=actor)
+    open_gate(task, request, actor=actor)
     return True
 
 
-def _open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_for: str = "gate") -> None:
+def open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_for: str = "gate") -> None:
+    """A task waits for the people whom the request asks."""
     if task.status == TaskStatus.WAITING:
         if task.wait_for in waits.OUTSIDE:
             waits.stop_waiting([task.pk])
@@ -132,7 +133,7 @@ def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str
         return False
     end_attempt(task, AttemptStatus.SUCCEEDED, version=result.version)
     delivery.deliver(task, step, result.output)
-    _succeed(task, output=result.output, actor=actor, input=result.input, confidence=result.confidence)
+    _succeed(task, step, output=result.output, actor=actor, input=result.input, confidence=result.confidence)
     return True
 
 
@@ -141,12 +142,14 @@ def complete_waiting(pk: int, *, output: dict[str, Json], actor: str) -> None:
     task = waiting_task(pk)
     step = step_of(task)
     delivery.deliver(task, step, output)
-    _succeed(task, output=output, actor=actor)
+    _succeed(task, step, output=output, actor=actor)
 
 
-def _succeed(task: Task, *, output: dict[str, Json], actor: str, **columns: Any) -> None:
+def _succeed(task: Task, step: PlanStep, *, output: dict[str, Json], actor: str, **columns: Any) -> None:
     move(task, TaskStatus.SUCCEEDED, output=output, wait_for="", error=None, **columns)
     events.append("task.succeeded", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
+    if step.checkpoint:
+        checkpoints.made_by_step(task.run_id, step, task=task)
     db.advance_runs([task.pk], [True])
 
 
@@ -162,14 +165,9 @@ def revise(pk: int, *, note: str, actor: str, limit: int) -> None:
         task = subject
     else:
         _check_revision(task, limit)
-    _make_ready(task, note=note, revision=task.revision + 1, failures=0, state=None)
-    events.append(
-        "task.revised",
-        actor=actor,
-        run_id=task.run_id,
-        task_id=task.pk,
-        data={"attempt": task.attempt, "revision": task.revision + 1},
-    )
+    make_ready(task, note=note, revision=task.revision + 1, failures=0, state=None)
+    data: dict[str, Json] = {"attempt": task.attempt, "revision": task.revision + 1}
+    events.append("task.revised", actor=actor, run_id=task.run_id, task_id=task.pk, data=data)
 
 
 def _check_revision(task: Task, limit: int) -> None:
@@ -177,7 +175,8 @@ def _check_revision(task: Task, limit: int) -> None:
         raise RevisionLimit(limit=limit)
 
 
-def _make_ready(task: Task, **columns: Any) -> None:
+def make_ready(task: Task, **columns: Any) -> None:
+    """Let a worker take the task, unless its run is paused."""
     paused = Run.objects.filter(pk=task.run_id, status=RunStatus.PAUSED).exists()
     move(task, TaskStatus.READY, wait_for="", held=paused, ready_at=Now(), shift=None, ended_at=None, **columns)
     db.wake_idle()
@@ -190,7 +189,7 @@ def retry_waiting(pk: int, *, actor: str) -> None:
     """
     task = waiting_task(pk)
     Effect.objects.filter(task_id=pk, status="unknown").update(status="prepared", updated_at=Now())
-    _make_ready(task, failures=0, losses=0, suspect=False)
+    make_ready(task, failures=0, losses=0, suspect=False)
     events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
 
 
@@ -251,7 +250,7 @@ def fail_attempt(
         _fail_softly(task, error)
     elif step.on_error == "ask":
         Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
-        _open_gate(task, ask)
+        open_gate(task, ask)
     else:
         _fail(task, error, actor="engine")
     return True
@@ -271,7 +270,7 @@ def ask_about(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run, r
     """Ask people what is to become of a task that cannot go on by itself."""
     subject = Subject(task.pk, run.pk, run.workflow_id, run.started_by_id, given=task.input or {})
     Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
-    _open_gate(task, gates.for_trouble(step, subject, kind="exception", rule=rule, error=error))
+    open_gate(task, gates.for_trouble(step, subject, kind="exception", rule=rule, error=error))
 
 
 def backoff(retry: Retry, failures: int) -> float:
@@ -286,13 +285,8 @@ def _schedule_retry(task: Task, error: dict[str, Json], *, delay: float) -> None
     move(task, TaskStatus.WAITING, wait_for="retry", failures=F("failures") + 1, error=error)
     timer = Timer.objects.create(kind="task_retry", ref=task.pk, due_at=Now() + timedelta(seconds=delay))
     timer.refresh_from_db(fields=["due_at"])
-    events.append(
-        "task.retry_scheduled",
-        actor="engine",
-        run_id=task.run_id,
-        task_id=task.pk,
-        data={"attempt": task.attempt, "code": error["code"], "due": timer.due_at.isoformat()},
-    )
+    data: dict[str, Json] = {"attempt": task.attempt, "code": error["code"], "due": timer.due_at.isoformat()}
+    events.append("task.retry_scheduled", actor="engine", run_id=task.run_id, task_id=task.pk, data=data)
 
 
 def _fail_softly(task: Task, error: dict[str, Json]) -> None:
@@ -386,10 +380,10 @@ def cancel_rest(pk: int) -> None:
 def strand(task: Task, request: GateRequest) -> None:
     """A blocked task of a run that nothing would move any more waits for a person."""
     locked = Task.objects.select_for_update(no_key=True).get(pk=task.pk, status=TaskStatus.BLOCKED)
-    _open_gate(locked, request)
+    open_gate(locked, request)
 
 
 def quarantine(pk: int, request: GateRequest) -> None:
     """A task that lost three workers waits for a person."""
     task = waiting_task(pk, wait_for=("quarantine",))
-    _open_gate(task, request, wait_for="quarantine")
+    open_gate(task, request, wait_for="quarantine")

@@ -24,6 +24,7 @@ from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import coordination, delivery, endings, waiting_steps
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
+from orchestrator.engine.memory import TaskMemory
 from orchestrator.engine.opener import Opener
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
@@ -136,6 +137,7 @@ def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentReques
         note=claimed.note,
         correlation_id=job.correlation_id,
         effects=TaskEffects(task_id=claimed.id, attempt=claimed.attempt, in_thread=host.in_thread),
+        memory=TaskMemory(job, in_thread=host.in_thread),
     )
 
 
@@ -152,7 +154,7 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
         if expressions.holds(spec.when, context):
             await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
             return None
-    if job.step.deliver:
+    if job.step.deliver or job.step.checkpoint:
         await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
         return None
     body = orjson.dumps(outcome.output)

@@ -12,4 +12,6 @@ class Migration(migrations.Migration):
         sql.install("tell_parent_v1"),
         sql.install("open_waits_v1"),
         sql.install("finish_waits_v1"),
+        sql.install("write_state_v1"),
+        sql.install("copy_tasks_v1"),
     ]

@@ -1,0 +1,119 @@
+"""Acts on what a run keeps: save a checkpoint, correct a value of the shared state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agents import checkpoints as notes_of
+from agents.errors import CheckpointRefused
+from agents.types import Json
+from orchestrator.acts.core import Performing, Plan, Target, register
+from orchestrator.acts.runs import RunAct
+from orchestrator.engine import checkpoints, run_state
+from orchestrator.engine.run_state import SHARED, Write
+from orchestrator.errors import CheckpointNotMade, StateNotWritten
+from orchestrator.models import Task
+
+
+class MakeCheckpoint(RunAct):
+    """A person saves a point to which the run can be rolled back."""
+
+    name = "checkpoint"
+    icon = "pin"
+    title = gettext_lazy("Save a checkpoint")
+    action = gettext_lazy("Save checkpoint")
+    menu = gettext_lazy("Checkpoint…")
+
+    def schema(self, target: Target) -> Mapping[str, Any]:
+        """Its name, and what those who come back to it should know."""
+        return {
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string", "title": _("Name"), "minLength": 1, "maxLength": 200},
+                "finding": {"type": "string", "title": _("What was found so far"), "maxLength": 1000},
+                "next_step": {"type": "string", "title": _("What is next"), "maxLength": 300},
+            },
+        }
+
+    def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
+        """Nothing but a name is added."""
+        name = answers.get("name", "")
+        return Plan((_("The run goes on; it can be rolled back to this point later."),), {"name": name})
+
+    def apply(self, act: Performing) -> Mapping[str, Json]:
+        """Save it, with the reason as its decision."""
+        given: dict[str, Any] = {"decisions": [{"decision": act.answers["name"], "reasoning": act.reason}]}
+        if found := act.answers.get("finding"):
+            given["findings"] = [{"finding": found}]
+        if following := act.answers.get("next_step"):
+            given["next_steps"] = [following]
+        try:
+            notes = notes_of.checked(given)
+            name = str(act.answers["name"])
+            number = checkpoints.make(act.target.run.pk, name=name, notes=notes, actor=act.actor)
+        except CheckpointRefused as refused:
+            raise CheckpointNotMade(**refused.facts) from refused
+        return {"checkpoint": number}
+
+    def done(self, target: Target) -> str:
+        """In one sentence."""
+        return _("A checkpoint of run #%(pk)d is saved.") % {"pk": target.ref}
+
+
+class WriteState(RunAct):
+    """A person corrects a value of the run's shared state."""
+
+    name = "write-state"
+    icon = "pen-line"
+    title = gettext_lazy("Write shared state")
+    action = gettext_lazy("Write")
+    menu = gettext_lazy("Write state…")
+
+    def schema(self, target: Target) -> Mapping[str, Any]:
+        """The key, the value, and which version was seen."""
+        return {
+            "required": ["key", "value"],
+            "properties": {
+                "key": {"type": "string", "title": _("Key"), "minLength": 3, "maxLength": 200},
+                "value": {"title": _("Value"), "type": "object", "description": _("As JSON.")},
+                "expected": {
+                    "type": "integer", "title": _("Version you saw"), "minimum": 0,
+                    "description": _("Refused if somebody has written since; 0 for a new key."),
+                },
+            },
+        }  # fmt: skip
+
+    def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
+        """One more version of one key. Raises StateNotWritten."""
+        key = str(answers.get("key", ""))
+        _check_key(target.run.pk, key)
+        run_state.encoded(key, answers.get("value"))
+        now = run_state.current(target.run.pk, key)
+        version = now.version if now else 0
+        line = _("%(key)s gets version %(version)d; agents that have read an older one must read again.")
+        return Plan((line % {"key": key, "version": version + 1},), {"key": key, "version": version})
+
+    def apply(self, act: Performing) -> Mapping[str, Json]:
+        """Write it. Raises StaleState."""
+        key, expected = str(act.answers["key"]), act.answers.get("expected")
+        seen = expected if isinstance(expected, int) else None
+        change = Write(key, act.answers["value"], seen, reason=act.reason)
+        return {"key": key, "version": run_state.write(act.target.run.pk, change, writer=act.actor)}
+
+    def done(self, target: Target) -> str:
+        """In one sentence."""
+        return _("Shared state of run #%(pk)d is written.") % {"pk": target.ref}
+
+
+def _check_key(run_id: int, key: str) -> None:
+    namespace, _dot, name = key.rpartition(".")
+    known = namespace == SHARED or Task.objects.of_run(run_id).filter(key=namespace).exists()
+    if not known or not run_state.NAME.fullmatch(name):
+        problem = "a key is shared.<name> or <step>.<name>, with a step of this run"
+        raise StateNotWritten(key=key, problem=problem)
+
+
+for _act in (MakeCheckpoint(), WriteState()):
+    register(_act)

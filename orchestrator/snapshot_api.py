@@ -1,0 +1,169 @@
+"""REST v1: a run's shared state and its checkpoints, and the run as it was at any place of the ledger."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Path, Query, Router, Schema
+from pydantic import Field, StringConstraints
+
+from orchestrator import snapshots, state_queries
+from orchestrator.api import visible_run
+from orchestrator.api_errors import ERRORS, RunId, caller
+from orchestrator.models import Checkpoint, StateEntry
+from orchestrator.replay import RunState
+from orchestrator.snapshots import Snapshot
+from orchestrator.state_queries import Change
+
+past = Router(tags=["Runs"])
+
+Pos = Annotated[int, Path(ge=1, le=2**63 - 1)]
+StateKey = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$")]
+Version = Annotated[int, Query(ge=0, le=2**31 - 1)]
+
+
+class TaskThenOut(Schema):
+    """One task as it was."""
+
+    id: int
+    key: str
+    status: str
+    attempt: int
+
+
+class GateThenOut(Schema):
+    """One gate as it was; no verdict: it was open."""
+
+    id: int
+    task: int
+    verdict: str
+
+
+class StateOut(Schema):
+    """One version of a key of the run's shared state."""
+
+    key: str
+    version: int
+    value: Any
+    deleted: bool
+    writer: str
+    task: int | None
+    reason: str
+    written_at: datetime
+
+    @staticmethod
+    def of(entry: StateEntry) -> "StateOut":
+        """As it is shown."""
+        columns = ("key", "version", "value", "deleted", "writer", "task", "reason", "written_at")
+        return StateOut(**{column: getattr(entry, column) for column in columns})
+
+
+class ChangeOut(Schema):
+    """One difference between two versions: the path, what stood there, and what stands there now."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class DiffOut(Schema):
+    """What changed between two versions of a key."""
+
+    key: str
+    old: int
+    new: int
+    changes: list[ChangeOut]
+
+    @staticmethod
+    def of(key: str, old: int, new: int, changes: list[Change]) -> "DiffOut":
+        """As it is shown."""
+        return DiffOut(key=key, old=old, new=new, changes=[ChangeOut(**change._asdict()) for change in changes])
+
+
+class CheckpointOut(Schema):
+    """A save point."""
+
+    number: int
+    name: str
+    decisions: list[Any]
+    completion: dict[str, Any]
+    findings: list[Any]
+    next_steps: list[Any]
+    created_by: str
+    created_at: datetime
+
+    @staticmethod
+    def of(made: Checkpoint) -> "CheckpointOut":
+        """As it is shown."""
+        names = CheckpointOut.model_fields
+        return CheckpointOut(**{name: getattr(made, name) for name in names})
+
+
+class SnapshotOut(Schema):
+    """A run as it was just after a place of the ledger."""
+
+    run: int
+    pos: int
+    status: str
+    events: int = Field(description="How many of the run's events it was rebuilt from.")
+    tasks: list[TaskThenOut]
+    state: list[StateOut]
+    gates: list[GateThenOut]
+    checkpoints: dict[int, str]
+
+    @staticmethod
+    def of(found: Snapshot, pos: int) -> "SnapshotOut":
+        """As it is shown."""
+        state: RunState = found.state
+        keys, statuses, first = found.keys_of_tasks(), found.statuses, found.run.pk << 20
+        return SnapshotOut(
+            run=found.run.pk,
+            pos=pos,
+            status=state.status or "",
+            events=found.facts,
+            tasks=[
+                TaskThenOut(id=first | at, key=keys[at], status=statuses[at], attempt=task.attempt)
+                for at, task in enumerate(state.tasks)
+            ],
+            state=[StateOut.of(entry) for _, entry in sorted(found.values().items())],
+            gates=[
+                GateThenOut(id=pk, task=gate.task_id, verdict=gate.verdict) for pk, gate in sorted(state.gates.items())
+            ],
+            checkpoints=state.checkpoints,
+        )
+
+
+@past.get("/{run_id}/at/{pos}", response={200: SnapshotOut, **ERRORS}, summary="Get a run as it was")
+def run_at(request: HttpRequest, run_id: RunId, pos: Pos) -> SnapshotOut:
+    """Status, tasks, shared state, gates and checkpoints just after this place of the ledger, rebuilt from events."""
+    return SnapshotOut.of(snapshots.at_pos(visible_run(caller(request), run_id), pos), pos)
+
+
+@past.get("/{run_id}/state", response={200: list[StateOut], **ERRORS}, summary="List a run's shared state")
+def list_state(
+    request: HttpRequest, run_id: RunId, search: Annotated[str, Query(max_length=200)] = ""
+) -> list[StateOut]:
+    """The newest version of each key, in order; `search` looks into keys and values. At most 1,000."""
+    run = visible_run(caller(request), run_id)
+    return [StateOut.of(entry) for entry in state_queries.newest(run.pk, search=search)]
+
+
+@past.get("/{run_id}/state/{key}", response={200: list[StateOut], **ERRORS}, summary="Get a state key's history")
+def state_history(request: HttpRequest, run_id: RunId, key: StateKey) -> list[StateOut]:
+    """Every version of a key, the newest first. At most 500."""
+    run = visible_run(caller(request), run_id)
+    return [StateOut.of(entry) for entry in state_queries.history(run.pk, key)]
+
+
+@past.get("/{run_id}/state/{key}/diff", response={200: DiffOut, **ERRORS}, summary="Compare two versions")
+def state_diff(request: HttpRequest, run_id: RunId, key: StateKey, old: Version, new: Version) -> DiffOut:
+    """What changed between two versions of a key; version 0 is before the first."""
+    run = visible_run(caller(request), run_id)
+    return DiffOut.of(key, old, new, state_queries.diff(run.pk, key, old, new))
+
+
+@past.get("/{run_id}/checkpoints", response={200: list[CheckpointOut], **ERRORS}, summary="List a run's checkpoints")
+def list_checkpoints(request: HttpRequest, run_id: RunId) -> list[CheckpointOut]:
+    """The newest first. At most 1,000."""
+    run = visible_run(caller(request), run_id)
+    return [CheckpointOut.of(made) for made in Checkpoint.objects.filter(run=run).order_by("-number")]
