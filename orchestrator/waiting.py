@@ -133,7 +133,7 @@ def _people(facts: RunFacts) -> list[Part]:
             else []
         )
     first = facts.gates[0]
-    verb = _(" to do ") if first.kind == "manual" else _(" to decide ")
+    verb = _(" to do ") if first.kind in ("manual", "hybrid") else _(" to decide ")
     parts = [
         Part(_("Waiting for ")),
         Part(first.queue, strong=True),
@@ -183,7 +183,7 @@ def awaited_parts(wait: Awaited) -> list[Part]:
     moment = Part(wait.until.strftime("%d %b %Y %H:%M UTC"), at=wait.until) if wait.until else None
     match wait.kind:
         case "timer":
-            return [Part(_("waits until ")), moment] if moment else [Part(_("waits for its time"))]
+            return [Part(_("waits and goes on ")), moment] if moment else [Part(_("waits for its time"))]
         case "event":
             parts = [Part(_("waits for the signal ")), Part(wait.name, strong=True)]
             parts += [Part(_(" with the key ")), Part(f"“{wait.key}”")] if wait.key else []

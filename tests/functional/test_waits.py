@@ -45,7 +45,7 @@ def test_what_a_run_waits_for_stands_on_its_page(site, page: Page, manager, widt
         ("paid", "waits for the signal order.paid with the key “A-17”"),
         ("bank", "waits for a call back"),
         ("credit", "of Flow"),
-        ("sleep", "waits until"),
+        ("sleep", "It waits and goes on in 89 days"),
     ):
         site.enter(page, manager, f"/runs/{run.pk}/?tab=graph&task={key}")
         expect(page.locator("#task-side .note").first).to_contain_text(words)
