@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from django.db import close_old_connections
@@ -15,11 +16,11 @@ from django.db import close_old_connections
 from agents import registry as registry_module
 from agents.context import AgentContext
 from agents.errors import ContractViolation, OutputRejected
-from agents.outcomes import failure_of, input_failure, outcome_of, prepare_input, timeout_failure
+from agents.outcomes import failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
 from agents.process import ProcessPool
 from agents.registry import Registry
 from agents.specs import AgentSpec
-from agents.types import AgentRequest, Failed, Outcome
+from agents.types import AgentRequest, Completed, Failed, Outcome
 
 
 async def call(
@@ -37,6 +38,7 @@ async def call(
     context = AgentContext(request, asyncio.get_running_loop())
     clock = asyncio.timeout(request.timeout)
     outcome: Outcome
+    returned: object = None
     try:
         async with clock:
             # Awaited here, not in a function of its own: ten thousand waiting calls keep every frame between.
@@ -52,6 +54,8 @@ async def call(
         raise asyncio.CancelledError
     if clock.expired():
         return timeout_failure(spec, request.timeout, started=context.started)
+    if isinstance(outcome, Failed) and isinstance(returned, Completed):  # refused, but what it cost was spent
+        return replace(outcome, usage=known_usage(returned.usage))
     return outcome
 
 

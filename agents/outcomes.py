@@ -156,8 +156,17 @@ def _claimed_confidence(output: dict[str, Json]) -> float | None:
     return float(value) if is_claim else None  # type: ignore[arg-type]
 
 
+def known_usage(usage: Usage) -> Usage:
+    """What a call says it used, if that can be; nothing otherwise."""
+    return usage if _is_usable(usage) else Usage()
+
+
+def _is_usable(usage: Usage) -> bool:
+    return usage.tokens_in >= 0 and usage.tokens_out >= 0 and usage.cost >= 0 and math.isfinite(usage.cost)
+
+
 def _usage(usage: Usage) -> Usage:
-    if not (usage.tokens_in >= 0 and usage.tokens_out >= 0 and usage.cost >= 0 and math.isfinite(usage.cost)):
+    if not _is_usable(usage):
         raise ContractViolation(path="usage", problem="tokens and cost must be finite and not negative")
     return usage
 

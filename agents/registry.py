@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Unpack
 
 from django.apps import apps
+from django.conf import settings
 from django.db import transaction
 
 import agents.library
+from agents import budgets
 from agents.contracts import ContractSource
 from agents.errors import AgentNotFound, DuplicateAgent, VersionChanged
 from agents.models import Agent, AgentVersion
@@ -131,6 +133,9 @@ def sync(registry: Registry = default) -> list[AgentVersion]:
     for row in recorded:
         if spec := wanted.get((row.agent_id, row.number)):
             _refuse_change(row, spec)
+            if "budget" not in row.config:  # registered by a release that knew of no budgets
+                row.config["budget"] = budget_of(spec)
+                row.save(update_fields=["config"])
     return [
         row for row in recorded if (row.agent_id, row.number) in wanted and (row.agent_id, row.number) not in before
     ]
@@ -158,9 +163,17 @@ def _version_row(spec: AgentSpec, agent_id: int) -> AgentVersion:
         input_schema=spec.input_schema,
         output_schema=spec.output_schema,
         capabilities=list(spec.capabilities),
-        config=spec.config,
+        config={**spec.config, "budget": budget_of(spec)},
         digest=spec.digest,
     )
+
+
+def budget_of(found: AgentSpec | AgentVersion) -> dict[str, float]:
+    """What an agent may use in one run by its registration; {} where an earlier release registered it without."""
+    if isinstance(found, AgentVersion):
+        stated: dict[str, float] = found.config.get("budget", {})
+        return stated
+    return found.budget or {**budgets.DEFAULT, **settings.AGENT_BUDGET}
 
 
 def _refuse_change(row: AgentVersion, spec: AgentSpec) -> None:
@@ -168,6 +181,7 @@ def _refuse_change(row: AgentVersion, spec: AgentSpec) -> None:
         return
     now = _version_row(spec, row.agent_id)
     fields = ("kind", "isolation", "entrypoint", "input_schema", "output_schema", "capabilities", "config")
+    now.config = {**spec.config, "budget": row.config.get("budget")}  # which is no part of a version
     changed = [field.replace("_", " ") for field in fields if getattr(now, field) != getattr(row, field)]
     raise VersionChanged(
         name=spec.name, version=spec.version, changed=" and ".join(changed) or "contract", next=spec.version + 1

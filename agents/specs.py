@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 
 import orjson
 
+from agents import budgets
 from agents.contracts import Contract, ContractSource, compile_contract
 from agents.errors import InvalidContract, InvalidRegistration
 from agents.types import AgentFunction, Isolation, Json
@@ -34,6 +35,8 @@ class Facts(TypedDict, total=False):
     kind: Kind
     config: Mapping[str, Json]
     entrypoint: str
+    budget: Mapping[str, float]
+    authority: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class AgentSpec:
     rate_per_minute: int | None
     config: dict[str, Json] = field(default_factory=dict)
     digest: str = ""
+    budget: dict[str, float] = field(default_factory=dict)  # for one run, by resource; {}: the default of the settings
 
     @property
     def input_schema(self) -> dict[str, Json]:
@@ -79,11 +83,13 @@ def build_spec(
     is_async = inspect.iscoroutinefunction(function)
     isolation = facts.get("isolation") or ("loop" if is_async else "thread")
     entrypoint = facts.get("entrypoint") or f"{function.__module__}:{function.__qualname__}"
-    problem = _name_problem(name, facts) or _code_problem(function, isolation, entrypoint, is_async=is_async)
+    problem = _facts_problem(name, facts) or _code_problem(function, isolation, entrypoint, is_async=is_async)
     if problem:
         raise InvalidRegistration(name=name, problem=problem)
     accepted, promised = _contract(name, "input", takes), _contract(name, "output", gives)
     kind, config = facts.get("kind", "python"), dict(facts.get("config", {}))
+    if (authority := facts.get("authority")) is not None:
+        config["authority"] = list[Json](authority)
     capabilities = tuple(facts.get("capabilities", ()))
     identity = [entrypoint, kind, isolation, accepted.digest, promised.digest, capabilities, config]
     return AgentSpec(
@@ -107,10 +113,11 @@ def build_spec(
         rate_per_minute=facts.get("rate_per_minute"),
         config=config,
         digest=hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+        budget=dict(facts.get("budget", {})),
     )
 
 
-def _name_problem(name: str, facts: Facts) -> str | None:
+def _facts_problem(name: str, facts: Facts) -> str | None:
     if not _NAME.fullmatch(name):
         return "its name must be lower-case letters, digits, - and _, at most 100 characters"
     if facts.get("version", 1) < 1:
@@ -121,7 +128,7 @@ def _name_problem(name: str, facts: Facts) -> str | None:
             return f"{limit} must be at least 1, or None for no limit"
     if facts.get("timeout", 60.0) <= 0:
         return "its timeout must be more than 0 seconds"
-    return None
+    return budgets.flaw(facts["budget"]) if "budget" in facts else None
 
 
 def _code_problem(function: AgentFunction, isolation: str, entrypoint: str, *, is_async: bool) -> str | None:

@@ -80,6 +80,7 @@ class NeedsApproval:
     output: dict[str, Json] = field(default_factory=dict)
     confidence: float | None = None
     version: int = 0
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Failed:
     message: str  # one sentence for a person
     version: int = 0
     retry_after: float | None = None  # seconds
+    usage: Usage = field(default_factory=Usage)  # a model's answer that breaks its contract has been paid for
 
 
 type Outcome = Completed | NeedsApproval | Failed

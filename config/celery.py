@@ -80,6 +80,7 @@ app.conf.update(
         "tend-signals": _doorbell("tend_signals", every=3600.0),
         "rescue": _doorbell("rescue", every=5.0),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
+        "purge-results": _doorbell("purge_results", every=600.0),
     },
 )
 app.autodiscover_tasks()

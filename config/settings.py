@@ -163,6 +163,13 @@ BROKER_URL = env.text("BROKER_URL", "filesystem://")
 SHIFTS = env.integer("SHIFTS", 2, low=1, high=256)
 SHIFT_SECONDS = env.integer("SHIFT_SECONDS", 30, low=1, high=3600)
 SHIFT_CAPACITY = env.integer("SHIFT_CAPACITY", 1000, low=1, high=100_000)
+# What an agent may use in one run, unless its registration says otherwise (docs/budgets.md).
+AGENT_BUDGET = {
+    "documents": env.integer("AGENT_DOCUMENTS", 100, low=1, high=10**9),
+    "tokens": env.integer("AGENT_TOKENS", 50_000, low=1, high=10**12),
+    "minutes": env.integer("AGENT_MINUTES", 30, low=1, high=10**6),
+    "calls": env.integer("AGENT_CALLS", 200, low=1, high=10**9),
+}
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 15, low=1, high=3600)
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()

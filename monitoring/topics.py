@@ -23,6 +23,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "callback": frozenset({"runs", "audit"}),
     "group": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
+    "budget": frozenset({"runs", "workflows", "agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})
 

@@ -49,6 +49,7 @@ class EventKind(StrEnum):
     TASK_RELEASED = "task.released"
     TASK_REVISED = "task.revised"
     TASK_SPAWNED = "task.spawned"
+    TASK_ASSIGNED = "task.assigned"
     TASK_EDITED = "task.edited"
     TASK_REDIRECTED = "task.redirected"
     TASK_COPIED = "task.copied"
@@ -84,6 +85,11 @@ class EventKind(StrEnum):
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
+
+    BUDGET_WARNED = "budget.warned"
+    BUDGET_EXCEEDED = "budget.exceeded"
+    BUDGET_CHANGED = "budget.changed"
+    POLICY_REFUSED = "policy.refused"
 
     AGENT_REGISTERED = "agent.registered"
     AGENT_LIMITS_CHANGED = "agent.limits_changed"

@@ -230,6 +230,24 @@ _QUERIES: Final = {
             SELECT FROM orchestrator_stateentry s
             WHERE s.run_id = e.run_id AND s.key = e.data ->> 'key' AND s.version = (e.data ->> 'version')::int)
     """,
+    "what an ended attempt held is gone": """
+        SELECT format('attempt %s of task %s has ended and still holds budget %s', h.attempt, h.task, h.budget_id)
+        FROM orchestrator_reservation h WHERE NOT EXISTS (
+            SELECT FROM orchestrator_task t WHERE t.id = h.task AND t.attempt = h.attempt AND t.status = 'running')
+    """,
+    "a budget holds what its calls hold": """
+        SELECT format('budget %s has %s reserved, its calls hold %s', b.id, b.reserved, coalesce(sum(h.amount), 0))
+        FROM orchestrator_budget b LEFT JOIN orchestrator_reservation h ON h.budget_id = b.id
+        GROUP BY b.id HAVING abs(b.reserved - coalesce(sum(h.amount), 0)) > 1e-6 * greatest(1, b.reserved)
+    """,
+    "a run's budget has spent what its calls used": """
+        SELECT format('%s of run %s: spent is %s, its attempts used %s', b.resource, b.ref, b.spent,
+                      budget_spent_v1(b.ref, b.resource, NULL))
+        FROM orchestrator_budget b JOIN orchestrator_run r ON r.id = b.ref
+        JOIN orchestrator_workflowversion v ON v.id = r.version_id
+        WHERE b.scope = 'run' AND b.resource IN ('tokens', 'cost') AND v.plan -> 'budgets' ? b.resource
+          AND abs(b.spent - budget_spent_v1(b.ref, b.resource, NULL)) > 1e-6 * greatest(1, b.spent)
+    """,
     "a waiting task says for what": """
         SELECT format('task %s waits, but not for a person and not for a retry', id)
         FROM orchestrator_task WHERE status = 'waiting' AND wait_for = ''

@@ -255,6 +255,8 @@ def facts_of(
         outside=_soonest_first(outside[task.id] for task in tasks if task.id in outside),
         outside_count=sum(task.wait_for in OUTSIDE for task in tasks),
         quarantined=[title(task.step_index) for task in tasks if task.wait_for == "quarantine"][:2],
+        unfunded=[title(task.step_index) for task in tasks if task.wait_for == "budget"][:2],
+        unassigned=[title(task.step_index) for task in tasks if task.wait_for == "agent"][:2],
     )
 
 

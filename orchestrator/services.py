@@ -12,17 +12,19 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from agents.models import Agent
+from agents.registry import budget_of
 from agents.types import Json
-from orchestrator import acts, db, events, failpoints, orders, waits_db
+from orchestrator import acts, budgets, db, events, failpoints, orders, waits_db
 from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.compile import compile_plan
+from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import transitions
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
-from orchestrator.models import Run, Step, Stop, Task, Workflow, WorkflowVersion
+from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
 from orchestrator.states import TASK_TERMINAL
 
 lock_run = transitions.lock_run
@@ -52,6 +54,7 @@ def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     """
     definition = load(source, file=file)
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
+    _require_budgets(plan, file)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     digest = hashlib.sha256(source.encode()).hexdigest()
@@ -68,6 +71,19 @@ def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
         data={"workflow": workflow.name, "number": version.number, "digest": digest},
     )
     return version
+
+
+def _require_budgets(plan: Plan, file: str) -> None:
+    """Every agent that the plan names has a budget for a run: its registration's, or one that people gave it."""
+    problems = []
+    for agent in sorted(agent for agent in budgets.bounds(plan) if agent):
+        found = catalogue.find(agent)
+        given = Budget.objects.filter(scope="run_agent", ref=0, agent__name=agent)
+        if found is not None and not budget_of(found) and not given.exists():
+            remedy = "register it again with a budget, or set one on its page"
+            problems.append(DefinitionProblem(file, "", f"agent {agent}", "has no budget for a run", remedy))
+    if problems:
+        raise DefinitionError(problems)
 
 
 def _store_version(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from agents.types import Json
+from orchestrator.budgets import words as budget_words
 
 type Who = Literal["person", "agent", "engine"]
 
@@ -70,8 +71,8 @@ class Entry:
 
 
 _TONES: Final[Mapping[str, frozenset[str]]] = {
-    "failed": frozenset({"failed", "lost", "late_result", "refused"}),
-    "waiting": frozenset({"waiting", "opened", "escalated", "retry_scheduled", "revised"}),
+    "failed": frozenset({"failed", "lost", "late_result", "refused", "exceeded"}),
+    "waiting": frozenset({"waiting", "opened", "escalated", "retry_scheduled", "revised", "warned"}),
     "good": frozenset({"succeeded", "resumed", "decided"}),
     "running": frozenset({"started", "retried", "returned", "claimed"}),
     "stopped": frozenset({"paused", "cancelled", "withdrawn"}),
@@ -111,7 +112,7 @@ def _reason(event: Happening) -> str:
     """The reason of something a person did to the run; the engine's own reasons are part of its sentence."""
     return (
         str(event.facts.get("reason", ""))
-        if event.kind.startswith(("run.", "stop.")) or event.kind in _REASONED
+        if event.kind.startswith(("run.", "stop.", "budget.")) or event.kind in _REASONED
         else ""
     )
 
@@ -157,6 +158,10 @@ def _spawned(event: Happening) -> str:
 
 
 def _waiting(event: Happening) -> str:
+    if budget := event.facts.get("budget"):
+        return _("waits for a budget: %(budget)s") % {"budget": budget}
+    if "candidates" in event.facts:
+        return _("waits for an agent: %(reason)s") % {"reason": event.facts.get("reason", "")}
     key = event.facts.get("key")
     match event.facts.get("for"):
         case "timer":
@@ -177,6 +182,9 @@ def _when(moment: Json) -> str:
 
 
 def _finished(event: Happening) -> str:
+    cached = event.facts.get("cached")
+    if isinstance(cached, int):
+        return _("finished with the result of task %(task)d, which had the same input") % {"task": cached}
     late = event.facts.get("late_s")
     if isinstance(late, int | float):
         return _("went on %(count)d s late: nothing ran that could have woken it") % {"count": round(late)}
@@ -191,6 +199,46 @@ def _signal_refused(event: Happening) -> str:
 def _lost(event: Happening) -> str:
     text = _("lost its worker; it goes back to be run again%(attempt)s") % {"attempt": _attempt(event)}
     return _("lost its worker for the third time and waits for a person") if event.facts.get("quarantined") else text
+
+
+def _returned(event: Happening) -> str:
+    reasons = {
+        "budget": _("goes on: its budget reaches again"),
+        "no_agent": _("goes on: an agent for it is back"),
+    }
+    return reasons.get(str(event.facts.get("reason", "")), _("was made ready to run again"))
+
+
+def _assigned(event: Happening) -> str:
+    return _("was given to %(agent)s: %(reason)s") % {
+        "agent": event.facts.get("agent", ""),
+        "reason": event.facts.get("reason", ""),
+    }
+
+
+def _budget(event: Happening) -> str:
+    """How much of which budget is used."""
+    facts = event.facts
+    words = facts.get("words") or (budget_words(facts) if "scope" in facts else facts.get("resource", ""))
+    told = {"words": words, "spent": _figure(facts.get("spent")), "limit": _figure(facts.get("limit"))}
+    if event.kind == "budget.warned":
+        return _("more than 80 %% of the %(words)s are used: %(spent)s of %(limit)s") % told
+    return _("budget_exceeded: %(words)s (%(spent)s of %(limit)s used); what needs it waits for people") % told
+
+
+def _figure(value: Json) -> str:
+    return f"{value:,.10g}" if isinstance(value, int | float) else "?"
+
+
+def _budget_changed(event: Happening) -> str:
+    return _("changed the budget: %(words)s") % {"words": event.facts.get("words", "")}
+
+
+def _policy(event: Happening) -> str:
+    return _("was refused: %(agent)s has no authority for %(category)s") % {
+        "agent": event.facts.get("agent", ""),
+        "category": event.facts.get("category", ""),
+    }
 
 
 def _gate_opened(event: Happening) -> str:
@@ -244,7 +292,12 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         _("failed: %(code)s") % {"code": event.facts.get("code", _("no code"))} + _attempt(event)
     ),
     "task.retry_scheduled": _retry_scheduled,
-    "task.returned": _fixed(gettext_lazy("was made ready to run again")),
+    "task.returned": _returned,
+    "task.assigned": _assigned,
+    "budget.warned": _budget,
+    "budget.exceeded": _budget,
+    "budget.changed": _budget_changed,
+    "policy.refused": _policy,
     "task.waiting": _waiting,
     "task.cancelled": _cancelled,
     "task.lost": _lost,

@@ -11,7 +11,7 @@ from django.db import connections
 
 from agents.registry import autodiscover
 from orchestrator import dispatch, ledger, signals
-from orchestrator.engine import stranded, timekeeper
+from orchestrator.engine import caching, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
@@ -71,6 +71,7 @@ def sweep() -> None:
     """Take back what dead workers left, and ring at once for shifts in place of theirs."""
     before = _live_shifts()
     upkeep.sweep()
+    upkeep.tend()
     if _live_shifts() < before:
         ensure_shifts()
 
@@ -111,6 +112,13 @@ def tend_signals() -> None:
 def rescue() -> None:
     """Find runs that nothing would move any more, and ask people about them."""
     stranded.rescue()
+
+
+@shared_task
+def purge_results() -> None:
+    """Forget agents' results that are too old to be used again."""
+    while caching.purge():
+        continue
 
 
 @shared_task

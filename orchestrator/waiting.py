@@ -73,6 +73,8 @@ class RunFacts:
     quarantined: Sequence[str] = field(default=())
     outside: Sequence[Awaited] = ()  # what its tasks wait for outside, the soonest first
     outside_count: int = 0
+    unfunded: Sequence[str] = ()  # wait for a budget
+    unassigned: Sequence[str] = ()  # wait for an agent to come back
 
 
 def waiting_sentence(facts: RunFacts) -> Sentence:
@@ -80,7 +82,7 @@ def waiting_sentence(facts: RunFacts) -> Sentence:
     ended = _ended(facts)
     if ended is not None:
         return ended
-    for explain in (_paused, _people, _stopped, _working, _outside, _retrying, _held_up):
+    for explain in (_paused, _people, _stopped, _working, _outside, _retrying, _lacking, _held_up):
         if parts := explain(facts):
             tones = dict.fromkeys((_people, _outside), "waiting") | dict.fromkeys((_paused, _stopped), "stopped")
             return Sentence(tones.get(explain, "running"), (*parts, *_meanwhile(facts, explain is _people)))
@@ -211,6 +213,20 @@ def _retrying(facts: RunFacts) -> list[Part]:
         moment,
         Part(_(" after it failed.") if facts.retry_step else "."),
     ]
+
+
+def _lacking(facts: RunFacts) -> list[Part]:
+    if facts.unfunded:
+        words = ngettext(" waits for a budget.", " wait for a budget.", len(facts.unfunded))
+        return [*_names(facts.unfunded), Part(words)]
+    if facts.unassigned:
+        words = ngettext(
+            " waits for an agent: all that could do it are out of service.",
+            " wait for agents: all that could do them are out of service.",
+            len(facts.unassigned),
+        )
+        return [*_names(facts.unassigned), Part(words)]
+    return []
 
 
 def _held_up(facts: RunFacts) -> list[Part]:

@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 from django.db import connection, connections
 
+from agents.budgets import AMPLE
 from agents.errors import AgentsError, Permanent, StateStale, Transient
 from agents.registry import agent, sync
 from agents.types import Completed, Json, NeedsApproval
@@ -24,7 +25,7 @@ calls: list[tuple[str, int]] = []  # (what, attempt) of each call of the agents 
 gates_open = threading.Event()  # `patient` waits for it
 
 
-@agent(name="test-echo", version=1, title="Echo", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="test-echo", version=1, title="Echo", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def echo(input: dict[str, Json], ctx: Any) -> Completed:
     """Give back what came in, with the confidence it names."""
     calls.append((str(input.get("what", "echo")), ctx.attempt))
@@ -35,7 +36,7 @@ async def echo(input: dict[str, Json], ctx: Any) -> Completed:
     )
 
 
-@agent(name="test-flaky", version=1, title="Flaky", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="test-flaky", version=1, title="Flaky", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def flaky(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Fail transiently `times` times, or permanently."""
     calls.append(("flaky", ctx.attempt))
@@ -46,7 +47,7 @@ async def flaky(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     return {"attempt": ctx.attempt}
 
 
-@agent(name="test-patient", version=1, title="Patient", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="test-patient", version=1, title="Patient", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def patient(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Wait until told to go on."""
     calls.append(("patient", ctx.attempt))
@@ -55,13 +56,13 @@ async def patient(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     return {"waited": True}
 
 
-@agent(name="test-asker", version=1, title="Asker", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="test-asker", version=1, title="Asker", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def asker(input: dict[str, Any], ctx: Any) -> NeedsApproval:
     """Ask before going on."""
     return NeedsApproval(action={"delete": "everything"}, reason="it is risky", output={"would": "delete"})
 
 
-@agent(name="test-payer", version=1, title="Payer", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="test-payer", version=1, title="Payer", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def payer(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Pay once, then fail on the first attempt."""
 
@@ -75,14 +76,23 @@ async def payer(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     return {"receipt": receipt}
 
 
-@agent(name="test-sleeper", version=1, title="Sleeper", input=OPEN, output=OPEN, capabilities=[], isolation="thread")
+@agent(
+    name="test-sleeper",
+    version=1,
+    title="Sleeper",
+    input=OPEN,
+    output=OPEN,
+    capabilities=[],
+    isolation="thread",
+    budget=AMPLE,
+)
 def sleeper(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Block a thread for `seconds`."""
     time.sleep(float(input.get("seconds", 0.01)))
     return {"slept": True}
 
 
-@agent(name="test-huge", version=1, title="Huge", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="test-huge", version=1, title="Huge", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """An output too large for its row."""
     return {"text": "x" * int(input["size"])}

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.budgets import AMPLE
 from agents.context import AgentContext
 from agents.registry import agent
 from agents.types import Json
@@ -32,20 +33,20 @@ class Stamp(BaseModel):
     at_ns: int
 
 
-@agent("bench-noop", title="Does nothing", input=_NOTHING, output=_NOTHING, capabilities=["bench"])
+@agent("bench-noop", title="Does nothing", input=_NOTHING, output=_NOTHING, capabilities=["bench"], budget=AMPLE)
 async def noop(given: dict[str, Json], ctx: AgentContext) -> dict[str, Json]:
     """Give back what came in."""
     return given
 
 
-@agent("bench-sleep", title="Waits", input=Pause, output=Pause, capabilities=["bench"], timeout=600)
+@agent("bench-sleep", title="Waits", input=Pause, output=Pause, capabilities=["bench"], timeout=600, budget=AMPLE)
 async def sleep(given: Pause, ctx: AgentContext) -> Pause:
     """Wait, as for a model's answer."""
     await asyncio.sleep(given.seconds)
     return given
 
 
-@agent("bench-stamp", title="Tells the time", input=_NOTHING, output=Stamp, capabilities=["bench"])
+@agent("bench-stamp", title="Tells the time", input=_NOTHING, output=Stamp, capabilities=["bench"], budget=AMPLE)
 async def stamp(given: dict[str, Json], ctx: AgentContext) -> Stamp:
     """Tell when it was called."""
     return Stamp(at_ns=time.time_ns())

@@ -3,7 +3,7 @@
 See `core` for the mechanism and docs/steering.md for the acts. Importing this package registers them all.
 """
 
-from orchestrator.acts import holding, remembering, rewinding, runs
+from orchestrator.acts import budgets, holding, remembering, rewinding, runs
 from orchestrator.acts.core import (
     Act,
     ActImpossible,
@@ -46,6 +46,7 @@ __all__ = [
     "TargetUnknown",
     "Undo",
     "acts_for",
+    "budgets",
     "find",
     "holding",
     "is_visible",

@@ -36,7 +36,7 @@ class Agents:
     """Looks each agent up once and checks the inputs of the steps that use it."""
 
     def __init__(self, catalogue: AgentCatalogue, problems: Problems) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._problems = problems
         self._found: dict[str, AgentContract | None] = {}
 
@@ -44,11 +44,14 @@ class Agents:
         """The contract of "name" or "name@3"."""
         if agent not in self._found:
             name, version = name_and_version(agent)
-            self._found[agent] = self._catalogue.find(name, version)
+            self._found[agent] = self.catalogue.find(name, version)
         return self._found[agent]
 
     def check(self, step: StepSource) -> None:
         """The step's agent exists, gets what it requires, nothing unknown, and literal values that fit."""
+        if "agent" not in step.fields:
+            self._note(step, "agent", "is missing", 'name the agent that does it, or choose one with "select"')
+            return
         contract = self.contract(step.fields["agent"])
         if contract is None:
             self._refuse_unknown(step, step.fields["agent"])
@@ -69,7 +72,7 @@ class Agents:
 
     def _refuse_unknown(self, step: StepSource, agent: str, field: str = "agent") -> None:
         name, version = name_and_version(agent)
-        names = self._catalogue.names()
+        names = self.catalogue.names()
         if name in names:
             self._note(step, field, f'"{name}" has no version {version}', "leave @version out for the newest")
         else:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.definitions import contracts, coordinating, flow, remembering
+from orchestrator.definitions import contracts, coordinating, flow, limits, remembering
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
 from orchestrator.definitions.fields import seconds
@@ -39,6 +39,7 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue, workflows
     compiler = _Compiler(definition, wiring, problems, Agents(catalogue, problems), waits)
     steps = tuple(compiler.step(wiring.sources[key]) for key in wiring.order)
     compiler.references.check_run()
+    compiler.check_budgets()
     problems.raise_if_any()
     return Plan(
         name=definition.name,
@@ -48,6 +49,8 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue, workflows
         title=configuration.get("title", ""),
         priority=configuration.get("priority", 0),
         weight=configuration.get("weight", 1),
+        budgets=configuration.get("budgets", {}),
+        shares=configuration.get("shares", {}),
     )
 
 
@@ -62,6 +65,7 @@ class _Compiler:
         self._problems = problems
         self._agents = agents
         self._waits = waits
+        self._callees: set[str] = set()  # agents that a run may call; "" for one that is chosen while it runs
         self._gates = Gates(definition, wiring, problems)
         self._index = {key: index for index, key in enumerate(wiring.order)}
         self._after = wiring.after()
@@ -127,6 +131,10 @@ class _Compiler:
             workflow=fields.get("workflow", ""),
             wait=wait_of(source),
             **remembering.fields_of(source, queue=self._definition.configuration.get("queue", "operations")),
+            select=limits.select_of(source),
+            cache_s=limits.cache_of(source),
+            category=limits.category_of(source),
+            effort=fields.get("effort", {}),
         )
 
     def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
@@ -142,11 +150,20 @@ class _Compiler:
                 source, "when", "is always false, so the step is never reached", "remove the step or the condition"
             )
 
+    def check_budgets(self) -> None:
+        """Check the table that divides a run's budgets among the agents that its steps call."""
+        for field, message, remedy in limits.budget_flaws(self._definition.configuration, self._callees):
+            self._problems.add(message, field=f"configuration.{field}", remedy=remedy)
+
     def _check_kind(self, source: StepSource) -> None:
+        self._callees |= limits.agents_in(source)
+        for flaw in limits.flaws(source, self._agents.catalogue):
+            self._note(source, *flaw)
         self._waits.check(source)
-        if "agent" in source.fields:
+        if "agent" in source.fields or (source.type == "automated" and "select" not in source.fields):
             self._agents.check(source)
-            self._check_flow(source)
+            if "agent" in source.fields:
+                self._check_flow(source)
         if source.type == "approval":
             self._check_subject(source)
         if source.type == "conditional":
@@ -171,7 +188,7 @@ class _Compiler:
         if source.type in {"manual", "hybrid"}:
             form: Mapping[str, Any] = source.fields["form"]
             return form
-        contract = self._agents.contract(source.fields["agent"])
+        contract = self._agents.contract(source.fields["agent"]) if "agent" in source.fields else None
         return contract.output_schema if contract else None
 
     def _check_pattern(self, source: StepSource) -> None:
@@ -184,7 +201,9 @@ class _Compiler:
         flaws = list(coordinating.option_flaws(options, pattern.options))
         if not flaws:
             flaws = list(pattern.flaws(options))
-            self._agents.check_named(source, pattern.agents(options))
+            named = tuple(pattern.agents(options))
+            self._agents.check_named(source, named)
+            self._callees |= limits.agents_in(source, named)
         for field, message, remedy in flaws:
             self._note(source, field, message, remedy)
 
@@ -230,7 +249,7 @@ class _Compiler:
             return contracts.properties(source.fields["form"])
         if source.type != "automated":
             return self._waits.output_fields(source)
-        contract = self._agents.contract(source.fields["agent"])
+        contract = self._agents.contract(source.fields["agent"]) if "agent" in source.fields else None
         return contracts.properties(contract.output_schema) if contract else None
 
     def _note(self, source: StepSource, field: str, message: str, remedy: str) -> None:

@@ -110,6 +110,20 @@ RUNNABLE = {
     "conflicts": Field("group", "What must agree among the steps before; see `agreed`.", fields=CONFLICTS),
     "cancel_rest": Field("flag", "With join any or a number: cancel the other ways once enough have succeeded."),
 }
+AMOUNTS = {
+    "documents": Field(
+        "number", "Documents; an input's list `documents` counts them, otherwise one a call.", low=0, high=1e9
+    ),
+    "tokens": Field("number", "Tokens, in and out.", low=0, high=1e12),
+    "minutes": Field("number", "Minutes that agents work.", low=0, high=1e6),
+    "calls": Field("number", "Calls of agents.", low=0, high=1e9),
+    "cost": Field("number", "US dollars.", low=0, high=1e9),
+}
+SELECT = {
+    "capability": Field("text", "What it must be able to do."),
+    "tags": Field("texts", "Domains; whoever knows more of them is preferred."),
+    "agents": Field("texts", "Names of those to choose from."),
+}
 COORDINATING = {
     "inputs": Field("mapping", "Values and expressions that the step works with."),
     "timeout": Field("duration", "Longest time one turn may take."),
@@ -132,7 +146,11 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     "automated": STEP
     | RUNNABLE
     | {
-        "agent": Field("agent", 'Agent that does it: "name", or "name@3" for one version.', required=True),
+        "agent": Field("agent", 'Agent that does it: "name", or "name@3" for one version.'),
+        "select": Field("group", "In place of agent: whom to choose from while it runs.", fields=SELECT),
+        "category": Field("text", "Kind of task that its agent must have the authority for."),
+        "cache": Field("duration", "How long an output may be used again for the same input."),
+        "effort": Field("group", "What one call uses at most; held from budgets before it.", fields=AMOUNTS),
         "inputs": Field("mapping", "The agent's input: values and expressions."),
         "shares": Field("texts", "Names in the run's shared state that its agent may write."),
         "timeout": Field("duration", "Longest time one try may take."),
@@ -259,6 +277,10 @@ CONFIGURATION = {
     "outputs": Field("mapping", "The run's result."),
     "title": Field("template", "Title of a run, from its input."),
     "deadline": Field("duration", "How long people have at gates that do not say."),
+    "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
+    "shares": Field(
+        "mapping", "Agent: share of the run's budgets. They sum to 1.0; orchestrator stands for all others."
+    ),
 }
 ERROR_HANDLING = {
     "retry": Field("group", "How steps are tried again.", fields=RETRY),

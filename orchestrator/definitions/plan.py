@@ -165,6 +165,7 @@ class PlanStep:
     checkpoint: str = ""  # name of the save point made when it has succeeded
     conflicts: ConflictSpec | None = None
     effort: dict[str, float] = field(default_factory=dict)  # estimate a call by resource, reserved before it
+    category: str = ""  # kind of task that its agent must have the authority for; "": any agent may
 
 
 @dataclass(frozen=True, slots=True)

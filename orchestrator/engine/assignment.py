@@ -1,9 +1,10 @@
 """A claimed task together with what a worker needs to run it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.types import Json
+from orchestrator.budgets import NOTHING, Used
 from orchestrator.db import Claimed
 from orchestrator.definitions.plan import Plan, PlanStep
 
@@ -17,6 +18,8 @@ class Assignment:
     step: PlanStep
     context: dict[str, Any]  # input, steps
     correlation_id: str
+    used: Used = NOTHING  # by its call, once that has ended
+    told: dict[str, Json] = field(default_factory=dict)  # facts for the event of its end
     seen: int = 0  # coordinating: the last note of a person that its pattern has been told
 
     @property

@@ -11,12 +11,14 @@ from django.db import transaction
 
 from agents.types import Json
 from orchestrator import catalogue, db
+from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
 from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
 from orchestrator.engine import delivery, run_state, transitions
 from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX
 from orchestrator.engine.transitions import Fence
 from orchestrator.models import Attempt, StateEntry, Task, task_id
@@ -144,7 +146,7 @@ def spawn(job: Assignment, shift: int, looked: Looked) -> None:
     task = transitions.fenced(Fence(job.claimed.id, job.claimed.attempt, shift))
     if task is None:
         return
-    transitions.end_attempt(task, AttemptStatus.SUSPENDED)
+    end_attempt(task, AttemptStatus.SUSPENDED, used=NOTHING)
     write_shared(task, move.shared)
     state = {"turn": looked.turn, "memory": move.memory, "seen": job.seen, "count": len(move.children)}
     db.spawn_tasks(

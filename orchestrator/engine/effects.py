@@ -25,6 +25,7 @@ class TaskEffects:
         self._task_id = task_id
         self._attempt = attempt
         self._in_thread = in_thread
+        self.was_used = False  # the agent makes side effects: what it says is not to be used again
 
     async def once(
         self, key: str, call: Callable[[], Awaitable[Json]], *, reconcile: Callable[[], Awaitable[Json]] | None = None
@@ -34,6 +35,7 @@ class TaskEffects:
         `reconcile` asks the provider about an effect that may have arrived: its result, or None if it did not.
         Raises EffectUnknown when nobody knows.
         """
+        self.was_used = True
         status, known = await self._in_thread(_prepare, self._task_id, key, self._attempt)
         if status == "confirmed":
             confirmed: Json = known

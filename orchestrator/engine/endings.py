@@ -150,7 +150,7 @@ def _subject(job: Assignment, run: Run, given: dict[str, Json], outcome: Complet
 
 
 def _fence(job: Assignment, shift: int) -> Fence:
-    return Fence(task_id=job.claimed.id, attempt=job.claimed.attempt, shift=shift)
+    return Fence(task_id=job.claimed.id, attempt=job.claimed.attempt, shift=shift, used=job.used)
 
 
 def _ids(run: Run, pk: int) -> dict[str, Any]:

@@ -74,6 +74,28 @@ def for_trouble(step: PlanStep, subject: Subject, *, kind: str, rule: str, error
     )
 
 
+def for_budget(step: PlanStep, subject: Subject, *, rule: str, error: dict[str, Json]) -> GateRequest:
+    """The gate of a used-up budget: more of it, or an end."""
+    return GateRequest(
+        **_of(subject, step),
+        kind="exception",
+        title=str(error["message"])[:300],
+        queue=OPERATIONS_QUEUE,
+        rule=rule,
+        risk="high",
+        proposal={"error": error},
+        action={"retry": step.key},
+        allowed=("retry", "skip", "reject", "terminate"),
+        deadline_s=_ASK_DEADLINE,
+        on_timeout="escalate",
+        consequence=(
+            "Everything that needs this budget waits. Raise its limit, or move unused budget to it, under Budgets on "
+            f"the run's page, and all of it goes on. Here: retry asks again for step {step.key}, skip goes on "
+            "without it, reject fails the run, terminate ends it."
+        ),
+    )
+
+
 def _of(subject: Subject, step: PlanStep) -> dict[str, Any]:
     return {
         "task_id": subject.task_id,

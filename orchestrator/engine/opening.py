@@ -14,6 +14,7 @@ from agents.types import Completed, Json
 from orchestrator import callback_tokens, db, events, orders, waits_db
 from orchestrator.engine import transitions, waits
 from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.transitions import Fence
 from orchestrator.errors import OrchestratorError, TooDeep
 from orchestrator.models import TASK_BITS, Run, Task, Wait
@@ -89,7 +90,7 @@ def refuse_child(job: Assignment, shift: int, given: dict[str, Json], refusal: O
     if task is None:
         return
     error: dict[str, Json] = {"kind": "permanent", "code": refusal.code, "message": str(refusal)}
-    transitions.end_attempt(task, AttemptStatus.FAILED, error=error)
+    end_attempt(task, AttemptStatus.FAILED, error=error, used=job.used)
     Task.objects.filter(pk=task.pk).update(input=given)
     transitions.fail_step(task, error, step=job.step, run=run)
 
@@ -131,7 +132,7 @@ def _suspend(
     task = transitions.fenced(_fence(job, shift))
     if task is None:
         return None
-    transitions.end_attempt(task, AttemptStatus.SUSPENDED, version=version)
+    end_attempt(task, AttemptStatus.SUSPENDED, version=version, used=job.used)
     transitions.move(task, TaskStatus.WAITING, wait_for=wait_for, input=given)
     return task
 

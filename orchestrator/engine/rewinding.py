@@ -15,6 +15,7 @@ from orchestrator import db, events, snapshots
 from orchestrator.db import RunOrder
 from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.engine import checkpoints, gates, run_state, transitions
+from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, plan_of, step_in_trouble, step_of
 from orchestrator.engine.run_state import SHARED, Write
@@ -252,7 +253,7 @@ def restart(task: Task, *, actor: str, reason: str) -> None:
 def _take_away(task: Task, *, code: str, reason: str) -> None:
     """End the attempt, if it runs, and close what it waits for. Its state and checkpoints are committed already."""
     if task.status == TaskStatus.RUNNING:
-        transitions.end_attempt(task, AttemptStatus.SUSPENDED, error={"code": code, "message": reason})
+        end_attempt(task, AttemptStatus.SUSPENDED, error={"code": code, "message": reason})
         db.notify_shifts(f"cancel:{task.run_id}")
     else:
         gatekeeper().withdraw_gates([task.pk], reason=reason)

@@ -14,12 +14,13 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from orchestrator import db
-from orchestrator.engine import consumers, gates, transitions, waking
+from orchestrator.engine import budgeting, consumers, gates, selecting, transitions, waking
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.work import KINDS
 from orchestrator.models import Shift, Task, Timer
 from orchestrator.ports import gatekeeper
+from orchestrator.states import TaskStatus
 
 log = structlog.get_logger(__name__)
 _SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v1 wants to find a session lock free twice
@@ -32,6 +33,13 @@ def sweep() -> None:
     if Shift.objects.filter(ended_at=None, suspected_at__isnull=False).exists():
         time.sleep(_SECOND_LOOK_SECONDS)
         sweep_once()
+
+
+def tend() -> None:
+    """Let go on what waits for a budget that reaches again or for an agent that is back."""
+    if Task.objects.filter(status=TaskStatus.WAITING, wait_for="budget").exists():
+        budgeting.tend()
+    selecting.tend()
 
 
 @transaction.atomic

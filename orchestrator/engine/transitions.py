@@ -16,13 +16,15 @@ from django.db.models.functions import Now
 from django.db.models.query import QuerySet
 
 from agents.types import Json
-from orchestrator import db, events
+from orchestrator import budget_db, db, events
+from orchestrator.budgets import NOTHING, Used
 from orchestrator.definitions.plan import PlanStep, Retry
 from orchestrator.engine import checkpoints, delivery, gates, lanes, waits
+from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
-from orchestrator.models import TASK_BITS, Attempt, Effect, Run, Task, Timer, task_id
+from orchestrator.models import TASK_BITS, Effect, Run, Task, Timer, task_id
 from orchestrator.ports import GateRequest, gatekeeper
 from orchestrator.states import TASK_TERMINAL, TASK_TRANSITIONS, AttemptStatus, RunStatus, TaskStatus
 
@@ -34,6 +36,7 @@ class Fence:
     task_id: int
     attempt: int
     shift: int
+    used: Used | None = None  # by its call; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +85,12 @@ def move(task: Task, to: TaskStatus, **columns: Any) -> None:
     Task.objects.filter(pk=task.pk).update(status=to, **columns)
 
 
-def end_attempt(task: Task, status: AttemptStatus, *, version: int = 0, error: dict[str, Json] | None = None) -> None:
-    """Record the end of a task's running attempt."""
-    Attempt.objects.update_or_create(
-        task_id=task.pk,
-        number=task.attempt,
-        defaults={
-            "status": status,
-            "shift": task.shift,
-            "agent_version": version or None,
-            "started_at": task.started_at,
-            "ended_at": Now(),
-            "error": error,
-        },
-    )
-
-
 def wait_for_people(fence: Fence, request: GateRequest, *, version: int = 0, actor: str = "engine") -> bool:
     """A running task suspends itself and opens a gate."""
     task = fenced(fence)
     if task is None:
         return False
-    end_attempt(task, AttemptStatus.SUSPENDED, version=version)
+    end_attempt(task, AttemptStatus.SUSPENDED, version=version, used=fence.used)
     open_gate(task, request, actor=actor)
     return True
 
@@ -131,7 +118,7 @@ def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str
     task = fenced(fence)
     if task is None:
         return False
-    end_attempt(task, AttemptStatus.SUCCEEDED, version=result.version)
+    end_attempt(task, AttemptStatus.SUCCEEDED, version=result.version, used=fence.used)
     delivery.deliver(task, step, result.output)
     _succeed(task, step, output=result.output, actor=actor, input=result.input, confidence=result.confidence)
     return True
@@ -241,7 +228,7 @@ def fail_attempt(
     task = fenced(fence)
     if task is None:
         return False
-    end_attempt(task, AttemptStatus.FAILED, version=ask.agent_version or 0, error=error)
+    end_attempt(task, AttemptStatus.FAILED, version=ask.agent_version or 0, error=error, used=fence.used)
     transient = error["kind"] == "transient"
     if transient and task.failures + 1 < step.retry.attempts:
         delay = backoff(step.retry, task.failures) if retry_after is None else retry_after
@@ -344,7 +331,9 @@ def cancel_tasks(run_id: int, live: Sequence[Task], *, reason: str, actor: str, 
         Timer.objects.filter(kind="task_retry", ref__in=waiting, fired_at=None).update(fired_at=Now())
     running = [task for task in live if task.status == TaskStatus.RUNNING]
     for task in running:
-        end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "cancelled", "message": reason})
+        end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "cancelled", "message": reason}, used=NOTHING)
+    if running:
+        budget_db.settle_budgets([(task.pk, task.attempt) for task in running], [None] * len(running))
     if live:
         data: dict[str, Json] = {"tasks": [task.pk for task in live[:500]], "count": len(live)}
         if partly:

@@ -18,10 +18,10 @@ from agents.calling import call
 from agents.errors import EffectUnknown
 from agents.health import HealthMeter
 from agents.process import ProcessPool
-from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval
+from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import coordination, delivery, endings, waiting_steps
+from orchestrator.engine import before, caching, coordination, delivery, endings, waiting_steps
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
@@ -86,9 +86,8 @@ async def _automated(job: Assignment, host: Host) -> Finished | None:
 
 async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent: dict[str, Json]) -> Finished | None:
     """Call the step's agent on `sent`; what is stored and shown of its input is `given`."""
-    started = monotonic()
-    outcome = await call(_request(job, sent, host), threads=host.threads, processes=host.processes)
-    host.meter.record(job.step.agent, ms=(monotonic() - started) * 1000, failed=isinstance(outcome, Failed))
+    instead = await before.instead_of_calling(job, sent, host.shift, host.in_thread)
+    outcome = await _call(job, sent, host) if isinstance(instead, before.Call) else instead
     match outcome:
         case Completed():
             return await _completed(job, host, given, outcome)
@@ -102,6 +101,18 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
         case Failed():
             await _failed(job, host, given, outcome)
     return None
+
+
+async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
+    started = monotonic()
+    request = _request(job, given, host)
+    outcome = await call(request, threads=host.threads, processes=host.processes)
+    seconds = monotonic() - started
+    host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
+    before.note_use(job, outcome, seconds=seconds)
+    if job.step.cache_s and isinstance(outcome, Completed):
+        await host.in_thread(caching.keep, job, given, outcome, request.effects)
+    return outcome
 
 
 def _given(job: Assignment) -> dict[str, Json]:
@@ -168,7 +179,7 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
         output=body.decode(),
         confidence=outcome.confidence,
         actor=f"agent:{job.step.agent}" if job.step.agent else "engine",
-        facts=orjson.dumps(_facts(outcome)).decode(),
+        facts=orjson.dumps({**_facts(outcome), **job.told}).decode(),
     )
 
 

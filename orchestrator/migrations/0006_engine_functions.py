@@ -14,4 +14,9 @@ class Migration(migrations.Migration):
         sql.install("finish_waits_v1"),
         sql.install("write_state_v1"),
         sql.install("copy_tasks_v1"),
+        sql.install("budget_spent_v1"),
+        sql.install("reserve_budgets_v1"),
+        sql.install("release_budget_v1"),
+        sql.install("settle_budgets_v1"),
+        sql.install("take_place_v1"),
     ]

@@ -24,6 +24,7 @@ BEGIN
     SELECT coalesce(array_agg(f.ref), '{}') INTO v_tasks FROM fired f;
     UPDATE orchestrator_task t
        SET status = 'ready', wait_for = '', ready_at = clock_timestamp(),
+           agent_id = CASE WHEN t.spec ? 'chosen' THEN NULL ELSE t.agent_id END, limited = t.limited AND (t.spec ? 'chosen') IS NOT true,
            held = (SELECT r.status = 'paused' FROM orchestrator_run r WHERE r.id = t.run_id)
      WHERE t.id = ANY (v_tasks) AND starts_with(t.status, 'waiting') AND t.wait_for = 'retry';
     PERFORM wake_idle_v1();

@@ -10,6 +10,8 @@ BEGIN
         SELECT * FROM unnest(p_tasks, p_attempts) AS g (id, attempt)
     ), released AS (
         UPDATE orchestrator_task t SET status = 'ready', shift = NULL, ready_at = clock_timestamp(),
+               -- An agent that was chosen, not named, is chosen anew.
+               agent_id = CASE WHEN t.spec ? 'chosen' THEN NULL ELSE t.agent_id END, limited = t.limited AND (t.spec ? 'chosen') IS NOT true,
                held = (SELECT r.status = 'paused' FROM orchestrator_run r WHERE r.id = t.run_id)
           FROM given g
          -- starts_with, not =: the planner must go by id, never by the index of running tasks (n squared).
@@ -25,6 +27,7 @@ BEGIN
           FROM released x
     )
     SELECT count(*) INTO v_count FROM released;
+    PERFORM settle_budgets_v1(p_tasks, p_attempts, array_fill(NULL::jsonb, ARRAY[cardinality(p_tasks)]));
     PERFORM wake_idle_v1();
     RETURN v_count;
 END $$;

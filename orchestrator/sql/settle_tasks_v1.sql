@@ -58,5 +58,9 @@ BEGIN
     IF cardinality(v_done) > 0 THEN
         v_ready := advance_runs_v1(v_done, v_feeds);
     END IF;
+    -- Calls that fell under a budget say what they used; nearly none do, and then no table is looked at.
+    IF EXISTS (SELECT 1 FROM unnest(p_facts) AS f WHERE f ? 'used') THEN
+        PERFORM settle_budgets_v1(p_tasks, p_attempts, ARRAY(SELECT f -> 'used' FROM unnest(p_facts) WITH ORDINALITY AS x (f, n) ORDER BY n));
+    END IF;
     RETURN ARRAY[cardinality(v_done), v_ready, v_refused];
 END $$;

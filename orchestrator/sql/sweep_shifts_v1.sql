@@ -44,6 +44,7 @@ BEGIN
                suspect = t.losses + f.blamed::int >= 2,
                status = CASE WHEN t.losses + f.blamed::int >= 3 THEN 'waiting' ELSE 'ready' END,
                wait_for = CASE WHEN t.losses + f.blamed::int >= 3 THEN 'quarantine' ELSE '' END,
+               agent_id = CASE WHEN t.spec ? 'chosen' THEN NULL ELSE t.agent_id END, limited = t.limited AND (t.spec ? 'chosen') IS NOT true,
                held = r.status = 'paused', ready_at = clock_timestamp()
           FROM found f, orchestrator_shift h, orchestrator_run r
          WHERE t.id = f.id AND t.status = 'running' AND h.id = t.shift AND h.ended_at IS NOT NULL AND r.id = t.run_id
@@ -59,5 +60,8 @@ BEGIN
           FROM returned x
     )
     SELECT x.id FROM returned x WHERE x.status = 'waiting';
+    PERFORM settle_budgets_v1(array_agg(h.task), array_agg(h.attempt), array_agg(NULL::jsonb))
+       FROM (SELECT DISTINCT r.task, r.attempt FROM orchestrator_reservation r WHERE r.task = ANY (v_lost)) h
+     HAVING count(*) > 0;
     PERFORM wake_idle_v1();
 END $$;

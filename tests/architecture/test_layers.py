@@ -20,6 +20,7 @@ SPEAKS_SQL = {
     "config/server_address.py",
     "monitoring/hub.py",  # LISTEN on its own connection
     "orchestrator/anchors.py",
+    "orchestrator/budget_db.py",
     "orchestrator/db.py",
     "orchestrator/engine/shift.py",  # LISTEN on its own connection
     "orchestrator/engine/timekeeper.py",  # LISTEN on its own connection

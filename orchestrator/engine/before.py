@@ -1,0 +1,53 @@
+"""What comes between a step's input and its agent's call: who does it, whether they may, whether it was done before,
+and whether a budget lets it. For nearly every call that is a look at the plan and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from agents.types import Completed, Json, Outcome
+from orchestrator import budgets
+from orchestrator.engine import authority, budgeting, caching, selecting
+from orchestrator.engine.assignment import Assignment
+
+type InThread = Callable[..., Awaitable[Any]]
+
+
+class Call:
+    """The agent is to be called: nothing took its place."""
+
+
+CALL: Final = Call()
+
+
+async def instead_of_calling(
+    job: Assignment, given: dict[str, Json], shift: int, in_thread: InThread
+) -> Completed | Call | None:
+    """A result from before; CALL to make the call; None if its task has been ended, or waits, instead."""
+    step = job.step
+    if step.select is not None and not await in_thread(selecting.choose, job, shift):
+        return None
+    if step.category and not await in_thread(authority.permits, job, shift):
+        return None
+    if step.cache_s and (known := await in_thread(caching.find, job, given)) is not None:
+        assert isinstance(known, Completed)
+        return known
+    documents = budgets.documents_in(given)
+    if budgeting.view.is_stale():
+        await in_thread(budgeting.refresh)
+    if not budgeting.view.covers(job, documents):
+        return CALL
+    if not await in_thread(budgeting.reserve, job, shift, documents):
+        return None
+    job.used = budgets.Used(documents=documents, held=True)
+    return CALL
+
+
+def note_use(job: Assignment, outcome: Outcome, *, seconds: float) -> None:
+    """Remember what the call used, for the end of its attempt and for the calls to come."""
+    held = job.used.held
+    job.used = budgets.Used(outcome.usage, seconds / 60, max(job.used.documents, 1), held=held)
+    if held:
+        job.told["used"] = job.used.by_resource()
+    if outcome.usage.tokens_in or outcome.usage.tokens_out or held:
+        budgeting.view.note(job.step.agent, outcome.usage)
