@@ -9,10 +9,11 @@ from agents.models import Agent
 from approvals import access
 from approvals.models import Gate
 from approvals.roles import ROLES
-from orchestrator import services
-from orchestrator.models import Artifact, Run, Stop
+from orchestrator import callback_tokens, services
+from orchestrator.models import Artifact, ConsumerGroup, Run, Stop, Wait
 from tests import factories, people
 
+CALLBACK = f"cb_1_{'a' * 64}"  # the secret part of an address at which a task takes one answer
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 # In the order of the matrix' columns: a name to read, and three letters to draw the table with.
 PERSONAS = {
@@ -73,7 +74,10 @@ def world() -> World:
     run = people.run(by=persons["requester"])
     agent = Agent.objects.get(name="assessor")
     stop = services.stop(scope="agent", ref=factories.agent("elsewhere").pk, by=persons["superuser"], reason="tests")
-    return World(run, people.gate(of=run), factories.artifact(run), agent, stop, persons)
+    gate = people.gate(of=run)
+    ConsumerGroup.objects.create(name="listener", workflow=run.workflow, signal="order.paid")
+    Wait.objects.create(task_id=gate.task_id, kind="callback", token_hash=callback_tokens.digest(CALLBACK))
+    return World(run, gate, factories.artifact(run), agent, stop, persons)
 
 
 def _persons() -> dict[str, User]:

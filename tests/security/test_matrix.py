@@ -15,7 +15,7 @@ from config.api.assembly import api
 from config.api.limits import buckets
 from monitoring import admission, topics
 from tests import people
-from tests.security.cast import PERSONAS, World, world
+from tests.security.cast import CALLBACK, PERSONAS, World, world
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +71,8 @@ POST stop/<int:pk>/lift/                     >   -   -   -   -   -   -   +   -  
 GET styleguide/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET workflows/                               >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET workflows/<slug:name>/                   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST workflows/<slug:name>/signals/          >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST workflows/<slug:name>/signals/<slug:group>/<slug:verb>/ > . . - . . . + - + - - - . - - +
 GET workflows/<slug:name>/start/             >   .   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 POST workflows/<slug:name>/start/            >   .   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET workflows/schema.json                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -85,17 +87,27 @@ POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -  
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /groups                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /groups                                 !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /groups/{name}/disable                  !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /groups/{name}/enable                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /groups/{name}/remove                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /groups/{name}/replay                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /runs                                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /runs                                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/acts                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /runs/{run_id}/acts/{act}               !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /runs/{run_id}/tasks                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /signals                                 !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
+POST /signals                                !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
 GET /stops                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /stops                                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 POST /stops/{stop_id}/lift                   !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /tasks/{task}/acts                       !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /tasks/{task}/acts/{act}                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /tasks/{task}/callback                  !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -137,6 +149,11 @@ BODIES: dict[str, Any] = {
     "POST /agents/{agent}/acts/{act}": REASON,
     "POST /everything/acts/{act}": REASON,
     "POST /gates/{gate_id}/decisions": VERDICT,
+    "POST /groups": {"name": "other", "workflow": "incident", "signal": "order.paid"},
+    **{f"POST /groups/{{name}}/{verb}": REASON for verb in ("disable", "enable", "remove")},
+    "POST /groups/{name}/replay": {"position": 0, **REASON},
+    "POST /signals": {"name": "order.paid"},
+    "POST /tasks/{task}/callback": REASON,
     "POST /stops": {"scope": "everything", **REASON},
     "POST /stops/{stop_id}/lift": REASON,
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
@@ -148,7 +165,8 @@ NAMES = {
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
-    "{token_id}": "1",
+    "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
+    "<slug:group>/<slug:verb>": "listener/disable",
 }  # fmt: skip
 
 
