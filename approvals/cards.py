@@ -12,7 +12,7 @@ from agents.types import Json
 from approvals import answers, permissions, policy
 from approvals.diffs import Change, changes
 from approvals.gatekeeper import stages
-from approvals.models import HYBRID, Comment, Decision, Draft, Gate, GateStatus, Presence, Queue, Verdict
+from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Queue, Verdict
 from approvals.permissions import Person
 
 PRECEDENTS: Final = 5
@@ -133,7 +133,7 @@ def _previous(gate: Gate) -> Decision | None:
 
 
 def _edit(gate: Gate) -> tuple[Change, ...]:
-    verdict = Verdict.COMPLETE if gate.kind == HYBRID else Verdict.EDIT
+    verdict = Verdict.COMPLETE if gate.kind == GateKind.HYBRID else Verdict.EDIT
     edited = gate.decisions.filter(verdict=verdict).first() if gate.status == GateStatus.APPROVED else None
     return changes(edited.before, edited.after) if edited else ()
 

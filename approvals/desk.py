@@ -16,7 +16,7 @@ from agents.types import Json
 from approvals import forms, outline, permissions, policy, queries, wording
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
-from approvals.models import HYBRID, Gate, GateKind, GateStatus, Queue
+from approvals.models import Gate, GateKind, GateStatus, Queue
 from approvals.queries import Counts, Row
 from orchestrator import rendering
 from orchestrator.models import Attempt, Run, Task, task_id
@@ -25,7 +25,7 @@ from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 UNSURE: Final = 0.8
-_WORK: Final = (GateKind.MANUAL, HYBRID)  # gates at which a form is filled in
+_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID)  # gates at which a form is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def fields_of(card: Card) -> tuple[forms.Field, ...]:
     """The fields of the card's answer; none where no offered verdict carries one."""
     if not any(choice.carries_answer for choice in card.choices):
         return ()
-    if card.gate.kind != HYBRID:
+    if card.gate.kind != GateKind.HYBRID:
         return forms.fields_of(card.form, card.proposal)
     # Of a draft only what the form asks for: the answer is the form's, and its fields say which.
     asked = card.form.get("properties")

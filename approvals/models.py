@@ -1,7 +1,5 @@
 """Gates, decisions and what people need to decide. `services.decide()` is the only code that settles a gate."""
 
-from typing import Final
-
 from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -40,9 +38,7 @@ class GateKind(models.TextChoices):
     MANUAL = "manual"
     EXCEPTION = "exception"
     QUARANTINE = "quarantine"
-
-
-HYBRID: Final = "hybrid"  # kind of a gate at which a person completes a form that an agent has drafted
+    HYBRID = "hybrid"  # a person completes a form that an agent has drafted
 
 
 class GateStatus(models.TextChoices):
