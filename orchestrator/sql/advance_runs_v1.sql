@@ -18,7 +18,9 @@ DECLARE
     v_ended bigint[] := p_tasks;
     v_ready bigint[] := '{}';
     v_round_ready bigint[];
+    v_reasons text[];
     v_runs bigint[];
+    v_succeeded bigint[];
     v_hits bigint[];
     v_hit_ended int[];
     v_hit_feeds int[];
@@ -55,15 +57,17 @@ BEGIN
              WHERE t.id = ANY (v_hits) AND t.id = h.id AND t.status = 'blocked'
             RETURNING t.id, t.run_id, t.status, CASE WHEN t.need > 0 THEN 'too few of the steps before it succeeded'
                                                       ELSE 'nothing before it ran' END AS reason
-        ), skipped_events AS (
-            INSERT INTO orchestrator_event (run_id, task_id, kind, actor, data)
-            SELECT m.run_id, m.id, 'task.skipped', 'engine', jsonb_build_object('reason', m.reason)
-              FROM moved m WHERE m.status = 'skipped'
         )
         SELECT coalesce(array_agg(m.id) FILTER (WHERE m.status = 'skipped'), '{}'),
+               array_agg(m.reason) FILTER (WHERE m.status = 'skipped'),
                coalesce(array_agg(m.id) FILTER (WHERE m.status = 'ready'), '{}')
-          INTO v_tasks, v_round_ready
+          INTO v_tasks, v_reasons, v_round_ready
           FROM moved m;
+        IF cardinality(v_tasks) > 0 THEN
+            INSERT INTO orchestrator_event (run_id, task_id, kind, actor, data)
+            SELECT k.id >> 20, k.id, 'task.skipped', 'engine', jsonb_build_object('reason', k.reason)
+              FROM unnest(v_tasks, v_reasons) AS k (id, reason);
+        END IF;
         v_ready := v_ready || v_round_ready;
         v_ended := v_ended || v_tasks;
         v_feeds := array_fill(false, ARRAY[cardinality(v_tasks)]);
@@ -82,11 +86,14 @@ BEGIN
                status = CASE WHEN r.remaining = c.ended THEN 'succeeded' ELSE r.status END,
                ended_at = CASE WHEN r.remaining = c.ended THEN clock_timestamp() END
           FROM counts c WHERE r.id = ANY (v_runs) AND r.id = c.run_id
-        RETURNING r.id, r.status, r.total, r.failed
+        RETURNING r.id, r.status
     )
-    INSERT INTO orchestrator_event (run_id, kind, actor, data)
-    SELECT u.id, 'run.succeeded', 'engine', jsonb_build_object('tasks', u.total, 'failed', u.failed)
-      FROM updated u WHERE u.status = 'succeeded';
+    SELECT array_agg(u.id) INTO v_succeeded FROM updated u WHERE u.status = 'succeeded';
+    IF v_succeeded IS NOT NULL THEN
+        INSERT INTO orchestrator_event (run_id, kind, actor, data)
+        SELECT r.id, 'run.succeeded', 'engine', jsonb_build_object('tasks', r.total, 'failed', r.failed)
+          FROM orchestrator_run r WHERE r.id = ANY (v_succeeded);
+    END IF;
 
     RETURN cardinality(v_ready);
 END $$;
