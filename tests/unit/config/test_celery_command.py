@@ -23,5 +23,5 @@ def test_workers_load_no_shell_no_pages_and_no_arrays() -> None:
         [sys.executable, "-c", _LOADED], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split()
 
-    assert not {"click_repl", "celery.bin.celery", "config.urls", "config.api", "numpy"} & set(loaded)
+    assert not {"click_repl", "prompt_toolkit", "celery.bin.celery", "config.urls", "config.api", "numpy"} & set(loaded)
     assert {"orchestrator.engine.shift", "agents.library.severity"} <= set(loaded)
