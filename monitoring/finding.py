@@ -1,8 +1,10 @@
 """The command palette's answers: pages come from the shell, things from here, always within what the user may see."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from django.db.models import Q
@@ -12,10 +14,18 @@ from django.utils.translation import gettext as _
 from agents.models import Agent
 from approvals import permissions
 from approvals.models import Gate
+from orchestrator import acts
+from orchestrator.acts import Act, Target
 from orchestrator.models import Run
 
 EACH: Final = 6
 RECENT: Final = 5_000  # titles are searched in this many newest rows
+_NAMED_RUN: Final = re.compile(r"#?\b(\d{1,13})$")
+_PLACES: Final = (
+    re.compile(r"/runs/(?P<run>\d{1,13})/"),
+    re.compile(r"/workflows/(?P<workflow>[a-z0-9_-]{1,100})/"),
+    re.compile(r"/agents/(?P<agent>[a-z0-9_-]{1,100})/"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +74,34 @@ def _agents(user: User, wanted: str) -> Iterator[Hit]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What the user may do to the thing whose page they are on, or that they named by its number."""
+
+    target: Target
+    what: str
+    acts: tuple[Act, ...]
+
+
+def steer(user: User, text: str, *, at: str) -> Steering | None:
+    """Acts whose words match, on the thing of the page at this address or on the run named in the text ("pause 42")."""
+    words, named = _NAMED_RUN.sub("", text).strip().lower(), _NAMED_RUN.search(text)
+    scope, address = ("run", named[1]) if named else _place(at)
+    if not scope:
+        return None
+    try:
+        target = acts.locate(scope, address)
+    except acts.TargetUnknown:
+        return None
+    if not acts.is_visible(user, target):
+        return None
+    found = tuple(act for act in acts.possible(user, target) if words in str(act.title).lower() or words in act.name)
+    return Steering(target, acts.holding.name_of(target), found) if found else None
+
+
+def _place(at: str) -> tuple[str, str]:
+    path = urlsplit(at).path
+    found = next((match for pattern in _PLACES if (match := pattern.fullmatch(path))), None)
+    return (str(found.lastgroup), found[1]) if found else ("", "")

@@ -97,7 +97,8 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "")[:200]
     hits = finding.find(_user(request), text)
     template = "monitoring/search.html" + ("#results" if getattr(request, "wants_partial", False) else "")
-    return render(request, template, {"text": text, "hits": hits})
+    steer = finding.steer(_user(request), text, at=request.headers.get("HX-Current-URL", ""))
+    return render(request, template, {"text": text, "hits": hits, "steer": steer})
 
 
 @require_GET

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.types import Json
 from orchestrator import acts, forms, stop_views
@@ -51,6 +51,21 @@ def act(request: HttpRequest, scope: str, address: str, name: str) -> HttpRespon
         return stop_views.after(request, Stop.objects.get(pk=done.stop))
     messages.success(request, done.words, extra_tags=_undo_address(done, dialog.reason))
     return leave(request, str(done.data.get("href") or home_of(target)))
+
+
+@require_GET
+def menu(request: HttpRequest, scope: str, address: str) -> HttpResponse:
+    """What the user may do to it now: a menu for pages of other apps, a page of links without JavaScript."""
+    user = user_of(request)
+    try:
+        target = acts.locate(scope, address)
+    except OrchestratorError as unknown:
+        raise Http404 from unknown
+    if not acts.is_visible(user, target):
+        raise Http404
+    context = {"acts": acts.possible(user, target), "target": target, "home": home_of(target)}
+    partial = "#menu" if getattr(request, "wants_partial", False) else ""
+    return render(request, f"orchestrator/acts.html{partial}", {**context, "what": acts.holding.name_of(target)})
 
 
 class _Dialog:

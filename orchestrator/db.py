@@ -394,6 +394,21 @@ def lock_claims_out() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", STOP_LOCK)
 
 
+LIMITS_LOCK = (7301, 4)  # shared by whoever makes tasks of an agent, exclusive for changing its limits
+
+
+def lock_limits() -> None:
+    """Wait for starts in flight and keep new ones out until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", LIMITS_LOCK)
+
+
+def share_limits() -> None:
+    """Read agents' limits only after whoever changes them has committed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", LIMITS_LOCK)
+
+
 def notify_shifts(payload: str) -> None:
     """Tell shifts to cancel what a stop or a cancelled run covers: `stop:<id>` or `cancel:<run id>`."""
     with connection.cursor() as cursor:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from orchestrator import ledger
 from orchestrator.models import Run, Task
 from orchestrator.ports import gatekeeper
-from orchestrator.replay import STEP_MASK, Fact, KeyState, RunState, replay
+from orchestrator.replay import STEP_MASK, Fact, KeyState, RunState, first_version, replay
 from orchestrator.snapshots import graph_of
 
 CHUNK: Final = 200  # runs
@@ -62,8 +62,9 @@ def _differences(first: int, last: int) -> list[Violation]:
         keys, gates = _stored_keys(first, last), _stored_gates(first, last)
     found: list[Violation] = []
     for run_id, version_id, status in runs:
-        dependencies, needs = graph_of(version_id)
-        rebuilt = replay(dependencies, facts.get(run_id, []), needs=needs)
+        happened = facts.get(run_id, [])
+        dependencies, needs = graph_of(first_version(happened, version_id))
+        rebuilt = replay(dependencies, happened, needs=needs, graph_of=graph_of)
         wrong = [*_compare(rebuilt, status, stored[run_id]), *_compare_memory(rebuilt, keys[run_id], gates[run_id])]
         found += [Violation("replay", f"run {run_id}: {what}") for what in wrong]
     return found
@@ -172,6 +173,9 @@ _QUERIES: Final = {
         SELECT format('task %s succeeded by attempt %s, of which there is no record', t.id, t.attempt)
         FROM orchestrator_task t
         WHERE t.status = 'succeeded' AND NOT EXISTS (
+            SELECT FROM orchestrator_event e WHERE e.run_id = t.run_id AND e.task_id = t.id
+               AND e.kind = 'task.succeeded' AND e.data ? 'given')
+          AND NOT EXISTS (
             SELECT FROM orchestrator_attempt a WHERE a.task_id = t.id AND a.number = t.attempt AND a.status <> 'late')
           AND NOT (t.attempt = 0 AND EXISTS (  -- copied from the run that this one was forked from
             SELECT FROM orchestrator_run r WHERE r.id = t.run_id AND r.forked_from_id IS NOT NULL))

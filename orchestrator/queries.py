@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import or_
@@ -19,7 +19,7 @@ from orchestrator.awaited import awaited
 from orchestrator.definitions.graph import Layout, layout
 from orchestrator.engine.plans import plan_of
 from orchestrator.engine.waits import OUTSIDE
-from orchestrator.models import TASK_BITS, Run, Stop, Task, Workflow, task_id
+from orchestrator.models import TASK_BITS, Event, Run, Stop, Task, Workflow, task_id
 from orchestrator.ports import GateFact, gatekeeper, rights
 from orchestrator.run_steps import RunSteps
 from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
@@ -83,11 +83,22 @@ class RunList:
 
 @dataclass(frozen=True, slots=True)
 class StopFact:
-    """A stop in force in words, and what it stops."""
+    """A stop or pause in force in words, and what it holds."""
 
     scope: str
     ref: int | None
     words: str
+    lets_finish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """By whom something is held, why and since when."""
+
+    by: str
+    reason: str
+    at: datetime
+    lets_finish: bool
 
 
 def get_visible_run_or_404(user: Person, pk: int) -> Run:
@@ -183,9 +194,13 @@ def _sentences(runs: Sequence[Run]) -> dict[int, Sentence]:
     tasks = _live_tasks([run for run in live if run.total <= EXPLAINED_TASKS])
     stops = active_stops() if live else []
     outside = awaited_by({run.pk: run for run in live}, [task for found in tasks.values() for task in found])
+    pauses = pauses_of([run.pk for run in live if run.status == RunStatus.PAUSED])
     return {
         run.pk: waiting_sentence(
-            facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=None, outside=outside)
+            paused_by(
+                facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=None, outside=outside),
+                pauses.get(run.pk),
+            )
         )
         for run in runs
     }
@@ -204,6 +219,32 @@ def _live_tasks(runs: Sequence[Run]) -> dict[int, list[TaskFact]]:
     return found
 
 
+def held(scope: str, ref: int | None) -> Held | None:
+    """The stop or pause of exactly this, if there is one in force."""
+    found = Stop.objects.filter(scope=scope, ref=ref, lifted_at=None).select_related("stopped_by").first()
+    if found is None:
+        return None
+    return Held(full_name(found.stopped_by) or _("the engine"), found.reason, found.stopped_at, found.lets_finish)
+
+
+def pauses_of(run_ids: Sequence[int]) -> dict[int, Held]:
+    """Who paused each of these paused runs last, and why."""
+    if not run_ids:
+        return {}
+    events = Event.objects.filter(run_id__in=run_ids, kind="run.paused").order_by("id")
+    rows = [
+        (run, actor.removeprefix("user:"), str((data or {}).get("reason", "")), at)
+        for run, actor, data, at in events.values_list("run_id", "actor", "data", "at")
+    ]
+    users = User.objects.in_bulk({name for _run, name, _why, _at in rows}, field_name="username")
+    return {run: Held(full_name(users.get(name)) or name, why, at, True) for run, name, why, at in rows}
+
+
+def paused_by(facts: RunFacts, pause: Held | None) -> RunFacts:
+    """The facts of a paused run with who paused it, and why."""
+    return replace(facts, pause=(pause.by, pause.reason)) if pause else facts
+
+
 def active_stops() -> list[StopFact]:
     """The stops in force, each in words."""
     stops = list(Stop.objects.filter(lifted_at=None).select_related("stopped_by"))
@@ -213,10 +254,14 @@ def active_stops() -> list[StopFact]:
     for stop in stops:
         named = workflows if stop.scope == Stop.Scope.WORKFLOW else agents
         what = _("everything") if stop.ref is None else str(named.get(stop.ref, stop.ref))
+        if stop.scope == Stop.Scope.TASK:
+            what = _("its next step")
+        elif stop.scope == Stop.Scope.RUN:
+            what = _("this run")
         words = (
             _("%(what)s (by %(by)s)") % {"what": what, "by": full_name(stop.stopped_by)} if stop.stopped_by else what
         )
-        found.append(StopFact(stop.scope, stop.ref, words))
+        found.append(StopFact(stop.scope, stop.ref, words, stop.lets_finish))
     return found
 
 
@@ -287,17 +332,15 @@ def _titles(run: Run) -> Callable[[int], str]:
 
 def _stops_of(
     run: Run, ready: Sequence[TaskFact], running: Sequence[TaskFact], stops: Sequence[StopFact]
-) -> tuple[str, ...]:
-    """The stops that keep this run from going on; an agent's only if nothing else could go on."""
-    found = [
-        stop.words
-        for stop in stops
-        if stop.scope == Stop.Scope.EVERYTHING or (stop.scope, stop.ref) == ("workflow", run.workflow_id)
-    ]
-    agents = {stop.ref: stop.words for stop in stops if stop.scope == Stop.Scope.AGENT}
-    if ready and not running and all(task.agent_id in agents for task in ready):
-        found.append(agents[ready[0].agent_id])
-    return tuple(found)
+) -> tuple[tuple[str, bool], ...]:
+    """What keeps this run from going on; the stops of agents and steps only if nothing else could go on."""
+    whole = (("everything", None), ("workflow", run.workflow_id), ("run", run.pk))
+    found = [stop for stop in stops if (stop.scope, stop.ref) in whole]
+    narrow = {(stop.scope, stop.ref): stop for stop in stops if stop.scope in (Stop.Scope.AGENT, Stop.Scope.TASK)}
+    holding = [narrow.get(("task", task.id)) or narrow.get(("agent", task.agent_id)) for task in ready]
+    if ready and not running and all(holding):
+        found += [stop for stop in holding[:1] if stop is not None]
+    return tuple((stop.words, stop.lets_finish) for stop in found)
 
 
 def full_name(user: User | None) -> str:

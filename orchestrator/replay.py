@@ -14,6 +14,9 @@ from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStat
 STEP_MASK: Final = (1 << 20) - 1
 
 
+type GraphOf = Callable[[int], tuple[Sequence[Sequence[int]], Sequence[int]]]  # by a version's id
+
+
 class Fact(NamedTuple):
     """The part of an event that state is made of."""
 
@@ -83,27 +86,47 @@ class RunState:
 
 
 def replay(
-    dependencies: Sequence[Sequence[int]], facts: Iterable[Fact], *, needs: Sequence[int] | None = None
+    dependencies: Sequence[Sequence[int]],
+    facts: Iterable[Fact],
+    *,
+    needs: Sequence[int] | None = None,
+    graph_of: GraphOf | None = None,
 ) -> RunState:
-    """Apply a run's facts, in order, to a run whose steps have these dependencies (indexes of steps) and join rules."""
+    """Apply a run's facts, in order, to a run whose steps have these dependencies (indexes of steps) and join rules.
+
+    They are those of the version that the run was started with; `graph_of` gives those that it was migrated to.
+    """
     run = RunState(
         list(dependencies), list(needs or [0] * len(dependencies)), tasks=[TaskState() for _ in dependencies]
     )
     run.planned = list(zip(run.dependencies, run.needs, strict=True))
     for fact in facts:
-        if fact.kind in _RUN_STATUS:
-            _apply_to_run(run, fact)
-        elif fact.kind == "task.cancelled":
-            _cancel_live(run, fact.data.get("only"))
-        elif fact.kind == "task.spawned" and fact.task_id is not None:
-            _spawn(run, fact.task_id & STEP_MASK, fact.data)
-        elif fact.kind == "task.rolled_back" and fact.task_id is not None:
-            _roll_back(run, fact.task_id & STEP_MASK)
-        elif fact.task_id is not None and fact.kind in _TASK_MOVES:
-            _apply_to_task(run, fact, fact.task_id & STEP_MASK)
+        if fact.kind == "run.migrated" and graph_of is not None:
+            _migrate(run, *graph_of(int(str(fact.data["version"]))))
+        else:
+            _apply(run, fact)
         if fact.kind in _MEMORY:
             _MEMORY[fact.kind](run, fact)
     return run
+
+
+def first_version(facts: Sequence[Fact], now: int) -> int:
+    """The id of the version that a run with these facts was started with; `now` is the one that it has."""
+    known = facts[0].data.get("version") if facts and facts[0].kind == "run.started" else None
+    return known if isinstance(known, int) else now
+
+
+def _apply(run: RunState, fact: Fact) -> None:
+    if fact.kind in _RUN_STATUS:
+        _apply_to_run(run, fact)
+    elif fact.kind == "task.cancelled":
+        _cancel_live(run, fact.data.get("only"))
+    elif fact.kind == "task.spawned" and fact.task_id is not None:
+        _spawn(run, fact.task_id & STEP_MASK, fact.data)
+    elif fact.kind == "task.rolled_back" and fact.task_id is not None:
+        _roll_back(run, fact.task_id & STEP_MASK)
+    elif fact.task_id is not None and fact.kind in _TASK_MOVES:
+        _apply_to_task(run, fact, fact.task_id & STEP_MASK)
 
 
 _RUN_STATUS: Final[Mapping[str, str]] = {
@@ -133,6 +156,18 @@ def _cancel_live(run: RunState, only: Json = None) -> None:
     for index, task in enumerate(run.tasks):
         if task.status not in TASK_TERMINAL and (not isinstance(only, list) or index in only):
             task.status, task.retrying = TaskStatus.CANCELLED, False
+
+
+def _migrate(run: RunState, dependencies: Sequence[Sequence[int]], needs: Sequence[int]) -> None:
+    """What has begun keeps its place; everything else is as the other version has it."""
+    begun = [task.status is not None or task.attempt > 0 for task in run.tasks]
+    lost = [index for index in range(len(dependencies), len(run.tasks)) if begun[index]]
+    if lost:
+        run.anomalies.append(f"the run was migrated to a version that does not have its tasks {lost}")
+    old = dict(enumerate(run.tasks))
+    run.tasks = [old[index] if index in old and begun[index] else TaskState() for index in range(len(dependencies))]
+    run.dependencies, run.needs = list(dependencies), list(needs)
+    run.planned = list(zip(run.dependencies, run.needs, strict=True))
 
 
 def _spawn(run: RunState, parent: int, data: Mapping[str, Any]) -> None:
@@ -237,6 +272,8 @@ _TASK_MOVES: Final[Mapping[str, _Move]] = {
     "task.revised": _to(TaskStatus.READY),
     "task.restarted": _to(TaskStatus.READY),
     "task.copied": lambda data: str(data["status"]),
+    "task.edited": lambda data: TaskStatus.READY if data.get("again") else _UNCHANGED,
+    "task.redirected": lambda data: TaskStatus.READY if data.get("again") else _UNCHANGED,
     # An approval that sends back the step before it waits for that step again; the step's own event follows.
     "gate.decided": lambda data: None if data.get("verdict") == "request_changes" else _UNCHANGED,
 }

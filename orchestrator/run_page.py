@@ -16,10 +16,19 @@ from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
 from orchestrator.ports import GateFact, gatekeeper
-from orchestrator.queries import TaskFact, active_stops, awaited_by, facts_of, full_name, layout_of
+from orchestrator.queries import (
+    TaskFact,
+    active_stops,
+    awaited_by,
+    facts_of,
+    full_name,
+    layout_of,
+    paused_by,
+    pauses_of,
+)
 from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
-from orchestrator.states import TASK_TERMINAL
+from orchestrator.states import TASK_TERMINAL, RunStatus
 from orchestrator.story import ROUTINE, Entry, Happening, tell
 from orchestrator.timeline import Lived, Timeline, timeline
 from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
@@ -111,6 +120,8 @@ def head(run: Run) -> Head:
     facts = facts_of(
         run, tasks, gates=gates, stops=active_stops(), retry=retry, outside=awaited_by({run.pk: run}, tasks)
     )
+    if run.status == RunStatus.PAUSED:
+        facts = paused_by(facts, pauses_of([run.pk]).get(run.pk))
     end = run.ended_at or timezone.now()
     return Head(
         run=run,

@@ -6,6 +6,7 @@ after `lock_run()`, so that a decision and the release of its task commit togeth
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -22,7 +23,8 @@ from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
-from orchestrator.engine import transitions
+from orchestrator.engine import deadlines, transitions
+from orchestrator.engine.plans import plan_of
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
 from orchestrator.states import TASK_TERMINAL
@@ -151,6 +153,8 @@ def start_run(
     try:
         with transaction.atomic():
             run_id = db.start_run(order)
+            if length := plan_of(order.version).deadline_s:
+                deadlines.set_deadline(run_id, db.clock() + timedelta(seconds=length))
     except IntegrityError:
         if (run := orders.started_before(order)) is None:
             raise
@@ -211,23 +215,32 @@ def lift_stop(*, stop_id: int, by: User | None, reason: str) -> Stop:
     return made
 
 
-@transaction.atomic
 def set_agent_limits(*, agent: str, max_concurrency: int | None, rate_per_minute: int | None, by: User | None) -> Agent:
-    """Change how many calls of an agent run at once and how many start in a minute; None means no limit."""
-    row = Agent.objects.select_for_update(no_key=True).get(name=agent)
-    row.max_concurrency, row.rate_per_minute = max_concurrency, rate_per_minute
-    row.save(update_fields=["max_concurrency", "rate_per_minute"])
-    limited = max_concurrency is not None or rate_per_minute is not None
+    """Change how many calls of an agent run at once and how many start in a minute; None means no limit.
+
+    Two transactions: once the first has committed, every task that is made reads the new limits, and every task made
+    with the old ones is there for the second to mark.
+    """
+    with transaction.atomic():
+        db.lock_limits()
+        row = Agent.objects.select_for_update(no_key=True).get(name=agent)
+        row.max_concurrency, row.rate_per_minute = max_concurrency, rate_per_minute
+        row.save(update_fields=["max_concurrency", "rate_per_minute"])
+        events.append(
+            "agent.limits_changed",
+            actor=actor_of(by),
+            data={"agent": agent, "max_concurrency": max_concurrency, "rate_per_minute": rate_per_minute},
+        )
+    _mark_limited(row)
+    return row
+
+
+@transaction.atomic
+def _mark_limited(row: Agent) -> None:
     live = Task.objects.filter(agent_id=row.pk).exclude(status__in=TASK_TERMINAL)
     runs = Run.objects.filter(pk__in=live.values("run_id")).order_by("pk").select_for_update(no_key=True)
     list(runs.values_list("pk"))  # lock order: run, task
-    live.update(limited=limited)
-    events.append(
-        "agent.limits_changed",
-        actor=actor_of(by),
-        data={"agent": agent, "max_concurrency": max_concurrency, "rate_per_minute": rate_per_minute},
-    )
-    return row
+    live.update(limited=row.max_concurrency is not None or row.rate_per_minute is not None)
 
 
 # For whoever keeps the gates: inside the caller's transaction, after lock_run().
@@ -238,7 +251,7 @@ def complete_task(*, task_id: int, output: dict[str, Json], actor: str) -> None:
     transitions.complete_waiting(task_id, output=output, actor=actor)
 
 
-def revise_task(*, task_id: int, note: str, actor: str, limit: int = 3) -> None:
+def revise_task(*, task_id: int, note: str, actor: str, limit: int | None = None) -> None:
     """A verdict sends the work back to its agent with a note. Raises TaskNotWaiting, RevisionLimit."""
     transitions.revise(task_id, note=note, actor=actor, limit=limit)
 

@@ -18,7 +18,7 @@ from orchestrator.engine import run_state
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import EventNotInRun, SnapshotTooLarge
 from orchestrator.models import Event, LedgerEntry, Run, StateEntry, Step, Task, task_id
-from orchestrator.replay import STEP_MASK, Fact, RunState, replay
+from orchestrator.replay import STEP_MASK, Fact, RunState, first_version, replay
 
 MOST_EVENTS: Final = 200_000
 
@@ -82,8 +82,10 @@ def at_event(run: Run, event: int) -> Snapshot:
 def _snapshot(run: Run, facts: Sequence[tuple[int, Fact]]) -> Snapshot:
     if len(facts) > MOST_EVENTS:
         raise SnapshotTooLarge(run_id=run.pk, most=MOST_EVENTS)
-    dependencies, needs = graph_of(run.version_id)
-    return Snapshot(run, facts[-1][0], replay(dependencies, [fact for _, fact in facts], needs=needs), len(facts))
+    happened = [fact for _, fact in facts]
+    dependencies, needs = graph_of(first_version(happened, run.version_id))
+    state = replay(dependencies, happened, needs=needs, graph_of=graph_of)
+    return Snapshot(run, facts[-1][0], state, len(facts))
 
 
 def newest_pos(run_id: int) -> int | None:

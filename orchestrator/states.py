@@ -41,10 +41,13 @@ RUN_TRANSITIONS: dict[str, frozenset[str]] = {
     RunStatus.CANCELLED: frozenset(),
 }
 TASK_TRANSITIONS: dict[str, frozenset[str]] = {
+    # A person may give a step's output before it has run, or skip it (acts.tasks). Waiting: its run is stranded.
     TaskStatus.BLOCKED: frozenset(
-        {TaskStatus.READY, TaskStatus.WAITING, TaskStatus.SKIPPED, TaskStatus.CANCELLED}  # waiting: its run is stranded
+        {TaskStatus.READY, TaskStatus.WAITING, TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.CANCELLED}
     ),
-    TaskStatus.READY: frozenset({TaskStatus.RUNNING, TaskStatus.BLOCKED, TaskStatus.CANCELLED}),
+    TaskStatus.READY: frozenset(
+        {TaskStatus.RUNNING, TaskStatus.BLOCKED, TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.CANCELLED}
+    ),
     TaskStatus.RUNNING: frozenset(
         {
             TaskStatus.READY,

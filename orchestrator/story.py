@@ -110,11 +110,9 @@ def actor_of(actor: str) -> tuple[Who, str]:
 
 def _reason(event: Happening) -> str:
     """The reason of something a person did to the run; the engine's own reasons are part of its sentence."""
-    return (
-        str(event.facts.get("reason", ""))
-        if event.kind.startswith(("run.", "stop.", "budget.")) or event.kind in _REASONED
-        else ""
-    )
+    by_a_person = event.actor.startswith("user:") and event.kind != "task.skipped"  # whose sentence has it already
+    told = by_a_person or event.kind.startswith(("run.", "stop.", "budget.")) or event.kind in _REASONED
+    return str(event.facts.get("reason", "")) if told else ""
 
 
 def _attempt(event: Happening) -> str:
@@ -185,6 +183,8 @@ def _finished(event: Happening) -> str:
     cached = event.facts.get("cached")
     if isinstance(cached, int):
         return _("finished with the result of task %(task)d, which had the same input") % {"task": cached}
+    if event.facts.get("given"):
+        return _("was skipped with an output that a person gave")
     late = event.facts.get("late_s")
     if isinstance(late, int | float):
         return _("went on %(count)d s late: nothing ran that could have woken it") % {"count": round(late)}
@@ -287,6 +287,26 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "signal.refused": _signal_refused,
     "callback.received": _fixed(gettext_lazy("received a call back before it had begun to wait; it is kept")),
     "callback.issued": _fixed(gettext_lazy("issued a new secret address; the old one works no more")),
+    "stop.set": lambda event: _("paused") if event.facts.get("lets_finish") else _("stopped"),
+    "stop.lifted": _fixed(gettext_lazy("let go on")),
+    "task.edited": _fixed(gettext_lazy("gets another input")),
+    "task.redirected": lambda event: (
+        _("goes from %(from)s to %(to)s") % {"from": event.facts.get("from"), "to": event.facts.get("to")}
+    ),
+    "run.priority_changed": lambda event: (
+        _("changed the run's priority from %(from)s to %(to)s")
+        % {"from": event.facts.get("from"), "to": event.facts.get("to")}
+    ),
+    "run.deadline_changed": lambda event: (
+        _("set the run's deadline to %(to)s") % {"to": event.facts["to"]}
+        if event.facts.get("to")
+        else _("took the run's deadline away")
+    ),
+    "run.deadline_passed": _fixed(gettext_lazy("the run is past its deadline and goes first from now on")),
+    "run.migrated": lambda event: (
+        _("moved the run from version %(from)s to version %(to)s")
+        % {"from": event.facts.get("from"), "to": event.facts.get("to")}
+    ),
     "task.skipped": _task_skipped,
     "task.failed": lambda event: (
         _("failed: %(code)s") % {"code": event.facts.get("code", _("no code"))} + _attempt(event)

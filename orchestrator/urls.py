@@ -10,6 +10,7 @@ urlpatterns = [
     path("runs/start/", views.start_which, name="start-which"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
+    path("act/<slug:scope>/<slug:address>/", act_views.menu, name="acts"),
     path("act/<slug:scope>/<slug:address>/<slug:name>/", act_views.act, name="act"),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/schema.json", workflow_views.schema, name="schema"),

@@ -99,11 +99,11 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
             context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
-            context |= _selected(found, request.GET.get("task", ""))
+            context |= _selected(user_of(request), found, request.GET.get("task", ""))
     return context
 
 
-def _selected(found: Run, key: str) -> dict[str, Any]:
+def _selected(user: User, found: Run, key: str) -> dict[str, Any]:
     """The task beside the graph: the one asked for, or a folded family of them."""
     if not key:
         return {}
@@ -112,7 +112,11 @@ def _selected(found: Run, key: str) -> dict[str, Any]:
         return {"selected": key, "family": opened} if opened else {}
     step = run_page.step_of(found, key)
     card = run_page.task_card(found, step) if step else None
-    return {"selected": key, "card": card, "output": rendering.pieces(card.task.output)} if card else {}
+    if card is None:
+        return {}
+    target = acts.of("task", card.task.pk)
+    steering = {"task_acts": acts.possible(user, target), "held": queries.held(target.scope, target.ref)}
+    return {"selected": key, "card": card, "output": rendering.pieces(card.task.output), **steering}
 
 
 def _files(request: HttpRequest, found: Run) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class RunFacts:
     failed: int = 0
     error: str = ""
     error_step: str = ""
-    stops: tuple[str, ...] = ()  # who stopped what: "everything by Ana"
+    stops: tuple[tuple[str, bool], ...] = ()  # who holds what, "everything by Ana", and whether it is a mere pause
+    pause: tuple[str, str] | None = None  # of a paused run: by whom, and why
     gates: Sequence[GateFact] = ()
     running: Sequence[str] = ()
     running_count: int = 0
@@ -123,8 +124,15 @@ def _paused(facts: RunFacts) -> list[Part]:
             "Paused: nothing new starts; %(count)d steps that were running may finish.",
             facts.running_count,
         )
-        return [Part(text % {"count": facts.running_count})]
-    return [Part(_("Paused: nothing starts until somebody resumes it."))]
+        return [Part(text % {"count": facts.running_count}), *_paused_by(facts)]
+    return [Part(_("Paused: nothing starts until somebody resumes it.")), *_paused_by(facts)]
+
+
+def _paused_by(facts: RunFacts) -> list[Part]:
+    if facts.pause is None:
+        return []
+    by, why = facts.pause
+    return [Part(_(" By ")), Part(by, strong=True), Part(f": “{why}”" if why else ".")]
 
 
 def _people(facts: RunFacts) -> list[Part]:
@@ -153,11 +161,13 @@ def _people(facts: RunFacts) -> list[Part]:
 def _stopped(facts: RunFacts) -> list[Part]:
     if not facts.stops:
         return []
-    return [
-        Part(_("Stopped: nothing starts until somebody lifts the stop of ")),
-        Part(facts.stops[0], strong=True),
-        Part("."),
-    ]
+    words, is_pause = facts.stops[0]
+    text = (
+        _("Paused: nothing starts until somebody resumes ")
+        if is_pause
+        else _("Stopped: nothing starts until somebody lifts the stop of ")
+    )
+    return [Part(text), Part(words, strong=True), Part(".")]
 
 
 def _working(facts: RunFacts) -> list[Part]:
@@ -258,7 +268,9 @@ def _meanwhile(facts: RunFacts, waits_for_people: bool) -> list[Part]:
     if not waits_for_people:
         return []
     if facts.stops:
-        return [Part(_(" It would not go on yet: ")), Part(facts.stops[0], strong=True), Part(_(" is stopped."))]
+        words, is_pause = facts.stops[0]
+        end = _(" is paused.") if is_pause else _(" is stopped.")
+        return [Part(_(" It would not go on yet: ")), Part(words, strong=True), Part(end)]
     if facts.running_count:
         rest = facts.running_count - min(NAMED, len(facts.running))
         more = [Part(_(" and %(count)d more") % {"count": rest})] if rest > 0 else []

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from orchestrator import drawing, group_views, queries, workflow_queries
+from orchestrator import acts, drawing, group_views, queries, workflow_queries
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
 from orchestrator.ports import rights
@@ -53,6 +53,8 @@ def workflow(request: HttpRequest, name: str) -> HttpResponse:
         "health": workflow_queries.health_of(found),
         "tabs": TABS,
         "tab": tab if tab in TABS else "graph",
+        "acts": acts.possible(user, acts.Target("workflow", found)),
+        "held": queries.held("workflow", found.pk),
         "may_start": rights().can(user, "start_run", found) and found.current_version_id is not None,
     }
     if version is not None:

@@ -3,7 +3,18 @@
 See `core` for the mechanism and docs/steering.md for the acts. Importing this package registers them all.
 """
 
-from orchestrator.acts import budgets, holding, remembering, rewinding, runs
+from orchestrator.acts import (
+    budgets,
+    deadlines,
+    fleet,
+    holding,
+    migration,
+    remembering,
+    rewinding,
+    runs,
+    single,
+    tasks,
+)
 from orchestrator.acts.core import (
     Act,
     ActImpossible,
@@ -47,10 +58,13 @@ __all__ = [
     "Undo",
     "acts_for",
     "budgets",
+    "deadlines",
     "find",
+    "fleet",
     "holding",
     "is_visible",
     "locate",
+    "migration",
     "of",
     "perform",
     "possible",
@@ -59,4 +73,6 @@ __all__ = [
     "remembering",
     "rewinding",
     "runs",
+    "single",
+    "tasks",
 ]

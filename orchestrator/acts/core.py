@@ -170,6 +170,7 @@ class Act(ABC):
     name: ClassVar[str]  # in addresses: "pause"
     scopes: ClassVar[tuple[Scope, ...]]
     icon: ClassVar[str]
+    rank: ClassVar[int] = 50  # in menus, the lowest first; the first two are buttons
     is_grave: ClassVar[bool] = False  # red: something is lost or cannot be undone
     title: ClassVar[Words]  # "Pause this run"
     action: ClassVar[Words]  # on the button that does it: "Pause run"
@@ -183,6 +184,10 @@ class Act(ABC):
     def why_not(self, target: Target) -> str:
         """Why it makes no sense now, from the row alone; empty if it does. What menus leave out."""
         return ""
+
+    def is_offered(self, target: Target) -> bool:
+        """Whether menus show it now."""
+        return not self.why_not(target)
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """JSON Schema of what it asks for besides the reason: the form, and the check, of browser and API alike."""
@@ -262,13 +267,13 @@ def find(scope: str, name: str) -> Act:
 
 def acts_for(scope: Scope) -> Iterator[Act]:
     """Every act on things of this scope, in the order of menus."""
-    return (act for (at, _name), act in _ACTS.items() if at == scope)
+    return iter(sorted((act for (at, _name), act in _ACTS.items() if at == scope), key=lambda act: act.rank))
 
 
 def possible(user: Person, target: Target) -> list[Act]:
     """What this user may do to this now: what menus offer."""
-    found = [act for act in acts_for(target.scope) if not act.why_not(target)]
-    return [act for act in found if act.permits(user, target)]
+    found = [act for act in acts_for(target.scope) if act.permits(user, target)]
+    return [act for act in found if act.is_offered(target)]
 
 
 def of(scope: str, ref: int | None) -> Target:

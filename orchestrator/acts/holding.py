@@ -55,6 +55,11 @@ class Holding(Act):
             return _("It has ended meanwhile; there is nothing left to hold.")
         return ""
 
+    def is_offered(self, target: Target) -> bool:
+        """Not what is held already; a pause may become a stop."""
+        found = in_force(target)
+        return super().is_offered(target) and (found is None or (found.lets_finish and not self.lets_finish))
+
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Counts move by the second: what is agreed to is that it is not held yet."""
         found = in_force(target)
@@ -121,6 +126,7 @@ class Pause(Holding):
     """Start nothing new of it; what runs goes on to its end. A run has a status for that (see `runs`)."""
 
     name = "pause"
+    rank = 30
     scopes = ("task", *WIDE)
     icon = "pause"
     lets_finish = True
@@ -133,6 +139,7 @@ class StopIt(Holding):
     """Start nothing new of it, and cancel and give back what runs."""
 
     name = "stop"
+    rank = 80
     scopes = ("task", *WIDE)
     icon = "octagon-x"
     is_grave = True
@@ -150,6 +157,7 @@ class Resume(Act):
     """Let what a pause or a stop holds go on."""
 
     name = "resume"
+    rank = 0
     scopes = ("task", *WIDE)
     icon = "play"
     title = gettext_lazy("Let it go on")

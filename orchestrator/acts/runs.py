@@ -46,6 +46,14 @@ class RunAct(Act):
 
     scopes: ClassVar[tuple[Scope, ...]] = ("run",)
     statuses: ClassVar[frozenset[str]] = frozenset({RunStatus.RUNNING, RunStatus.PAUSED})
+    locks_tasks: ClassVar[bool] = False  # for acts on tasks that a worker could claim meanwhile
+
+    def lock(self, target: Target) -> Target:
+        """The run and, where the act says so, its tasks."""
+        locked = super().lock(target)
+        if self.locks_tasks:
+            list(Task.objects.of_run(locked.run.pk).select_for_update(no_key=True).order_by("id").values_list("pk"))
+        return locked
 
     def why_not(self, target: Target) -> str:
         """A run in another status cannot be steered so."""
@@ -60,6 +68,7 @@ class PauseRun(RunAct):
     """Hold ready tasks back; what runs goes on to its end."""
 
     name = "pause"
+    rank = 20
     icon = "pause"
     title = gettext_lazy("Pause this run")
     action = gettext_lazy("Pause run")
@@ -99,6 +108,7 @@ class ResumeRun(RunAct):
     """Let held tasks go."""
 
     name = "resume"
+    rank = 0
     icon = "play"
     title = gettext_lazy("Resume this run")
     action = gettext_lazy("Resume run")
@@ -130,6 +140,7 @@ class RetryRun(RunAct):
     """Run a failed run's failed and cancelled tasks again."""
 
     name = "retry"
+    rank = 10
     icon = "rotate-ccw"
     title = gettext_lazy("Retry this run")
     action = gettext_lazy("Retry run")
@@ -178,6 +189,7 @@ class CancelRun(RunAct):
     """End a run now."""
 
     name = "cancel"
+    rank = 90
     icon = "ban"
     is_grave = True
     title = gettext_lazy("Cancel this run")
@@ -225,6 +237,7 @@ class Priority(RunAct):
     """Let a run's steps go before, or after, those of others."""
 
     name = "priority"
+    rank = 40
     icon = "signal-high"
     title = gettext_lazy("Change this run's priority")
     action = gettext_lazy("Change priority")

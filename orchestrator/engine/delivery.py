@@ -27,6 +27,12 @@ def pack(body: bytes) -> dict[str, Json]:
     return {_REFERENCE: store(body), "bytes": len(body)}
 
 
+def fit(output: dict[str, Json]) -> dict[str, Json]:
+    """An output as its row holds it: itself, or the reference to it if it is large."""
+    body = orjson.dumps(output)
+    return pack(body) if len(body) > LARGE else output
+
+
 def unpack(output: Any) -> Any:
     """An output as its agent gave it, fetched by its content if the row holds a reference."""
     if isinstance(output, dict) and _REFERENCE in output and output.keys() == {_REFERENCE, "bytes"}:

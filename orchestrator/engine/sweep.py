@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from orchestrator import db
-from orchestrator.engine import budgeting, consumers, gates, selecting, transitions, waking
+from orchestrator.engine import budgeting, consumers, deadlines, gates, selecting, transitions, waking
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.work import KINDS
@@ -114,6 +114,7 @@ _BATCH = 500
 _PUT_OFF = timedelta(seconds=5)
 _FIRE: dict[str, Callable[[int], object]] = {
     "gate_deadline": lambda gate: gatekeeper().deadline_reached(gate),
+    deadlines.TIMER: deadlines.reached,
     "wait_deadline": waking.wait_overdue,
     "wait_opened": waking.look_back,
     "run_ended": waking.child_ended,

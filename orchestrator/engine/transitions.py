@@ -28,6 +28,8 @@ from orchestrator.models import TASK_BITS, Effect, Run, Task, Timer, task_id
 from orchestrator.ports import GateRequest, gatekeeper
 from orchestrator.states import TASK_TERMINAL, TASK_TRANSITIONS, AttemptStatus, RunStatus, TaskStatus
 
+REVISIONS = 3  # of a step that asks by itself, without a gate in its definition
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -140,10 +142,15 @@ def _succeed(task: Task, step: PlanStep, *, output: dict[str, Json], actor: str,
     db.advance_runs([task.pk], [True])
 
 
-def revise(pk: int, *, note: str, actor: str, limit: int) -> None:
-    """Send work back with a reviewer's note: the task itself, or for an approval step the step it reviews."""
+def revise(pk: int, *, note: str, actor: str, limit: int | None = None) -> None:
+    """Send work back with a reviewer's note: the task itself, or for an approval step the step it reviews.
+
+    At most `limit` times, by default as often as the step's gate allows.
+    """
     task = waiting_task(pk)
     step = step_of(task)
+    if limit is None:
+        limit = step.gate.revisions if step.gate else REVISIONS
     if step.kind == "approval" and step.subject is not None:
         subject = Task.objects.select_for_update(no_key=True).get(pk=task_id(task.run_id, step.subject))
         _check_revision(subject, limit)
@@ -326,16 +333,14 @@ def cancel_tasks(run_id: int, live: Sequence[Task], *, reason: str, actor: str, 
         status=TaskStatus.CANCELLED, wait_for="", ended_at=Now()
     )
     if waiting:
-        gatekeeper().withdraw_gates(waiting, reason=reason)
-        waits.stop_waiting([task.pk for task in live if task.wait_for in waits.OUTSIDE or task.kind == "wait_callback"])
-        Timer.objects.filter(kind="task_retry", ref__in=waiting, fired_at=None).update(fired_at=Now())
+        waits.end_waits([task for task in live if task.status == TaskStatus.WAITING], reason=reason)
     running = [task for task in live if task.status == TaskStatus.RUNNING]
     for task in running:
         end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "cancelled", "message": reason}, used=NOTHING)
     if running:
         budget_db.settle_budgets([(task.pk, task.attempt) for task in running], [None] * len(running))
     if live:
-        data: dict[str, Json] = {"tasks": [task.pk for task in live[:500]], "count": len(live)}
+        data: dict[str, Json] = {"tasks": [task.pk for task in live[:500]], "count": len(live), "reason": reason[:500]}
         if partly:
             data["only"] = [task.pk & INDEX for task in live]
         events.append("task.cancelled", actor=actor, run_id=run_id, data=data)

@@ -10,7 +10,8 @@ from typing import Final
 from django.db.models.functions import Now
 
 from orchestrator import db, waits_db
-from orchestrator.models import Run, Timer, Wait
+from orchestrator.models import Run, Task, Timer, Wait
+from orchestrator.ports import gatekeeper
 from orchestrator.states import RUN_TERMINAL
 
 OUTSIDE: Final = frozenset({"timer", "event", "callback", "run"})  # values of Task.wait_for
@@ -46,3 +47,11 @@ def stop_waiting(tasks: Sequence[int]) -> None:
     if orphans:
         Timer.objects.bulk_create(orphans)
         waits_db.wake_timekeeper()
+
+
+def end_waits(waiting: Sequence[Task], *, reason: str) -> None:
+    """Close the gates, timers and outside waits of tasks that will wait no longer."""
+    gatekeeper().withdraw_gates([task.pk for task in waiting], reason=reason)
+    stop_waiting([task.pk for task in waiting if task.wait_for in OUTSIDE or task.kind == "wait_callback"])
+    retries = Timer.objects.filter(kind="task_retry", ref__in=[task.pk for task in waiting], fired_at=None)
+    retries.update(fired_at=Now())

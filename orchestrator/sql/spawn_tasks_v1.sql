@@ -26,6 +26,7 @@ BEGIN
     SELECT max(l.clock) INTO v_clock FROM orchestrator_lane l WHERE l.name = ANY (p_lanes);
     v_clock := greatest(v_clock, v_run.virtual_finish);
 
+    PERFORM pg_advisory_xact_lock_shared(7301, 4);  -- whoever changes an agent's limits commits before they are read
     WITH given AS (
         SELECT * FROM unnest(p_keys, p_kinds, p_agents, p_lanes, p_specs, p_after, p_needs)
             WITH ORDINALITY AS g (key, kind, agent, lane, spec, after, need, place)

@@ -31,6 +31,7 @@ BEGIN
     INSERT INTO orchestrator_event (run_id, kind, actor, data)
     VALUES (v_run, 'run.started', p_actor, jsonb_build_object('workflow', p_workflow, 'version', p_version, 'tasks', v_steps));
 
+    PERFORM pg_advisory_xact_lock_shared(7301, 4);  -- whoever changes an agent's limits commits before they are read
     INSERT INTO orchestrator_task (
         id, run_id, workflow_id, version_id, key, kind, agent_id, status, lane, priority, virtual_start, held, limited,
         suspect, pending, fed, need, successors, attempt, failures, losses, revision, wait_for, note, ready_at)

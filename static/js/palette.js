@@ -63,4 +63,7 @@ if (palette) {
   form.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", () => (isEager = false));
   document.addEventListener("htmx:after:swap", arrived);
+  results.addEventListener("click", (event) => {
+    if (event.target.closest("a[data-dialog]")) palette.close(); // the act's own dialog follows
+  });
 }

@@ -11,7 +11,11 @@ function show({ text, tone = "accent", stay = false }) {
   if (!stay) setTimeout(() => toast.remove(), 7000);
 }
 
-for (const toast of shelf.children) setTimeout(() => toast.remove(), 9000);
+for (const toast of shelf.children) if (!toast.querySelector("a")) setTimeout(() => toast.remove(), 9000);
+
+shelf.addEventListener("click", (event) => {
+  if (event.target.closest("a, [data-dismiss]")) event.target.closest(".toast").remove(); // an offer stays until it is taken or refused
+});
 
 document.addEventListener("toast", (event) => show(event.detail));
 

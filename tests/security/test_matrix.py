@@ -32,6 +32,7 @@ START = {"workflow": "incident", "input": {}}
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
 GET                                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET act/<slug:scope>/<slug:address>/             >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -161,7 +162,8 @@ BODIES: dict[str, Any] = {
 # What the parts of a pattern stand for in the world of the tests.
 NAMES = {
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
-    "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "{act}": "pause",
+    "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
+    "{act}": "pause",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",

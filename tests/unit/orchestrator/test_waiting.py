@@ -10,6 +10,8 @@ from orchestrator.waiting import RunFacts, waiting_sentence
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
+STOPS = (("everything (by Ana)", False),)
+
 
 def gate(**fields: Any) -> GateFact:
     facts = {
@@ -31,9 +33,9 @@ def sentence(status: str = "running", **facts: Any) -> str:
         ({"gates": [gate(kind="manual", on_timeout="reject")]}, "to do “Isolate host fin-db-02”; rejected 12:00 UTC."),
         ({"gates": [gate(), gate(id=8)]}, "(and 1 more decision)"),
         ({"gates": [gate()], "running": ["Fetch"], "running_count": 3}, " Meanwhile Fetch and 2 more go on."),
-        ({"gates": [gate()], "stops": ("everything (by Ana)",)}, "everything (by Ana) is stopped."),
+        ({"gates": [gate()], "stops": STOPS}, "everything (by Ana) is stopped."),
         ({"quarantined": ["Fetch"]}, "Waiting for operations to look at Fetch."),
-        ({"stops": ("everything (by Ana)",)}, "Stopped: nothing starts until somebody lifts the stop of everything"),
+        ({"stops": STOPS}, "Stopped: nothing starts until somebody lifts the stop of everything"),
         ({"running": ["Severity"], "running_count": 1}, "Working on Severity."),
         ({"running": ["A", "B"], "running_count": 40}, "Working on A and B and 38 more."),
         ({"retry_at": NOON, "retry_step": "Fetch"}, "Waiting to try Fetch again 12:00:00 UTC after it failed."),
@@ -76,7 +78,7 @@ def test_waiting_sentence_links_the_gate_and_keeps_its_deadline_as_a_moment():
 
 def test_waiting_sentence_puts_people_before_everything_else():
     facts = RunFacts(
-        "running", 8, 5, gates=[gate()], running=["A"], running_count=1, stops=("everything",), ready_count=2
+        "running", 8, 5, gates=[gate()], running=["A"], running_count=1, stops=(("everything", False),), ready_count=2
     )
 
     assert str(waiting_sentence(facts)).startswith("Waiting for Security on-call")

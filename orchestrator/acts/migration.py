@@ -1,0 +1,113 @@
+"""The act that moves a run to another version of its workflow; its preview is the dry run."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agents.types import Json
+from orchestrator.acts.core import ActImpossible, Performing, Plan, Target, Undo, counted, register
+from orchestrator.acts.runs import RunAct
+from orchestrator.acts.steps import SHOWN
+from orchestrator.engine import migrating
+from orchestrator.models import WorkflowVersion
+
+_WHY: Final[Mapping[str, str | Promise]] = {
+    "running": gettext_lazy("it runs now; pause the run and wait, or cancel the step"),
+    "spawned": gettext_lazy("it has started, or was started by, other tasks"),
+    "missing": gettext_lazy("it has begun and the other version does not have it"),
+    "moved": gettext_lazy("it has begun and stands at another place in the other version"),
+    "kind": gettext_lazy("it has begun and is of another type in the other version"),
+    "branches": gettext_lazy("it has chosen a branch and the other version branches differently"),
+}
+
+
+class Migrate(RunAct):
+    """Never by itself: a run keeps the version it was started with until somebody moves it."""
+
+    name = "migrate"
+    rank = 46
+    icon = "layers"
+    title = gettext_lazy("Move this run to another version")
+    action = gettext_lazy("Move run")
+    menu = gettext_lazy("Move to version…")
+    locks_tasks = True
+    hint = gettext_lazy("What has begun is kept; what has not begun follows the other version.")
+
+    def schema(self, target: Target) -> Mapping[str, Any]:
+        """The other versions, the newest first."""
+        numbers = [str(number) for number in _others(target)]
+        if not numbers:
+            raise ActImpossible(why=_("The workflow has no other version."))
+        field = {"type": "string", "enum": numbers, "title": _("Version")}
+        return {"properties": {"version": field}, "required": ["version"]}
+
+    def is_offered(self, target: Target) -> bool:
+        """Where there is another version."""
+        return super().is_offered(target) and bool(_others(target))
+
+    def answers(self, target: Target) -> Mapping[str, Json]:
+        """The newest."""
+        return {"version": str(next(iter(_others(target)), ""))}
+
+    def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
+        """Each step by its key; refused with the steps that cannot go over."""
+        run = target.run
+        version = WorkflowVersion.objects.get(workflow_id=run.workflow_id, number=int(str(answers["version"])))
+        found = migrating.route(run, version)
+        if found.unmappable:
+            named = "; ".join(f"{key}: {_WHY[why]}" for key, why in found.unmappable[:SHOWN])
+            rest = len(found.unmappable) - SHOWN
+            more = _(" and %(count)d more") % {"count": rest} if rest > 0 else ""
+            raise ActImpossible(
+                why=_("These steps cannot go over (%(named)s%(more)s).") % {"named": named, "more": more}
+            )
+        lines = (
+            _("The run goes on by version %(to)d.") % {"to": version.number},
+            *counted(
+                len(found.kept), "%(count)s step that has begun is kept as it is.",
+                "%(count)s steps that have begun are kept as they are.",
+            ),
+            *_named(found.made, _("New: %(keys)s.")),
+            *_named(found.dropped, _("No longer done: %(keys)s.")),
+            *_named(found.changed, _("Said differently there: %(keys)s.")),
+            *counted(
+                len(found.voided), "%(count)s open decision is void: people are asked again.",
+                "%(count)s open decisions are void: people are asked again.",
+            ),
+        )  # fmt: skip
+        bound: dict[str, Json] = {
+            "from": run.version_id, "kept": [*found.kept], "changed": [*found.changed], "voided": [*found.voided],
+        }  # fmt: skip
+        return Plan(lines, bound, (version, found))
+
+    def apply(self, act: Performing) -> Mapping[str, Json]:
+        """Move it over."""
+        version, found = act.plan.work
+        migrating.migrate(act.target.run, version, found, actor=act.actor, reason=act.reason)
+        return {"version": version.number}
+
+    def done(self, target: Target) -> str:
+        """In one sentence."""
+        return _("Run #%(pk)d goes on by another version.") % {"pk": target.ref}
+
+    def undo(self, target: Target, plan: Plan) -> Undo:
+        """Back, as far as what has begun by then allows it."""
+        before = WorkflowVersion.objects.values_list("number", flat=True).get(pk=int(str(plan.bound["from"])))
+        return Undo("migrate", {"version": str(before)})
+
+
+def _others(target: Target) -> list[int]:
+    versions = WorkflowVersion.objects.filter(workflow_id=target.run.workflow_id).exclude(pk=target.run.version_id)
+    return list(versions.order_by("-number").values_list("number", flat=True)[:50])
+
+
+def _named(keys: tuple[str, ...], text: str) -> tuple[str, ...]:
+    if not keys:
+        return ()
+    return (text % {"keys": ", ".join(keys[:SHOWN]) + (f" … ({len(keys)})" if len(keys) > SHOWN else "")},)
+
+
+register(Migrate())
