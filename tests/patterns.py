@@ -46,14 +46,18 @@ def play(
     notes: dict[int, Sequence[Note]] | None = None,
     note: str = "",
     most: int = 200,
+    clock: Callable[[int], float] = float,
     **given: Any,
 ) -> Play:
-    """Let `pattern` go on until it ends. `answer` gives each task its output, or Result; `notes` come before a turn."""
+    """Let `pattern` go on until it ends. `answer` gives each task its output, or Result; `notes` come before a turn.
+
+    `clock` says what time it is at a turn.
+    """
     played = Play()
     turn = Turn(step_of(pattern), 1, options, given, {"input": {}, "steps": {}}, note=note)
     for number in range(1, most):
         said = (notes or {}).get(number, ())
-        move = pattern.look(replace(turn, notes=said, shared=dict(played.shared)))
+        move = pattern.look(replace(turn, notes=said, shared=dict(played.shared), now=clock(number)))
         if not isinstance(move, Spawn):
             played.end = move
             return played

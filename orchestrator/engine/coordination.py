@@ -86,6 +86,7 @@ def _turn(job: Assignment) -> Turn:
         results=_results(task["run_id"], state) if state else (),
         notes=notes,
         shared=shared,
+        now=db.clock().timestamp(),
         note=job.claimed.note,
     )
 

@@ -49,6 +49,7 @@ class Turn:
     results: Sequence[Result] = ()  # of the tasks that the last turn spawned, in their order
     notes: Sequence[Note] = ()  # what people said since
     shared: Mapping[str, Json] = field(default_factory=dict)  # the run's state under this step's key
+    now: float = 0.0  # the database's clock when this turn began, in seconds since 1970
     note: str = ""  # what a reviewer asked to be changed, when the finished step was sent back
 
 
