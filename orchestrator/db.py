@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
-from orchestrator import failpoints
+from orchestrator import arrays, failpoints
 
 STOP_LOCK = (7301, 1)  # shared by every claim, exclusive for setting a stop
 OPEN_LOCK = (7301, 3)  # held while a shift is opened, so that no two count the open ones at once
@@ -48,23 +48,6 @@ class Claimed(NamedTuple):
     spec: dict[str, Any] | None
 
 
-# Written by hand: psycopg looks at the type of every item, which takes seven times as long as everything else it does
-# for a turn. It also prepares one statement for each width of integer it finds, and PostgreSQL plans each of them.
-
-
-def _number_array(values: Sequence[float | None]) -> str:
-    return "{" + ",".join(["NULL" if value is None else repr(value) for value in values]) + "}"
-
-
-def _text_array(values: Sequence[str | None]) -> str:
-    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
 @dataclass(slots=True)
 class Settled:
     """A finished batch in the columns that `turn_v1` takes; one list entry per task."""
@@ -89,9 +72,9 @@ class Settled:
     def arrays(self) -> tuple[str, ...]:
         """The columns as PostgreSQL writes arrays."""
         return (
-            _number_array(self.tasks), _number_array(self.attempts), _text_array(self.statuses),
-            _text_array(self.inputs), _text_array(self.outputs), _number_array(self.confidences),
-            _text_array(self.actors), _text_array(self.facts), _text_array(self.skips),
+            arrays.numbers(self.tasks), arrays.numbers(self.attempts), arrays.texts(self.statuses),
+            arrays.texts(self.inputs), arrays.texts(self.outputs), arrays.numbers(self.confidences),
+            arrays.texts(self.actors), arrays.texts(self.facts), arrays.texts(self.skips),
         )  # fmt: skip
 
     def pick(self, position: int) -> "Settled":
@@ -108,7 +91,7 @@ _TURN = (
 async def turn(conn: AsyncConnection[TupleRow], *, shift: int, settled: Settled, room: dict[str, int]) -> list[Claimed]:
     """Settle a batch and claim up to `room[lane]` tasks of each lane, in one transaction."""
     failpoints.hit("turn.before")
-    lanes = (_text_array(list(room)), _number_array(list(room.values())))
+    lanes = (arrays.texts(list(room)), arrays.numbers(list(room.values())))
     cursor = await conn.execute(_TURN, (shift, *settled.arrays(), *lanes), prepare=True)
     rows = await cursor.fetchall()
     failpoints.hit("turn.after")

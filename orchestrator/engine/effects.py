@@ -21,7 +21,7 @@ type InThread = Callable[..., Awaitable[Any]]
 class TaskEffects:
     """The effects of one attempt at one task."""
 
-    __slots__ = ("_attempt", "_in_thread", "_task_id")
+    __slots__ = ("_attempt", "_in_thread", "_task_id", "was_used")
 
     def __init__(self, *, task_id: int, attempt: int, in_thread: InThread) -> None:
         self._task_id = task_id
