@@ -21,7 +21,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:after:swap", () => {
   if (!body.childElementCount || dialog.open) return;
   dialog.showModal();
-  body.querySelector("[autofocus]")?.focus();
+  (body.querySelector("[autofocus]") ?? body.querySelector("input:not([type=hidden]), select, textarea"))?.focus();
 });
 
 dialog.addEventListener("close", () => {
