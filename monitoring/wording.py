@@ -54,6 +54,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "policy.refused": gettext_lazy("Refused by policy"),
     "task.edited": gettext_lazy("Task's input edited"),
     "task.redirected": gettext_lazy("Task given to another agent"),
+    "task.noted": gettext_lazy("Something said to a task"),
     "signal.published": gettext_lazy("Signal published"),
     "signal.refused": gettext_lazy("Signal did not fit"),
     "callback.received": gettext_lazy("Call back received early"),

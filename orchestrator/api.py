@@ -9,11 +9,13 @@ from ninja import Header, Query, Router
 from ninja.responses import Status
 
 from agents.models import Agent
-from orchestrator import queries, services, stops
+from orchestrator import notes, queries, services, stops
 from orchestrator.api_errors import ERRORS, Cursor, Forbidden, Id, Key, Limit, Name, RunId, caller
 from orchestrator.api_schemas import (
     CheckedOut,
     DefinitionIn,
+    NoteIn,
+    NoteOut,
     ProblemOut,
     PublishedOut,
     ReasonIn,
@@ -159,10 +161,23 @@ def list_tasks(request: HttpRequest, run_id: RunId, after: Cursor = 0, limit: Li
 @tasks.get("/{task}", response={200: TaskDetailOut, **ERRORS}, summary="Get a task")
 def get_task(request: HttpRequest, task: Id) -> TaskDetailOut:
     """One task with what went in and came out, and each of its tries."""
-    found = Task.objects.filter(pk=task).first()
-    if found is None or not rights().can(caller(request), "see_runs", found):
-        raise Http404
-    return TaskDetailOut.with_attempts(found)
+    return TaskDetailOut.with_attempts(_visible_task(caller(request), task))
+
+
+@tasks.get("/{task}/notes", response={200: list[NoteOut], **ERRORS}, summary="List what was said to a task")
+def list_notes(request: HttpRequest, task: Id) -> list[NoteOut]:
+    """The newest fifty notes, the oldest of them first."""
+    return [NoteOut.of(entry) for entry in notes.notes_to(_visible_task(caller(request), task))]
+
+
+@tasks.post("/{task}/notes", response={201: NoteOut, **ERRORS}, summary="Say something to a pattern")
+def say_to_task(request: HttpRequest, task: Id, note: NoteIn) -> Status[NoteOut]:
+    """Words, a change of its ledger or findings, who speaks next, or its end; the pattern's next turn takes them up."""
+    user = caller(request)
+    found = _visible_task(user, task)
+    if not rights().can(user, "steer_run", found):
+        raise Forbidden(verb="say anything to it")
+    return Status(201, NoteOut.of(notes.say(task_id=task, by=user, text=note.text, kind=note.kind, data=note.more())))
 
 
 @stopping.get("", response={200: list[StopOut], **ERRORS}, summary="List stops in force")
@@ -217,6 +232,13 @@ def visible_run(user: User, run_id: int) -> Run:
     if run is None:
         raise Http404
     return run
+
+
+def _visible_task(user: User, pk: int) -> Task:
+    found = Task.objects.filter(pk=pk).first()
+    if found is None or not rights().can(user, "see_runs", found):
+        raise Http404
+    return found
 
 
 def _require(user: User, right: str, obj: Workflow | Run, *, verb: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 from ninja import Schema
 from pydantic import Field
 
-from orchestrator.api_errors import Line, Name, Text
+from orchestrator.api_errors import Line, Name, Note, Text
 from orchestrator.definitions.errors import DefinitionProblem
 from orchestrator.groups import Standing
-from orchestrator.models import Attempt, Run, Signal, Stop, Task, Workflow
+from orchestrator.models import Attempt, Run, Signal, StateEntry, Stop, Task, Workflow
 
 
 class ProblemOut(Schema):
@@ -229,6 +229,45 @@ class TaskDetailOut(TaskOut):
 
 def _task(task: Task) -> dict[str, Any]:
     return {name: getattr(task, name) for name in TaskOut.model_fields if name != "run"} | {"run": task.run_id}
+
+
+class NoteIn(Schema):
+    """What a person says to a pattern, and what it should change; what it does not understand it leaves."""
+
+    text: Note = Field(min_length=1, description="At most 4,000 characters.")
+    kind: Literal["note", "end"] = "note"
+    disposition: Line = Field("", description="With kind end: how it ends.")
+    next: Line = Field("", description="group_chat: who speaks next.")
+    changes: list[dict[str, Any]] = Field(
+        [], max_length=100, description="magentic: [{do: add, change or drop, id, title, agent, input, why}]."
+    )
+    set: dict[str, Any] = Field({}, description="concurrent_sync: findings by key.")
+
+    def more(self) -> dict[str, Any]:
+        """What comes with the words."""
+        named = {name: getattr(self, name) for name in ("disposition", "next", "changes", "set")}
+        return {name: value for name, value in named.items() if value}
+
+
+class NoteOut(Schema):
+    """A note as it is kept; `version` counts those of one task."""
+
+    version: int
+    by: str
+    kind: str
+    text: str
+    data: dict[str, Any]
+    at: datetime
+
+    @staticmethod
+    def of(entry: StateEntry) -> "NoteOut":
+        """From a row."""
+        value: dict[str, Any] = entry.value or {}
+        more = {name: found for name, found in value.items() if name not in {"text", "kind"}}
+        return NoteOut(
+            version=entry.version, by=entry.writer, kind=value["kind"], text=value["text"], data=more,
+            at=entry.written_at,
+        )  # fmt: skip
 
 
 class TasksOut(Schema):

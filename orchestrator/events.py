@@ -52,6 +52,7 @@ class EventKind(StrEnum):
     TASK_ASSIGNED = "task.assigned"
     TASK_EDITED = "task.edited"
     TASK_REDIRECTED = "task.redirected"
+    TASK_NOTED = "task.noted"
     TASK_COPIED = "task.copied"
     TASK_ROLLED_BACK = "task.rolled_back"
     TASK_RESTARTED = "task.restarted"

@@ -15,6 +15,7 @@ from orchestrator import drawing
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
+from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
 from orchestrator.queries import (
     TaskFact,
@@ -108,6 +109,7 @@ class TaskCard:
     seconds: float | None
     retry_at: datetime | None
     spawned: Family | None = None  # the tasks that it started
+    talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
 
@@ -274,6 +276,7 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         seconds=(end - task.started_at).total_seconds() if task.started_at and end else None,
         retry_at=retry.values_list("due_at", flat=True).first() if retry is not None else None,
         spawned=_family(run, step.title, children) if children else None,
+        talk=talk_of(task) if step.kind == "pattern" else None,
         waits=_waits(task, step.title),
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )

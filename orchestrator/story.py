@@ -17,7 +17,8 @@ type Who = Literal["person", "agent", "engine"]
 # Kinds that every task has twice: left out of the short story, which keeps what people did and what went wrong.
 ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released", "state.written", "task.copied"})
 
-_REASONED: Final = frozenset({"task.restarted", "task.terminated", "state.written"})  # people act on these too
+# People act on these too.
+_REASONED: Final = frozenset({"task.noted", "task.restarted", "task.terminated", "state.written"})
 
 _VERDICTS: Final[Mapping[str, str | Promise]] = {
     "approve": gettext_lazy("approved"),
@@ -196,6 +197,10 @@ def _signal_refused(event: Happening) -> str:
     return _("did not take the signal %(name)s: %(problem)s") % known
 
 
+def _noted(event: Happening) -> str:
+    return _("ended it with these words") if event.facts.get("kind") == "end" else _("said to it")
+
+
 def _lost(event: Happening) -> str:
     text = _("lost its worker; it goes back to be run again%(attempt)s") % {"attempt": _attempt(event)}
     return _("lost its worker for the third time and waits for a person") if event.facts.get("quarantined") else text
@@ -324,6 +329,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.late_result": _fixed(gettext_lazy("delivered a result too late; it is kept and was not applied")),
     "task.released": _fixed(gettext_lazy("was handed back unjudged")),
     "task.spawned": _spawned,
+    "task.noted": _noted,
     "task.copied": lambda event: _("was copied from run #%(run)s") % {"run": event.facts.get("run", "?")},
     "task.rolled_back": _fixed(gettext_lazy("was set back and starts anew")),
     "task.restarted": _fixed(gettext_lazy("was taken from its agent and starts again")),

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from orchestrator import act_views, group_views, stop_views, views, workflow_views
+from orchestrator import act_views, group_views, note_views, stop_views, views, workflow_views
 
 app_name = "orchestrator"
 urlpatterns = [
     path("runs/", views.runs, name="runs"),
     path("runs/start/", views.start_which, name="start-which"),
     path("runs/<int:pk>/", views.run, name="run"),
+    path("tasks/<int:pk>/say/", note_views.say, name="say"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
     path("act/<slug:scope>/<slug:address>/", act_views.menu, name="acts"),
     path("act/<slug:scope>/<slug:address>/<slug:name>/", act_views.act, name="act"),

@@ -100,6 +100,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
         case "graph":
             context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
+            context["may_say"] = rights().can(user_of(request), "steer_run", found)
     return context
 
 

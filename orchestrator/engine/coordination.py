@@ -165,6 +165,12 @@ def write_shared(task: Task, values: dict[str, Json]) -> None:
         run_state.write(task.run_id, run_state.Write(f"{task.key}.{part}", value), writer="engine", task=task.pk)
 
 
+def add_note(task: Task, value: dict[str, Json], *, writer: str, reason: str) -> int:
+    """Keep what a person said for the task's next turn; its number. The caller holds the run's lock."""
+    change = run_state.Write(f"{task.key}.{NOTES}", value, reason=reason)
+    return run_state.write(task.run_id, change, writer=writer, task=task.pk)
+
+
 def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
     body = child.step or step.body
     assert body is not None

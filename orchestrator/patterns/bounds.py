@@ -6,6 +6,7 @@ from agents.types import Json
 
 TEXT = 4_000  # characters of one message or reason
 VALUE = 20_000  # bytes of one output as JSON, when it becomes an input
+STATE = 60_000  # bytes of one value of the run's state; the engine keeps no larger ones than 65,536
 _ITEMS = 50  # of a list or mapping, and
 _PIECE = 1_000  # characters of a text in it, when the whole is too large
 

@@ -287,7 +287,7 @@ def _kept(turn: Turn) -> dict[str, Any]:
 
 
 def _shared(kept: dict[str, Any]) -> dict[str, Json]:
-    return {"findings": kept["findings"], "conflicts": kept["conflicts"]}
+    return {name: bounds.value(kept[name], bounds.STATE) for name in ("findings", "conflicts")}
 
 
 def _text(value: Json) -> str:

@@ -9,9 +9,10 @@ from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result, Spawn, Turn, agent_step, person_step
 
 ROUNDS: Final = 10  # if the step does not say
-ENTRIES: Final = 100  # of a ledger, the dropped ones included
+ENTRIES: Final = 60  # of a ledger, the dropped ones included
 LEDGER: Final = "ledger"  # the key of the run's state, below the step's own
 _LOG: Final = 300
+_SHOWN: Final = 150  # characters of a field, in the run's state
 _STALLS: Final = 2  # rounds in which the manager starts nothing before people are asked
 _AGENT = {"type": "string", "pattern": r"^(?:[a-z][a-z0-9_-]*(?:@[1-9][0-9]*)?|\$\{.*\})$"}
 OPTIONS: Final[dict[str, Any]] = {
@@ -324,8 +325,16 @@ class _Work:
         }
         return Spawn(children, memory=memory, shared={LEDGER: self._ledger()}, facts={"says": says})
 
-    def _ledger(self) -> dict[str, Json]:
-        return {"entries": [*self.entries], "log": [*self.log[-_LOG:]]}
+    def _ledger(self) -> Json:
+        """As the run's state shows it: every line, with results and reasons in short."""
+        entries: list[Json] = [
+            {
+                name: bounds.text(found, _SHOWN) if isinstance(found, str | dict) else found
+                for name, found in entry.items()
+            }
+            for entry in self.entries
+        ]
+        return bounds.value({"entries": entries, "log": [*self.log[-ENTRIES:]]}, bounds.STATE)
 
     def _finish(self, why: str, answer: Json) -> Move:
         if why == "manager" and not any(entry["status"] == "done" for entry in self.entries):

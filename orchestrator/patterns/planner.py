@@ -262,7 +262,12 @@ def _show(turn: Turn, kept: dict[str, Any], tasks: Json, flaws: Sequence[PlanFla
     given: dict[str, Json] = {"goal": turn.options["goal"], "tasks": shown, "flaws": _said(flaws)}
     child = Child(f"{turn.step.key}.look.{turn.number}", step, given=given)
     memory = {**kept, "asked": "people", "tasks": shown}
-    return Spawn([child], memory=memory, shared={"plan": shown}, facts={"says": "people look at the plan"})
+    return Spawn(
+        [child],
+        memory=memory,
+        shared={"plan": bounds.value(shown, bounds.STATE)},
+        facts={"says": "people look at the plan"},
+    )
 
 
 def _edited(turn: Turn) -> Move:
@@ -307,7 +312,7 @@ def _go_on(turn: Turn, kept: dict[str, Any], *, first: bool = False) -> Move:
         for node in now
     ]
     memory = {**kept, "asked": "tasks", "names": [node.key for node in now]}
-    shared = {"plan": kept["tasks"]} if first else {}
+    shared = {"plan": bounds.value(kept["tasks"], bounds.STATE)} if first else {}
     return Spawn(children, memory=memory, shared=shared, facts={"says": f"{len(now)} of {len(kept['tasks'])} tasks"})
 
 

@@ -34,6 +34,8 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/everything/acts"): (None, {200}),  # an empty list
     ("POST", "/everything/acts/{act}"): (REASON, {403}),
     ("GET", "/runs/{run_id}/tasks"): (None, {404}),
+    ("GET", "/tasks/{task}/notes"): (None, {404}),
+    ("POST", "/tasks/{task}/notes"): ({"text": "x"}, {404}),
     ("GET", "/tasks/{task}"): (None, {404}),
     ("GET", "/events"): (None, {403}),
     ("GET", "/gates"): (None, {403}),

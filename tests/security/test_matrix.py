@@ -59,6 +59,7 @@ GET runs/                                    >   -   +   +   -   -   -   +   +  
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/start/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST tasks/<int:pk>/say/                     >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET search/                                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET shell/                                   >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET sign-in/                                 +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -109,6 +110,8 @@ POST /stops/{stop_id}/lift                   !   -   -   -   -   -   -   +   -  
 GET /tasks/{task}/acts                       !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /tasks/{task}/acts/{act}                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST /tasks/{task}/callback                  !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET /tasks/{task}/notes                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /tasks/{task}/notes                     !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -146,6 +149,7 @@ BODIES: dict[str, Any] = {
     "POST /runs": START,
     "POST /runs/{run_id}/acts/{act}": REASON,
     "POST /tasks/{task}/acts/{act}": REASON,
+    "POST /tasks/{task}/notes": {"text": "mind the budget"},
     "POST /workflows/{workflow}/acts/{act}": REASON,
     "POST /agents/{agent}/acts/{act}": REASON,
     "POST /everything/acts/{act}": REASON,
@@ -164,6 +168,7 @@ NAMES = {
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "{act}": "pause",
+    "tasks/<int:pk>": "tasks/{task}",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
