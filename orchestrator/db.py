@@ -1,7 +1,7 @@
 """One typed Python function per SQL function of the engine. No other module calls them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from orchestrator import arrays, failpoints
+from orchestrator.settled import Settled
 
 STOP_LOCK = (7301, 1)  # shared by every claim, exclusive for setting a stop
 OPEN_LOCK = (7301, 3)  # held while a shift is opened, so that no two count the open ones at once
@@ -46,40 +47,6 @@ class Claimed(NamedTuple):
     revision: int
     note: str
     spec: dict[str, Any] | None
-
-
-@dataclass(slots=True)
-class Settled:
-    """A finished batch in the columns that `turn_v1` takes; one list entry per task."""
-
-    tasks: list[int] = field(default_factory=list)
-    attempts: list[int] = field(default_factory=list)
-    statuses: list[str] = field(default_factory=list)
-    inputs: list[str | None] = field(default_factory=list)
-    outputs: list[str | None] = field(default_factory=list)
-    confidences: list[float | None] = field(default_factory=list)
-    actors: list[str] = field(default_factory=list)
-    facts: list[str | None] = field(default_factory=list)
-    skips: list[str | None] = field(default_factory=list)
-
-    def columns(self) -> tuple[list[Any], ...]:
-        """The lists in the order of the SQL function's parameters."""
-        return (
-            self.tasks, self.attempts, self.statuses, self.inputs, self.outputs,
-            self.confidences, self.actors, self.facts, self.skips,
-        )  # fmt: skip
-
-    def arrays(self) -> tuple[str, ...]:
-        """The columns as PostgreSQL writes arrays."""
-        return (
-            arrays.numbers(self.tasks), arrays.numbers(self.attempts), arrays.texts(self.statuses),
-            arrays.texts(self.inputs), arrays.texts(self.outputs), arrays.numbers(self.confidences),
-            arrays.texts(self.actors), arrays.texts(self.facts), arrays.texts(self.skips),
-        )  # fmt: skip
-
-    def pick(self, position: int) -> "Settled":
-        """The batch with only the task at `position`."""
-        return Settled(*([column[position]] for column in self.columns()))
 
 
 _TURN = (

@@ -15,12 +15,13 @@ from agents.types import Failed, Json
 from approvals import invariants as of_people
 from approvals.roles import ROLES
 from orchestrator import db, invariants, sequencer
-from orchestrator.db import Claimed, Settled
+from orchestrator.db import Claimed
 from orchestrator.engine import endings
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import TASK_BITS
 from orchestrator.models import Shift as ShiftRow
+from orchestrator.settled import Settled
 
 INDEX = (1 << TASK_BITS) - 1
 

@@ -24,7 +24,7 @@ from django.db import OperationalError
 from agents import closing
 from agents.health import HealthMeter, record_health
 from orchestrator import db, failpoints
-from orchestrator.db import Claimed, Settled
+from orchestrator.db import Claimed
 from orchestrator.engine import delivery, threads
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.connecting import connect, reconnect
@@ -33,6 +33,7 @@ from orchestrator.engine.lanes import room_for
 from orchestrator.engine.opener import Opener
 from orchestrator.engine.plans import own_step, plan_of
 from orchestrator.engine.work import Finished, Host, work
+from orchestrator.settled import Settled
 
 log = structlog.get_logger(__name__)
 

@@ -45,7 +45,7 @@ class Host:
 
 @dataclass(slots=True)
 class Finished:
-    """One attempt that ended well, in the form of `db.Settled`'s columns."""
+    """One attempt that ended well, in the form of `Settled`'s columns."""
 
     task_id: int
     attempt: int

@@ -6,7 +6,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.db import Settled
+from orchestrator.settled import Settled
 
 _TYPES = ("bigint", "smallint", "text", "text", "text", "float8", "text", "text", "text")
 _TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | st.sampled_from(
