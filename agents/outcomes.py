@@ -4,6 +4,7 @@ import math
 import socket
 import traceback
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -18,6 +19,8 @@ from agents.types import Completed, Failed, FailureKind, Json, NeedsApproval, Ou
 log = structlog.get_logger(__name__)
 
 MESSAGE_LIMIT = 500
+STACK_FRAMES = 20
+STACK_LIMIT = 4000
 # Libraries raise their own connection errors, which do not derive from the built-in ones.
 CONNECTION_ERRORS = {
     "TransportError",
@@ -41,7 +44,22 @@ def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
 
 
 def failure_of(spec: AgentSpec, error: BaseException) -> Failed:
-    """The failure an exception means. What the agent raised without our classes is not shown: it may hold secrets."""
+    """The failure an exception means, with its class and stack for those who may see details.
+
+    What the agent raised without our classes is not quoted anywhere: its message may hold secrets.
+    """
+    failure = _classified(spec, error)
+    return replace(failure, error_class=type(error).__qualname__[:200], stack=_stack(error))
+
+
+def _stack(error: BaseException) -> str:
+    """Files, lines and functions, the newest last: no messages and no values, which may hold secrets."""
+    frames = traceback.extract_tb(error.__traceback__)[-STACK_FRAMES:]
+    lines = [f"{Path(*Path(frame.filename).parts[-3:])}:{frame.lineno} in {frame.name}" for frame in frames]
+    return cleaning.storable("\n".join(lines))[-STACK_LIMIT:]
+
+
+def _classified(spec: AgentSpec, error: BaseException) -> Failed:
     match error:
         case AgentFailure():
             kind = error.kind if error.kind in KINDS else "permanent"

@@ -93,6 +93,8 @@ class Failed:
     version: int = 0
     retry_after: float | None = None  # seconds
     usage: Usage = field(default_factory=Usage)  # a model's answer that breaks its contract has been paid for
+    error_class: str = ""  # what was raised, for those who may see details
+    stack: str = ""  # where it was raised: files, lines and functions, without messages or values
 
 
 type Outcome = Completed | NeedsApproval | Failed

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import policy
-from approvals.models import Decision, Gate, GateStatus, Queue, Risk, Verdict
+from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import Task, Timer
@@ -187,6 +187,11 @@ def _expire(gate: Gate) -> None:
     _record(
         EventKind.GATE_DECIDED, gate, {"verdict": Verdict.EXPIRE.value, "via": "deadline", "queue": gate.queue.name}
     )
+    if gate.kind == GateKind.MANUAL:  # work that nobody did: the step's own word on errors holds
+        days = gate.deadline_s / 86400
+        message = f"Manual task timeout: nobody did it within {days:g} days."
+        services.time_out_task(task_id=gate.task_id, message=message, actor=ENGINE)
+        return
     services.fail_task(
         task_id=gate.task_id, code="gate_expired", message="Nobody decided before the deadline.", actor=ENGINE
     )

@@ -30,6 +30,14 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}; correct or unset it.")
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """One of `choices`; anything else raises ImproperlyConfigured."""
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}; correct or unset it.")
+    return value
+
+
 def drain_seconds() -> int:
     """How long workers that were asked to stop go on with what they run: DRAIN_SECONDS."""
     return integer("DRAIN_SECONDS", 8, low=0, high=3600)

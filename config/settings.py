@@ -170,6 +170,10 @@ AGENT_BUDGET = {
     "minutes": env.integer("AGENT_MINUTES", 30, low=1, high=10**6),
     "calls": env.integer("AGENT_CALLS", 200, low=1, high=10**9),
 }
+# Backpressure: what comes over these limits is queued, or refused with 429 and Retry-After.
+MOST_RUNS_PER_WORKFLOW = env.integer("MOST_RUNS_PER_WORKFLOW", 50_000, low=1, high=10_000_000)
+MOST_READY_PER_LANE = env.integer("MOST_READY_PER_LANE", 500_000, low=1, high=100_000_000)
+OVER_LIMIT = env.choice("OVER_LIMIT", "queue", ("queue", "refuse"))
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 15, low=1, high=3600)
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()

@@ -15,10 +15,10 @@ from agents.health import Health, health_by_agent, per_minute
 from agents.models import Agent, AgentHealth
 from approvals import permissions
 from approvals.models import Decision, Gate, GateStatus
-from orchestrator.models import Run, Stop, Task, Workflow, task_id
-from orchestrator.states import RunStatus, TaskStatus
+from orchestrator.models import Breaker, Run, Stop, Task, Workflow, task_id
+from orchestrator.states import RUN_LIVE, RunStatus, TaskStatus
 
-LIVE: Final = (RunStatus.RUNNING, RunStatus.PAUSED)
+LIVE: Final = tuple(sorted(RUN_LIVE))
 MINUTES: Final = 60
 LATEST: Final = 1_000  # "finished today" and the bars of live work look at this many runs, the newest
 COUNTED: Final = 10_000  # what is counted one by one is counted up to here
@@ -76,6 +76,7 @@ class Flow:
     name: str
     runs: int
     paused: int
+    queued: int
     done: int
     running: int
     people: int
@@ -243,22 +244,26 @@ def pulse() -> Pulse:
         index = int((minute - first).total_seconds() // 60)
         if 0 <= index < MINUTES:
             found.calls[index], found.failures[index] = calls, failures
-    stopped, health = _stopped_agents(), health_by_agent(ids)
-    found.agents = [_agent_state(agent, health[agent.pk], is_stopped=agent.pk in stopped) for agent in agents]
+    health = health_by_agent(ids)
+    held = dict.fromkeys(
+        Breaker.objects.exclude(state=Breaker.State.CLOSED).values_list("agent", flat=True), "out_of_service"
+    )
+    held |= dict.fromkeys(_stopped_agents(), "stopped")
+    found.agents = [_agent_state(agent, health[agent.pk], held=held.get(agent.pk, "")) for agent in agents]
     found.agents.sort(key=lambda state: (_ORDER[state.status], -state.per_minute, state.name))
     return found
 
 
-_SUMMED: Final = ("runs", "paused", "done", "running", "people", "retries", "failed", "rest")
+_SUMMED: Final = ("runs", "paused", "queued", "done", "running", "people", "retries", "failed", "rest")
 _NO_TASKS: Final = {"all_tasks": 0, "left": 0, "lost": 0}
-_ORDER: Final = {"stopped": 0, "failing": 1, "degraded": 2, "healthy": 3, "idle": 4}
+_ORDER: Final = {"stopped": 0, "out_of_service": 1, "failing": 2, "degraded": 3, "healthy": 4, "idle": 5}
 
 
-def _agent_state(agent: Agent, health: Health, *, is_stopped: bool) -> AgentState:
+def _agent_state(agent: Agent, health: Health, *, held: str) -> AgentState:
     return AgentState(
         name=agent.name,
         title=agent.title,
-        status="stopped" if is_stopped else health.status,
+        status=held or health.status,
         per_minute=health.per_minute,
         failure_share=health.failure_share,
     )
@@ -282,6 +287,7 @@ def _flow(
         name=workflow.name,
         runs=sum(runs.values()),
         paused=runs.get(RunStatus.PAUSED, 0),
+        queued=runs.get(RunStatus.PENDING, 0),
         done=max(sums["all_tasks"] - sums["left"] - sums["lost"], 0),
         running=running,
         people=people,

@@ -18,6 +18,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "task": frozenset({"floor", "runs", "agents"}),
     "gate": frozenset({"floor", "inbox", "runs", "shell", "audit"}),
     "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
+    "breaker": frozenset({"floor", "runs", "agents", "audit"}),
     "agent": frozenset({"floor", "agents", "audit"}),
     "signal": frozenset({"workflows", "audit"}),
     "callback": frozenset({"runs", "audit"}),

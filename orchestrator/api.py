@@ -9,7 +9,7 @@ from ninja import Header, Query, Router
 from ninja.responses import Status
 
 from agents.models import Agent
-from orchestrator import notes, queries, services, stops
+from orchestrator import details, notes, queries, services, stops
 from orchestrator.api_errors import ERRORS, Cursor, Forbidden, Id, Key, Limit, Name, RunId, caller
 from orchestrator.api_schemas import (
     CheckedOut,
@@ -134,7 +134,7 @@ def start_run(request: HttpRequest, order: RunIn, key: Idempotency = None) -> St
     _require(user, "start_run", workflow, verb="start runs of this workflow")
     run = services.start_run(
         workflow=order.workflow, input=order.input, by=user, title=order.title, idempotency_key=key,
-        correlation_id=order.correlation_id, priority=order.priority,
+        correlation_id=order.correlation_id, priority=order.priority, over_limit=order.over_limit or "",
     )  # fmt: skip
     return Status(201, _shown(run))
 
@@ -161,7 +161,8 @@ def list_tasks(request: HttpRequest, run_id: RunId, after: Cursor = 0, limit: Li
 @tasks.get("/{task}", response={200: TaskDetailOut, **ERRORS}, summary="Get a task")
 def get_task(request: HttpRequest, task: Id) -> TaskDetailOut:
     """One task with what went in and came out, and each of its tries."""
-    return TaskDetailOut.with_attempts(_visible_task(caller(request), task))
+    found = _visible_task(caller(request), task)
+    return TaskDetailOut.with_attempts(found, details=details.may_see(caller(request), found))
 
 
 @tasks.get("/{task}/notes", response={200: list[NoteOut], **ERRORS}, summary="List what was said to a task")

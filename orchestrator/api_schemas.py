@@ -8,6 +8,8 @@ from pydantic import Field
 
 from orchestrator.api_errors import Line, Name, Note, Text
 from orchestrator.definitions.errors import DefinitionProblem
+from orchestrator.engine.outcomes import payload
+from orchestrator.engine.policy import without_details
 from orchestrator.groups import Standing
 from orchestrator.models import Attempt, Run, Signal, StateEntry, Stop, Task, Workflow
 
@@ -108,6 +110,9 @@ class RunIn(Schema):
     title: Line = ""
     correlation_id: Line = Field("", max_length=100)
     priority: int | None = Field(None, ge=0, le=9)
+    over_limit: Literal["queue", "refuse"] | None = Field(
+        None, description="When the workflow is at its limit: wait in the queue, or be refused with 429."
+    )
 
 
 class ReasonIn(Schema):
@@ -123,7 +128,7 @@ class RunOut(Schema):
     workflow: str
     version: int
     title: str
-    status: Literal["running", "paused", "succeeded", "failed", "cancelled"]
+    status: Literal["pending", "running", "paused", "compensating", "succeeded", "partial", "failed", "cancelled"]
     tasks: int
     remaining: int
     failed: int
@@ -145,11 +150,16 @@ class RunDetailOut(RunOut):
 
     input: dict[str, Any]
     waits_for: str
+    outcome: dict[str, Any] | None = Field(
+        None,
+        description="Of a run that ended in part: status, completed_agents, failed_agents {agent, error, impact},"
+        " results, confidence with its explanation, and recommendations {act, task}: acts on tasks.",
+    )
 
     @staticmethod
     def with_input(run: Run, waits_for: str) -> "RunDetailOut":
         """From a row with workflow, version and starter loaded."""
-        return RunDetailOut(**_run(run), input=run.input, waits_for=waits_for)
+        return RunDetailOut(**_run(run), input=run.input, waits_for=waits_for, outcome=payload(run))
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -208,9 +218,10 @@ class AttemptOut(Schema):
     error: Any = None
 
     @staticmethod
-    def of(attempt: Attempt) -> "AttemptOut":
-        """From a row."""
-        return AttemptOut(**{name: getattr(attempt, name) for name in AttemptOut.model_fields})
+    def of(attempt: Attempt, *, details: bool) -> "AttemptOut":
+        """From a row; the class and stack of its error only with `details`."""
+        values = {name: getattr(attempt, name) for name in AttemptOut.model_fields}
+        return AttemptOut(**values if details else {**values, "error": without_details(attempt.error)})
 
 
 class TaskDetailOut(TaskOut):
@@ -221,14 +232,15 @@ class TaskDetailOut(TaskOut):
     attempts: list[AttemptOut]
 
     @staticmethod
-    def with_attempts(task: Task) -> "TaskDetailOut":
-        """From a row; reads its attempts."""
-        attempts = [AttemptOut.of(attempt) for attempt in task.attempts.order_by("number", "id")[:200]]
+    def with_attempts(task: Task, *, details: bool) -> "TaskDetailOut":
+        """From a row; reads its attempts. The classes and stacks of errors only with `details`."""
+        attempts = [AttemptOut.of(attempt, details=details) for attempt in task.attempts.order_by("number", "id")[:200]]
         return TaskDetailOut(**_task(task), input=task.input, output=task.output, attempts=attempts)
 
 
 def _task(task: Task) -> dict[str, Any]:
-    return {name: getattr(task, name) for name in TaskOut.model_fields if name != "run"} | {"run": task.run_id}
+    values = {name: getattr(task, name) for name in TaskOut.model_fields if name != "run"}
+    return {**values, "run": task.run_id, "error": without_details(task.error)}
 
 
 class NoteIn(Schema):

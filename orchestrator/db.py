@@ -318,6 +318,12 @@ def advance_runs(tasks: Sequence[int], feeds: Sequence[bool]) -> int:
         return ready
 
 
+def close_breakers(tasks: Sequence[int], agents: Sequence[int | None]) -> None:
+    """Say that the agents of these tasks have just worked; the caller holds their runs' locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT close_breakers_v1(%s::bigint[], %s::bigint[])", (list(tasks), list(agents)))
+
+
 def wake_idle() -> None:
     """Ring idle shifts when the transaction commits."""
     with connection.cursor() as cursor:

@@ -35,6 +35,10 @@ class EventKind(StrEnum):
     RUN_MIGRATED = "run.migrated"
     RUN_FORKED = "run.forked"
     RUN_ROLLED_BACK = "run.rolled_back"
+    RUN_QUEUED = "run.queued"
+    RUN_ADMITTED = "run.admitted"
+    RUN_COMPENSATING = "run.compensating"
+    RUN_PARTLY_SUCCEEDED = "run.partly_succeeded"
 
     TASK_STARTED = "task.started"
     TASK_SUCCEEDED = "task.succeeded"
@@ -62,6 +66,10 @@ class EventKind(StrEnum):
     CONFLICT_FOUND = "conflict.found"
     CONFLICT_RESOLVED = "conflict.resolved"
     CHECKPOINT_MADE = "checkpoint.made"
+    TASK_FELL_BACK = "task.fell_back"
+    TASK_HELD_BACK = "task.held_back"
+    TASK_LET_GO = "task.let_go"
+    TASK_REOPENED = "task.reopened"
 
     SIGNAL_PUBLISHED = "signal.published"
     SIGNAL_REFUSED = "signal.refused"
@@ -91,6 +99,11 @@ class EventKind(StrEnum):
     BUDGET_EXCEEDED = "budget.exceeded"
     BUDGET_CHANGED = "budget.changed"
     POLICY_REFUSED = "policy.refused"
+    BREAKER_OPENED = "breaker.opened"
+    BREAKER_HALF_OPENED = "breaker.half_opened"
+    BREAKER_CLOSED = "breaker.closed"
+    BREAKER_RESET = "breaker.reset"
+    BREAKER_CONFIGURED = "breaker.configured"
 
     AGENT_REGISTERED = "agent.registered"
     AGENT_LIMITS_CHANGED = "agent.limits_changed"

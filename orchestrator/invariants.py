@@ -141,7 +141,7 @@ _QUERIES: Final = {
     "nothing lives in an ended run": """
         SELECT format('run %s is %s, but its task %s is %s', r.id, r.status, t.key, t.status)
         FROM orchestrator_run r JOIN orchestrator_task t ON t.id >= r.id << 20 AND t.id < (r.id + 1) << 20
-        WHERE r.status IN ('succeeded', 'failed', 'cancelled')
+        WHERE r.status IN ('succeeded', 'partial', 'failed', 'cancelled')
           AND t.status IN ('blocked', 'ready', 'running', 'waiting')
     """,
     "a run counts its live tasks": """
@@ -154,7 +154,7 @@ _QUERIES: Final = {
     "a live run has something to wait for": """
         SELECT format('run %s is %s, but no task of it is ready, running or waiting', r.id, r.status)
         FROM orchestrator_run r
-        WHERE r.status IN ('running', 'paused') AND NOT EXISTS (
+        WHERE r.status IN ('pending', 'running', 'paused', 'compensating') AND NOT EXISTS (
             SELECT FROM orchestrator_task t
             WHERE t.id >= r.id << 20 AND t.id < (r.id + 1) << 20 AND t.status IN ('ready', 'running', 'waiting'))
     """,

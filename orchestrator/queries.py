@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Final, NamedTuple
@@ -19,10 +19,10 @@ from orchestrator.awaited import awaited
 from orchestrator.definitions.graph import Layout, layout
 from orchestrator.engine.plans import plan_of
 from orchestrator.engine.waits import OUTSIDE
-from orchestrator.models import TASK_BITS, Event, Run, Stop, Task, Workflow, task_id
+from orchestrator.models import TASK_BITS, Breaker, Event, Run, Stop, Task, Workflow, task_id
 from orchestrator.ports import GateFact, gatekeeper, rights
 from orchestrator.run_steps import RunSteps
-from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
+from orchestrator.states import RUN_LIVE, RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
 from orchestrator.waiting import Awaited, RunFacts, Sentence, waiting_sentence
 
 type Person = User | AnonymousUser
@@ -165,7 +165,7 @@ def _with_status(runs: QuerySet[Run], status: str) -> QuerySet[Run]:
     if status in RunStatus.values:
         return runs.filter(status=status)
     if status in {"live", "people"}:
-        runs = runs.filter(status__in=[RunStatus.RUNNING, RunStatus.PAUSED])
+        runs = runs.filter(status__in=RUN_LIVE)
     if status != "people":
         return runs
     # The range of a run's task ids: the partial index of waiting tasks answers it.
@@ -282,6 +282,7 @@ def facts_of(
     running = [task for task in tasks if task.status == TaskStatus.RUNNING]
     ready = [task for task in tasks if task.status == TaskStatus.READY]
     retrying = [task for task in tasks if task.wait_for == "retry"]
+    held = [task for task in tasks if task.wait_for == "breaker"]
     return RunFacts(
         status=run.status,
         total=run.total,
@@ -302,6 +303,9 @@ def facts_of(
         quarantined=[title(task.step_index) for task in tasks if task.wait_for == "quarantine"][:2],
         unfunded=[title(task.step_index) for task in tasks if task.wait_for == "budget"][:2],
         unassigned=[title(task.step_index) for task in tasks if task.wait_for == "agent"][:2],
+        held_back=[title(task.step_index) for task in held][:2],
+        service_at=_service_at(held[0].agent_id) if held else None,
+        error=str(run.error.get("message", "")) if isinstance(run.error, dict) else "",
     )
 
 
@@ -314,6 +318,12 @@ def awaited_by(runs: Mapping[int, Run], tasks: Iterable[TaskFact]) -> dict[int, 
 
 def _soonest_first(found: Iterable[Awaited]) -> list[Awaited]:
     return sorted(found, key=lambda wait: (wait.until is None, wait.until or 0, wait.step))[:2]
+
+
+def _service_at(agent: int | None) -> datetime | None:
+    """When an agent that is out of service is tried again."""
+    row = Breaker.objects.filter(agent_id=agent or 0).exclude(opened_at=None).first()
+    return row.opened_at + timedelta(seconds=row.reset_s) if row and row.opened_at else None
 
 
 def _ended_facts(run: Run) -> RunFacts:

@@ -62,6 +62,7 @@ class RunState:
     keys: dict[str, KeyState] = field(default_factory=dict)
     gates: dict[int, GateState] = field(default_factory=dict)
     checkpoints: dict[int, str] = field(default_factory=dict)  # number: name
+    reopened: bool = False  # tasks were named that are done again; the retry itself follows
     planned: list[tuple[Sequence[int], int]] = field(default_factory=list)  # dependencies and needs before any spawn
 
     def status_of(self, index: int) -> str:
@@ -134,7 +135,11 @@ _RUN_STATUS: Final[Mapping[str, str]] = {
     "run.paused": RunStatus.PAUSED,
     "run.resumed": RunStatus.RUNNING,
     "run.cancelled": RunStatus.CANCELLED,
+    "run.queued": RunStatus.PENDING,
+    "run.admitted": RunStatus.RUNNING,
+    "run.compensating": RunStatus.COMPENSATING,
     "run.succeeded": RunStatus.SUCCEEDED,
+    "run.partly_succeeded": RunStatus.PARTIAL,
     "run.failed": RunStatus.FAILED,
     "run.retried": RunStatus.RUNNING,
     "run.rolled_back": RunStatus.RUNNING,
@@ -142,13 +147,43 @@ _RUN_STATUS: Final[Mapping[str, str]] = {
 
 
 def _apply_to_run(run: RunState, fact: Fact) -> None:
-    if fact.kind == "run.retried":
-        for task in run.tasks:
-            if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
-                task.status = None
+    if fact.kind == "run.compensating":
+        _undo(run, fact.data)
+    elif fact.kind == "run.retried":
+        _retry(run)
     elif run.status in RUN_TERMINAL and fact.kind != "run.rolled_back":
         run.anomalies.append(f"{fact.kind} after the run was {run.status}")
     run.status = _RUN_STATUS[fact.kind]
+
+
+def _retry(run: RunState) -> None:
+    """What is done again is named by `task.reopened`; earlier releases meant all that had failed or been cancelled."""
+    if not run.reopened:
+        for task in run.tasks:
+            if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+                task.status = None
+    run.reopened = False
+
+
+def _undo(run: RunState, data: Mapping[str, Any]) -> None:
+    """The tasks that undo the run, one after the other, and the one that tells people."""
+    first, count = data["first"], data["undo"]
+    if first != len(run.tasks):
+        run.anomalies.append(f"the run undoes from task {first} on when it had {len(run.tasks)}")
+    chain: list[list[int]] = [[first + place - 1] if place else [] for place in range(count)]
+    chain += [[]] if data.get("told") else []
+    run.tasks += [TaskState() for _ in chain]
+    run.dependencies += chain
+    run.needs += [-1] * len(chain)
+    run.planned += [(before, -1) for before in chain]
+
+
+def _reopen(run: RunState, data: Mapping[str, Any]) -> None:
+    """A person lets tasks that had ended be done again."""
+    run.reopened = True
+    for index in data["tasks"]:
+        if index < len(run.tasks):
+            run.tasks[index].status, run.tasks[index].retrying = None, False
 
 
 def _cancel_live(run: RunState, only: Json = None) -> None:
@@ -218,6 +253,7 @@ def _make_checkpoint(run: RunState, fact: Fact) -> None:
 
 
 _MEMORY: Final[Mapping[str, Callable[[RunState, Fact], None]]] = {
+    "task.reopened": lambda run, fact: _reopen(run, fact.data),
     "state.written": _write_key,
     "gate.opened": _open_gate,
     "gate.decided": _settle_gate,
@@ -237,6 +273,8 @@ def _apply_to_task(run: RunState, fact: Fact, index: int) -> None:
     if status == _UNCHANGED:
         return
     task.retrying = fact.kind == "task.retry_scheduled"
+    if fact.kind == "task.let_go":
+        run.dependencies[index] = ()  # it waits for nothing any more
     task.status = status
 
 
@@ -274,6 +312,9 @@ _TASK_MOVES: Final[Mapping[str, _Move]] = {
     "task.copied": lambda data: str(data["status"]),
     "task.edited": lambda data: TaskStatus.READY if data.get("again") else _UNCHANGED,
     "task.redirected": lambda data: TaskStatus.READY if data.get("again") else _UNCHANGED,
+    "task.held_back": _to(TaskStatus.WAITING),
+    "task.let_go": _to(TaskStatus.READY),
+    "task.fell_back": _to(TaskStatus.READY),
     # An approval that sends back the step before it waits for that step again; the step's own event follows.
     "gate.decided": lambda data: None if data.get("verdict") == "request_changes" else _UNCHANGED,
 }

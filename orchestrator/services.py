@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
@@ -23,7 +24,7 @@ from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
-from orchestrator.engine import deadlines, transitions
+from orchestrator.engine import admission, deadlines, failures, transitions
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
@@ -132,10 +133,13 @@ def start_run(
     correlation_id: str = "",
     priority: int | None = None,
     actor: str = "",
+    over_limit: str = "",
 ) -> Run:
     """Start a run of a workflow's current version.
 
     The same idempotency key again returns the run it started; with another input it raises IdempotencyConflict.
+    Over a limit (settings MOST_RUNS_PER_WORKFLOW, MOST_READY_PER_LANE) it is queued (`pending`), or refused with Busy:
+    `over_limit` says which, else the setting OVER_LIMIT.
     Raises WorkflowNotFound, WorkflowNotPublished and InvalidInput.
     """
     order = orders.draw_up(
@@ -150,11 +154,16 @@ def start_run(
     )
     if idempotency_key and (run := orders.started_before(order)) is not None:
         return run
+    full = admission.limit_reached(order.workflow)
+    if full and (over_limit or settings.OVER_LIMIT) == "refuse":
+        raise admission.Busy(what=full[0], limit=full[1], seconds=admission.RETRY_SECONDS)
     try:
         with transaction.atomic():
             run_id = db.start_run(order)
             if length := plan_of(order.version).deadline_s:
                 deadlines.set_deadline(run_id, db.clock() + timedelta(seconds=length))
+            if full:
+                admission.queue(run_id, reason=f"{full[0]} is at its limit of {full[1]}.")
     except IntegrityError:
         if (run := orders.started_before(order)) is None:
             raise
@@ -268,4 +277,9 @@ def skip_task(*, task_id: int, actor: str) -> None:
 
 def fail_task(*, task_id: int, code: str, message: str, actor: str) -> None:
     """A verdict, or a deadline, fails a waiting task and its run. Raises TaskNotWaiting."""
-    transitions.fail_waiting(task_id, code=code, message=message, actor=actor)
+    failures.fail_waiting(task_id, code=code, message=message, actor=actor)
+
+
+def time_out_task(*, task_id: int, message: str, actor: str) -> None:
+    """A deadline ends a waiting task; its run goes on or fails as the step says. Raises TaskNotWaiting."""
+    failures.time_out(task_id, message=message, actor=actor)

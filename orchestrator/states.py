@@ -4,9 +4,12 @@ from django.db import models
 
 
 class RunStatus(models.TextChoices):
+    PENDING = "pending"  # over a limit of its workflow: starts when there is room
     RUNNING = "running"
     PAUSED = "paused"
+    COMPENSATING = "compensating"  # failed or cancelled, and what it did is being undone
     SUCCEEDED = "succeeded"
+    PARTIAL = "partial"  # ended, but steps that its result needs gave none: see Run.outcome
     FAILED = "failed"
     CANCELLED = "cancelled"
 
@@ -30,13 +33,17 @@ class AttemptStatus(models.TextChoices):
     LATE = "late"  # finished after it had been replaced; its output is kept here and never applied
 
 
-RUN_TERMINAL = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
+RUN_TERMINAL = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL, RunStatus.FAILED, RunStatus.CANCELLED})
+RUN_LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.COMPENSATING})
 TASK_TERMINAL = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.CANCELLED})
 
 RUN_TRANSITIONS: dict[str, frozenset[str]] = {
-    RunStatus.RUNNING: frozenset({RunStatus.PAUSED, *RUN_TERMINAL}),
-    RunStatus.PAUSED: frozenset({RunStatus.RUNNING, *RUN_TERMINAL}),
+    RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED}),
+    RunStatus.RUNNING: frozenset({RunStatus.PAUSED, RunStatus.COMPENSATING, *RUN_TERMINAL}),
+    RunStatus.PAUSED: frozenset({RunStatus.RUNNING, RunStatus.COMPENSATING, *RUN_TERMINAL}),
+    RunStatus.COMPENSATING: frozenset({RunStatus.FAILED, RunStatus.CANCELLED}),
     RunStatus.SUCCEEDED: frozenset({RunStatus.RUNNING}),  # rolled back by a person
+    RunStatus.PARTIAL: frozenset({RunStatus.RUNNING}),  # what failed is done again, because a person asked for it
     RunStatus.FAILED: frozenset({RunStatus.RUNNING}),  # retried or rolled back by a person
     RunStatus.CANCELLED: frozenset(),
 }
@@ -47,6 +54,7 @@ TASK_TRANSITIONS: dict[str, frozenset[str]] = {
     ),
     TaskStatus.READY: frozenset(
         {TaskStatus.RUNNING, TaskStatus.BLOCKED, TaskStatus.SUCCEEDED, TaskStatus.SKIPPED, TaskStatus.CANCELLED}
+        | {TaskStatus.WAITING}  # its agent is out of service
     ),
     TaskStatus.RUNNING: frozenset(
         {
@@ -71,7 +79,7 @@ TASK_TRANSITIONS: dict[str, frozenset[str]] = {
     ),
     # Sent back by a reviewer of a later step, or rolled back.
     TaskStatus.SUCCEEDED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),
-    TaskStatus.FAILED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # retry by a person
+    TaskStatus.FAILED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY, TaskStatus.WAITING}),  # again, by a person
     TaskStatus.SKIPPED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # rolled back
     TaskStatus.CANCELLED: frozenset({TaskStatus.BLOCKED, TaskStatus.READY}),  # its failed run is retried
 }

@@ -73,8 +73,11 @@ class Entry:
 
 _TONES: Final[Mapping[str, frozenset[str]]] = {
     "failed": frozenset({"failed", "lost", "late_result", "refused", "exceeded"}),
-    "waiting": frozenset({"waiting", "opened", "escalated", "retry_scheduled", "revised", "warned"}),
-    "good": frozenset({"succeeded", "resumed", "decided"}),
+    "waiting": frozenset(
+        {"waiting", "opened", "escalated", "retry_scheduled", "revised", "queued", "held_back", "fell_back"}
+        | {"compensating", "partly_succeeded", "half_opened", "warned"}
+    ),
+    "good": frozenset({"succeeded", "resumed", "decided", "admitted", "let_go", "closed", "reset"}),
     "running": frozenset({"started", "retried", "returned", "claimed"}),
     "stopped": frozenset({"paused", "cancelled", "withdrawn"}),
 }
@@ -246,6 +249,30 @@ def _policy(event: Happening) -> str:
     }
 
 
+def _fell_back(event: Happening) -> str:
+    facts = event.facts
+    return _("went from %(from)s to its fallback %(to)s (%(code)s)") % {
+        "from": facts.get("from", ""), "to": facts.get("to", ""), "code": facts.get("code", ""),
+    }  # fmt: skip
+
+
+def _let_go(event: Happening) -> str:
+    if after := event.facts.get("after"):
+        return _("goes on, although %(after)s waits for people") % {"after": after}
+    return _("goes on: %(agent)s may work again") % {"agent": event.facts.get("agent", "")}
+
+
+def _compensating(event: Happening) -> str:
+    count = int(str(event.facts.get("undo") or 0))
+    if not count:
+        return _("the run is ending; whoever answers for it is told")
+    return ngettext(
+        "the run is ending: %(count)d step that was done is undone",
+        "the run is ending: %(count)d steps that were done are undone, the last one first",
+        count,
+    ) % {"count": count}
+
+
 def _gate_opened(event: Happening) -> str:
     return _("asked %(queue)s to decide") % {"queue": event.facts.get("queue", _("people"))}
 
@@ -287,6 +314,18 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.succeeded": _fixed(gettext_lazy("the run succeeded")),
     "run.stranded": _fixed(gettext_lazy("nothing in the run could go on by itself; people were asked")),
     "run.failed": _fixed(gettext_lazy("the run failed")),
+    "run.queued": _fixed(gettext_lazy("the run waits for its turn: its workflow is at its limit")),
+    "run.admitted": _fixed(gettext_lazy("there was room: the run begins")),
+    "run.compensating": _compensating,
+    "run.partly_succeeded": _fixed(gettext_lazy("the run ended in part: some of what it needs is missing")),
+    "task.fell_back": _fell_back,
+    "task.held_back": lambda event: (
+        _("waits: %(agent)s is out of service after failures in a row") % {"agent": event.facts.get("agent", "")}
+    ),
+    "task.let_go": _let_go,
+    "task.reopened": lambda event: (
+        _("%(count)d steps are to be done again") % {"count": int(str(event.facts.get("count") or 0))}
+    ),
     "task.started": _fixed(gettext_lazy("started"), counted=True),
     "task.succeeded": _finished,
     "signal.refused": _signal_refused,

@@ -20,6 +20,7 @@ urlpatterns = [
     path("workflows/<slug:name>/signals/<slug:group>/<slug:verb>/", group_views.change, name="group-change"),
     path("workflows/<slug:name>/start/", views.start, name="start"),
     path("agents/<slug:name>/uses/", workflow_views.agent_uses, name="agent-uses"),
+    path("out-of-service/", workflow_views.out_of_service, name="out-of-service"),
     path("stop/", stop_views.stop, name="stop"),
     path("stop/<int:pk>/", stop_views.stop_effect, name="stop-effect"),
     path("stop/<int:pk>/lift/", stop_views.lift_stop, name="lift-stop"),

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from orchestrator import acts, forms, queries, rendering, run_page, services
+from orchestrator import acts, details, forms, queries, rendering, run_page, services
 from orchestrator.acts import Target
+from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Artifact, Content, Run, Workflow
@@ -34,7 +35,10 @@ FILTERS: Final = (
     ("people", gettext_lazy("Waiting for people")),
     ("running", gettext_lazy("Running")),
     ("paused", gettext_lazy("Paused")),
+    ("pending", gettext_lazy("Queued")),
+    ("compensating", gettext_lazy("Undoing")),
     ("failed", gettext_lazy("Failed")),
+    ("partial", gettext_lazy("Partly done")),
     ("succeeded", gettext_lazy("Succeeded")),
     ("cancelled", gettext_lazy("Cancelled")),
 )
@@ -76,6 +80,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"run": found, "tabs": TABS, "is_live": found.status not in RUN_TERMINAL}
     if part != "tab":
         context |= {"head": run_page.head(found), "acts": acts.possible(user, Target("run", found))}
+        context |= {"outcome": payload(found), "may_steer": rights().can(user, "steer_run", found)}
     if part != "head":
         context |= _tab(request, found)
     template = f"orchestrator/run.html#{'head' if part == 'head' else 'tab'}" if part else "orchestrator/run.html"
@@ -101,6 +106,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
+            context["details"] = details.may_see(request.user, found)
     return context
 
 

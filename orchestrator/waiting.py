@@ -76,6 +76,8 @@ class RunFacts:
     outside_count: int = 0
     unfunded: Sequence[str] = ()  # wait for a budget
     unassigned: Sequence[str] = ()  # wait for an agent to come back
+    held_back: Sequence[str] = ()  # they wait for an agent that is out of service
+    service_at: datetime | None = None  # when that agent is tried again
 
 
 def waiting_sentence(facts: RunFacts) -> Sentence:
@@ -83,9 +85,23 @@ def waiting_sentence(facts: RunFacts) -> Sentence:
     ended = _ended(facts)
     if ended is not None:
         return ended
-    for explain in (_paused, _people, _stopped, _working, _outside, _retrying, _lacking, _held_up):
+    explainers = (
+        _queued,
+        _paused,
+        _people,
+        _undoing,
+        _out_of_service,
+        _stopped,
+        _working,
+        _outside,
+        _retrying,
+        _lacking,
+        _held_up,
+    )
+    waiting = (_people, _outside, _queued, _undoing, _out_of_service)
+    for explain in explainers:
         if parts := explain(facts):
-            tones = dict.fromkeys((_people, _outside), "waiting") | dict.fromkeys((_paused, _stopped), "stopped")
+            tones = dict.fromkeys(waiting, "waiting") | dict.fromkeys((_paused, _stopped), "stopped")
             return Sentence(tones.get(explain, "running"), (*parts, *_meanwhile(facts, explain is _people)))
     return Sentence("running", (Part(_("Moving on: the next steps are being made ready.")),))
 
@@ -101,6 +117,8 @@ def _ended(facts: RunFacts) -> Sentence | None:
             return Sentence("good", (Part(text % {"count": facts.failed}),))
         case RunStatus.SUCCEEDED:
             return Sentence("good", (Part(_("Succeeded; nothing is left to do.")),))
+        case RunStatus.PARTIAL:
+            return Sentence("waiting", tuple(_partly(facts)))
         case RunStatus.CANCELLED:
             return Sentence("stopped", (Part(_("Cancelled; nothing more will happen.")),))
         case RunStatus.FAILED:
@@ -108,11 +126,46 @@ def _ended(facts: RunFacts) -> Sentence | None:
     return None
 
 
+def _partly(facts: RunFacts) -> list[Part]:
+    text = ngettext(
+        "Ended in part: %(count)d step that its result needs gave none. The page says what is missing and what to do.",
+        "Ended in part: %(count)d steps that its result needs gave none. The page says what is missing and what to do.",
+        facts.failed,
+    )
+    return [Part(text % {"count": facts.failed})]
+
+
 def _failure(facts: RunFacts) -> list[Part]:
     if not facts.error_step:
         return [Part(_("Failed: ")), Part(facts.error or _("no reason was recorded")), Part(".")]
     reason = facts.error.rstrip(".") or _("no reason was recorded")
     return [Part(_("Failed at ")), Part(facts.error_step, strong=True), Part(f": {reason}.")]
+
+
+def _queued(facts: RunFacts) -> list[Part]:
+    if facts.status != RunStatus.PENDING:
+        return []
+    return [Part(_("Queued: its workflow runs as much as it may; this starts by itself when there is room."))]
+
+
+def _undoing(facts: RunFacts) -> list[Part]:
+    if facts.status != RunStatus.COMPENSATING:
+        return []
+    text = ngettext(
+        "Undoing what was done: %(count)d step is left.", "Undoing what was done: %(count)d steps are left.",
+        facts.remaining,
+    )  # fmt: skip
+    reason = Part(f" ({facts.error.rstrip('.')})") if facts.error else Part("")
+    return [Part(text % {"count": facts.remaining}), reason]
+
+
+def _out_of_service(facts: RunFacts) -> list[Part]:
+    if not facts.held_back or facts.running_count:
+        return []
+    parts = [*_names(facts.held_back), Part(_(" waits for an agent that is out of service after failures in a row"))]
+    if facts.service_at is not None:
+        parts += [Part(_("; it is tried again ")), Part(facts.service_at.strftime("%H:%M:%S UTC"), at=facts.service_at)]
+    return [*parts, Part(".")]
 
 
 def _paused(facts: RunFacts) -> list[Part]:

@@ -4,7 +4,7 @@ import difflib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import models
@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.engine.plans import plan_of
-from orchestrator.models import Attempt, Run, Step, Task, Workflow, WorkflowVersion
+from orchestrator.models import Attempt, Breaker, Run, Step, Task, Workflow, WorkflowVersion
 from orchestrator.ports import rights
 from orchestrator.queries import Person, RunRow, listed_runs, run_rows
-from orchestrator.states import AttemptStatus, RunStatus
+from orchestrator.states import RUN_LIVE, AttemptStatus, RunStatus
 
 CARDS: Final = 100
 RECENT_RUNS: Final = 200  # of each workflow, for its success rate
@@ -84,6 +84,30 @@ def _card(user: Person, workflow: Any, health: Health) -> Card:
     return Card(workflow, workflow.number, tags, workflow.steps, health, may_start)
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One agent's circuit breaker: when it is tried again, and how many tasks wait for it."""
+
+    breaker: Breaker
+    due_at: datetime | None
+    held: int
+
+
+def breakers(agent: str = "") -> list[Service]:
+    """Every agent that is out of service; with a name, that agent's breaker whatever its state."""
+    rows = Breaker.objects.select_related("agent").order_by("-opened_at", "agent__name")
+    rows = rows.filter(agent__name=agent) if agent else rows.exclude(state=Breaker.State.CLOSED)
+    found = list(rows[:100])
+    waiting = Task.objects.filter(status="waiting", wait_for="breaker").order_by()
+    held = dict(waiting.values_list("agent_id").annotate(count=Count("pk")))
+    return [
+        Service(
+            row, row.opened_at + timedelta(seconds=row.reset_s) if row.opened_at else None, held.get(row.agent_id, 0)
+        )
+        for row in found
+    ]
+
+
 def health_of(workflow: Workflow) -> Health:
     """How one workflow's runs of the last day ended."""
     return _health([workflow.pk])[workflow.pk]
@@ -91,7 +115,7 @@ def health_of(workflow: Workflow) -> Health:
 
 def _health(ids: Sequence[int]) -> dict[int, Health]:
     live = dict(
-        Run.objects.filter(workflow_id__in=ids, status__in=[RunStatus.RUNNING, RunStatus.PAUSED])
+        Run.objects.filter(workflow_id__in=ids, status__in=RUN_LIVE)
         .order_by()
         .values_list("workflow_id")
         .annotate(count=Count("id"))
@@ -103,7 +127,7 @@ def _health(ids: Sequence[int]) -> dict[int, Health]:
         ended[workflow_id][status] += started_at >= since
     return {
         pk: Health(
-            succeeded=ended[pk][RunStatus.SUCCEEDED],
+            succeeded=ended[pk][RunStatus.SUCCEEDED] + ended[pk][RunStatus.PARTIAL],
             failed=ended[pk][RunStatus.FAILED],
             live=live.get(pk, 0),
             at_least=ended[pk]["counted"] >= RECENT_RUNS,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from agents.models import Agent
 from orchestrator import acts, drawing, group_views, queries, workflow_queries
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
@@ -100,6 +101,25 @@ def agent_uses(request: HttpRequest, name: str) -> HttpResponse:
     }
     partial = "#uses" if getattr(request, "wants_partial", False) else ""
     return render(request, "orchestrator/agent_uses.html" + partial, context)
+
+
+@require_GET
+def out_of_service(request: HttpRequest) -> HttpResponse:
+    """What the agents' pages ask of this app: who is out of service, until when, and what a person may do about it."""
+    user = user_of(request)
+    if not rights().can(user, "see_agents"):
+        raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))
+    name = request.GET.get("agent", "")
+    rows = workflow_queries.breakers(name)
+    agent = Agent.objects.filter(name=name).first()
+    context = {
+        "rows": rows,
+        "agent": agent,
+        "acts": acts.possible(user, acts.Target("agent", agent)) if agent else [],
+        "may_reset": rights().can(user, "steer_run") or rights().can(user, "edit_agents"),
+    }
+    partial = "#rows" if getattr(request, "wants_partial", False) else ""
+    return render(request, "orchestrator/out_of_service.html" + partial, context)
 
 
 @require_GET

@@ -12,12 +12,13 @@ from django.db import connection, connections
 
 from agents.budgets import AMPLE
 from agents.errors import AgentsError, Permanent, StateStale, Transient
+from agents.models import Agent
 from agents.registry import agent, sync
 from agents.types import Completed, Json, NeedsApproval
 from orchestrator import services
 from orchestrator.engine import sweep
 from orchestrator.engine.shift import Shift
-from orchestrator.models import Run, Task, WorkflowVersion
+from orchestrator.models import Breaker, Run, Task, WorkflowVersion
 from orchestrator.states import RUN_TERMINAL
 
 OPEN = {"type": "object"}
@@ -101,9 +102,16 @@ async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
 def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersion:
     """Publish a workflow from its `steps` lines; agents are synced first."""
     sync()
+    spare_breakers()
     return services.publish(
         source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}", file="t.yaml", by=None
     )
+
+
+def spare_breakers() -> None:
+    """Agents above fail on purpose: none of them is taken out of service, but where a test is about that."""
+    unguarded = Agent.objects.filter(name__startswith="test-", breaker=None)
+    Breaker.objects.bulk_create(Breaker(agent=agent, threshold=1000) for agent in unguarded)
 
 
 def start(name: str = "flow", **given: Any) -> Run:

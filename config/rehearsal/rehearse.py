@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.contrib.auth.models import User
 
+from agents.models import Agent
 from agents.types import Json
 from approvals import access, services
 from approvals.errors import ApprovalsError
@@ -16,9 +17,11 @@ from config.bench.server import Server
 from config.bench.stack import Stack, Team
 from config.rehearsal.faults import ENVIRONMENT, Drill
 from config.rehearsal.sampling import sample
+from orchestrator.models import Breaker
 
 RECOVERED_SHARE: Final = 0.95  # of injected transient faults, with nobody's help (requirement B106, A107)
 LEVEL_SECONDS: Final = 120.0
+BREAKER_SECONDS: Final = 2.0  # an agent that failed is tried again after so long: a rehearsal has no five minutes
 _TROUBLE: Final = frozenset({"exception", "quarantine"})
 
 
@@ -111,6 +114,8 @@ def _level(subject: Subject, drill: Drill, stack: Stack, person: User, *, runs: 
 def _person(subject: Subject, stack: Stack) -> User:
     """Somebody who may decide everything here."""
     stack.publish(subject.workflow, subject.source)
+    agents = Agent.objects.filter(breaker=None)
+    Breaker.objects.bulk_create(Breaker(agent=agent, reset_s=BREAKER_SECONDS) for agent in agents)
     person = User.objects.create(username="rehearsal", is_superuser=True)
     access.set_role(user_id=person.pk, role="Administrator", by=None)
     return person

@@ -1,5 +1,6 @@
 """Acts on one run: pause, resume, cancel, retry, priority and deadline."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -11,9 +12,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from agents.types import Json
 from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, Undo, counted, register
 from orchestrator.engine import steering
+from orchestrator.engine.plans import INDEX
 from orchestrator.models import Run, Task
 from orchestrator.ports import GateFact, gatekeeper
-from orchestrator.states import RUN_TERMINAL, RunStatus
+from orchestrator.states import RUN_LIVE, RUN_TERMINAL, RunStatus
 
 HIGHEST: Final = 100  # priorities go from -100 to 100; a workflow's default is 0
 
@@ -145,17 +147,20 @@ class RetryRun(RunAct):
     title = gettext_lazy("Retry this run")
     action = gettext_lazy("Retry run")
     menu = gettext_lazy("Retry…")
-    statuses = frozenset({RunStatus.FAILED})
+    statuses = frozenset({RunStatus.FAILED, RunStatus.PARTIAL})
 
     def why_not(self, target: Target) -> str:
         """Only what has failed is tried again."""
         if target.run.status in self.statuses:
             return ""
-        return _("Only a failed run can be retried, and this one has not failed.")
+        return _("Only a run that failed, or ended in part, can be retried; this one has not.")
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """A failed run stands still, so its counts are part of what is agreed to."""
-        found = census(target.run)
+        tasks = list(Task.objects.of_run(target.run.pk).defer("input", "output"))
+        again = steering.to_redo(target.run, tasks)
+        found = Census(Counter(task.status for task in tasks if task.pk & INDEX in again), ())
+        kept = sum(task.status == "succeeded" for task in tasks) - found.of("succeeded")
         lines = (
             *counted(
                 found.of("failed"),
@@ -168,7 +173,12 @@ class RetryRun(RunAct):
                 "%(count)s steps that were cancelled with it go on after that.",
             ),
             *counted(
-                found.of("succeeded"),
+                found.of("succeeded", "skipped"),
+                "%(count)s step that had ended is done again: it was undone, or comes after what is done again.",
+                "%(count)s steps that had ended are done again: they were undone, or come after what is done again.",
+            ),
+            *counted(
+                kept,
                 "%(count)s step that succeeded is kept and not run again.",
                 "%(count)s steps that succeeded are kept and not run again.",
             ),
@@ -177,7 +187,7 @@ class RetryRun(RunAct):
 
     def apply(self, act: Performing) -> None:
         """Retry it."""
-        steering.retry(act.target.run)
+        steering.retry(act.target.run, actor=act.actor)
         act.record("run.retried")
 
     def done(self, target: Target) -> str:
@@ -195,6 +205,7 @@ class CancelRun(RunAct):
     title = gettext_lazy("Cancel this run")
     action = gettext_lazy("Cancel run for good")
     menu = gettext_lazy("Cancel…")
+    statuses = RUN_LIVE
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Open decisions are part of what is agreed to: people lose their work on them."""

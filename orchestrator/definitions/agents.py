@@ -52,17 +52,29 @@ class Agents:
         if "agent" not in step.fields:
             self._note(step, "agent", "is missing", 'name the agent that does it, or choose one with "select"')
             return
-        contract = self.contract(step.fields["agent"])
+        self.check_call(step, "", step.fields)
+
+    def check_call(self, step: StepSource, place: str, fields: Mapping[str, Any]) -> None:
+        """The same for a call that stands at `place` in a step: its `agent` and `inputs`."""
+        agent: str = fields.get("agent", "")
+        contract = self.contract(agent)
+        at = f"{place}." if place else ""
         if contract is None:
-            self._refuse_unknown(step, step.fields["agent"])
+            self._refuse_unknown(step, agent, "fallback" if place == "fallback" else f"{at}agent")
             return
-        inputs: dict[str, Json] = step.fields.get("inputs", {})
+        inputs: dict[str, Json] = fields.get("inputs", {})
         required = contract.input_schema.get("required", ())
         for name in required:
             if name not in inputs:
-                self._note(step, f"inputs.{name}", f"is required by {step.fields['agent']}", "give it a value")
-        self._check_names(step, contract.input_schema, inputs)
-        self._check_literals(step, contract.input_schema, inputs, complete=all(name in inputs for name in required))
+                self._note(step, f"{at}inputs.{name}", f"is required by {agent}", "give it a value")
+        known = contracts.properties(contract.input_schema)
+        for name in inputs:
+            if known is not None and name not in known:
+                message = f"is not an input of {agent}"
+                self._note(step, f"{at}inputs.{name}", message, did_you_mean(name, list(known)))
+        complete = all(name in inputs for name in required)
+        for path, message in _literal_flaws(contract.input_schema, inputs, complete=complete):
+            self._note(step, at + ".".join(part for part in ("inputs", path) if part), message, "")
 
     def check_named(self, step: StepSource, agents: Iterable[str]) -> None:
         """Each of the agents that a pattern's options name exists."""
@@ -70,7 +82,7 @@ class Agents:
             if self.contract(agent) is None:
                 self._refuse_unknown(step, agent, "options")
 
-    def _refuse_unknown(self, step: StepSource, agent: str, field: str = "agent") -> None:
+    def _refuse_unknown(self, step: StepSource, agent: str, field: str) -> None:
         name, version = name_and_version(agent)
         names = self.catalogue.names()
         if name in names:
@@ -78,26 +90,15 @@ class Agents:
         else:
             self._note(step, field, f'"{name}" is not an agent', did_you_mean(name, names) or "register it first")
 
-    def _check_names(self, step: StepSource, schema: Mapping[str, Any], inputs: dict[str, Json]) -> None:
-        known = contracts.properties(schema)
-        for name in inputs:
-            if known is not None and name not in known:
-                message = f"is not an input of {step.fields['agent']}"
-                self._note(step, f"inputs.{name}", message, did_you_mean(name, list(known)))
-
-    def _check_literals(
-        self, step: StepSource, schema: Mapping[str, Any], inputs: dict[str, Json], *, complete: bool
-    ) -> None:
-        literal = {name: value for name, value in inputs.items() if next(in_values(value, ""), None) is None}
-        if complete and len(literal) == len(inputs):
-            flaws = contracts.violations(schema, inputs)
-        else:
-            flaws = [flaw for name, value in literal.items() for flaw in _property_flaws(schema, name, value)]
-        for path, message in flaws:
-            self._note(step, ".".join(part for part in ("inputs", path) if part), message, "")
-
     def _note(self, step: StepSource, field: str, message: str, remedy: str) -> None:
         self._problems.add(message, step=step.key, field=field, remedy=remedy, line=step.line)
+
+
+def _literal_flaws(schema: Mapping[str, Any], inputs: dict[str, Json], *, complete: bool) -> list[tuple[str, str]]:
+    literal = {name: value for name, value in inputs.items() if next(in_values(value, ""), None) is None}
+    if complete and len(literal) == len(inputs):
+        return list(contracts.violations(schema, inputs))
+    return [flaw for name, value in literal.items() for flaw in _property_flaws(schema, name, value)]
 
 
 def _property_flaws(schema: Mapping[str, Any], name: str, value: Json) -> list[tuple[str, str]]:

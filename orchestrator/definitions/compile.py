@@ -11,6 +11,7 @@ from orchestrator.definitions.fields import seconds
 from orchestrator.definitions.gates import Gates
 from orchestrator.definitions.load import Definition, StepSource
 from orchestrator.definitions.plan import Branch, Plan, PlanStep, Retry
+from orchestrator.definitions.recovery import Recovery
 from orchestrator.definitions.references import References, condition
 from orchestrator.definitions.waits import Callee, Waits, Workflows, wait_of
 from orchestrator.definitions.wiring import Wiring
@@ -51,6 +52,8 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue, workflows
         weight=configuration.get("weight", 1),
         budgets=configuration.get("budgets", {}),
         shares=configuration.get("shares", {}),
+        on_failure=definition.error_handling.get("on_failure", "stop"),
+        business_queue=definition.error_handling.get("business_queue", ""),
     )
 
 
@@ -66,6 +69,7 @@ class _Compiler:
         self._agents = agents
         self._waits = waits
         self._callees: set[str] = set()  # agents that a run may call; "" for one that is chosen while it runs
+        self._recovery = Recovery(definition, agents, problems)
         self._gates = Gates(definition, wiring, problems)
         self._index = {key: index for index, key in enumerate(wiring.order)}
         self._after = wiring.after()
@@ -92,7 +96,9 @@ class _Compiler:
             return None
         body = StepSource(source.key, fields["type"], source.title, fields, source.group, source.line)
         self._check_kind(body)
-        return self._step(body)
+        made = self._step(body)
+        # A failed item or round is for its parent to judge, unless the body says otherwise.
+        return made if "on_error" in fields else replace(made, on_error="skip")
 
     def _step(self, source: StepSource, body: PlanStep | None = None) -> PlanStep:
         """A step without its place in the graph."""
@@ -121,7 +127,6 @@ class _Compiler:
             gate=self._gates.gate(source),
             timeout=seconds(fields.get("timeout", errors.get("timeout", TIMEOUT))) or TIMEOUT,
             retry=Retry(**{**errors.get("retry", {}), **fields.get("retry", {})}),
-            on_error=fields.get("on_error", errors.get("on_error", "fail")),
             deliver=fields.get("deliver", {}),
             body=body,
             map=coordinating.map_of(source),
@@ -135,6 +140,7 @@ class _Compiler:
             cache_s=limits.cache_of(source),
             category=limits.category_of(source),
             effort=fields.get("effort", {}),
+            **self._recovery.fields(source),
         )
 
     def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
@@ -164,6 +170,7 @@ class _Compiler:
             self._agents.check(source)
             if "agent" in source.fields:
                 self._check_flow(source)
+            self._recovery.check(source)
         if source.type == "approval":
             self._check_subject(source)
         if source.type == "conditional":

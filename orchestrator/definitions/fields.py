@@ -21,7 +21,7 @@ REVIEW_VERDICTS = ("approve", "edit", "request_changes", "reject", "terminate")
 MANUAL_VERDICTS = ("complete", "reject", "terminate")
 HYBRID_VERDICTS = ("complete", "request_changes", "reject", "terminate")
 CONFLICT_RULES = ("ask", "first", "last", "highest_confidence", "majority")
-ON_ERROR = ("fail", "skip", "ask")
+ON_ERROR = ("escalate", "fail", "skip", "ask")
 ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
 
@@ -100,7 +100,9 @@ RUNNABLE = {
     "when": Field("condition", "The step is skipped if this is false."),
     "lane": Field("name", "Pool of workers."),
     "on_error": Field(
-        "choice", "After the last failure: fail the run, skip the step, or ask a person.", choices=ON_ERROR
+        "choice",
+        "After the last failure: fail the run, skip the step or ask people; escalate asks if trying later may help.",
+        choices=ON_ERROR,
     ),
     "join": Field(
         "join",
@@ -142,6 +144,18 @@ WAITING = {
     ),
 }
 WORK_GATE = ("queue", "title", "risk", "deadline", "on_timeout", "escalate_to")
+COMPENSATE = {
+    "agent": Field("agent", "Agent that undoes the step.", required=True),
+    "inputs": Field("mapping", "Its input: values and expressions over input, output and given."),
+    "timeout": Field("duration", "Longest time one try may take."),
+    "retry": Field("group", "How to try again.", fields=RETRY),
+}
+RECOVERY = {
+    "fallback": Field("agent", "Agent that does it when the first one cannot; it gets the same input."),
+    "optional": Field("flag", "The result is complete without it: its failure leaves the run a success."),
+    "impact": Field("text", "What its failure means for the result, in one sentence."),
+    "compensate": Field("group", "What undoes it when the run fails later.", fields=COMPENSATE),
+}
 STEP_TYPES: dict[str, dict[str, Field]] = {
     "automated": STEP
     | RUNNABLE
@@ -157,7 +171,8 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "retry": Field("group", "How to try again.", fields=RETRY),
         "gate": Field("group", "When to ask people about the output.", fields=GATE),
         "deliver": Field("group", "A file made of the output.", fields=DELIVER),
-    },
+    }
+    | RECOVERY,
     "manual": STEP
     | RUNNABLE
     | {
@@ -286,6 +301,12 @@ ERROR_HANDLING = {
     "retry": Field("group", "How steps are tried again.", fields=RETRY),
     "on_error": Field("choice", "After the last failure of a step that does not say.", choices=ON_ERROR),
     "timeout": Field("duration", "Longest time one try may take, for steps that do not say."),
+    "on_failure": Field(
+        "choice",
+        "When the run fails: stop, or undo its finished steps, the last one first.",
+        choices=("stop", "compensate"),
+    ),
+    "business_queue": Field("name", "Queue of the people who are told of business errors and of compensation."),
 }
 DOCUMENT = {
     "metadata": Field("group", "What it is and whose.", required=True, fields=METADATA),

@@ -24,9 +24,9 @@ COORDINATING = frozenset({"map", "loop", "pattern"})  # kinds whose tasks spawn 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Full jitter: wait uniform(0, min(cap, base * 2**failures)) seconds; at most `attempts` tries."""
+    """Full jitter: wait uniform(0, min(cap, base * 2**failures)) seconds; at most `attempts` tries in all."""
 
-    attempts: int = 5
+    attempts: int = 6
     base: float = 1.0
     cap: float = 60.0
 
@@ -146,7 +146,9 @@ class PlanStep:
     gate: GateSpec | None = None  # automated: after its output; approval and manual: the gate itself
     timeout: float = 60.0
     retry: Retry = field(default_factory=Retry)
-    on_error: Literal["fail", "skip", "ask"] = "fail"
+    on_error: Literal["escalate", "fail", "skip", "ask"] = "escalate"  # after the last try: see engine.policy
+    optional: bool = False  # the run's result does not need it: its failure makes no partial success
+    impact: str = ""  # what its failure means for the result, in one sentence
     deliver: dict[str, Json] = field(default_factory=dict)  # {"name": "report.md", "media_type", "content": "${CEL}"}
     need: int = 0  # join: so many dependencies must succeed; 0: all must have ended and one of them succeeded
     cancel_rest: bool = False  # join: cancel the other branches once enough have succeeded
@@ -158,7 +160,7 @@ class PlanStep:
     workflow: str = ""  # subworkflow: its name; inputs are the run's input
     wait: WaitSpec | None = None
     select: Selection | None = None  # automated without an agent
-    fallback: str = ""  # agent that does it when the first one cannot
+    fallback: str = ""  # agent ("name" or "name@3") that does it when the first one cannot
     cache_s: float = 0.0  # seconds that an output may be used again for the same input; 0: never
     compensate: Compensation | None = None
     shares: tuple[str, ...] = ()  # names in the run's shared state that its agent may write

@@ -13,6 +13,7 @@ from orchestrator.definitions.wiring import Wiring
 BEFORE = frozenset({"input", "steps"})  # known before a step runs
 REVIEW = BEFORE | {"output", "confidence"}
 AFTER = REVIEW | {"attempt"}
+UNDOING = frozenset({"input", "output", "given"})  # known when a finished step is undone
 
 ROUND = BEFORE | {"output", "round"}
 EVENT = frozenset({"event"})
@@ -66,6 +67,9 @@ class References:
     def _check_after(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_after(step):
             self._check(step, prefix + field, text, roots, is_condition=is_condition)
+
+        for field, text in in_values(step.fields.get("compensate", {}).get("inputs", {}), "compensate.inputs"):
+            self._check(step, field, text, UNDOING, is_condition=False)
 
     def check_run(self) -> None:
         """Check the expressions that belong to the run as a whole."""

@@ -8,6 +8,7 @@ import orjson
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import PlanStep
+from orchestrator.engine import threads
 from orchestrator.models import Artifact, Content, Run, Task, task_id
 from orchestrator.states import TaskStatus
 
@@ -38,6 +39,14 @@ def unpack(output: Any) -> Any:
     if isinstance(output, dict) and _REFERENCE in output and output.keys() == {_REFERENCE, "bytes"}:
         return orjson.loads(bytes(Content.objects.values_list("body", flat=True).get(pk=output[_REFERENCE])))
     return output
+
+
+async def unpack_all(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Outputs by key with large ones fetched, in a thread."""
+    return {
+        key: await threads.database(unpack, output) if isinstance(output, dict) and _REFERENCE in output else output
+        for key, output in outputs.items()
+    }
 
 
 def deliver(task: Task, step: PlanStep, output: dict[str, Json]) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator.definitions import expressions
-from orchestrator.engine import gates, transitions
+from orchestrator.engine import breakers, compensation, failures, gates, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
@@ -24,7 +24,9 @@ def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
     request = gates.for_output(job.step.gate, job.step, subject, kind="approval", context=context)
-    transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+    fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
+    if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
+        _worked(job)
 
 
 @transaction.atomic
@@ -34,7 +36,9 @@ def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
     spec = job.step.gate or gates.agents_own(job.step)
     request = gates.for_output(spec, job.step, subject, kind="approval", context=context)
-    transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+    fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
+    if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
+        _worked(job)
 
 
 @transaction.atomic
@@ -42,7 +46,8 @@ def complete_delivering(job: Assignment, shift: int, given: dict[str, Json], out
     """The step hands over a file: output and file commit together."""
     transitions.lock_run(job.claimed.run_id)
     result = Result(output=outcome.output, input=given, confidence=outcome.confidence, version=outcome.version)
-    transitions.complete_running(_fence(job, shift), result, step=job.step, actor=f"agent:{job.step.agent}")
+    if transitions.complete_running(_fence(job, shift), result, step=job.step, actor=f"agent:{job.step.agent}"):
+        _worked(job)
 
 
 @transaction.atomic
@@ -99,7 +104,7 @@ def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
 def open_trouble_gate(job: Assignment, shift: int, error: dict[str, Json], rule: str) -> None:
     """Something gave no answer that may be acted on: stop and ask."""
     run = transitions.lock_run(job.claimed.run_id)
-    subject = Subject(**_ids(run, job.claimed.id))
+    subject = Subject(**_ids(run, job.claimed.id), undoing=compensation.undoes(job.claimed.spec))
     request = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=error)
     transitions.wait_for_people(_fence(job, shift), request)
 
@@ -109,9 +114,16 @@ def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Fai
     """The agent failed: try again later, ask, skip or fail, as the step says."""
     run = transitions.lock_run(job.claimed.run_id)
     error: dict[str, Json] = {"kind": outcome.kind, "code": outcome.code, "message": outcome.message}
-    subject = Subject(**_ids(run, job.claimed.id), given=given, version=outcome.version)
-    ask = gates.for_trouble(job.step, subject, kind="exception", rule="on_error: ask", error=error)
-    transitions.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask)
+    undoing = compensation.undoes(job.claimed.spec)
+    subject = Subject(**_ids(run, job.claimed.id), given=given, version=outcome.version, undoing=undoing)
+    tries = job.claimed.failures + 1
+    rule = f"{outcome.kind} error after {tries} of {job.step.retry.attempts} tries, on_error: {job.step.on_error}"
+    told: dict[str, Json] = {**error, "attempts": tries}
+    queue = job.plan.business_queue if outcome.kind == "business" else ""
+    ask = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=told, queue=queue)
+    if outcome.error_class:
+        error |= {"class": outcome.error_class, "stack": outcome.stack}
+    failures.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask)
 
 
 @transaction.atomic
@@ -133,7 +145,8 @@ def fail_abruptly(shift: int, pk: int, attempt: int, code: str) -> None:
     }
     step = step_in_trouble(task)
     rule = f"{code}: stop and ask"
-    request = gates.for_trouble(step, Subject(**_ids(run, pk)), kind="exception", rule=rule, error=error)
+    subject = Subject(**_ids(run, pk), undoing=compensation.undoes(task.spec))
+    request = gates.for_trouble(step, subject, kind="exception", rule=rule, error=error)
     transitions.wait_for_people(Fence(task_id=pk, attempt=attempt, shift=shift), request)
 
 
@@ -147,6 +160,10 @@ def _subject(job: Assignment, run: Run, given: dict[str, Json], outcome: Complet
         revision=job.claimed.revision,
         action=outcome.action if isinstance(outcome, NeedsApproval) else None,
     )
+
+
+def _worked(job: Assignment) -> None:
+    breakers.worked(Task.objects.only("id", "agent_id").get(pk=job.claimed.id))
 
 
 def _fence(job: Assignment, shift: int) -> Fence:

@@ -1,12 +1,14 @@
 """What a gate asks: builds the request a reviewer will see from a step, its context and what an agent said."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import GateSpec, PlanStep
+from orchestrator.engine.policy import without_details
+from orchestrator.models import Run, Task
 from orchestrator.ports import GateRequest
 
 _RISKS = ("low", "medium", "high", "critical")
@@ -27,6 +29,7 @@ class Subject:
     confidence: float | None = None
     version: int | None = None
     revision: int = 0
+    undoing: bool = False  # it undoes another task's work
     action: dict[str, Json] | None = None  # what the agent itself asks to do; else the definition's action
 
 
@@ -56,21 +59,31 @@ def for_output(
     )
 
 
-def for_trouble(step: PlanStep, subject: Subject, *, kind: str, rule: str, error: dict[str, Json]) -> GateRequest:
+def for_trouble(
+    step: PlanStep, subject: Subject, *, kind: str, rule: str, error: dict[str, Json], queue: str = ""
+) -> GateRequest:
     """The gate of a step that went wrong: try again, go on without it, or give up."""
+    if subject.undoing:
+        allowed: tuple[str, ...] = ("retry", "skip")
+        consequence = (
+            "Retry tries to undo it again; skip says that it was dealt with by hand. The rest goes on meanwhile."
+        )
+    else:
+        allowed = ("retry", "skip", "reject", "terminate")
+        consequence = f"Retry runs step {step.key} again; skip goes on without it; reject fails the run."
     return GateRequest(
         **_of(subject, step),
         kind=kind,
         title=f"{step.title}: {error.get('message', error.get('code', 'failed'))}"[:300],
-        queue=OPERATIONS_QUEUE,
+        queue=queue or OPERATIONS_QUEUE,
         rule=rule,
         risk="high",
         proposal={"error": error},
         action={"retry": step.key},
-        allowed=("retry", "skip", "reject", "terminate"),
+        allowed=allowed,
         deadline_s=_ASK_DEADLINE,
         on_timeout="escalate",
-        consequence=f"Retry runs step {step.key} again; skip goes on without it; reject fails the run.",
+        consequence=consequence,
     )
 
 
@@ -94,6 +107,14 @@ def for_budget(step: PlanStep, subject: Subject, *, rule: str, error: dict[str, 
             "without it, reject fails the run, terminate ends it."
         ),
     )
+
+
+def for_review(step: PlanStep, run: Run, task: Task, *, error: dict[str, Json], queue: str, rule: str) -> GateRequest:
+    """The gate of a failed step that people are to make good: by its output, another try, or going on without it."""
+    subject = Subject(task.pk, run.pk, run.workflow_id, run.started_by_id, given=task.input or {})
+    request = for_trouble(step, subject, kind="exception", rule=rule, error=without_details(error), queue=queue)
+    consequence = f"Edit gives the output of {step.key}; retry runs it again; skip goes on without it."
+    return replace(request, allowed=("retry", "edit", "skip"), consequence=consequence)
 
 
 def _of(subject: Subject, step: PlanStep) -> dict[str, Any]:

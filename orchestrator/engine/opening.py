@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from agents.types import Completed, Json
 from orchestrator import callback_tokens, db, events, orders, waits_db
-from orchestrator.engine import transitions, waits
+from orchestrator.engine import failures, transitions, waits
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.transitions import Fence
@@ -92,7 +92,7 @@ def refuse_child(job: Assignment, shift: int, given: dict[str, Json], refusal: O
     error: dict[str, Json] = {"kind": "permanent", "code": refusal.code, "message": str(refusal)}
     end_attempt(task, AttemptStatus.FAILED, error=error, used=job.used)
     Task.objects.filter(pk=task.pk).update(input=given)
-    transitions.fail_step(task, error, step=job.step, run=run)
+    failures.fail_step(task, error, step=job.step, run=run)
 
 
 def _start(job: Assignment, parent: Run, task: int, given: dict[str, Json]) -> int:

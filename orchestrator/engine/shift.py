@@ -12,7 +12,6 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -31,6 +30,7 @@ from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import fail_abruptly
 from orchestrator.engine.lanes import room_for
 from orchestrator.engine.opener import Opener
+from orchestrator.engine.overdue import Calls, give_up
 from orchestrator.engine.plans import own_step, plan_of
 from orchestrator.engine.work import Finished, Host, work
 from orchestrator.settled import Settled
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0  # a lost signal costs at most this
 NAP_SECONDS = 0.005  # shorter sleeps are not worth saying that the shift is idle
 RELOCK_SECONDS = 0.05
+STOP_SECONDS = 2.0  # so long a cancel waits for agents to stop
 BATCH = 512  # tasks claimed in one turn
 DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.QueryCanceled, failpoints.Injected)
 
@@ -62,6 +63,7 @@ class Shift:
         self._wake = asyncio.Event()
         self._look_at_controls = False
         self._running: dict[int, tuple[asyncio.Task[None], Claimed]] = {}
+        self._calls = Calls()
         self._lanes: dict[int, str] = {}  # task id -> lane, to know how much room each lane has
         self._settled = Settled()
         self._idle = False
@@ -232,6 +234,7 @@ class Shift:
             task = asyncio.create_task(self._work(job))
             self._running[job.claimed.id] = (task, job.claimed)
             self._lanes[job.claimed.id] = job.step.lane
+            self._calls.began(job)
 
     async def _assign(self, claimed: list[Claimed]) -> list[Assignment]:
         """Brief each claimed task; one that cannot be briefed (its plan or an output is unreadable) fails alone."""
@@ -261,8 +264,8 @@ class Shift:
                 step=steps[c.id],
                 context={
                     "input": facts.get(c.run_id, ({}, ""))[0],
-                    "steps": await _unpacked(outputs.get(c.id, {})),
-                    **((c.spec or {}).get("bind") or {}),
+                    "steps": await delivery.unpack_all(outputs.get(c.id, {})),
+                    **await delivery.unpack_all((c.spec or {}).get("bind") or {}),
                 },
                 correlation_id=facts.get(c.run_id, ({}, ""))[1],
             )
@@ -290,7 +293,12 @@ class Shift:
     def _forget(self, claimed: Claimed) -> None:
         held = self._running.get(claimed.id)
         if held is not None and held[1].attempt == claimed.attempt:
-            del self._running[claimed.id], self._lanes[claimed.id]
+            self._drop(claimed.id)
+
+    def _drop(self, task: int) -> asyncio.Task[None]:
+        self._calls.ended(task)
+        del self._lanes[task]
+        return self._running.pop(task)[0]
 
     def _queue(self, finished: Finished) -> None:
         s = self._settled
@@ -310,6 +318,9 @@ class Shift:
         """Cancel what a stop covers or what is no longer ours; write down how long that took."""
         if not self._running:
             return
+        for job in self._calls.overdue():
+            self._drop(job.claimed.id).cancel()
+            await give_up(job, self._id)
         gone = await self._database(db.cancelled_among, shift=self._id, tasks=[*self._running])
         await self._cancel(gone)
         for stop, scope, ref in await self._database(db.active_stops):
@@ -324,12 +335,11 @@ class Shift:
         await self._database(db.release, shift=self._id, tasks=fences, reason=reason)
 
     async def _cancel(self, tasks: Iterable[int]) -> None:
-        cancelled = [self._running.pop(task)[0] for task in tasks if task in self._running]
-        for task in tasks:
-            self._lanes.pop(task, None)
+        cancelled = [self._drop(task) for task in tasks if task in self._running]
         for handle in cancelled:
             handle.cancel()
-        await asyncio.gather(*cancelled, return_exceptions=True)
+        if cancelled:  # one that will not stop holds up nobody: what it returns later is late
+            await asyncio.wait(cancelled, timeout=STOP_SECONDS)
 
     # Connections
 
@@ -383,13 +393,3 @@ class Shift:
 
 
 _known_plans: dict[int, Any] = {}
-
-
-async def _unpacked(outputs: dict[str, Any]) -> dict[str, Any]:
-    """Outputs by key with large ones fetched."""
-    return {
-        key: await threads.database(partial(delivery.unpack, output))
-        if isinstance(output, dict) and "$content" in output
-        else output
-        for key, output in outputs.items()
-    }

@@ -1,17 +1,22 @@
 """What people do to a whole run that is alive, or failed. The caller holds the run's lock and appends the event."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from itertools import batched
 
 from django.db.models.functions import Now
 
-from orchestrator import db
+from orchestrator import db, events
+from orchestrator.engine import compensation, outcomes
 from orchestrator.engine.plans import step_of
-from orchestrator.engine.transitions import cancel_live_tasks, live_tasks
+from orchestrator.engine.transitions import cancel_live_tasks, live_tasks, open_gate
 from orchestrator.errors import IllegalTransition
-from orchestrator.models import TASK_BITS, Run, Task
+from orchestrator.models import TASK_BITS, Run, Task, task_id
+from orchestrator.ports import GateRequest
 from orchestrator.states import RUN_TRANSITIONS, RunStatus, TaskStatus
 
 _INDEX = (1 << TASK_BITS) - 1
+_PART = 1000  # tasks named in one event
 
 
 def pause(run: Run) -> None:
@@ -29,22 +34,68 @@ def resume(run: Run) -> None:
     db.wake_idle()
 
 
-def cancel(run: Run, *, reason: str, actor: str) -> None:
-    """End the run and everything that lives in it. Raises IllegalTransition."""
-    _move(run, RunStatus.CANCELLED, verb="cancelled")
+def cancel(run: Run, *, reason: str, actor: str, undo: bool = False) -> bool:
+    """End the run and everything that lives in it; with `undo`, undo what it has done first. True if that goes on.
+
+    Raises IllegalTransition.
+    """
+    if RunStatus.CANCELLED not in RUN_TRANSITIONS[run.status]:
+        raise IllegalTransition(what=f"Run {run.pk}", status=run.status, verb="cancelled")
     cancel_live_tasks(run.pk, reason=reason, actor=actor)
-    Run.objects.filter(pk=run.pk).update(remaining=0, ended_at=Now())
+    undo = undo and run.status != RunStatus.COMPENSATING
+    if undo and compensation.begin(run, ends_as=RunStatus.CANCELLED, asked=True, reason=reason, actor=actor):
+        return True
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.CANCELLED, remaining=0, ended_at=Now())
+    return False
 
 
-def retry(run: Run) -> None:
-    """Run a failed run's failed and cancelled tasks again. Raises IllegalTransition."""
-    if run.status != RunStatus.FAILED:
+def retry(run: Run, *, actor: str = "engine") -> None:
+    """Run a failed run's failed and cancelled tasks again, or what a run that ended in part lacks.
+
+    What was undone meanwhile, and what came after that or after what was missing, is done again too.
+    Raises IllegalTransition.
+    """
+    tasks = _tasks(run)
+    _reopen(run, tasks, to_redo(run, tasks), actor=actor)
+
+
+def retry_step(run: Run, task: Task, *, timeout: float, actor: str) -> None:
+    """Do one step of a run that ended in part again, with another timeout, and what came after it.
+
+    Raises IllegalTransition.
+    """
+    spec = dict(task.spec or {})
+    spec["step"] = {**spec.get("step", {}), "timeout": timeout}
+    tasks = _tasks(run)
+    _reopen(run, tasks, with_what_follows(task, tasks), actor=actor)
+    Task.objects.filter(pk=task.pk).update(spec=spec)
+
+
+def review_step(run: Run, task: Task, request: GateRequest, *, actor: str) -> None:
+    """Ask people about one failed step of a run that ended in part; what came after it is done again afterwards.
+
+    Raises IllegalTransition.
+    """
+    tasks = _tasks(run)
+    _reopen(run, tasks, with_what_follows(task, tasks), actor=actor)
+    open_gate(Task.objects.get(pk=task.pk), request)
+
+
+def _reopen(run: Run, tasks: Sequence[Task], again: set[int], *, actor: str) -> None:
+    if run.status not in (RunStatus.FAILED, RunStatus.PARTIAL):
         raise IllegalTransition(what=f"Run {run.pk}", status=run.status, verb="retried")
     _move(run, RunStatus.RUNNING, verb="retried")
-    again = _revive(run)
-    failed = Task.objects.of_run(run.pk).filter(status=TaskStatus.FAILED).count()
-    Run.objects.filter(pk=run.pk).update(remaining=again, failed=failed, ended_at=None, error=None)
+    _revive(run, tasks, again, actor=actor)
+    failed = Task.objects.of_run(run.pk).filter(status=TaskStatus.FAILED, parent=None).count()
+    outcome = outcomes.still_missing(run.outcome, {task_id(run.pk, index) for index in again})
+    Run.objects.filter(pk=run.pk).update(
+        remaining=len(again), failed=failed, ended_at=None, error=None, outcome=outcome
+    )
     db.wake_idle()
+
+
+def _tasks(run: Run) -> list[Task]:
+    return list(Task.objects.of_run(run.pk).select_for_update(no_key=True).order_by("id"))
 
 
 def prioritise(run: Run, priority: int) -> None:
@@ -59,23 +110,59 @@ def _move(run: Run, to: RunStatus, *, verb: str) -> None:
     Run.objects.filter(pk=run.pk).update(status=to)
 
 
-def _revive(run: Run) -> int:
-    """Make a failed run's failed and cancelled tasks live again; return how many tasks remain.
+def to_redo(run: Run, tasks: Sequence[Task]) -> set[int]:
+    """Indexes of the tasks that a retry of this run would run again; the page's preview asks the same.
 
-    A task is ready when everything before it has ended, else blocked until then. A step that failed softly (its
-    definition says to go on without it) stays failed, unless it is what failed the run.
+    Of a failed run: what failed it, what was cancelled with it, and what has been undone since with all that came
+    after. A step that failed softly stays failed, unless it is what failed the run. Of a run that ended in part: what
+    its result lacks, with all that came after.
     """
-    tasks = list(Task.objects.of_run(run.pk).select_for_update(no_key=True).order_by("id"))
-    culprit = (run.error or {}).get("step")
-    dead = {
-        task.pk & _INDEX
-        for task in tasks
-        if task.status == TaskStatus.CANCELLED
-        or (task.status == TaskStatus.FAILED and (step_of(task).on_error != "skip" or task.key == culprit))
-    }
+    own = [task for task in tasks if not compensation.is_undoing(task)]
+    undone = compensation.undone(run.pk)
+    dead = {task.pk & _INDEX for task in own if task.status == TaskStatus.CANCELLED}
+    roots = {task.pk & _INDEX for task in own if task.pk in undone}
+    failed = {task.pk & _INDEX for task in own if task.parent is None and _is_redone(run, task)}
+    if run.status == RunStatus.PARTIAL:
+        roots |= failed
+    dead |= failed | roots | _after(roots, tasks)
     for task in tasks:  # what a coordinating task waited for is tried again with it
         if task.status == TaskStatus.FAILED and task.parent is not None and task.parent & _INDEX in dead:
             dead.add(task.pk & _INDEX)
+    return dead
+
+
+def _is_redone(run: Run, task: Task) -> bool:
+    if task.status != TaskStatus.FAILED:
+        return False
+    step = step_of(task)
+    if run.status == RunStatus.PARTIAL:
+        return not step.optional
+    return step.on_error != "skip" or task.key == (run.error or {}).get("step")
+
+
+def _after(roots: set[int], tasks: Sequence[Task]) -> set[int]:
+    """Everything that came after these, of what has ended."""
+    successors = {task.pk & _INDEX: task.successors for task in tasks}
+    found, todo = set[int](), list(roots)
+    while todo:
+        for index in successors.get(todo.pop(), ()):
+            if index not in found:
+                found.add(index)
+                todo.append(index)
+    return found
+
+
+def with_what_follows(task: Task, tasks: Sequence[Task]) -> set[int]:
+    """Indexes of a task and of everything that came after it."""
+    root = {task.pk & _INDEX}
+    return root | _after(root, tasks)
+
+
+def _revive(run: Run, tasks: Sequence[Task], dead: set[int], *, actor: str) -> None:
+    """Make what is to be done again live.
+
+    A task is ready when everything before it has ended, else blocked until then.
+    """
     status = {task.pk & _INDEX: task.status for task in tasks}
     waits_for: dict[int, list[int]] = defaultdict(list)
     for task in tasks:
@@ -87,7 +174,7 @@ def _revive(run: Run) -> int:
             continue
         before = waits_for[index]
         pending = sum(1 for other in before if other in dead)
-        fed = sum(status[other] == TaskStatus.SUCCEEDED for other in before) if before else 1
+        fed = sum(status[other] == TaskStatus.SUCCEEDED and other not in dead for other in before) if before else 1
         columns = {
             "pending": pending,
             "fed": fed,
@@ -101,4 +188,5 @@ def _revive(run: Run) -> int:
         Task.objects.filter(pk=task.pk).update(
             status=to, held=False, ready_at=None if pending else Now(), ended_at=None, **columns
         )
-    return len(dead)
+    for part in batched(sorted(dead), _PART):
+        events.append("task.reopened", actor=actor, run_id=run.pk, data={"tasks": list(part), "count": len(part)})

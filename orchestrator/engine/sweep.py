@@ -14,7 +14,18 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from orchestrator import db
-from orchestrator.engine import budgeting, consumers, deadlines, gates, selecting, transitions, waking
+from orchestrator.engine import (
+    admission,
+    breakers,
+    budgeting,
+    compensation,
+    consumers,
+    deadlines,
+    gates,
+    selecting,
+    transitions,
+    waking,
+)
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.work import KINDS
@@ -58,7 +69,13 @@ def adopt_declined() -> None:
 def _quarantine(pk: int) -> None:
     task = Task.objects.select_related("run").get(pk=pk)
     step = step_in_trouble(task)
-    subject = Subject(task_id=pk, run_id=task.run_id, workflow_id=task.workflow_id, requested_by=task.run.started_by_id)
+    subject = Subject(
+        task_id=pk,
+        run_id=task.run_id,
+        workflow_id=task.workflow_id,
+        requested_by=task.run.started_by_id,
+        undoing=compensation.undoes(task.spec),
+    )
     error: dict[str, Json] = {
         "kind": "infrastructure",
         "code": "worker_lost",
@@ -73,6 +90,8 @@ def fire_timers() -> None:
     """Fire every timer that is due by the database's clock. The failure of one never stops the others."""
     while db.fire_retries() == 1000:
         pass
+    breakers.attend()
+    admission.admit()
     while waking.fire_sleepers() == waking.BATCH:
         pass
     while waking.pass_over_unsent() == waking.BATCH:

@@ -5,10 +5,8 @@ Every function runs inside a transaction whose caller has called `lock_run()` fi
 Functions that end a running attempt take its fence (attempt, shift) and return False when it no longer stands.
 """
 
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import F
@@ -18,13 +16,12 @@ from django.db.models.query import QuerySet
 from agents.types import Json
 from orchestrator import budget_db, db, events
 from orchestrator.budgets import NOTHING, Used
-from orchestrator.definitions.plan import PlanStep, Retry
-from orchestrator.engine import checkpoints, delivery, gates, lanes, waits
+from orchestrator.definitions.plan import PlanStep
+from orchestrator.engine import checkpoints, compensation, delivery, lanes, waits
 from orchestrator.engine.attempts import end_attempt
-from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
-from orchestrator.models import TASK_BITS, Effect, Run, Task, Timer, task_id
+from orchestrator.models import TASK_BITS, Effect, Run, Task, task_id
 from orchestrator.ports import GateRequest, gatekeeper
 from orchestrator.states import TASK_TERMINAL, TASK_TRANSITIONS, AttemptStatus, RunStatus, TaskStatus
 
@@ -98,7 +95,7 @@ def wait_for_people(fence: Fence, request: GateRequest, *, version: int = 0, act
 
 
 def open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_for: str = "gate") -> None:
-    """A task waits for the people whom the request asks."""
+    """Let a locked task wait for what people say to `request`."""
     if task.status == TaskStatus.WAITING:
         if task.wait_for in waits.OUTSIDE:
             waits.stop_waiting([task.pk])
@@ -113,6 +110,7 @@ def open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_f
         task_id=task.pk,
         data={"attempt": task.attempt, "gate": gate, "rule": request.rule[:500]},
     )
+    compensation.let_the_rest_go_on(task)
 
 
 def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str) -> bool:
@@ -170,7 +168,7 @@ def _check_revision(task: Task, limit: int) -> None:
 
 
 def make_ready(task: Task, **columns: Any) -> None:
-    """Let a worker take the task, unless its run is paused."""
+    """Make a locked task ready now, unless its run is paused, and write `columns`."""
     paused = Run.objects.filter(pk=task.run_id, status=RunStatus.PAUSED).exists()
     move(task, TaskStatus.READY, wait_for="", held=paused, ready_at=Now(), shift=None, ended_at=None, **columns)
     db.wake_idle()
@@ -197,12 +195,6 @@ def skip_waiting(pk: int, *, actor: str) -> None:
     db.advance_runs([task.pk], [False])
 
 
-def fail_waiting(pk: int, *, code: str, message: str, actor: str) -> None:
-    """A verdict, or a deadline, ends a waiting task and so its run."""
-    task = waiting_task(pk)
-    _fail(task, {"code": code, "message": message}, actor=actor)
-
-
 def decline(fence: Fence, *, kind: str) -> bool:
     """Give a running task back, into a lane that only workers who know its kind take from."""
     task = fenced(fence)
@@ -226,90 +218,6 @@ def adopt(kinds: Iterable[str]) -> int:
     if adopted:
         db.wake_idle()
     return adopted
-
-
-def fail_attempt(
-    fence: Fence, error: dict[str, Json], *, step: PlanStep, retry_after: float | None, ask: GateRequest
-) -> bool:
-    """An attempt failed by itself: schedule a retry, skip, ask or fail, as the step says."""
-    task = fenced(fence)
-    if task is None:
-        return False
-    end_attempt(task, AttemptStatus.FAILED, version=ask.agent_version or 0, error=error, used=fence.used)
-    transient = error["kind"] == "transient"
-    if transient and task.failures + 1 < step.retry.attempts:
-        delay = backoff(step.retry, task.failures) if retry_after is None else retry_after
-        _schedule_retry(task, error, delay=delay)
-    elif step.on_error == "skip":
-        _fail_softly(task, error)
-    elif step.on_error == "ask":
-        Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
-        open_gate(task, ask)
-    else:
-        _fail(task, error, actor="engine")
-    return True
-
-
-def fail_step(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run) -> None:
-    """What a step waited for came to nothing, and trying again cannot help: skip, ask or fail, as the step says."""
-    if step.on_error == "skip":
-        _fail_softly(task, error)
-    elif step.on_error == "ask":
-        ask_about(task, error, step=step, run=run, rule="on_error: ask")
-    else:
-        _fail(task, error, actor="engine")
-
-
-def ask_about(task: Task, error: dict[str, Json], *, step: PlanStep, run: Run, rule: str) -> None:
-    """Ask people what is to become of a task that cannot go on by itself."""
-    subject = Subject(task.pk, run.pk, run.workflow_id, run.started_by_id, given=task.input or {})
-    Task.objects.filter(pk=task.pk).update(failures=F("failures") + 1, error=error)
-    open_gate(task, gates.for_trouble(step, subject, kind="exception", rule=rule, error=error))
-
-
-def backoff(retry: Retry, failures: int) -> float:
-    """Seconds to wait after `failures` earlier ones.
-
-    Full jitter: AWS Architecture Blog, Exponential Backoff And Jitter (2015).
-    """
-    return random.uniform(0, min(retry.cap, retry.base * 2.0**failures))
-
-
-def _schedule_retry(task: Task, error: dict[str, Json], *, delay: float) -> None:
-    move(task, TaskStatus.WAITING, wait_for="retry", failures=F("failures") + 1, error=error)
-    timer = Timer.objects.create(kind="task_retry", ref=task.pk, due_at=Now() + timedelta(seconds=delay))
-    timer.refresh_from_db(fields=["due_at"])
-    data: dict[str, Json] = {"attempt": task.attempt, "code": error["code"], "due": timer.due_at.isoformat()}
-    events.append("task.retry_scheduled", actor="engine", run_id=task.run_id, task_id=task.pk, data=data)
-
-
-def _fail_softly(task: Task, error: dict[str, Json]) -> None:
-    """The step failed and its definition says the run goes on without it; for a spawned task its parent decides."""
-    _record_failure(task, error, actor="engine")
-    if task.parent is None:
-        Run.objects.filter(pk=task.run_id).update(failed=F("failed") + 1)
-    db.advance_runs([task.pk], [False])
-
-
-def _record_failure(task: Task, error: dict[str, Json], *, actor: str) -> None:
-    move(task, TaskStatus.FAILED, wait_for="", failures=F("failures") + 1, error=error)
-    events.append(
-        "task.failed",
-        actor=actor,
-        run_id=task.run_id,
-        task_id=task.pk,
-        data={"attempt": task.attempt, "code": error["code"]},
-    )
-
-
-def _fail(task: Task, error: dict[str, Json], *, actor: str) -> None:
-    """The step failed and so does its run: everything else in it that still lives is cancelled."""
-    _record_failure(task, error, actor=actor)
-    cancel_live_tasks(task.run_id, reason=f"step {task.key} failed", actor=actor)
-    Run.objects.filter(pk=task.run_id).update(
-        status=RunStatus.FAILED, remaining=0, failed=F("failed") + 1, ended_at=Now(), error={**error, "step": task.key}
-    )
-    events.append("run.failed", actor=actor, run_id=task.run_id, data={"step": task.key, "code": error["code"]})
 
 
 def live_tasks(run_id: int) -> QuerySet[Task]:

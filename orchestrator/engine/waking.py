@@ -15,7 +15,7 @@ from agents.types import Json
 from orchestrator import db, events, results, waits_db
 from orchestrator.definitions import contracts, expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import delivery, steering, transitions
+from orchestrator.engine import delivery, failures, steering, transitions
 from orchestrator.engine.consumers import as_event, refusal_of
 from orchestrator.engine.plans import plan_of, step_in_trouble
 from orchestrator.models import TASK_BITS, Run, Signal, Task, Timer, Wait
@@ -163,7 +163,7 @@ def child_ended(child_id: int) -> None:
     mine = (task.state or {}).get("run") == child.pk and (task.status, task.wait_for) == (TaskStatus.WAITING, "run")
     if not mine or child.status not in RUN_TERMINAL:  # a failed one may have been retried meanwhile
         return
-    if child.status == RunStatus.SUCCEEDED:
+    if child.status in (RunStatus.SUCCEEDED, RunStatus.PARTIAL):
         _take_result(task, run, child)
     else:
         _fail(task, run, _error_of(child))
@@ -226,11 +226,11 @@ def cancel_orphan(run_id: int) -> None:
 
 
 def _fail(task: Task, run: Run, error: dict[str, Json]) -> None:
-    transitions.fail_step(task, error, step=step_in_trouble(task), run=run)
+    failures.fail_step(task, error, step=step_in_trouble(task), run=run)
 
 
 def _ask(task: Task, run: Run, error: dict[str, Json], *, rule: str) -> None:
-    transitions.ask_about(task, error, step=step_in_trouble(task), run=run, rule=rule)
+    failures.ask_about(task, error, step=step_in_trouble(task), run=run, rule=rule)
 
 
 def _skip(task: Task, *, reason: str) -> None:

@@ -141,9 +141,12 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(
                         choices=[
+                            ("pending", "Pending"),
                             ("running", "Running"),
                             ("paused", "Paused"),
+                            ("compensating", "Compensating"),
                             ("succeeded", "Succeeded"),
+                            ("partial", "Partial"),
                             ("failed", "Failed"),
                             ("cancelled", "Cancelled"),
                         ],

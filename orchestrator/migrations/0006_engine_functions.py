@@ -19,4 +19,5 @@ class Migration(migrations.Migration):
         sql.install("release_budget_v1"),
         sql.install("settle_budgets_v1"),
         sql.install("take_place_v1"),
+        sql.install("close_breakers_v1"),
     ]

@@ -3,7 +3,8 @@
 -- 1. Count down the successors; one whose last dependency ended becomes ready, or skipped if nothing fed it. A join of
 --    need > 0 becomes ready as soon as so many dependencies succeeded, one of need -1 when all have ended, however.
 -- 2. Skipped tasks have successors too: repeat until nothing more is skipped.
--- 3. Update the runs' counters; a run with nothing remaining has succeeded.
+-- 3. Update the runs' counters; a run with nothing remaining has ended: partly, if steps that its result needs failed; as it was
+--    going to before its compensation, if that was all that remained.
 -- The plan is pinned for growing tables: task rows are found by `id = ANY (array)`, which is always an index condition, and
 -- joined to their batch by hash; single rows by scalar subqueries. A plan cached while the tables were tiny stays right, so it
 -- is made once a session: left to itself PostgreSQL plans small batches anew each time, at twice the cost of running them.
@@ -20,7 +21,7 @@ DECLARE
     v_round_ready bigint[];
     v_reasons text[];
     v_runs bigint[];
-    v_succeeded bigint[];
+    v_over bigint[];
     v_hits bigint[];
     v_hit_ended int[];
     v_hit_feeds int[];
@@ -83,16 +84,22 @@ BEGIN
         UPDATE orchestrator_run r
            SET remaining = r.remaining - c.ended,
                virtual_finish = greatest(r.virtual_finish, c.finish),
-               status = CASE WHEN r.remaining = c.ended THEN 'succeeded' ELSE r.status END,
+               status = CASE WHEN r.remaining > c.ended THEN r.status
+                             WHEN r.status = 'compensating' THEN coalesce(r.outcome ->> 'ends_as', 'failed')
+                             WHEN r.outcome IS NOT NULL THEN 'partial' ELSE 'succeeded' END,
                ended_at = CASE WHEN r.remaining = c.ended THEN clock_timestamp() END
           FROM counts c WHERE r.id = ANY (v_runs) AND r.id = c.run_id
-        RETURNING r.id, r.status
+        RETURNING r.id, r.remaining
     )
-    SELECT array_agg(u.id) INTO v_succeeded FROM updated u WHERE u.status = 'succeeded';
-    IF v_succeeded IS NOT NULL THEN
+    SELECT array_agg(u.id) INTO v_over FROM updated u WHERE u.remaining = 0;
+    IF v_over IS NOT NULL THEN
         INSERT INTO orchestrator_event (run_id, kind, actor, data)
-        SELECT r.id, 'run.succeeded', 'engine', jsonb_build_object('tasks', r.total, 'failed', r.failed)
-          FROM orchestrator_run r WHERE r.id = ANY (v_succeeded);
+        SELECT r.id, 'run.' || CASE r.status WHEN 'partial' THEN 'partly_succeeded' ELSE r.status END, 'engine',
+               CASE r.status WHEN 'failed' THEN jsonb_build_object(
+                                 'step', r.error ->> 'step', 'code', r.error ->> 'code', 'compensated', true)
+                             WHEN 'cancelled' THEN jsonb_build_object('reason', r.outcome ->> 'reason', 'compensated', true)
+                             ELSE jsonb_build_object('tasks', r.total, 'failed', r.failed) END
+          FROM orchestrator_run r WHERE r.id = ANY (v_over);
     END IF;
 
     RETURN cardinality(v_ready);

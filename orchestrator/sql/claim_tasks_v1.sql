@@ -3,6 +3,7 @@
 -- 0. Nothing ready in the lane: nothing to do, and no lock to take.
 -- 1. A shared lock that a stop takes exclusively: the next statement's snapshot then sees every stop in force, so no
 --    claim commits after a stop has.
+--    Agents out of service (circuit breakers) count as stopped, except for the one task that tries each again.
 -- 2. A shift that the sweep has ended gets nothing.
 -- 3. Tasks of limited agents and suspects are claimed one by one; all others in one statement that waits for nobody.
 CREATE FUNCTION claim_tasks_v1(p_lane text, p_shift bigint, p_limit int)
@@ -19,6 +20,8 @@ DECLARE
     v_agents bigint[];
     v_runs bigint[];
     v_tasks bigint[];
+    v_guarded bigint[];
+    v_probes bigint[];
     v_open boolean;
     v_ids bigint[] := '{}';
 BEGIN
@@ -33,14 +36,25 @@ BEGIN
            coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'agent'), '{}'),
            coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'run'), '{}'),
            coalesce(array_agg(s.ref) FILTER (WHERE s.scope = 'task'), '{}'),
+           (SELECT coalesce(array_agg(b.agent_id), '{}') FROM orchestrator_breaker b WHERE b.state <> 'closed'),
+           (SELECT coalesce(array_agg(b.probe), '{}') FROM orchestrator_breaker b WHERE b.state = 'half_open' AND b.probe IS NOT NULL),
            EXISTS (SELECT 1 FROM orchestrator_shift h WHERE h.id = p_shift AND h.ended_at IS NULL)
-      INTO v_everything, v_workflows, v_agents, v_runs, v_tasks, v_open
+      INTO v_everything, v_workflows, v_agents, v_runs, v_tasks, v_guarded, v_probes, v_open
       FROM orchestrator_stop s WHERE s.lifted_at IS NULL;
     IF v_everything OR NOT v_open THEN
         RETURN;
     END IF;
+    IF v_probes <> '{}' THEN
+        v_ids := ARRAY(
+            SELECT t.id FROM orchestrator_task t
+             WHERE t.id = ANY (v_probes) AND t.status = 'ready' AND NOT t.held AND t.lane = p_lane
+               AND t.workflow_id <> ALL (v_workflows) AND t.agent_id <> ALL (v_agents)
+               AND t.run_id <> ALL (v_runs) AND t.id <> ALL (v_tasks)
+             LIMIT p_limit FOR UPDATE SKIP LOCKED);
+    END IF;
+    v_agents := v_agents || v_guarded;
     IF v_special THEN
-        v_ids := pick_limited_v1(p_lane, p_shift, p_limit, v_workflows, v_agents, v_runs, v_tasks);
+        v_ids := v_ids || pick_limited_v1(p_lane, p_shift, p_limit - cardinality(v_ids), v_workflows, v_agents, v_runs, v_tasks);
     END IF;
 
     v_ids := v_ids || ARRAY(

@@ -16,6 +16,7 @@ SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off SE
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_done bigint[];
+    v_agents bigint[];
     v_feeds boolean[];
     v_ready int := 0;
     v_refused int := 0;
@@ -33,7 +34,7 @@ BEGIN
           FROM given g
          -- starts_with, not =: the planner must go by id, never by the index of running tasks (n squared).
          WHERE t.id = ANY (p_tasks) AND t.id = g.id AND t.attempt = g.attempt AND starts_with(t.status, 'running') AND t.shift = p_shift
-        RETURNING t.id, t.run_id, t.status, t.attempt, t.started_at, t.ended_at, g.actor, g.facts
+        RETURNING t.id, t.run_id, t.status, t.agent_id, t.attempt, t.started_at, t.ended_at, g.actor, g.facts
     ), attempts AS (
         INSERT INTO orchestrator_attempt (
             task_id, number, status, shift, agent_version, started_at, ended_at, tokens_in, tokens_out, cost)
@@ -47,10 +48,15 @@ BEGIN
                coalesce(d.facts, '{}') || jsonb_build_object('attempt', d.attempt)
           FROM done d
     )
-    SELECT coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.status = 'succeeded'), '{}') INTO v_done, v_feeds FROM done d;
+    SELECT coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.status = 'succeeded'), '{}'),
+           array_agg(DISTINCT d.agent_id) FILTER (WHERE d.status = 'succeeded' AND d.agent_id IS NOT NULL)
+      INTO v_done, v_feeds, v_agents FROM done d;
 
     IF cardinality(v_done) < cardinality(p_tasks) THEN
         v_refused := keep_late_results_v1(p_shift, p_tasks, p_attempts, p_outputs, v_done);
+    END IF;
+    IF EXISTS (SELECT 1 FROM orchestrator_breaker b WHERE b.failures > 0 OR b.state <> 'closed') AND v_agents IS NOT NULL THEN
+        PERFORM close_breakers_v1(v_done, v_agents);
     END IF;
     IF array_remove(p_skips, NULL) <> '{}' THEN
         PERFORM skip_branches_v1(v_done, p_tasks, p_skips);

@@ -10,5 +10,5 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER tell_parent AFTER UPDATE OF status ON orchestrator_run FOR EACH ROW
-    WHEN (NEW.parent_task IS NOT NULL AND NEW.status IN ('succeeded', 'failed', 'cancelled') AND OLD.status <> NEW.status)
+    WHEN (NEW.parent_task IS NOT NULL AND NEW.status IN ('succeeded', 'partial', 'failed', 'cancelled') AND OLD.status <> NEW.status)
     EXECUTE FUNCTION tell_parent_v1();

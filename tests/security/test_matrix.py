@@ -54,6 +54,7 @@ POST inbox/<int:pk>/presence/                >   .   .   .   +   +   +   +   .  
 POST inbox/<int:pk>/release/                 >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/history/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/standing/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET out-of-service/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +

@@ -26,7 +26,7 @@ from agents.library.samples import Incidents, News, Refunds, Source
 from orchestrator import services
 from orchestrator.errors import IdempotencyConflict, InvalidInput, WorkflowNotFound, WorkflowNotPublished
 from orchestrator.models import Run, Stop, Workflow
-from orchestrator.states import RunStatus
+from orchestrator.states import RUN_LIVE
 
 _RATE = "6"  # runs a minute
 _BACKLOG = 200  # open runs
@@ -51,7 +51,7 @@ class Feed:
         """Why no run may start now; "" if one may."""
         if Stop.objects.filter(scope=Stop.Scope.EVERYTHING, lifted_at=None).exists():
             return "Everything is stopped; feeding goes on when the stop is lifted."
-        still_open = Run.objects.filter(status__in=[RunStatus.RUNNING, RunStatus.PAUSED])
+        still_open = Run.objects.filter(status__in=RUN_LIVE)
         if len(still_open.values_list("pk")[: self._backlog + 1]) > self._backlog:
             return f"More than {self._backlog} runs are open; feeding goes on when some have ended (--backlog)."
         return ""

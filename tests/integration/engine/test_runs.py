@@ -99,7 +99,10 @@ def test_transient_failure_is_retried_and_its_attempts_kept() -> None:
 
 
 def test_transient_failure_fails_the_run_when_its_attempts_are_used_up() -> None:
-    publish("  - {key: a, type: automated, agent: test-flaky, inputs: {times: 9}, retry: {attempts: 3, base: 0.01}}")
+    publish(
+        "  - {key: a, type: automated, agent: test-flaky, on_error: fail, inputs: {times: 9},"
+        " retry: {attempts: 3, base: 0.01}}"
+    )
 
     run = run_to_end()
 
@@ -137,7 +140,7 @@ def test_on_error_skip_goes_on_without_the_step() -> None:
 
     run = run_to_end()
 
-    assert (run.status, run.failed) == ("succeeded", 1)
+    assert (run.status, run.failed) == ("partial", 1)
     assert statuses(run) == {"a": "failed", "b": "succeeded", "c": "succeeded"}
 
 
@@ -146,7 +149,7 @@ def test_failed_run_retried_keeps_what_had_succeeded(django_user_model: type) ->
     publish(
         """
   - {key: a, type: automated, agent: test-echo, inputs: {what: a}}
-  - {key: b, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}}
+  - {key: b, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}, on_error: fail}
   - {key: c, type: automated, agent: test-echo, inputs: {what: c}}
 """,
         rest="dependencies: {b: [a], c: [b]}",
@@ -168,7 +171,7 @@ def test_failed_run_retried_leaves_what_failed_softly(django_user_model: type) -
         """
   - {key: first, type: automated, agent: test-echo}
   - {key: soft, type: automated, agent: test-flaky, inputs: {permanent: true}, on_error: skip}
-  - {key: hard, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}}
+  - {key: hard, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}, on_error: fail}
   - {key: end, type: automated, agent: test-echo}
 """,
         rest="dependencies: {hard: [first, soft], end: [hard]}",
@@ -180,7 +183,7 @@ def test_failed_run_retried_leaves_what_failed_softly(django_user_model: type) -
     with shift():
         eventually(lambda: finished(run))
 
-    assert (run.status, run.remaining, run.failed) == ("succeeded", 0, 1)
+    assert (run.status, run.remaining, run.failed) == ("partial", 0, 1)
     assert (task(run, "soft").status, task(run, "soft").attempt, task(run, "hard").attempt) == ("failed", 1, 2)
 
 

@@ -204,7 +204,7 @@ def test_stop_waits_for_claims_in_flight_so_none_commits_after_it(mia: User) -> 
 
 
 def test_timed_out_agent_is_an_ordinary_transient_failure() -> None:
-    publish("  - {key: a, type: automated, agent: test-patient, timeout: 1s, retry: {attempts: 1}}")
+    publish("  - {key: a, type: automated, agent: test-patient, timeout: 1s, on_error: fail, retry: {attempts: 1}}")
     run = start()
     with shift():
         eventually(lambda: finished(run))

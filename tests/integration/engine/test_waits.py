@@ -445,7 +445,7 @@ def test_child_run_gives_its_result_to_the_step_that_started_it() -> None:
     assert violations() == []
 
 
-@pytest.mark.parametrize(("on_error", "status"), [("fail", "failed"), ("skip", "succeeded"), ("ask", "running")])
+@pytest.mark.parametrize(("on_error", "status"), [("fail", "failed"), ("skip", "partial"), ("ask", "running")])
 def test_failed_child_fails_the_step_as_it_says(on_error: str, status: str) -> None:
     reviewer()
     publish("  - {key: work, type: automated, agent: test-flaky, inputs: {permanent: true}}", name="child")

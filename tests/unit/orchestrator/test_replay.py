@@ -57,7 +57,7 @@ def statuses(state) -> str:
         pytest.param([*done(A), ("task.cancelled", None, {}), ("run.cancelled", None, {})], "scccc", id="cancelled"),
         pytest.param(
             [*done(A), ("task.started", B, {"attempt": 1}), ("task.failed", B, {}), ("task.cancelled", None, {}),
-             ("run.failed", None, {}), ("run.retried", None, {})],
+             ("run.failed", None, {}), ("task.reopened", None, {"tasks": [1, 2, 3, 4]}), ("run.retried", None, {})],
             "sRRbb", id="retried",
         ),
         pytest.param(

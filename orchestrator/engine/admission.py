@@ -1,0 +1,103 @@
+"""Backpressure: a workflow runs so many runs at once, a lane holds so many ready tasks; what comes over that waits.
+
+A run over a limit is stored like any other, with its tasks held back (`pending`), and admitted in order of arrival as
+soon as there is room. Every process counts for itself and looks anew every second, so a burst may overshoot by what
+the other processes have started meanwhile: a limit slows, it is not a lock.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from orchestrator import db, events
+from orchestrator.engine.lanes import LANES
+from orchestrator.engine.transitions import live_tasks, lock_run
+from orchestrator.errors import OrchestratorError
+from orchestrator.models import Run, Task
+from orchestrator.states import RunStatus, TaskStatus
+
+FRESH_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 5
+BATCH: Final = 200
+
+
+class Busy(OrchestratorError):
+    """{what} is at its limit of {limit}; send it again in {seconds} s, or let it wait in the queue."""
+
+    code = "busy"
+    status = 429
+
+
+@dataclass(slots=True)
+class _Seen:
+    until: float
+    runs: int
+    ready: dict[str, int]
+
+
+_seen: dict[int, _Seen] = {}
+
+
+def limit_reached(workflow: int, *, starting: bool = True) -> tuple[str, int] | None:
+    """What is full for one more run of this workflow, and its limit; None if there is room."""
+    now = time.monotonic()
+    seen = _seen.get(workflow)
+    if seen is None or seen.until < now:
+        seen = _seen[workflow] = _Seen(now + FRESH_SECONDS, _running(workflow), _ready())
+    if seen.runs >= settings.MOST_RUNS_PER_WORKFLOW:
+        return "This workflow", settings.MOST_RUNS_PER_WORKFLOW
+    lane = next((lane for lane, ready in seen.ready.items() if ready >= settings.MOST_READY_PER_LANE), None)
+    if lane is not None:
+        return f"The lane {lane} of ready tasks", settings.MOST_READY_PER_LANE
+    seen.runs += starting
+    return None
+
+
+def forget() -> None:
+    """Count anew at the next start."""
+    _seen.clear()
+
+
+def _running(workflow: int) -> int:
+    live = Run.objects.filter(workflow_id=workflow, status=RunStatus.RUNNING).order_by()
+    return live.values("pk")[: settings.MOST_RUNS_PER_WORKFLOW].count()
+
+
+def _ready() -> dict[str, int]:
+    ready = Task.objects.filter(status=TaskStatus.READY, held=False, limited=False, suspect=False).order_by()
+    return {lane: ready.filter(lane=lane).values("pk")[: settings.MOST_READY_PER_LANE].count() for lane in LANES}
+
+
+def queue(run_id: int, *, reason: str) -> None:
+    """Hold a run back that has just been started, in the transaction that started it."""
+    Run.objects.filter(pk=run_id).update(status=RunStatus.PENDING)
+    live_tasks(run_id).filter(status=TaskStatus.READY).update(held=True)
+    events.append("run.queued", actor="engine", run_id=run_id, data={"reason": reason})
+
+
+def admit() -> int:
+    """Let queued runs begin while there is room, the oldest of each workflow first; return how many."""
+    waiting = Run.objects.filter(status=RunStatus.PENDING).order_by("workflow_id", "pk")
+    full: set[int] = set()
+    admitted = 0
+    for pk, workflow in list(waiting.values_list("pk", "workflow_id")[:BATCH]):
+        if workflow in full or limit_reached(workflow):
+            full.add(workflow)
+            continue
+        admitted += _admit(pk)
+    return admitted
+
+
+@transaction.atomic
+def _admit(pk: int) -> bool:
+    run = lock_run(pk)
+    if run.status != RunStatus.PENDING:
+        return False
+    Run.objects.filter(pk=pk).update(status=RunStatus.RUNNING)
+    live_tasks(pk).filter(status=TaskStatus.READY).update(held=False)
+    events.append("run.admitted", actor="engine", run_id=pk)
+    db.wake_idle()
+    return True
