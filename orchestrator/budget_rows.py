@@ -76,6 +76,14 @@ def of_run(run: Run) -> list[Row]:
     return sorted({**_planned(run), **stored}.values(), key=_order)
 
 
+def around(run: Run) -> list[Row]:
+    """Every budget that a run's calls fall under: its own, its workflow's and its teams'."""
+    person = run.started_by or run.workflow.owner
+    teams = person.groups.values_list("pk", flat=True) if person is not None else []
+    wider = _stored(scope="workflow", ref=run.workflow_id), _stored(scope="team", ref__in=list(teams))
+    return [*of_run(run), *(row for rows in wider for row in rows)]
+
+
 def own(agent: Agent) -> list[Row]:
     """What an agent may use in each run: as registered, or as people have changed it."""
     newest = agent.versions.order_by("-number").first()

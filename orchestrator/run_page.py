@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents.types import Json
-from orchestrator import drawing
+from orchestrator import budget_rows, drawing
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
@@ -63,6 +63,7 @@ class Head:
     files: int
     started_by: str
     seconds: float
+    budgets: tuple[budget_rows.Row, ...] = ()
 
     @property
     def done(self) -> int:
@@ -108,6 +109,8 @@ class TaskCard:
     version: int | None
     seconds: float | None
     retry_at: datetime | None
+    assigned: Json = None  # why which agent was chosen, where the step names none
+    cached: int | None = None  # the task whose result was used again
     spawned: Family | None = None  # the tasks that it started
     talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
@@ -134,6 +137,7 @@ def head(run: Run) -> Head:
         files=Artifact.objects.filter(run=run).count(),
         started_by=full_name(run.started_by),
         seconds=(end - run.started_at).total_seconds(),
+        budgets=tuple(budget_rows.around(run)),
     )
 
 
@@ -277,9 +281,24 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         retry_at=retry.values_list("due_at", flat=True).first() if retry is not None else None,
         spawned=_family(run, step.title, children) if children else None,
         talk=talk_of(task) if step.kind == "pattern" else None,
+        assigned=_last_fact(task, "task.assigned", "reason") if step.select else None,
+        cached=_cached(task) if step.cache_s else None,
         waits=_waits(task, step.title),
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )
+
+
+def _last_fact(task: Task, kind: str, name: str) -> Json:
+    """A fact of a task's last event of one kind; by its run's events, which are few enough to look through."""
+    found = Event.objects.filter(run_id=task.run_id, task_id=task.pk, kind=kind).order_by("-id")
+    data = found.values_list("data", flat=True).first()
+    fact: Json = data.get(name) if isinstance(data, dict) else None
+    return fact
+
+
+def _cached(task: Task) -> int | None:
+    found = _last_fact(task, "task.succeeded", "cached")
+    return found if isinstance(found, int) else None
 
 
 def _waits(task: Task, title: str) -> Sentence | None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.models import Agent
-from orchestrator import acts, drawing, group_views, queries, workflow_queries
+from orchestrator import acts, budget_rows, drawing, group_views, queries, workflow_queries
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
 from orchestrator.ports import rights
@@ -24,6 +24,7 @@ TABS: Final = {
     "signals": ("radio", gettext_lazy("Signals")),
     "versions": ("layers", gettext_lazy("Versions")),
     "source": ("file-text", gettext_lazy("Source")),
+    "budgets": ("signal-medium", gettext_lazy("Budgets")),
     "runs": ("play", gettext_lazy("Latest runs")),
 }
 
@@ -71,6 +72,8 @@ def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dic
             return group_views.shown(user, found)
         case "versions":
             return _versions(found, version)
+        case "budgets":
+            return _budgets(user, found, version)
         case "runs":
             return {"rows": workflow_queries.latest_rows(found)}
         case "graph":
@@ -88,17 +91,42 @@ def _versions(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     return {"versions": versions, "before": before, "lines": lines}
 
 
+def _budgets(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    stated, shares = budget_rows.stated(version)
+    divided = ", ".join(f"{agent} {share:.0%}" for agent, share in shares.items())
+    return {
+        "stated": stated,
+        "shares": _("Divided: %(shares)s.") % {"shares": divided} if divided else "",
+        "standing": budget_rows.standing("workflow", found.pk),
+        "total": _sum_of(budget_rows.total(workflow=found)),
+        "may_set": rights().can(user, "publish_version", found),
+    }
+
+
+def _sum_of(total: budget_rows.Total) -> str:
+    known = {"calls": total.calls, "tokens": total.tokens, "cost": total.cost, "runs": budget_rows.NEWEST_RUNS}
+    return _("Its calls in the newest %(runs)s runs of all: %(calls)s, with %(tokens)s tokens and $%(cost).2f.") % known
+
+
 @require_GET
 def agent_uses(request: HttpRequest, name: str) -> HttpResponse:
     """What an agent's page asks of this app: where the agent is used, and where it failed of late."""
     user = user_of(request)
     if not rights().can(user, "see_agents"):
         raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))
-    context = {
+    context: dict[str, Any] = {
         "name": name,
         "workflows": workflow_queries.workflows_using(user, name),
         "failures": workflow_queries.recent_failures(user, name),
     }
+    agent = Agent.objects.filter(name=name).first()
+    if agent is not None:
+        context |= {
+            "own": budget_rows.own(agent),
+            "standing": budget_rows.standing("agent", agent.pk),
+            "total": _sum_of(budget_rows.total(agent=agent)),
+            "may_set": rights().can(user, "edit_agents"),
+        }
     partial = "#uses" if getattr(request, "wants_partial", False) else ""
     return render(request, "orchestrator/agent_uses.html" + partial, context)
 

@@ -4,15 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0003_gate_search'),
+        ("approvals", "0003_gate_search"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='gate',
-            name='kind',
-            field=models.CharField(choices=[('approval', 'Approval'), ('manual', 'Manual'), ('exception', 'Exception'), ('quarantine', 'Quarantine'), ('hybrid', 'Hybrid')], max_length=20),
+            model_name="gate",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("approval", "Approval"),
+                    ("manual", "Manual"),
+                    ("exception", "Exception"),
+                    ("quarantine", "Quarantine"),
+                    ("hybrid", "Hybrid"),
+                ],
+                max_length=20,
+            ),
         ),
     ]

@@ -16,7 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from approvals.api import gates, token_routes
 from config.api.auth import Bearer, SessionCookie, by_secret_address
 from monitoring.api import events
-from orchestrator import act_api, snapshot_api
+from orchestrator import act_api, budget_api, snapshot_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -40,6 +40,9 @@ api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
 api.add_router("/agents", act_api.agents)
 api.add_router("/runs", snapshot_api.past)
+api.add_router("/runs", budget_api.run_routes)
+api.add_router("/workflows", budget_api.workflow_routes)
+api.add_router("/agents", budget_api.agent_routes)
 api.add_router("/everything", act_api.everything)
 api.add_router("/events", events)
 api.add_router("/gates", gates)

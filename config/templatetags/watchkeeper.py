@@ -162,6 +162,12 @@ def plain(text: str) -> str:
 
 
 @register.filter
+def figure(amount: float) -> str:
+    """An amount with its thousands apart and no more decimals than it needs: `1,250`, `0.07`."""
+    return f"{amount:,.0f}" if abs(amount - round(amount)) < 1e-9 else f"{amount:,.2f}"
+
+
+@register.filter
 def percent(part: float | None, whole: float = 1) -> str:
     """A share in words: `61 %`; a dash when there is nothing to share. Only all is 100 %, and only nothing is 0 %."""
     if part is None or not whole:

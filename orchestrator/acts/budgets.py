@@ -49,7 +49,7 @@ class SetBudget(Act):
 
     name = "set-budget"
     scopes = ("run", "workflow", "agent", "everything")
-    icon = "gauge"
+    icon = "sliders-horizontal"
     title = gettext_lazy("Set a budget")
     action = gettext_lazy("Set budget")
     menu = gettext_lazy("Budget…")

@@ -1,0 +1,65 @@
+"""REST v1: the budgets of runs, workflows and agents; the acts `set-budget` and `move-budget` change them."""
+
+from collections.abc import Iterable
+
+from django.http import Http404, HttpRequest
+from ninja import Router, Schema
+from pydantic import Field
+
+from agents.models import Agent
+from orchestrator import budget_rows, queries
+from orchestrator.api_errors import ERRORS, Forbidden, Name, RunId, caller
+from orchestrator.budget_rows import Row
+from orchestrator.ports import rights
+
+run_routes = Router(tags=["Runs"])
+workflow_routes = Router(tags=["Workflows"])
+agent_routes = Router(tags=["Agents"])
+SUMMARY = "List its budgets"
+
+
+class BudgetOut(Schema):
+    """One budget. Documents and calls are counted, minutes are an agent's working time, cost is in US dollars."""
+
+    scope: str = Field(description="run, run_agent (an agent within a run), agent, workflow or team.")
+    agent: str = Field(description="Within a run: whose; orchestrator stands for all without a share.")
+    resource: str
+    limit: float
+    spent: float
+    reserved: float = Field(description="Held by calls under way.")
+    left: float
+    words: str
+
+
+@run_routes.get("/{run_id}/budgets", response={200: list[BudgetOut], **ERRORS}, summary=SUMMARY)
+def run_budgets(request: HttpRequest, run_id: RunId) -> list[BudgetOut]:
+    """Everything that its calls draw on: the run's and its agents' within it, its workflow's and its teams'."""
+    return _shown(budget_rows.around(queries.get_visible_run_or_404(caller(request), run_id)))
+
+
+@workflow_routes.get("/{name}/budgets", response={200: list[BudgetOut], **ERRORS}, summary=SUMMARY)
+def workflow_budgets(request: HttpRequest, name: Name) -> list[BudgetOut]:
+    """Over all its runs."""
+    found = queries.get_visible_workflow_or_404(caller(request), name)
+    return _shown(budget_rows.standing("workflow", found.pk))
+
+
+@agent_routes.get("/{name}/budgets", response={200: list[BudgetOut], **ERRORS}, summary=SUMMARY)
+def agent_budgets(request: HttpRequest, name: Name) -> list[BudgetOut]:
+    """In each run, then over all runs."""
+    if not rights().can(caller(request), "see_agents"):
+        raise Forbidden(verb="see agents")
+    found = Agent.objects.filter(name=name).first()
+    if found is None:
+        raise Http404
+    return _shown([*budget_rows.own(found), *budget_rows.standing("agent", found.pk)])
+
+
+def _shown(rows: Iterable[Row]) -> list[BudgetOut]:
+    return [
+        BudgetOut(
+            scope=row.scope, agent=row.of, resource=row.resource, limit=row.limit, spent=row.spent,
+            reserved=row.reserved, left=row.left, words=row.words,
+        )
+        for row in rows
+    ]  # fmt: skip
