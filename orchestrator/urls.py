@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestrator import act_views, group_views, note_views, stop_views, views, workflow_views
+from orchestrator import act_views, group_views, note_views, pattern_views, stop_views, views, workflow_views
 
 app_name = "orchestrator"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
     path("act/<slug:scope>/<slug:address>/", act_views.menu, name="acts"),
     path("act/<slug:scope>/<slug:address>/<slug:name>/", act_views.act, name="act"),
+    path("patterns/", pattern_views.patterns, name="patterns"),
+    path("patterns/<slug:name>/", pattern_views.pattern, name="pattern"),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/schema.json", workflow_views.schema, name="schema"),
     path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),

@@ -55,6 +55,8 @@ POST inbox/<int:pk>/release/                 >   .   .   .   +   +   +   +   .  
 GET inbox/history/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/standing/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET out-of-service/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET patterns/                                >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET patterns/<slug:name>/                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -170,6 +172,7 @@ NAMES = {
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "{act}": "pause",
     "tasks/<int:pk>": "tasks/{task}",
+    "patterns/<slug:name>": "patterns/swarm",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",

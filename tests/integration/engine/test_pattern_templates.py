@@ -1,4 +1,4 @@
-"""The templates of refinement, supervised planner, state machine and swarm, run to their end by a real shift."""
+"""Templates of patterns, published as they stand and run to their end by a real shift."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +12,9 @@ from orchestrator import services
 from orchestrator.engine import delivery
 from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, StateEntry
-from orchestrator.patterns import registry
+from orchestrator.patterns import plain
 from orchestrator.states import RunStatus
-from tests.engine import eventually, finished, shift, task
+from tests.engine import eventually, finished, shift, statuses, task
 from tests.hands import reviewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,8 +27,7 @@ TEXT = (
 
 def run_template(pattern: str, answer: Callable[[Gate], dict[str, Any]] | None = None, **given: Any) -> Run:
     """Publish a pattern's template as it stands and run it to its end; `answer` is what people say to a gate."""
-    found = registry.find(pattern)
-    assert found is not None
+    found = next(entry for entry in plain.entries() if entry.name == pattern)
     autodiscover()
     sync()
     version = services.publish(source=found.help.template, file=f"{pattern}.yaml", by=None)
@@ -111,3 +110,18 @@ def test_swarm_shares_its_memory_and_stamps_it_with_the_databases_clock():
         assert entry["at"] >= run.started_at.timestamp() - 1
         assert entry["expires_at"] == entry["at"] + 43200
     assert any("builds on" in str(value) for value in output["memory"].values())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "given", "skipped"),
+    [
+        ("sequential", {"text": "a note"}, set()),
+        ("parallel", {"text": "a note"}, set()),
+        ("conditional", {"amount": 5000}, {"pass"}),
+        ("conditional", {"amount": 5}, {"review"}),
+    ],
+)
+def test_plain_template_runs_as_it_stands(pattern, given, skipped):
+    run = run_template(pattern, **given)
+
+    assert {key for key, status in statuses(run).items() if status == "skipped"} == skipped
