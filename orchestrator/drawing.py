@@ -101,7 +101,7 @@ def _single(node: Node, mark: Mark | None, *, now: datetime) -> str:
     match mark.looks:
         case "waiting":
             return waiting_for(mark.wait_for)
-        case "running":
+        case "running" if mark.started_at:
             return _("running for %(span)s") % {"span": span(_seconds(mark.started_at, now))}
         case "succeeded" | "failed" if mark.started_at:
             tries = _(", attempt %(number)d") % {"number": mark.attempt} if mark.attempt > 1 else ""

@@ -218,6 +218,11 @@ _QUERIES: Final = {
         WHERE r.status IN ('running', 'paused') AND t.status = 'cancelled' AND NOT EXISTS (
             SELECT FROM orchestrator_timer m WHERE m.kind = 'run_orphaned' AND m.ref = r.id AND m.fired_at IS NULL)
     """,
+    "a join does not go on with an open conflict": """
+        SELECT format('task %s succeeded, but its conflict about %s is open', c.task, c.key)
+        FROM orchestrator_conflict c JOIN orchestrator_task t ON t.id = c.task
+        WHERE c.resolved_at IS NULL AND t.status = 'succeeded'
+    """,
     "state is what its events say": """
         SELECT format('state %s of run %s version %s is not what was written', s.key, s.run_id, s.version)
         FROM orchestrator_stateentry s

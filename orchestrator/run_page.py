@@ -29,6 +29,7 @@ from orchestrator.queries import (
 )
 from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
+from orchestrator.snapshots import Happened
 from orchestrator.states import TASK_TERMINAL, RunStatus
 from orchestrator.story import ROUTINE, Entry, Happening, tell
 from orchestrator.timeline import Lived, Timeline, timeline
@@ -229,6 +230,16 @@ def story(run: Run, *, before: int | None = None, everything: bool = False, leng
     steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
     entries = tuple(tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown)
     return Story(entries, ids[-1] if len(rows) > length else None, short)
+
+
+def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, Entry]]:
+    """These events of a run, each with its sentence."""
+    gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
+    found = Event.objects.filter(pk__in=[event.id for event in events], run_id=run.pk)
+    rows = {row[0]: row for row in found.values_list("id", "task_id", "kind", "at", "actor", "data")}
+    steps = RunSteps(run)
+    steps.load([event.task_id & STEP_MASK for event in events if event.task_id is not None])
+    return [(event, tell(_happening(rows[event.id], event.pos, gates, steps))) for event in events]
 
 
 def _happening(row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: RunSteps) -> Happening:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from orchestrator import acts, details, forms, queries, rendering, run_page, services
+from orchestrator import acts, details, forms, queries, rendering, run_page, services, state_page
 from orchestrator.acts import Target
 from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
@@ -27,6 +27,8 @@ TABS: Final = {
     "graph": ("network", gettext_lazy("Graph")),
     "timeline": ("clock", gettext_lazy("Timeline")),
     "narrative": ("scroll-text", gettext_lazy("Narrative")),
+    "state": ("layers", gettext_lazy("State")),
+    "past": ("undo-2", gettext_lazy("Time machine")),
     "files": ("file-text", gettext_lazy("Deliverables")),
     "input": ("corner-down-left", gettext_lazy("Input")),
 }
@@ -93,6 +95,11 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
     match context["tab"]:
         case "timeline":
             context["timeline"] = run_page.gantt(found)
+            context["marks"] = state_page.marks(found, seconds=context["timeline"].seconds)
+        case "state":
+            context |= state_page.state(found, request.GET) | {"acts_of": _state_acts(request, found)}
+        case "past":
+            context |= state_page.past(found, request.GET.get("n", "")) | {"acts_of": _state_acts(request, found)}
         case "narrative":
             before = request.GET.get("before", "")
             cursor = int(before) if before.isdecimal() and len(before) < 19 else None
@@ -108,6 +115,11 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
             context["details"] = details.may_see(request.user, found)
     return context
+
+
+def _state_acts(request: HttpRequest, found: Run) -> frozenset[str]:
+    """Which acts on its history the user may do now."""
+    return frozenset(act.name for act in acts.possible(user_of(request), Target("run", found)))
 
 
 def _selected(user: User, found: Run, key: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class MakeCheckpoint(RunAct):
     """A person saves a point to which the run can be rolled back."""
 
     name = "checkpoint"
-    icon = "pin"
+    icon = "circle-dot"
     title = gettext_lazy("Save a checkpoint")
     action = gettext_lazy("Save checkpoint")
     menu = gettext_lazy("Checkpoint…")
@@ -66,7 +66,7 @@ class WriteState(RunAct):
     """A person corrects a value of the run's shared state."""
 
     name = "write-state"
-    icon = "pen-line"
+    icon = "pencil"
     title = gettext_lazy("Write shared state")
     action = gettext_lazy("Write")
     menu = gettext_lazy("Write state…")

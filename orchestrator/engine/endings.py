@@ -9,7 +9,7 @@ from django.db import transaction
 
 from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator.definitions import expressions
-from orchestrator.engine import breakers, compensation, failures, gates, transitions
+from orchestrator.engine import breakers, compensation, conflicts, failures, gates, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
@@ -131,6 +131,20 @@ def decline(job: Assignment, shift: int) -> None:
     """This release does not know the step's kind: put the task where only workers look that do."""
     transitions.lock_run(job.claimed.run_id)
     transitions.decline(_fence(job, shift), kind=job.step.kind)
+
+
+@transaction.atomic
+def settle_conflicts(job: Assignment, shift: int) -> dict[str, Json] | None:
+    """What the steps before agree on, for expressions as `agreed`; None when the task waits for people (or is late)."""
+    run = transitions.lock_run(job.claimed.run_id)
+    task = transitions.fenced(_fence(job, shift))
+    if task is None:
+        return None
+    found = conflicts.examine(task, job.step, job.context["steps"])
+    if not found.open:
+        return found.agreed
+    transitions.wait_for_people(_fence(job, shift), conflicts.question(run, task, job.step, found))
+    return None
 
 
 @transaction.atomic

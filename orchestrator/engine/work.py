@@ -65,12 +65,22 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             await host.in_thread(endings.cancel_rest, job)
         if job.step.when and not expressions.holds(job.step.when, job.context):
             return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
+        if job.step.conflicts and not await _agree(job, host):
+            return None
         if job.step.kind in ("automated", "hybrid"):  # nearly always
             return await _automated(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except ExpressionError as problem:
         await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
         return None
+
+
+async def _agree(job: Assignment, host: Host) -> bool:
+    """Whether what the steps before say is settled; what they agree on is then known to expressions."""
+    agreed = await host.in_thread(endings.settle_conflicts, job, host.shift)
+    if agreed is not None:
+        job.context["agreed"] = agreed
+    return agreed is not None
 
 
 async def _decline(job: Assignment, host: Host) -> None:
