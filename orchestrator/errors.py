@@ -198,7 +198,7 @@ class CheckpointNotFound(OrchestratorError):
 
 
 class EventNotInRun(OrchestratorError):
-    """Place {pos} of the ledger is not sealed yet, or before run {run_id} began; choose one of the run's events."""
+    """Place {pos} of the ledger is before run {run_id} began, or none of its own; choose one of the run's events."""
 
     code = "event_not_in_run"
     status = 404
@@ -210,16 +210,16 @@ class SnapshotTooLarge(OrchestratorError):
     code = "snapshot_too_large"
 
 
-class PreviewOutdated(OrchestratorError):
-    """What this would do has changed since you looked: look again, then confirm."""
-
-    code = "preview_outdated"
-
-
 class EffectsWouldRepeat(OrchestratorError):
     """{count} side effects would happen a second time ({names}); say that they may, or choose a later event."""
 
     code = "effects_would_repeat"
+
+
+class MigratedSince(OrchestratorError):
+    """Run {run_id} got another version after checkpoint {number}; fork it from there instead."""
+
+    code = "migrated_since"
 
 
 class NothingToRun(OrchestratorError):
@@ -232,9 +232,3 @@ class NeedsCompensation(OrchestratorError):
     """The steps {steps} would have to be undone first, and nothing here can do that; fork the run instead."""
 
     code = "needs_compensation"
-
-
-class TaskNotAlive(OrchestratorError):
-    """Task {task_id} is {status}; only a running or waiting task can be {verb}."""
-
-    code = "task_not_alive"

@@ -11,8 +11,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from django.db.models import Max
-
 from orchestrator import ledger
 from orchestrator.engine import run_state
 from orchestrator.engine.plans import plan_of
@@ -44,6 +42,7 @@ class Snapshot:
     event: int
     state: RunState
     facts: int  # how many events it was rebuilt from
+    version: int  # the version that it had then
 
     @property
     def statuses(self) -> list[str]:
@@ -52,7 +51,7 @@ class Snapshot:
 
     def keys_of_tasks(self) -> list[str]:
         """Of each task: from the plan, and for spawned ones from their rows."""
-        return _keys(self.run, len(self.state.tasks))
+        return _keys(self.run, self.version, len(self.state.tasks))
 
     def values(self) -> dict[str, StateEntry]:
         """The run's shared state as it was; keys that were gone are left out."""
@@ -63,7 +62,7 @@ class Snapshot:
 def at_pos(run: Run, pos: int) -> Snapshot:
     """The run after everything of it that lies at or before this place of the ledger.
 
-    Raises EventNotInRun for a place that is not sealed, or where the run had not begun, and SnapshotTooLarge.
+    A place after the newest is as the newest. Raises EventNotInRun where the run had not begun, and SnapshotTooLarge.
     """
     facts = ledger.facts_up_to(run.pk, pos, limit=MOST_EVENTS + 1)
     if not facts:
@@ -83,19 +82,11 @@ def _snapshot(run: Run, facts: Sequence[tuple[int, Fact]]) -> Snapshot:
     if len(facts) > MOST_EVENTS:
         raise SnapshotTooLarge(run_id=run.pk, most=MOST_EVENTS)
     happened = [fact for _, fact in facts]
-    dependencies, needs = graph_of(first_version(happened, run.version_id))
+    version = first_version(happened, run.version_id)
+    dependencies, needs = graph_of(version)
     state = replay(dependencies, happened, needs=needs, graph_of=graph_of)
-    return Snapshot(run, facts[-1][0], state, len(facts))
-
-
-def newest_pos(run_id: int) -> int | None:
-    """The place of the run's newest sealed event."""
-    newest = Event.objects.filter(run_id=run_id).aggregate(newest=Max("id"))["newest"]
-    entries = LedgerEntry.objects.filter(
-        event_id__in=Event.objects.filter(run_id=run_id, id__lte=newest or 0).values("id")
-    )
-    pos: int | None = entries.aggregate(pos=Max("pos"))["pos"]
-    return pos
+    moves = [int(str(fact.data["version"])) for fact in happened if fact.kind == "run.migrated"]
+    return Snapshot(run, facts[-1][0], state, len(facts), version=moves[-1] if moves else version)
 
 
 def event_number(run_id: int, number: int) -> Happened | None:
@@ -137,8 +128,8 @@ def graph_of(version_id: int) -> tuple[list[list[int]], list[int]]:
     return before, [need for _, _, need in steps]
 
 
-def _keys(run: Run, count: int) -> list[str]:
-    keys = [step.key for step in plan_of(run.version_id).steps]
+def _keys(run: Run, version: int, count: int) -> list[str]:
+    keys = [step.key for step in plan_of(version).steps]
     if count > len(keys):
         spawned = Task.objects.filter(pk__gte=task_id(run.pk, len(keys)), pk__lt=task_id(run.pk, count))
         found: dict[int, Any] = {pk & STEP_MASK: key for pk, key in spawned.values_list("pk", "key")}

@@ -132,7 +132,7 @@ def picture(found: Snapshot) -> drawing.Picture:
     state, statuses, asked = found.state, found.statuses, _asked(found)
     spawned: dict[int, Counter[str]] = defaultdict(Counter)
     parents = Task.objects.filter(pk__gte=task_id(found.run.pk, 0), pk__lt=task_id(found.run.pk, len(statuses)))
-    if len(statuses) > len(snapshots.graph_of(found.run.version_id)[0]):
+    if len(statuses) > len(snapshots.graph_of(found.version)[0]):
         for pk, parent in parents.filter(parent__isnull=False).values_list("id", "parent"):
             assert parent is not None
             spawned[parent & STEP_MASK][statuses[pk & STEP_MASK]] += 1
@@ -145,7 +145,7 @@ def picture(found: Snapshot) -> drawing.Picture:
         )
         for index, status in enumerate(statuses)
     }
-    return drawing.picture(layout_of(found.run.version_id), marked, now=timezone.now())
+    return drawing.picture(layout_of(found.version), marked, now=timezone.now())
 
 
 def _asked(found: Snapshot) -> set[int]:

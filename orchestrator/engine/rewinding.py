@@ -19,6 +19,7 @@ from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, plan_of, step_in_trouble, step_of
 from orchestrator.engine.run_state import SHARED, Write
+from orchestrator.errors import MigratedSince
 from orchestrator.models import Checkpoint, Effect, Event, Run, StateEntry, Task, Timer, task_id
 from orchestrator.ports import gatekeeper
 from orchestrator.snapshots import Snapshot
@@ -74,7 +75,7 @@ def fork_of(run: Run, event: int, version: int) -> Fork:
 
 def _copied(snapshot: Snapshot, target: Plan, changed: set[int]) -> list[tuple[int, int, str]]:
     """What had ended well by then and still is as it was, each with everything that it stands on."""
-    source = {step.key: step for step in plan_of(snapshot.run.version_id).steps}
+    source = {step.key: step for step in plan_of(snapshot.version).steps}
     statuses = snapshot.statuses
     copied: dict[int, tuple[int, int, str]] = {}
     for step in target.steps:
@@ -142,8 +143,10 @@ class Rollback:
 
 
 def rollback_of(run: Run, checkpoint: Checkpoint) -> Rollback:
-    """Work out a rollback of a run to one of its checkpoints."""
+    """Work out a rollback of a run to one of its checkpoints. Raises MigratedSince."""
     snapshot = snapshots.at_event(run, checkpoint.event)
+    if snapshot.version != run.version_id:
+        raise MigratedSince(run_id=run.pk, number=checkpoint.number)
     planned = len(plan_of(run.version_id).steps)
     tasks = list(Task.objects.of_run(run.pk).defer("input", "output").order_by("id"))
     back = _set_back(snapshot, tasks[:planned])

@@ -11,6 +11,7 @@ from orchestrator.errors import (
     EffectsWouldRepeat,
     EventNotInRun,
     InvalidInput,
+    MigratedSince,
     NothingToRun,
 )
 from orchestrator.invariants import violations
@@ -250,6 +251,19 @@ def test_a_rollback_that_is_no_longer_what_was_agreed_to_does_nothing():
         acts.perform(
             act, acts.of("run", run.pk), by=None, reason="again", answers={"checkpoint": 1}, digest=preview.digest
         )
+
+
+def test_a_rollback_across_a_migration_is_refused():
+    publish(CHAIN, rest=ORDER)
+    run = start(what="c")
+    perform(run, "checkpoint", name="at the start")
+    publish(CHAIN + "- {key: d, type: automated, agent: test-echo}", rest=ORDER)
+    perform(run, "migrate", version="2")
+
+    with pytest.raises(MigratedSince):
+        perform(run, "rollback", checkpoint=1)
+
+    assert not list(violations())
 
 
 def test_a_stopped_agent_leaves_a_checkpoint_and_goes_on_from_it_when_tried_again():
