@@ -86,6 +86,7 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 API = """
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
 GET /everything/acts                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
@@ -102,6 +103,7 @@ POST /groups/{name}/replay                   !   -   .   -   .   .   .   +   -  
 GET /runs                                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /runs                                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /runs/{run_id}/budgets                   !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/acts                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /runs/{run_id}/acts/{act}               !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /runs/{run_id}/tasks                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -123,6 +125,7 @@ GET /workflows                               !   -   +   +   +   +   +   +   +  
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET /workflows/{workflow}/acts               !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /workflows/{name}/budgets                !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /workflows/{workflow}/acts/{act}        !   -   .   -   .   .   .   +   -   +   -   +   -   .   -   -   +
 GET /workflows/{name}                        !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 """
