@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.contrib.auth.models import Group
-from django.db.models import Count, QuerySet, Sum
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, Q, QuerySet, Sum
 
 from agents.models import Agent
 from agents.registry import budget_of
@@ -72,16 +72,22 @@ class Total:
 
 def of_run(run: Run) -> list[Row]:
     """The budgets of a run: for the whole of it, then for each agent, in the order of resources."""
-    stored = {(row.scope, row.of, row.resource): row for row in _stored(scope__in=("run", "run_agent"), ref=run.pk)}
-    return sorted({**_planned(run), **stored}.values(), key=_order)
+    return _with_planned(run, _stored(scope__in=("run", "run_agent"), ref=run.pk))
 
 
 def around(run: Run) -> list[Row]:
-    """Every budget that a run's calls fall under: its own, its workflow's and its teams'."""
-    person = run.started_by or run.workflow.owner
-    teams = person.groups.values_list("pk", flat=True) if person is not None else []
-    wider = _stored(scope="workflow", ref=run.workflow_id), _stored(scope="team", ref__in=list(teams))
-    return [*of_run(run), *(row for rows in wider for row in rows)]
+    """Every budget that a run's calls fall under: its own, then its workflow's and its teams'."""
+    person = run.started_by_id or run.workflow.owner_id or 0
+    inside = Q(scope__in=("run", "run_agent"), ref=run.pk)
+    team = Q(scope="team", ref__in=User.groups.through.objects.filter(user_id=person).values("group_id"))
+    found = list(_stored(inside | Q(scope="workflow", ref=run.workflow_id) | team))
+    within = [row for row in found if row.scope in ("run", "run_agent")]
+    return [*_with_planned(run, within), *(row for row in found if row not in within)]
+
+
+def _with_planned(run: Run, found: Iterable[Row]) -> list[Row]:
+    stored = {(row.scope, row.of, row.resource): row for row in found}
+    return sorted({**_planned(run), **stored}.values(), key=_order)
 
 
 def own(agent: Agent) -> list[Row]:
@@ -144,8 +150,8 @@ def _planned(run: Run) -> dict[tuple[str, str, str], Row]:
     return {(row.scope, row.of, row.resource): row for row in found}
 
 
-def _stored(**which: Any) -> Iterator[Row]:
-    found = list(Budget.objects.filter(**which).select_related("agent").order_by("pk")[:1000])
+def _stored(*which: Q, **columns: Any) -> Iterator[Row]:
+    found = list(Budget.objects.filter(*which, **columns).select_related("agent").order_by("pk")[:1000])
     names = _names(found)
     for row in found:
         within = (row.agent.name if row.agent else REST) if row.scope == "run_agent" else ""

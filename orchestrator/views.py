@@ -81,7 +81,9 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     part = request.GET.get("part", "tab") if _wants_partial(request) else ""
     context: dict[str, Any] = {"run": found, "tabs": TABS, "is_live": found.status not in RUN_TERMINAL}
     if part != "tab":
-        context |= {"head": run_page.head(found), "acts": acts.possible(user, Target("run", found))}
+        offered = acts.possible(user, Target("run", found))
+        may_set = any(act.name == "set-budget" for act in offered)
+        context |= {"head": run_page.head(found), "acts": offered, "may_set": may_set}
         context |= {"outcome": payload(found), "may_steer": rights().can(user, "steer_run", found)}
     if part != "head":
         context |= _tab(request, found)
