@@ -171,7 +171,7 @@ class StateNotWritten(OrchestratorError):
 
 
 class StateNotFound(OrchestratorError):
-    """Run {run_id} has no state {key!r} in version {version}."""
+    """Run {run_id} has no state {key!r} in version {version}; list its state to see what there is."""
 
     code = "state_not_found"
     status = 404
@@ -191,7 +191,7 @@ class TooManyCheckpoints(OrchestratorError):
 
 
 class CheckpointNotFound(OrchestratorError):
-    """Run {run_id} has no checkpoint {number}."""
+    """Run {run_id} has no checkpoint {number}; list its checkpoints to see which there are."""
 
     code = "checkpoint_not_found"
     status = 404

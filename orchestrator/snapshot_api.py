@@ -156,7 +156,7 @@ def state_history(request: HttpRequest, run_id: RunId, key: StateKey) -> list[St
 
 
 @past.get("/{run_id}/state/{key}/diff", response={200: DiffOut, **ERRORS}, summary="Compare two versions")
-def state_diff(request: HttpRequest, run_id: RunId, key: StateKey, old: Version, new: Version) -> DiffOut:
+def state_diff(request: HttpRequest, run_id: RunId, key: StateKey, old: Version = 0, new: Version = 1) -> DiffOut:
     """What changed between two versions of a key; version 0 is before the first."""
     run = visible_run(caller(request), run_id)
     return DiffOut.of(key, old, new, state_queries.diff(run.pk, key, old, new))

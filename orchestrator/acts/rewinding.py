@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import orders, ports
-from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, counted, register
+from orchestrator.acts.core import Act, ActImpossible, Performing, Person, Plan, Scope, Target, counted, register
 from orchestrator.acts.runs import RunAct
 from orchestrator.engine import checkpoints, rewinding
 from orchestrator.engine.rewinding import Fork, Rollback
@@ -53,12 +53,12 @@ class RollBackRun(RunAct):
             return _("A cancelled run cannot be rolled back; fork it instead.")
         if run.parent_task is not None and run.status in RUN_TERMINAL:
             return _("The run that started this one has gone on; fork this run, or roll that one back.")
-        return "" if Checkpoint.objects.filter(run=run).exists() else _("The run has no checkpoint to go back to.")
+        return ""
 
     def schema(self, target: Target) -> Mapping[str, Any]:
-        """Which checkpoint."""
+        """Which checkpoint; the newest if none is named."""
         number = {"type": "integer", "title": _("Checkpoint number"), "minimum": 1}
-        return {"required": ["checkpoint"], "properties": {"checkpoint": number}}
+        return {"properties": {"checkpoint": number}}
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """The newest."""
@@ -67,14 +67,18 @@ class RollBackRun(RunAct):
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Exactly these steps, from exactly this state of theirs. Raises CheckpointNotFound and NeedsCompensation."""
-        number: Any = answers.get("checkpoint", 0)
-        checkpoint = Checkpoint.objects.filter(run=target.run, number=number).first()
+        made = Checkpoint.objects.filter(run=target.run).order_by("-number")
+        number: Any = answers.get("checkpoint")
+        checkpoint = (made if number is None else made.filter(number=number)).first()
+        if checkpoint is None and number is None:
+            raise ActImpossible(why=_("The run has no checkpoint to go back to; fork it instead."))
         if checkpoint is None:
             raise CheckpointNotFound(run_id=target.ref, number=number)
         found = rewinding.rollback_of(target.run, checkpoint)
         if found.compensate:
             raise NeedsCompensation(steps=_some([task.key for task in found.compensate]))
         bound: dict[str, Json] = {
+            "checkpoint": checkpoint.number,
             "status": target.run.status,
             "tasks": [[task.pk, task.attempt, task.status] for task in found.back],
             "cut": [task.pk for task in found.cut],
@@ -85,7 +89,7 @@ class RollBackRun(RunAct):
     def apply(self, act: Performing) -> Mapping[str, Json]:
         """Roll it back."""
         rewinding.roll_back(act.target.run, act.plan.work, actor=act.actor, reason=act.reason)
-        return {"checkpoint": act.answers["checkpoint"], "tasks": len(act.plan.work.back)}
+        return {"checkpoint": act.plan.work.checkpoint.number, "tasks": len(act.plan.work.back)}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -112,10 +116,14 @@ def _rollback_lines(status: str, found: Rollback) -> tuple[str, ...]:
 
 def _rollback_warnings(found: Rollback) -> tuple[str, ...]:
     lost = _("A rollback cannot be taken back: results after the checkpoint stay in the history only.")
+    warnings = [lost]
+    if found.undone:
+        again = _("Undone when the run failed, and done again now: %(steps)s.")
+        warnings.append(again % {"steps": _some([task.key for task in found.undone])})
     if not found.effects:
-        return (lost,)
+        return tuple(warnings)
     stay = _("Side effects that stay as they are, and are not repeated: %(effects)s.")
-    return (lost, stay % {"effects": _some(found.effects)})
+    return (*warnings, stay % {"effects": _some(found.effects)})
 
 
 class ForkRun(RunAct):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.checkpoints import Notes
@@ -14,7 +15,7 @@ from agents.types import Json
 from orchestrator import db, events, snapshots
 from orchestrator.db import RunOrder
 from orchestrator.definitions.plan import Plan, PlanStep
-from orchestrator.engine import checkpoints, gates, run_state, transitions
+from orchestrator.engine import checkpoints, compensation, gates, run_state, transitions
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, plan_of, step_in_trouble, step_of
@@ -137,7 +138,8 @@ class Rollback:
     checkpoint: Checkpoint
     back: list[Task]  # steps of the plan, in their order
     cut: list[Task]  # live tasks that are cancelled: they run, wait, or were spawned
-    compensate: list[Task]  # succeeded after it, and their steps say how to undo them
+    compensate: list[Task]  # succeeded after it, their steps say how to undo them, and nobody has
+    undone: list[Task]  # the same, but undone when the run failed: they do everything again
     effects: list[SideEffect]  # done after it, and not undone
     state: list[Write] = field(default_factory=list)
 
@@ -153,14 +155,16 @@ def rollback_of(run: Run, checkpoint: Checkpoint) -> Rollback:
     chosen = {task.pk & INDEX for task in back}
     cut = [task for task in tasks[:planned] if task.pk & INDEX in chosen and task.status in ("running", "waiting")]
     cut += [task for task in tasks[planned:] if task.status not in TASK_TERMINAL]
-    undone = [task for task in back if task.status == TaskStatus.SUCCEEDED and step_of(task).compensate is not None]
+    ended = [task for task in back if task.status == TaskStatus.SUCCEEDED and step_of(task).compensate is not None]
+    already = compensation.undone(run.pk) if ended else set()
     kept = set(range(planned)) - chosen
     return Rollback(
         checkpoint=checkpoint,
         back=back,
         cut=cut,
-        compensate=undone,
-        effects=_effects(run, kept=kept | {task.pk & INDEX for task in undone}),
+        compensate=[task for task in ended if task.pk not in already],
+        undone=[task for task in ended if task.pk in already],
+        effects=_effects(run, kept=kept | {task.pk & INDEX for task in ended}),
         state=_restored(snapshot, {task.key for task in back}),
     )
 
@@ -210,6 +214,10 @@ def roll_back(run: Run, plan: Rollback, *, actor: str, reason: str) -> None:
         data={"checkpoint": number, "name": plan.checkpoint.name, "tasks": len(plan.back), "reason": reason},
     )  # fmt: skip
     _restart_anew(run, plan.back, actor=actor)
+    # What was undone has not happened: memory of it, and the key that providers know it by, must not stop it now.
+    again = [task.pk for task in plan.undone]
+    Effect.objects.filter(task_id__in=again).update(status="prepared", result=None, updated_at=Now())
+    Task.objects.filter(pk__in=again).update(revision=F("revision") + 1)
     for change in plan.state:
         write = Write(change.key, change.value, change.expected, change.deleted, f"rolled back to checkpoint {number}")
         run_state.write(run.pk, write, writer=actor)

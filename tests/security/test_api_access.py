@@ -34,6 +34,11 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/everything/acts"): (None, {200}),  # an empty list
     ("POST", "/everything/acts/{act}"): (REASON, {403}),
     ("GET", "/runs/{run_id}/tasks"): (None, {404}),
+    ("GET", "/runs/{run_id}/at/{pos}"): (None, {404}),
+    ("GET", "/runs/{run_id}/state"): (None, {404}),
+    ("GET", "/runs/{run_id}/state/{key}"): (None, {404}),
+    ("GET", "/runs/{run_id}/state/{key}/diff"): (None, {404}),
+    ("GET", "/runs/{run_id}/checkpoints"): (None, {404}),
     ("GET", "/tasks/{task}/notes"): (None, {404}),
     ("POST", "/tasks/{task}/notes"): ({"text": "x"}, {404}),
     ("GET", "/tasks/{task}"): (None, {404}),
@@ -62,7 +67,7 @@ def path_to_real_things(path: str) -> str:
     task = Task.objects.filter(run=gate.run).order_by("id")[0]
     return path.format(
         name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
-        act="pause", workflow="incident", agent="assessor",
+        act="pause", pos=1, key="shared.x", workflow="incident", agent="assessor",
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from orchestrator.errors import (
     EventNotInRun,
     InvalidInput,
     MigratedSince,
+    NeedsCompensation,
     NothingToRun,
 )
 from orchestrator.invariants import violations
@@ -239,7 +240,7 @@ def test_what_cannot_be_rolled_back_is_refused():
         perform(run, "rollback", checkpoint=7)
     bare = ran("- {key: a, type: automated, agent: test-echo}", "")
     with pytest.raises(ActImpossible, match="no checkpoint"):
-        perform(bare, "rollback", checkpoint=1)
+        perform(bare, "rollback")
 
 
 def test_a_rollback_that_is_no_longer_what_was_agreed_to_does_nothing():
@@ -313,4 +314,40 @@ def test_a_person_saves_a_checkpoint_and_corrects_state():
     assert (made.name, made.findings) == ("at the start", [{"finding": "nothing yet"}])
     assert made.decisions == [{"decision": "at the start", "reasoning": "to see"}]
     assert state(run) == {"shared.x": {"n": 1}}
+    assert not list(violations())
+
+
+UNDOABLE = """
+- {key: a, type: automated, agent: test-echo, checkpoint: before paying}
+- key: b
+  type: automated
+  agent: test-payer
+  compensate: {agent: test-echo, inputs: {what: undone}}
+- {key: c, type: automated, agent: test-flaky, inputs: {permanent: true}}
+"""
+
+
+def test_what_would_have_to_be_undone_first_is_not_rolled_back():
+    run = ran(UNDOABLE.replace("permanent: true", ""), ORDER)
+    assert run.status == RunStatus.SUCCEEDED
+
+    with pytest.raises(NeedsCompensation, match="steps b would have"):
+        perform(run, "rollback", checkpoint=1)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.SUCCEEDED
+
+
+def test_what_a_failed_run_has_undone_is_done_again_after_a_rollback():
+    run = ran(UNDOABLE, f"{ORDER}\nerror_handling: {{on_failure: compensate}}")
+    assert run.status == RunStatus.FAILED
+    assert [what for what, _ in engine.calls].count("undone") == 1
+
+    preview = acts.preview(acts.find("run", "rollback"), acts.of("run", run.pk), {"checkpoint": 1})
+    perform(run, "rollback", checkpoint=1)
+    with shift():
+        eventually(lambda: [what for what, _ in engine.calls].count("paid") == 2)
+        eventually(lambda: finished(run))
+
+    assert "done again now: b" in preview.plan.warnings[1]
     assert not list(violations())
