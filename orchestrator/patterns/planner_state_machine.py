@@ -6,8 +6,16 @@ from typing import Any, Final
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.patterns import bounds, registry
+from orchestrator.patterns.declared_states import (
+    flaws_of,
+    following_of,
+    participants_of,
+    reachable,
+    states_of,
+    talk_of,
+    ways_of,
+)
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step, person_step
-from orchestrator.patterns.supervised_planner import condition_flaws
 
 CAP: Final = 10  # turns of one conversation, if it does not say; 20 at most
 VISITS: Final = 50  # states that one run of the step may enter
@@ -15,7 +23,6 @@ SURE: Final = 0.7  # confidence below which a disposition is ambiguous, if the s
 PAUSED: Final = "PAUSED_FOR_CONVERSATION"
 RUNNING: Final = "RUNNING"
 _HANDED_ON: Final = 30
-_KNOWN: Final = frozenset({"input", "steps", "output", "round"})
 _AGENT = {"type": "string", "pattern": r"^(?:[a-z][a-z0-9_-]*(?:@[1-9][0-9]*)?|\$\{.*\})$"}
 _NAME = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"}
 OPTIONS: Final[dict[str, Any]] = {
@@ -123,25 +130,25 @@ class PlannerStateMachine:
     def agents(self, options: dict[str, Json]) -> Iterable[str]:
         """Of the states, and those who converse."""
         named: list[Json] = []
-        for state in _states(options).values():
-            named += [state.get("agent"), *(one.get("agent") for one in _participants(state))]
+        for state in states_of(options).values():
+            named += [state.get("agent"), *(one.get("agent") for one in participants_of(state))]
         return [agent for agent in named if isinstance(agent, str) and "${" not in agent]
 
     def flaws(self, options: dict[str, Json]) -> Iterable[tuple[str, str, str]]:
         """Names twice or of nothing, states that nothing reaches or that do two things, and no way to an end."""
-        states = _states(options)
+        states = states_of(options)
         if len(states) < len(bounds.items(options.get("states"))):
             yield "options.states", "two states have one name", "give each a name of its own"
         if options.get("start") not in states:
             yield "options.start", f'"{options.get("start")}" is not a state', f"use one of {', '.join(states)}"
             return
         for name, state in states.items():
-            yield from _state_flaws(name, state, states)
+            yield from flaws_of(name, state, states)
         ways = {
-            name: [following for following in _following(state) if following in states]
+            name: [following for following in following_of(state) if following in states]
             for name, state in states.items()
         }
-        reached = _reached(str(options["start"]), ways)
+        reached = reachable(str(options["start"]), ways)
         for name in states:
             if name not in reached:
                 yield f"options.states.{name}", "no transition reaches it", "take it out, or add a way to it"
@@ -184,57 +191,9 @@ def settled(said: Sequence[Mapping[str, Any]], known: Iterable[str], sure: float
     return disposition, ""
 
 
-def _states(options: dict[str, Json]) -> dict[str, dict[str, Json]]:
-    states = [bounds.mapping(state) for state in bounds.items(options.get("states"))]
-    return {str(state.get("name")): state for state in states}
-
-
-def _talk(state: dict[str, Json]) -> dict[str, Json]:
-    return bounds.mapping(state.get("talk"))
-
-
-def _participants(state: dict[str, Json]) -> list[dict[str, Json]]:
-    return [bounds.mapping(one) for one in bounds.items(_talk(state).get("participants"))]
-
-
-def _ways(state: dict[str, Json]) -> list[dict[str, Json]]:
-    return [bounds.mapping(way) for way in bounds.items(state.get("to"))]
-
-
-def _following(state: dict[str, Json]) -> list[str]:
-    dispositions = bounds.mapping(_talk(state).get("dispositions"))
-    return [str(name) for name in (*(way.get("state") for way in _ways(state)), *dispositions.values())]
-
-
-def _state_flaws(
-    name: str, state: dict[str, Json], states: Mapping[str, dict[str, Json]]
-) -> Iterable[tuple[str, str, str]]:
-    field = f"options.states.{name}"
-    for following in _following(state):
-        if following not in states:
-            yield field, f'"{following}" is not a state', f"use one of {', '.join(states)}"
-    if "talk" in state and ("agent" in state or "to" in state):
-        yield field, "it converses and works", "leave agent and to out: a disposition says what follows"
-    names = [one.get("name") for one in _participants(state)]
-    if len(set(names)) < len(names):
-        yield f"{field}.talk.participants", "two participants have one name", "give each a name of its own"
-    for way in _ways(state):
-        if "when" in way:
-            yield from condition_flaws(f"{field}.to", str(way["when"]), _KNOWN)
-
-
-def _reached(start: str, ways: Mapping[str, Sequence[str]]) -> set[str]:
-    reached, ahead = {start}, [start]
-    while ahead:
-        new = [name for name in ways[ahead.pop()] if name not in reached]
-        reached.update(new)
-        ahead += new
-    return reached
-
-
 def _enter(turn: Turn, kept: dict[str, Any], name: str, *, why: str, by: str = "rule") -> Move:
     """Log the transition and do what the state says; a state with nothing to do and no way out is the end."""
-    state = _states(turn.options)[name]
+    state = states_of(turn.options)[name]
     line = {"from": kept.get("state", ""), "to": name, "why": why, "by": by, "turn": turn.number}
     kept = {**kept, "state": name, "log": [*kept["log"], line]}
     if len(kept["log"]) > VISITS:
@@ -269,7 +228,7 @@ def _worked(turn: Turn, kept: dict[str, Any]) -> Move:
 
 def _leave(turn: Turn, kept: dict[str, Any]) -> Move:
     """By the first way out that holds. A final state has none; another one that has none that holds asks people."""
-    ways = _ways(_states(turn.options)[kept["state"]])
+    ways = ways_of(states_of(turn.options)[kept["state"]])
     if not ways:
         return _finish(kept)
     context = {**turn.context, "output": kept["output"], "round": len(kept["log"])}
@@ -281,8 +240,8 @@ def _leave(turn: Turn, kept: dict[str, Any]) -> Move:
 
 
 def _next_turn(turn: Turn, kept: dict[str, Any]) -> Spawn:
-    state = _states(turn.options)[kept["state"]]
-    people, number = _participants(state), len(kept["messages"]) + 1
+    state = states_of(turn.options)[kept["state"]]
+    people, number = participants_of(state), len(kept["messages"]) + 1
     one = people[(number - 1) % len(people)]
     shown: list[Json] = [
         {name: said[name] for name in ("author", "text", "disposition")} for said in kept["messages"][-_HANDED_ON:]
@@ -292,7 +251,7 @@ def _next_turn(turn: Turn, kept: dict[str, Any]) -> Spawn:
         "you": one["name"],
         "turn": number,
         "cap": _cap(state),
-        "dispositions": [*bounds.mapping(_talk(state)["dispositions"])],
+        "dispositions": [*bounds.mapping(talk_of(state)["dispositions"])],
         "messages": shown,
         "output": kept["output"],
         "said": kept.get("said", ""),
@@ -306,8 +265,8 @@ def _next_turn(turn: Turn, kept: dict[str, Any]) -> Spawn:
 
 def _said(turn: Turn, kept: dict[str, Any]) -> Move:
     """The conversation goes on, or the graph does, with what it came to; what is ambiguous is asked of people."""
-    state, result = _states(turn.options)[kept["state"]], turn.results[0]
-    dispositions = {name: str(to) for name, to in bounds.mapping(_talk(state)["dispositions"]).items()}
+    state, result = states_of(turn.options)[kept["state"]], turn.results[0]
+    dispositions = {name: str(to) for name, to in bounds.mapping(talk_of(state)["dispositions"]).items()}
     kept["messages"] = [*kept["messages"], _message(kept["speaker"], result)]
     disposition, doubt = settled(kept["messages"], dispositions, bounds.number(turn.options.get("sure"), SURE))
     if disposition:
@@ -400,7 +359,7 @@ def _counted(turn: Turn) -> dict[str, Any]:
 
 
 def _cap(state: dict[str, Json]) -> int:
-    return int(bounds.number(_talk(state).get("cap"), CAP))
+    return int(bounds.number(talk_of(state).get("cap"), CAP))
 
 
 def _step(turn: Turn, agent: Json, what: str) -> Any:

@@ -106,6 +106,11 @@ GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +  
 GET /runs/{run_id}/budgets                   !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/acts                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /runs/{run_id}/acts/{act}               !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET /runs/{run_id}/at/{pos}                  !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /runs/{run_id}/checkpoints               !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /runs/{run_id}/state                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /runs/{run_id}/state/{key}               !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /runs/{run_id}/state/{key}/diff          !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/tasks                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /signals                                 !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
 POST /signals                                !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
@@ -178,8 +183,10 @@ NAMES = {
     "patterns/<slug:name>": "patterns/swarm",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
-    "/workflows/{name}": "/workflows/{workflow}", "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
+    "/workflows/{name}": "/workflows/{workflow}", "/agents/{name}": "/agents/{agent}",
+    "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
     "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
+    "{pos}": "1", "{key}": "shared.x",
     "<slug:group>/<slug:verb>": "listener/disable",
 }  # fmt: skip
 

@@ -19,7 +19,14 @@ steps: [{key: one, type: automated, agent: "far-away", inputs: {text: hello}}]
 def register(number: int, *, isolation: str = "thread", required: str = "text") -> None:
     agent, _ = Agent.objects.get_or_create(name="far-away", defaults={"title": "Far away"})
     schema = {"type": "object", "properties": {"text": {}, "other": {}}, "required": [required]}
-    AgentVersion.objects.create(agent=agent, number=number, kind="python", isolation=isolation, input_schema=schema)
+    AgentVersion.objects.create(
+        agent=agent,
+        number=number,
+        kind="python",
+        isolation=isolation,
+        input_schema=schema,
+        config={"budget": {"calls": 1}},
+    )
 
 
 def test_find_gives_the_newest_or_the_named_version() -> None:
