@@ -42,9 +42,11 @@ def pack_outcome(outcome: Outcome) -> dict[str, Any]:
 
 def unpack_outcome(frame: dict[str, Any]) -> Outcome:
     """The inverse of `pack_outcome`."""
-    fields = frame["fields"]
-    if "usage" in fields:
-        fields = {**fields, "usage": Usage(**fields["usage"]), "changes": tuple(fields["changes"])}
+    fields = dict(frame["fields"])
+    if fields.get("usage") is not None:
+        fields["usage"] = Usage(**fields["usage"])
+    if "changes" in fields:
+        fields["changes"] = tuple(fields["changes"])
     return _OUTCOMES[frame["type"]](**fields)
 
 

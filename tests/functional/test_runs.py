@@ -103,7 +103,7 @@ def test_run_is_paused_and_resumed_by_keyboard_alone(site, page: Page, run, mana
     for verb, word in (("Pause…", "Paused"), ("Resume…", "Running")):
         page.get_by_role("link", name=verb).focus()
         page.keyboard.press("Enter")
-        expect(page.locator("#override-reason")).to_be_focused()
+        expect(page.locator("#act-reason")).to_be_focused()
         page.keyboard.type("checking with the vendor")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
@@ -116,7 +116,7 @@ def test_run_is_paused_and_resumed_by_keyboard_alone(site, page: Page, run, mana
 def test_override_that_came_too_late_is_answered_in_the_dialog(site, page: Page, run, manager):
     site.enter(page, manager, f"/runs/{run.pk}/")
     page.get_by_role("link", name="Pause…").click()
-    page.locator("#override-reason").fill("wait")
+    page.locator("#act-reason").fill("wait")
     services.cancel_run(run_id=run.pk, by=manager, reason="no longer needed")
     page.get_by_role("button", name="Pause run").click()
 
@@ -134,7 +134,7 @@ def test_run_pages_read_without_javascript(site, browser: Browser, run, manager)
     page.get_by_role("link", name="Narrative").click()
     expect(page.get_by_text("started the run of 8 steps")).to_be_visible()
     page.get_by_role("link", name="Pause…").click()
-    page.locator("#override-reason").fill("wait")
+    page.locator("#act-reason").fill("wait")
     page.get_by_role("button", name="Pause run").click()
 
     expect(page.get_by_text("Paused: nothing new starts")).to_be_visible()
