@@ -71,7 +71,7 @@ class Stage:
             "bell": "/shell/?part=bell",
             "workflow": f"/workflows/{self.run.workflow.name}/?tab=runs",
             "agent": "/agents/assessor/",
-            "pause": f"{run}pause/",
+            "pause": f"/act/run/{self.gate.run_id}/pause/",
         }
 
 
