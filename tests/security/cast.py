@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
 from django.test import Client
 
 from agents.models import Agent
@@ -10,7 +11,7 @@ from approvals import access
 from approvals.models import Gate
 from approvals.roles import ROLES
 from orchestrator import callback_tokens, services
-from orchestrator.models import Artifact, ConsumerGroup, Run, Stop, Wait
+from orchestrator.models import Artifact, ConsumerGroup, Run, StateEntry, Stop, Wait
 from tests import factories, people
 
 CALLBACK = f"cb_1_{'a' * 64}"  # the secret part of an address at which a task takes one answer
@@ -39,13 +40,14 @@ PERSONAS = {
 
 @dataclass(frozen=True)
 class World:
-    """One run that waits at a gate, what it delivered, and a stop in force."""
+    """One run that waits at a gate, what it knows and delivered, the place of its newest event, and a stop in force."""
 
     run: Run
     gate: Gate
     file: Artifact
     agent: Agent
     stop: Stop
+    pos: int
     persons: dict[str, User]
 
     def fill(self, address: str) -> str:
@@ -53,6 +55,7 @@ class World:
         return address.format(
             gate=self.gate.pk, run=self.run.pk, file=self.file.pk, task=self.gate.task_id,
             workflow=self.run.workflow.name, agent=self.agent.name, stop=self.stop.pk,
+            pos=self.pos,
         )  # fmt: skip
 
     def browser(self, persona: str) -> Client:
@@ -77,7 +80,15 @@ def world() -> World:
     gate = people.gate(of=run)
     ConsumerGroup.objects.create(name="listener", workflow=run.workflow, signal="order.paid")
     Wait.objects.create(task_id=gate.task_id, kind="callback", token_hash=callback_tokens.digest(CALLBACK))
-    return World(run, gate, factories.artifact(run), agent, stop, persons)
+    StateEntry.objects.create(run=run, key="shared.x", version=1, value=1, writer="engine")
+    return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons)
+
+
+def _sealed() -> int:
+    """Seal what this test's own transaction has written, as no sequencer can see it; the newest place."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_pos FROM seal_events(0, '{}', 10000, NULL)")
+        return int(cursor.fetchone()[0])
 
 
 def _persons() -> dict[str, User]:

@@ -186,7 +186,7 @@ NAMES = {
     "/workflows/{name}": "/workflows/{workflow}", "/agents/{name}": "/agents/{agent}",
     "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
     "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
-    "{pos}": "1", "{key}": "shared.x",
+    "{key}": "shared.x",
     "<slug:group>/<slug:verb>": "listener/disable",
 }  # fmt: skip
 
