@@ -8,7 +8,7 @@ in which they were written under the run's lock.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from orchestrator import ledger
@@ -115,7 +115,7 @@ def number_of(run_id: int, event: int) -> int:
     return Event.objects.filter(run_id=run_id, id__lte=event).count()
 
 
-@cache
+@lru_cache(maxsize=256)
 def graph_of(version_id: int) -> tuple[list[list[int]], list[int]]:
     """For each step those before it, and its join rule."""
     steps = list(

@@ -17,7 +17,7 @@ from django.db import connection
 from approvals.models import Queue
 from config import env
 from config.postgres import Postgres
-from orchestrator import invariants
+from orchestrator import snapshots
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import Effect, Event, Run, Task
 from tests.chaos.conftest import until
@@ -53,7 +53,7 @@ def served_by(url: str) -> Iterator[None]:
 def _forget_versions() -> None:
     """A version never changes, so processes remember it by its id; here the ids of two databases meet."""
     plan_of.cache_clear()
-    invariants._dependencies.cache_clear()
+    snapshots.graph_of.cache_clear()
 
 
 @pytest.fixture
@@ -61,20 +61,23 @@ def server(folder: Path, django_db_blocker: Any, settings: Any) -> Iterator[Post
     """A durable server of the test's own with our schema."""
     settings.DATA_DIR = folder
     made = Postgres(folder)
-    url = made.start()
-    with django_db_blocker.unblock(), served_by(url):
-        call_command("migrate", verbosity=0)
-        Queue.objects.get_or_create(name="operations", defaults={"title": "Operations"})
-        reviewer()
-        yield made
-    made.stop()
+    try:
+        with django_db_blocker.unblock(), served_by(made.start()):
+            call_command("migrate", verbosity=0)
+            Queue.objects.get_or_create(name="operations", defaults={"title": "Operations"})
+            reviewer()
+            yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture
 def site(server: Postgres, folder: Path) -> Iterator[Site]:
     made = Site(folder)
-    yield made
-    made.end()
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 class Monkey:
