@@ -137,13 +137,9 @@ def out_of_service(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if not rights().can(user, "see_agents"):
         raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))
-    name = request.GET.get("agent", "")
-    rows = workflow_queries.breakers(name)
-    agent = Agent.objects.filter(name=name).first()
+    rows = workflow_queries.breakers(request.GET.get("agent", ""))
     context = {
         "rows": rows,
-        "agent": agent,
-        "acts": acts.possible(user, acts.Target("agent", agent)) if agent else [],
         "may_reset": rights().can(user, "steer_run") or rights().can(user, "edit_agents"),
     }
     partial = "#rows" if getattr(request, "wants_partial", False) else ""
