@@ -15,8 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # `migrate` has checked the project before workers start. Here the checks would load every page: 9 MB a process, 0.5 s.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "yes")
 
-# Found before Celery resolves the address; see config.broker for what it does better.
+# Found before Celery resolves the address; the modules say what they do better.
 TRANSPORT_ALIASES["filesystem"] = "config.broker:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "config.redis_broker:Transport"
 
 _ON_FILES = settings.BROKER_URL.startswith("filesystem:")
 

@@ -19,9 +19,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from kombu import Connection, Consumer, Producer, Queue
 from psycopg import sql
 
-import config.bench.agents  # noqa: F401  registers the agents that the workers below run
+import config.bench.agents  # registers the agents that the workers below run
+import config.celery  # noqa: F401  names our transports
 from agents import registry
 from approvals import access, tokens
 from approvals.models import Gate
@@ -277,6 +279,24 @@ def test_a_killed_broker_stops_neither_runs_nor_decisions(site: Site, secret: st
     # Each of a worker's two processes may begin one more shift by itself; the third was asked for.
     until(lambda: min(site.shifts_by_worker(above=back)) > 2, seconds=60, what="both workers hear again")
     until(lambda: site.broker.client.llen("control") < 5, seconds=WAIT, what="nothing piles up")
+
+
+def test_a_connection_whose_broker_died_closes_with_a_message_in_hand() -> None:
+    """Celery closes it, a second time, before it connects again: a worker that raised there ended for good."""
+    with data_folder() as folder:
+        broker = Redis(folder)
+        connection = Connection(f"redis://127.0.0.1:{broker.port}/0")
+        received: list[Any] = []
+        channel = connection.default_channel
+        Consumer(channel, Queue("shifts"), callbacks=[lambda body, _: received.append(body)]).consume()
+        Producer(channel).publish("ring", routing_key="shifts")
+        connection.drain_events(timeout=5)
+        broker.kill()
+        connection.transport.client = None  # what Celery has seen to by then
+
+        channel.close()
+
+    assert received == ["ring"]
 
 
 def test_a_web_server_with_open_sockets_stops_at_once(site: Site, watcher: Client) -> None:
