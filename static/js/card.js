@@ -63,8 +63,8 @@ function edit() {
   if (!editor()) return;
   editor().open = true;
   editor().scrollIntoView({ block: "start" });
-  const [first] = editor().querySelectorAll(".field textarea, .field .input");
-  (first ?? editor().querySelector("[type=checkbox]"))?.focus({ preventScroll: true });
+  const words = editor().querySelector(":is(.is-line, .is-text, .is-lines) .input");
+  (words ?? editor().querySelector(".field :is(input, textarea, select)"))?.focus({ preventScroll: true });
 }
 
 /** Before a submit, and before it is asked whether one is sure: a verdict that needs a reason has one. */

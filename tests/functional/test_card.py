@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from approvals import services
 from approvals.models import Decision, Draft, Gate, GateStatus
@@ -462,29 +462,33 @@ def test_ctrl_enter_in_a_comment_posts_it_and_never_a_verdict(site: Site, ana: U
 def test_refused_form_puts_the_cursor_where_something_is_wrong(site: Site, ana: User, page: Page) -> None:
     form = {
         "type": "object",
-        "required": ["owner", "count"],
-        "properties": {"count": {"type": "integer", "minimum": 0}, "owner": {"type": "string"}},
+        "required": ["owner", "hosts"],
+        "properties": {"hosts": {"type": "integer", "minimum": 0}, "owner": {"type": "string"}},
     }
     gate = people.gate(kind="manual", form=form, allowed=("complete",), proposal={}, agent="", confidence=None)
     site.enter(page, ana, address(gate))
     page.get_by_label("Owner").fill("Bo")
-    page.get_by_label("Count").fill("-3")
+    page.get_by_label("Hosts").fill("-3")
 
     page.get_by_role("button", name="Done").click()
 
-    expect(page.get_by_label("Count")).to_be_focused()
-    expect(page.get_by_label("Count")).to_have_accessible_description(re.compile("minimum"))
-    page.get_by_label("Count").fill("3")
-    page.get_by_label("Count").press("Control+Enter")
+    expect(page.get_by_label("Hosts")).to_be_focused()
+    expect(page.get_by_label("Hosts")).to_have_accessible_description(re.compile("minimum"))
+    page.get_by_label("Hosts").fill("3")
+    page.get_by_label("Hosts").press("Control+Enter")
     expect(page.locator("#ack")).to_contain_text("Done")
-    assert decision(gate).after == {"owner": "Bo", "count": 3}
+    assert decision(gate).after == {"owner": "Bo", "hosts": 3}
 
 
 def test_verdict_is_acknowledged_before_the_server_has_answered(site: Site, ana: User, page: Page) -> None:
     gate = people.gate()
     site.enter(page, ana, address(gate))
-    held: list[Any] = []
-    page.route("**/decide/*", held.append)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/decide/*", hold)
 
     page.get_by_role("button", name="Approve").click()
 
