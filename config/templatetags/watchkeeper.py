@@ -139,7 +139,7 @@ def spoken(name: object) -> str:
 def said(value: object) -> object:
     """A stored value as people say it: yes, no, and a dash for nothing."""
     if isinstance(value, bool):
-        return _("yes") if value else _("no")
+        return str(_("yes") if value else _("no"))
     return "–" if value in (None, "", [], {}) else value
 
 
