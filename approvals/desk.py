@@ -1,7 +1,7 @@
 """What the reviewer's screen shows around a card: the list beside it, the decision form, what came of a decision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agents.types import Json
-from approvals import forms, outline, permissions, policy, queries, wording
+from approvals import answers, forms, outline, permissions, policy, queries, wording
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
 from approvals.models import Gate, GateKind, GateStatus, Queue
@@ -25,6 +25,7 @@ from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 UNSURE: Final = 0.8
+_AS_IT_STANDS: Final = frozenset({"approve", "retry", "skip"})  # verdicts that send no field
 _WORK: Final = (GateKind.MANUAL, GateKind.HYBRID)  # gates at which a form is filled in
 
 
@@ -57,6 +58,12 @@ class Inbox:
     rows: list[Row]
     counts: Counts
     queues: list[Queue]
+    decides: bool  # somewhere; who only looks sees everything at once
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more may wait than the list has room for."""
+        return len(self.rows) >= LIST_LENGTH
 
     def next_after(self, pk: int) -> Row | None:
         """The most urgent row but this one; one that this person may decide, if there is any."""
@@ -74,6 +81,7 @@ class Typed:
     problem: str = ""
     review: tuple[Change, ...] | None = None  # of an edit, before it is sent
     reviewed: str = ""  # seal of the edit that the changes above show
+    is_warned: bool = False  # that the verdict drops what was changed in the fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Desk:
     card: Card
     choices: tuple[Choice, ...]
     action: outline.Outline
+    listings: tuple[outline.Listing, ...]  # of the action: what would be done, one by one
     output: tuple[rendering.Piece, ...]
     has_more: bool  # of the output: what is shown in other sections
     instructions: str  # of manual work
@@ -111,15 +120,22 @@ class Desk:
     is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
 
+    @property
+    def folded(self) -> int:
+        """How many fields stay out of sight until they are asked for."""
+        return sum(field.is_folded for field in self.fields)
+
 
 def inbox(user: User, wanted: Wanted) -> Inbox:
     """The rows and badges of one person's inbox."""
+    decides = permissions.can_somewhere(user, "decide_gate")
+    wanted = replace(wanted, everything=wanted.everything or not decides)
     queues = list(permissions.visible_queues(user))
     queue = next((queue for queue in queues if queue.name == wanted.queue), None)
     rows: list[Row] = []
     if queue is not None or not wanted.queue:
         rows = queries.inbox(user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything)
-    return Inbox(wanted, rows, queries.counts(user), queues)
+    return Inbox(wanted, rows, queries.counts(user), queues, decides)
 
 
 def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
@@ -132,10 +148,12 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     given = dict(card.given)
     instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
+    action = outline.outline(card.action)
     return Desk(
         card=card,
         choices=tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
-        action=outline.outline(card.action),
+        action=action,
+        listings=tuple(outline.listing(name, items) for name, items in action.lists),
         output=shown,
         has_more=len(shown) < len(pieces),
         instructions=instructions,
@@ -147,7 +165,7 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         is_own=permissions.is_own_request(user, gate),
         fields=fields,
         is_work=gate.kind in _WORK,
-        is_form_open=gate.kind in _WORK or typed.verdict == "edit",
+        is_form_open=gate.kind in _WORK or typed.verdict == "edit" or typed.is_warned,
         typed=typed,
     )
 
@@ -162,6 +180,15 @@ def fields_of(card: Card) -> tuple[forms.Field, ...]:
     asked = card.form.get("properties")
     names = asked if isinstance(asked, dict) and asked else card.proposal
     return forms.fields_of(card.form, {name: value for name, value in card.proposal.items() if name in names})
+
+
+def dropped(gate: Gate, verdict: str, posted: Mapping[str, str]) -> tuple[forms.Field, ...] | None:
+    """The fields as typed, if something in them was changed that this verdict would not send; else None."""
+    if verdict not in _AS_IT_STANDS or not forms.is_filled(posted):
+        return None
+    proposal = gate.subject["proposal"]
+    reading = forms.read(forms.fields_of(answers.schema_of(gate), proposal), proposal, posted)
+    return None if reading.is_readable and policy.same(reading.document, proposal) else reading.fields
 
 
 def review(card: Card, answer: dict[str, Json]) -> tuple[tuple[Change, ...], str]:

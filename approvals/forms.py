@@ -1,5 +1,6 @@
 """The form in which a person edits an output or does manual work, made from a JSON Schema. Pure: values in and out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -42,6 +43,11 @@ class Field:
         return rendering.hidden_characters(self.text)
 
     @property
+    def is_folded(self) -> bool:
+        """Whether it may stay out of sight: only who knows JSON changes it, and nothing is missing or wrong in it."""
+        return self.kind == "json" and not self.problem and bool(self.text or not self.required)
+
+    @property
     def is_plain(self) -> bool:
         """Whether people edit it without knowing JSON."""
         return self.kind != "json"
@@ -61,11 +67,15 @@ class Reading:
 
 
 def fields_of(schema: Mapping[str, Any], stored: Mapping[str, Json]) -> tuple[Field, ...]:
-    """A field for each property of the schema and each value that is there; what needs JSON comes last."""
+    """A field for each property of the schema and each value that is there; what needs JSON comes last.
+
+    Stored JSON forgets the order of names but not that of lists: what is required comes first, in its author's order.
+    """
     known = schema.get("properties")
     properties: Mapping[str, Any] = known if isinstance(known, dict) else {}
-    required = {name for name in schema.get("required", ()) if isinstance(name, str)}
-    names = [*properties, *(name for name in stored if name not in properties)]
+    required = [name for name in schema.get("required", ()) if isinstance(name, str)]
+    known_names = [name for name in dict.fromkeys((*required, *properties)) if name in properties]
+    names = [*known_names, *(name for name in stored if name not in properties)]
     found = [_field(name, _spec(properties.get(name)), stored, name in required) for name in names]
     return tuple(sorted(found, key=lambda field: not field.is_plain))
 
@@ -78,13 +88,31 @@ def with_values(fields: tuple[Field, ...], values: Mapping[str, Json]) -> tuple[
     )
 
 
-def read(fields: tuple[Field, ...], stored: Mapping[str, Json], posted: Mapping[str, str]) -> Reading:
-    """Read what was typed. A field that nobody touched keeps its stored value, to the last digit."""
+def with_problem(fields: tuple[Field, ...], path: str, problem: str) -> tuple[Field, ...]:
+    """The fields, the one that `path` (like `findings[2].title`) leads into marked with what is wrong there."""
+    name = re.split(r"[.\[]", path, maxsplit=1)[0]
+    return tuple(replace(field, problem=problem) if field.name == name else field for field in fields)
+
+
+def is_filled(posted: Mapping[str, str]) -> bool:
+    """Whether a form with fields of an answer was sent at all."""
+    return any(name.startswith(PREFIX) for name in posted)
+
+
+def read(
+    fields: tuple[Field, ...], stored: Mapping[str, Json], posted: Mapping[str, str], *, is_work: bool = False
+) -> Reading:
+    """Read what was typed. A field that nobody touched keeps its stored value, to the last digit.
+
+    Work (`is_work`) starts from a draft: a needed text that was emptied is missing. In an edit an empty text is a text.
+    """
     answered: list[Field] = []
     document: dict[str, Json] = {}
     for field in fields:
         text = posted.get(field.control, "").replace("\r\n", "\n")
         value, problem = _value(field, text, stored)
+        if is_work and field.required and value == "":
+            problem = _("Fill this in.")
         answered.append(replace(field, text=text, problem=problem))
         if value is not None or (field.name in stored and stored[field.name] is None):
             document[field.name] = value

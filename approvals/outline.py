@@ -7,6 +7,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from agents.types import Json
+from approvals import policy
 from approvals.wording import spoken
 
 _HEADINGS: Final = ("title", "option", "name", "action", "operation", "claim")
@@ -44,6 +45,16 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Fact, ...], ...]
+    shared: tuple[Fact, ...] = ()  # what every row says alike, said once
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Several like things under one name; what all of them say alike is said once."""
+
+    name: str
+    shared: tuple[Fact, ...]
+    items: tuple[Item, ...]
 
 
 def outline(value: dict[str, Json]) -> Outline:
@@ -63,8 +74,17 @@ def table(rows: tuple[dict[str, Json], ...]) -> Table:
     """Objects as rows; a column for each name that any of them has, the one that says what it is first."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     names.sort(key=lambda name: name not in _HEADINGS)
+    alike = [name for name in names if name not in _HEADINGS and _is_alike([row.get(name) for row in rows])]
+    names = [name for name in names if name not in alike]
     cells = (tuple(Fact(spoken(name), row.get(name)) for name in names) for row in rows)
-    return Table(tuple(map(spoken, names)), tuple(cells))
+    return Table(tuple(map(spoken, names)), tuple(cells), tuple(Fact(spoken(name), rows[0][name]) for name in alike))
+
+
+def listing(name: str, items: tuple[Item, ...]) -> Listing:
+    """The same facts with fewer words: what every item says is taken out of them and said once."""
+    shared = tuple(fact for fact in items[0].facts if len(items) > 1 and all(fact in other.facts for other in items))
+    rest = tuple(Item(item.heading, tuple(fact for fact in item.facts if fact not in shared)) for item in items)
+    return Listing(name, shared, rest)
 
 
 def count_of(value: Json, name: str, wanted: Json) -> int:
@@ -73,6 +93,10 @@ def count_of(value: Json, name: str, wanted: Json) -> int:
         own = int(name in value and value[name] == wanted)
         return own + sum(count_of(item, name, wanted) for item in value.values())
     return sum(count_of(item, name, wanted) for item in value) if isinstance(value, list) else 0
+
+
+def _is_alike(values: list[Json]) -> bool:
+    return len(values) > 1 and values[0] is not None and all(policy.same(value, values[0]) for value in values)
 
 
 def _item(value: dict[str, Json]) -> Item:

@@ -11,17 +11,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
 from approvals import desk, forms, permissions, policy, queries, services
 from approvals.cards import Card
-from approvals.errors import GateAlreadySettled, GateChanged, NoteMissing, SealBroken
+from approvals.errors import GateAlreadySettled, GateChanged, InvalidAnswer, NoteMissing, SealBroken
 from approvals.models import Decision, Gate, GateStatus
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
 REGIONS = frozenset({"top", "comments"})
+_DROPPED = gettext_lazy(
+    "You changed fields below, and this verdict would not send them. Look at the changes to approve it with them, "
+    "or give the verdict once more to go on without them."
+)
 
 
 @require_GET
@@ -73,6 +78,8 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
         typed, answer = _read_answer(request, queries.card(found, user), typed)
         if typed.problem or typed.review is not None:
             return _again(request, found, typed, status=422 if typed.problem else 200)
+    elif "without_changes" not in request.POST and (fields := desk.dropped(found, typed.verdict, request.POST)):
+        return _again(request, found, replace(typed, fields=fields, problem=str(_DROPPED), is_warned=True), status=422)
     try:
         _send(request, found, typed, answer)
     except OrchestratorError as refusal:
@@ -94,7 +101,7 @@ def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str
 
 def _read_answer(request: HttpRequest, card: Card, typed: desk.Typed) -> tuple[desk.Typed, dict[str, Json] | None]:
     """What was typed into the fields; an edit is shown as changes first, and sent when those were seen."""
-    reading = forms.read(desk.fields_of(card), card.proposal, request.POST)
+    reading = forms.read(desk.fields_of(card), card.proposal, request.POST, is_work=typed.verdict == "complete")
     typed = replace(typed, fields=reading.fields)
     if not reading.is_readable:
         return replace(typed, problem=_("Correct what is marked below; nothing was sent.")), None
@@ -116,6 +123,12 @@ def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: Orchestr
             words = _("Your verdict came too late; what you typed is kept below.")
         case SealBroken():
             words = str(refusal)
+        case InvalidAnswer():
+            words = str(refusal)
+            marked = typed.fields and forms.with_problem(
+                typed.fields, str(refusal.facts["path"]), str(refusal.facts["problem"])
+            )
+            typed = replace(typed, fields=marked)
         case NoteMissing():
             words = _("Say why in the note: this verdict needs a reason. What you typed is kept.")
         case GateChanged():

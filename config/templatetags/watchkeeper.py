@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from approvals import wording
 from orchestrator import rendering
 
 register = template.Library()
@@ -109,14 +110,14 @@ def when(moment: datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def clock(moment: datetime | None) -> SafeString | str:
-    """The time of day of a moment, the date on hover: for lists ordered by time."""
+    """The time of day of a moment, with its day unless that is today; everything on hover."""
     if moment is None:
         return "–"
     local = timezone.localtime(moment)
     exact = f"{date_format(local, 'j M Y, H:i:s')} {local.tzname()}"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, date_format(local, "H:i:s")
-    )
+    is_today = local.date() == timezone.localdate()
+    shown = date_format(local, "H:i:s" if is_today else "j M, H:i")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, shown)
 
 
 def relative(delta: timedelta) -> str:
@@ -126,6 +127,20 @@ def relative(delta: timedelta) -> str:
         return str(_("now"))
     words = duration(seconds)
     return (_("in %(span)s") if delta.total_seconds() > 0 else _("%(span)s ago")) % {"span": words}
+
+
+@register.filter
+def spoken(name: object) -> str:
+    """A stored name as people say it: `amount_cents` is "Amount cents"."""
+    return wording.spoken(str(name))
+
+
+@register.filter
+def said(value: object) -> object:
+    """A stored value as people say it: yes, no, and a dash for nothing."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    return "–" if value in (None, "", [], {}) else value
 
 
 @register.filter

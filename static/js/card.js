@@ -37,7 +37,8 @@ function arm(button) {
   for (const other of document.querySelectorAll("[data-verdict]")) other.toggleAttribute("data-armed", other === button);
   const missing = "needsNote" in button.dataset && !note().value.trim();
   const name = button.dataset.keyLabel ?? button.textContent.trim();
-  say(missing ? form().dataset.missing : `${form().dataset.armed} ${name}`, missing ? "waiting" : "accent");
+  say(missing ? form().dataset.missing : `${form().dataset.sends} ${name}`, missing ? "waiting" : "accent");
+  button.closest("details.menu")?.removeAttribute("open"); // it would lie over the note
   note().focus();
 }
 
@@ -62,7 +63,8 @@ function edit() {
   if (!editor()) return;
   editor().open = true;
   editor().scrollIntoView({ block: "start" });
-  editor().querySelector("input:not([type=hidden]), textarea, select")?.focus({ preventScroll: true });
+  const words = editor().querySelector(":is(.is-line, .is-text, .is-lines) .input");
+  (words ?? editor().querySelector(".field :is(input, textarea, select)"))?.focus({ preventScroll: true });
 }
 
 /** Before a submit, and before it is asked whether one is sure: a verdict that needs a reason has one. */
@@ -80,9 +82,12 @@ function chosen(event) {
 
 function keyed(event) {
   pressed = event.key;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form() && !document.querySelector("dialog[open]")) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) {
+    const remark = event.target.closest?.(".comment-form");
+    if (!remark && !form()) return;
     event.preventDefault();
-    send(event.target);
+    if (remark) remark.requestSubmit();
+    else send(event.target);
   }
   if (event.key === "Escape" && event.target.closest?.("#decision, [data-answer]")) {
     event.target.blur();
@@ -98,8 +103,10 @@ function typed(event) {
   clearTimeout(drafting);
   drafting = setTimeout(keep, DRAFT_AFTER);
   if (control === note() && armed) arm(buttonOf(armed));
-  // The changes that were looked at are no longer the ones that would be sent.
-  if (control.closest("[data-answer]")) document.getElementById("review")?.remove();
+  if (!control.closest("[data-answer]")) return;
+  // The changes that were looked at are no longer the ones that would be sent, nor those that were warned of.
+  document.getElementById("review")?.remove();
+  form().elements.without_changes?.remove();
 }
 
 async function keep() {
@@ -142,6 +149,11 @@ function prepare() {
     review.scrollIntoView({ block: "start" });
     review.querySelector("button").focus({ preventScroll: true });
   }
+  const wrong = card.querySelector('[aria-invalid="true"]:not([data-seen])');
+  if (wrong) {
+    wrong.dataset.seen = "";
+    wrong.focus();
+  }
   if (card.dataset.gate === opened) return;
   opened = card.dataset.gate ?? "";
   armed = "";
@@ -176,6 +188,14 @@ document.addEventListener("wk:live", (event) => {
   }
 });
 
+// Answered or not, what was pressed is acknowledged at once.
+document.addEventListener("htmx:before:request", (event) => {
+  if (event.detail.ctx.sourceElement?.id === "decision") say(form().dataset.sending, "accent");
+});
+document.addEventListener("htmx:finally:request", () => {
+  if (status()?.textContent === form()?.dataset.sending) say("");
+});
+
 let hadFocus = false;
 document.addEventListener("htmx:before:swap", (event) => {
   if (event.detail.ctx.sourceElement?.id !== "decision") return;
@@ -189,7 +209,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (source?.matches?.("[data-reset]") && event.detail.ctx.response?.status === 200) source.reset();
   prepare();
   // After a verdict the reader goes on with the card that opened, not at the top of the page.
-  if (hadFocus && !document.getElementById("review")) document.getElementById("card-title")?.focus({ preventScroll: true });
+  if (hadFocus && !document.querySelector('#review, #card [aria-invalid="true"]')) document.getElementById("card-title")?.focus({ preventScroll: true });
   hadFocus = false;
 });
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from approvals import services
 from approvals.models import Decision, Draft, Gate, GateStatus
@@ -419,3 +419,98 @@ def test_phone_shows_the_card_alone_with_the_verdict_in_reach(site: Site, ana: U
     assert serious_problems(page) == []
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
+
+
+def test_key_after_escape_still_says_what_it_will_send(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate()
+    site.enter(page, ana, address(gate))
+    page.keyboard.press("a")
+    expect(page.locator("#verdict-status")).to_have_text("Ctrl+Enter sends: Approve")
+
+    page.keyboard.press("Escape")
+    expect(page.locator("#verdict-status")).to_have_text("")
+    page.keyboard.press("r")
+    page.keyboard.type("wrong host")
+
+    expect(page.locator("#verdict-status")).to_have_text("Ctrl+Enter sends: Reject")
+
+
+def test_menu_of_further_verdicts_closes_over_the_note_that_it_asks_for(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate()
+    site.enter(page, ana, address(gate))
+
+    page.get_by_text("More", exact=True).last.click()
+    page.get_by_role("button", name="End the run").click()
+
+    expect(page.locator("#note")).to_be_focused()
+    expect(page.get_by_role("button", name="End the run")).to_be_hidden()
+
+
+def test_ctrl_enter_in_a_comment_posts_it_and_never_a_verdict(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate(kind="manual", form=people.FORM, allowed=("complete",), proposal={}, agent="", confidence=None)
+    site.enter(page, ana, address(gate))
+    page.get_by_label("Finding").fill("the host is clean")
+
+    page.get_by_role("textbox", name="Comment").fill("who owns it?")
+    page.get_by_role("textbox", name="Comment").press("Control+Enter")
+
+    expect(page.locator("#card-comments")).to_contain_text("who owns it?")
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value("")
+    assert not Decision.objects.exists()
+
+
+def test_refused_form_puts_the_cursor_where_something_is_wrong(site: Site, ana: User, page: Page) -> None:
+    form = {
+        "type": "object",
+        "required": ["owner", "hosts"],
+        "properties": {"hosts": {"type": "integer", "minimum": 0}, "owner": {"type": "string"}},
+    }
+    gate = people.gate(kind="manual", form=form, allowed=("complete",), proposal={}, agent="", confidence=None)
+    site.enter(page, ana, address(gate))
+    page.get_by_label("Owner").fill("Bo")
+    page.get_by_label("Hosts").fill("-3")
+
+    page.get_by_role("button", name="Done").click()
+
+    expect(page.get_by_label("Hosts")).to_be_focused()
+    expect(page.get_by_label("Hosts")).to_have_accessible_description(re.compile("minimum"))
+    page.get_by_label("Hosts").fill("3")
+    page.get_by_label("Hosts").press("Control+Enter")
+    expect(page.locator("#ack")).to_contain_text("Done")
+    assert decision(gate).after == {"owner": "Bo", "hosts": 3}
+
+
+def test_verdict_is_acknowledged_before_the_server_has_answered(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate()
+    site.enter(page, ana, address(gate))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/decide/*", hold)
+
+    page.get_by_role("button", name="Approve").click()
+
+    expect(page.locator("#verdict-status")).to_have_text("Sending…")
+    until(lambda: held, what="the verdict was sent")
+    held[0].continue_()
+    expect(page.locator("#ack")).to_contain_text("Approved")
+
+
+def test_approving_with_changed_fields_is_asked_once_more(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate()
+    site.enter(page, ana, address(gate))
+    page.keyboard.press("e")
+    page.get_by_label("Amount").fill("20.25")
+
+    page.get_by_role("button", name="Approve").click()
+
+    expect(page.locator("#problem")).to_contain_text("You changed fields below")
+    expect(page.get_by_label("Amount")).to_have_value("20.25")
+    assert not Decision.objects.exists()
+    page.get_by_role("button", name="Look at the changes").click()
+    page.get_by_role("button", name="Approve with these changes").click()
+    expect(page.locator("#ack")).to_contain_text("Approved with changes")
+    stored = decision(gate)
+    assert stored.after == {"summary": "Isolate host fin-db-02", "amount": 20.25}

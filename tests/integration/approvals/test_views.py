@@ -6,8 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
-from approvals import services
+from approvals import desk, services
 from approvals.models import Comment, Decision, Draft, Gate, GateStatus, Presence
 from tests import people
 
@@ -216,3 +218,89 @@ def test_history_shows_my_own_verdicts_only(browser: Client, ana: User) -> None:
 
     assert "By me" in page
     assert "By Sam" not in page
+
+
+def test_verdict_that_would_drop_changed_fields_is_asked_again_and_then_given(browser: Client) -> None:
+    gate = people.gate()
+    edited = {"answer.summary": "Watch the host", "answer.amount": "12.5"}
+
+    status, page = verdict(browser, gate, **edited)
+    assert status == 422
+    assert "You changed fields below" in page
+    assert 'value="Watch the host"' in page
+    assert not Decision.objects.exists()
+    again, _page = verdict(browser, gate, **edited, without_changes="1")
+
+    assert again == 302
+    assert Decision.objects.get().verdict == "approve"
+
+
+def test_verdict_with_untouched_fields_is_given_at_once(browser: Client) -> None:
+    same = {"answer.summary": str(people.PROPOSAL["summary"]), "answer.amount": "12.5"}
+
+    status, _page = verdict(browser, people.gate(), **same)
+
+    assert status == 302
+
+
+def test_answer_that_breaks_the_contract_is_marked_at_its_field(browser: Client) -> None:
+    gate = people.gate(kind="manual", form=people.FORM, allowed=("complete",), proposal={}, agent="", confidence=None)
+
+    status, page = verdict(browser, gate, name="complete", **{"answer.finding": "x"})
+
+    assert status == 422
+    assert re.search(r'name="answer.finding"[^>]*aria-invalid="true"', page)
+
+
+def test_card_and_row_name_the_run_where_the_title_does_not(browser: Client) -> None:
+    gate = people.gate(title="Fill in the facts", kind="manual", form=people.FORM, allowed=("complete",), proposal={})
+    type(gate.run).objects.filter(pk=gate.run_id).update(title="Leak at Example Bank")
+
+    page = browser.get(at("gate", gate)).content.decode()
+
+    assert '<p class="card-of mute">Leak at Example Bank</p>' in page
+    assert "Leak at Example Bank · Oncall" in page
+
+
+def test_deadline_on_another_day_says_the_day(browser: Client) -> None:
+    gate = people.gate(deadline_s=7 * 86400.0)
+    due = timezone.localtime(gate.deadline_at)
+
+    page = browser.get(at("gate", gate)).content.decode()
+
+    assert f">{date_format(due, 'j M, H:i')}</time>" in page
+
+
+def test_person_who_only_looks_sees_everything_and_is_not_told_that_nothing_waits() -> None:
+    people.gate(title="Isolate host")
+    looker = signed_in(people.person("quinn", sees=people.queue()))
+
+    page = looker.get(reverse("approvals:inbox")).content.decode()
+
+    assert "Isolate host" in page
+    assert "For you" not in page
+    assert "An administrator can grant it." in page
+
+
+def test_list_that_is_cut_says_so(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "LIST_LENGTH", 2)
+    for title in ("One", "Two", "Three"):
+        people.gate(title=title)
+
+    assert "These are the 2 most urgent" in browser.get(reverse("approvals:inbox")).content.decode()
+
+
+def test_claim_of_ones_own_is_said_as_such_in_the_list(browser: Client, ana: User) -> None:
+    services.claim_gate(gate_id=people.gate().pk, by=ana)
+
+    assert "You took it" in browser.get(reverse("approvals:inbox")).content.decode()
+
+
+def test_output_is_said_in_words_and_not_as_it_is_stored(browser: Client) -> None:
+    gate = people.gate(proposal={"summary": "Watch", "is_final": True, "remark": ""})
+
+    page = browser.get(at("gate", gate)).content.decode()
+
+    assert '<p class="output-name" title="is_final">Is final</p>' in page
+    said = re.findall(r'<p class="output-value">([^<]*)</p>', page)
+    assert set(said[:3]) == {"Watch", "yes", "–"}

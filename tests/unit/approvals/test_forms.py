@@ -89,3 +89,41 @@ def test_draft_fills_the_fields_and_still_counts_as_a_change() -> None:
     reading = forms.read(fields, STORED, {field.control: field.text for field in fields})
 
     assert reading.document == STORED | {"amount": 99}
+
+
+def test_fields_stand_in_the_order_of_what_is_required_then_the_rest() -> None:
+    schema: dict[str, Json] = {
+        "required": ["severity", "contact"],
+        "properties": {"loss": {"type": "number"}, "contact": {"type": "string"}, "severity": {"type": "string"}},
+    }
+
+    assert [field.name for field in forms.fields_of(schema, {})] == ["severity", "contact", "loss"]
+
+
+def test_needed_text_that_was_emptied_is_missing_in_work_and_a_text_in_an_edit() -> None:
+    fields = forms.fields_of(SCHEMA, STORED)
+
+    work = forms.read(fields, STORED, posted(summary=""), is_work=True)
+    edit = forms.read(fields, STORED, posted(summary=""))
+
+    assert [field.name for field in work.fields if field.problem] == ["summary"]
+    assert edit.is_readable
+
+
+@pytest.mark.parametrize("path", ["steps", "steps[0].n", "steps.n"])
+def test_problem_is_marked_at_the_field_that_its_path_leads_into(path: str) -> None:
+    marked = forms.with_problem(forms.fields_of(SCHEMA, STORED), path, "too small")
+
+    assert [(field.name, field.problem) for field in marked if field.problem] == [("steps", "too small")]
+
+
+def test_json_is_folded_unless_it_is_needed_or_wrong() -> None:
+    schema: dict[str, Json] = {
+        "required": ["steps"], "properties": {"steps": {"type": "object"}, "aside": {"type": "object"}},
+    }  # fmt: skip
+
+    missing = forms.fields_of(schema, {})
+    wrong = forms.with_problem(forms.fields_of(schema, {"steps": {}, "aside": {}}), "aside", "no")
+
+    assert [field.is_folded for field in missing] == [False, True]
+    assert [field.is_folded for field in wrong] == [True, False]

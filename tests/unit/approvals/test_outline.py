@@ -39,3 +39,35 @@ def test_table_has_a_column_for_every_name_and_says_first_what_a_row_is() -> Non
 def test_count_of_looks_at_every_depth() -> None:
     assert outline.count_of(ACTION, "reversible", False) == 1
     assert outline.count_of({"a": {"b": [{"kind": "containment"}]}}, "kind", "containment") == 1
+
+
+def test_listing_says_once_what_all_items_say_and_leaves_nothing_out() -> None:
+    [(name, items)] = outline.outline(
+        {"actions": [
+            {"title": "Isolate", "target": "db", "reversible": False},
+            {"title": "Watch", "target": "db", "reversible": True},
+        ]}
+    ).lists  # fmt: skip
+
+    found = outline.listing(name, items)
+
+    assert [(fact.name, fact.value) for fact in found.shared] == [("Target", "db")]
+    assert [(item.heading, [fact.value for fact in item.facts]) for item in found.items] == [
+        ("Isolate", ["no"]), ("Watch", ["yes"]),
+    ]  # fmt: skip
+
+
+def test_listing_of_one_item_keeps_its_facts() -> None:
+    [(name, items)] = outline.outline({"actions": [{"title": "Isolate", "target": "db"}]}).lists
+
+    assert outline.listing(name, items).items == items
+    assert outline.listing(name, items).shared == ()
+
+
+def test_table_takes_out_a_column_that_is_the_same_in_every_row_but_not_one_that_only_looks_so() -> None:
+    found = outline.table(
+        ({"option": "Watch", "note": "as ranked", "final": True}, {"option": "Block", "note": "as ranked", "final": 1})
+    )
+
+    assert found.columns == ("Option", "Final")
+    assert [(fact.name, fact.value) for fact in found.shared] == [("Note", "as ranked")]
