@@ -64,6 +64,13 @@ class AnswerInvalid(OrchestratorError):
     status = 422
 
 
+class OwnRequest(OrchestratorError):
+    """You started this run, so somebody else must {verb}: {why}."""
+
+    code = "separation_of_duties"
+    status = 403
+
+
 class PlanChanged(OrchestratorError):
     """What this would do has changed since you looked; nothing was done. Read the new preview and confirm it again."""
 
@@ -239,6 +246,11 @@ class Performing:
     def actor(self) -> str:
         """As events name who acted."""
         return f"user:{self.by.get_username()}" if self.by is not None else "engine"
+
+    def refuse_own(self, *, verb: str, why: str) -> None:
+        """Raise OwnRequest if whoever acts has started the run."""
+        if self.by is not None and self.target.run.started_by_id == self.by.pk:
+            raise OwnRequest(verb=verb, why=why)
 
     def record(self, kind: str, **facts: Json) -> int:
         """Append the act's event with its reason."""
