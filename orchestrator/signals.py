@@ -34,7 +34,7 @@ CHUNK: Final = 5_000  # rows forgotten in one statement
 def publish(
     *, name: str, data: Mapping[str, Any], key: str = "", sender_id: str | None = None, by: User | None, actor: str = ""
 ) -> tuple[Signal, bool]:
-    """Record one signal, handed out once it has committed; the sender's own `sender_id` again returns that one, and False.
+    """Record one signal, handed out once it has committed; a sender's own `sender_id` again returns that, and False.
 
     Raises SignalRefused for what cannot be stored, SignalConflict when `sender_id` was used for other contents.
     """

@@ -13,7 +13,7 @@ from orchestrator import callbacks, groups, signals
 from orchestrator.api_errors import ERRORS, Cursor, ErrorOut, Forbidden, Id, Key, Limit, Line, Name, Text, caller
 from orchestrator.api_schemas import GroupOut, ReasonIn, SignalOut, SignalsOut
 from orchestrator.errors import CallbackInvalid, GroupNotFound, WorkflowNotFound
-from orchestrator.models import ConsumerGroup, Signal, Task, Workflow
+from orchestrator.models import ConsumerGroup, Task, Workflow
 from orchestrator.ports import rights
 
 signal_routes = Router(tags=["Signals"])

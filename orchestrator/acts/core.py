@@ -29,6 +29,7 @@ type Scope = Literal["task", "run", "workflow", "agent", "everything"]
 type Words = str | Promise
 type Person = User | AnonymousUser
 
+LARGEST: Final = 2**53 - 1  # number that JSON carries safely, and that the database can compare with its own
 SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "everything")
 
 
@@ -379,6 +380,13 @@ def _check(schema: Mapping[str, Any], answers: Mapping[str, Json]) -> None:
     error = next(jsonschema_rs.validator_for(closed).iter_errors(dict(answers)), None)
     if error is not None:
         raise AnswerInvalid(field=".".join(map(str, error.instance_path)) or "The form", problem=error.message)
+    for name, asked in closed["properties"].items():
+        value = answers.get(name)
+        if asked.get("type") == "integer" and value is not None:
+            if not isinstance(value, int):  # to JSON Schema, 7.0 is one
+                raise AnswerInvalid(field=name, problem="it must be written without a decimal point")
+            if abs(value) > LARGEST:
+                raise AnswerInvalid(field=name, problem=f"its size is at most {LARGEST:,}")
 
 
 def _digest(act: Act, target: Target, answers: Mapping[str, Json], plan: Plan) -> str:

@@ -121,7 +121,7 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
     if job.step.cache_s and isinstance(outcome, Completed):
-        await host.in_thread(caching.keep, job, given, outcome, request.effects)
+        await host.in_thread(caching.keep, job, given, outcome, request)
     return outcome
 
 

@@ -1,4 +1,4 @@
-"""Signals, groups and runs in runs as deputies: nobody starts, sees, blocks or decides through them what they may not."""
+"""Signals, groups and runs in runs as deputies: nobody starts, sees or decides through them what they may not."""
 
 import pytest
 from django.contrib.auth.models import User
