@@ -12,8 +12,9 @@ from agents.types import Json
 from orchestrator import ports
 from orchestrator.acts.core import Act, ActImpossible, Performing, Person, Plan, Scope, Target, counted, register
 from orchestrator.acts.holding import name_of
-from orchestrator.acts.steps import asks_people, consequences
+from orchestrator.acts.steps import consequences
 from orchestrator.engine import asking, overriding, steering, transitions
+from orchestrator.engine.asking import asks_people
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import TASK_BITS, Run, Task
 from orchestrator.states import TASK_TERMINAL, RunStatus

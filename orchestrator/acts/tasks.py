@@ -15,7 +15,6 @@ from orchestrator.acts.core import Act, ActImpossible, Performing, Plan, Scope, 
 from orchestrator.acts.steps import (
     SHOWN,
     Facts,
-    asks_people,
     candidates,
     children_of,
     consequences,
@@ -31,6 +30,7 @@ from orchestrator.acts.steps import (
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import COORDINATING
 from orchestrator.engine import asking, overriding
+from orchestrator.engine.asking import asks_people
 from orchestrator.engine.plans import INDEX
 from orchestrator.models import Task
 from orchestrator.states import TASK_TERMINAL, RunStatus, TaskStatus
