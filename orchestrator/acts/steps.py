@@ -116,13 +116,13 @@ def why_passed_by(keys: Sequence[str]) -> str:
 
 
 def why_decided(task: Task) -> str:
-    """Why its input stays as it is; empty if people have decided about nothing that leads to it."""
+    """Why nobody gives it another input or an output; empty if people decide about nothing that leads to it."""
     keys = asking.decided_before(task)
     if not keys:
         return ""
-    return _(
-        "People have decided about %(keys)s: what follows is done as they saw it. Roll the run back, or fork it."
-    ) % {"keys": ", ".join(keys[:SHOWN])}
+    return _("People decide about %(keys)s: what follows is done as they see it. Roll the run back, or fork it.") % {
+        "keys": ", ".join(keys[:SHOWN])
+    }
 
 
 def why_no_agent(task: Task) -> str:

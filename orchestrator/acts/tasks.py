@@ -178,6 +178,8 @@ class Skip(TaskAct):
         task, facts = target.task, facts_of(target.task)
         output = answers.get("output")
         if output is not None:
+            if why := why_decided(task):
+                raise ActImpossible(why=why)
             contract = contracts.contract_of(facts.step)
             output = contracts.valid(output, contract.output_schema if contract else {}, what=_("Output"))
         ahead = consequences([task], feeds=output is not None, titles=target.run.status != RunStatus.FAILED)

@@ -50,18 +50,27 @@ def keys_that_ask(plan: Plan) -> set[str]:
 
 
 def decided_before(task: Task) -> tuple[str, ...]:
-    """Keys of earlier steps, on the way to this one, that people have decided about: it does what they agreed to."""
+    """Keys of earlier steps, on the way to this one, that people decide about: what follows is what they agree to.
+
+    Also those that have yet to be decided: nobody would see there what changes here. Not what people did by hand.
+    """
     plan, todo = plan_of(task.version_id), [_planned(task)]
     before: set[int] = set()
     while todo:
         fresh = set(plan.steps[todo.pop()].dependencies) - before
         before |= fresh
         todo += fresh
-    ended = Task.objects.filter(pk__in=[task_id(task.run_id, at) for at in before], status=TaskStatus.SUCCEEDED)
-    asked = {pk: key for pk, key, kind in ended.values_list("pk", "key", "kind") if kind != "manual"}
-    agreed = gatekeeper().answers_about([*asked]) if asked else {}
-    reviews = {pk for pk in asked if plan.steps[pk & INDEX].kind in ("approval", "hybrid")}
-    return tuple(key for pk, key in sorted(asked.items()) if pk in reviews or agreed.get(pk) == "approved")
+    deciding = [at for at in sorted(before) if plan.steps[at].kind != "manual" and asks(plan.steps[at])]
+    rows = Task.objects.filter(pk__in=[task_id(task.run_id, at) for at in deciding]).order_by("pk")
+    found = list(rows.values_list("pk", "key", "status", "kind"))
+    agreed = gatekeeper().answers_about([row[0] for row in found]) if found else {}
+    return tuple(key for pk, key, status, kind in found if _binds(status, kind, agreed.get(pk, "")))
+
+
+def _binds(status: str, kind: str, answer: str) -> bool:
+    if status not in TASK_TERMINAL:
+        return True
+    return status == TaskStatus.SUCCEEDED and (kind != "automated" or answer == "approved")
 
 
 def _planned(task: Task) -> int:

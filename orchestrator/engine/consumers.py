@@ -87,7 +87,7 @@ def _start(group: ConsumerGroup, signal: Signal) -> None:
         signal.data,
         user=sender.pk if (sender := sender_of(signal)) is not None else group.created_by_id,
         title="",
-        key=f"group:{group.pk}:{group.replays}:{signal.pk}",
+        key=f"group {group.pk} {group.replays} {signal.pk}",  # with spaces, which no caller's key may have
         correlation=f"signal-{signal.pk}",
         priority=None,
         actor=f"group:{group.name}",

@@ -102,3 +102,15 @@ def test_publishing_a_run_in_a_run_needs_the_right_to_start_it(billing: Workflow
 
     access.grant(to=author, permission="start_run", on=billing, by=None)
     assert services.publish(source=source, file="outer.yaml", by=User.objects.get(pk=author.pk)).number == 1
+
+
+def test_no_caller_takes_the_key_of_a_run_that_a_group_is_to_start(mia: User, billing: Workflow) -> None:
+    group, sam = listening(billing, mia), starter("sam", billing)
+    signal, _ = signals.publish(name="order.paid", data={"n": 1}, by=mia)
+    for key in (f"group:{group}:0:{signal.pk}", f"group {group} 0 {signal.pk}"):
+        as_user(sam).post("/runs", {"workflow": "billing", "input": {"n": 0}}, Idempotency_Key=key)
+
+    consumers.hand_on(group)
+
+    assert Run.objects.filter(input={"n": 1}).count() == 1
+    assert not Event.objects.filter(kind="group.refused").exists()

@@ -301,12 +301,23 @@ def test_what_follows_an_approval_runs_with_the_input_that_was_approved(mia: Use
         decide(run, "approve", rita)
         eventually(lambda: task(run, "pay").status == "running")
 
-        with pytest.raises(OrchestratorError, match="approve"):
-            act(run, "edit", mia, "pay", input={"what": "pay", "amount": 1_000_000})
+        for name, answers in (("edit", {"input": {"amount": 1_000_000}}), ("skip", {"output": {"paid": True}})):
+            with pytest.raises(OrchestratorError, match="approve"):
+                act(run, name, mia, "pay", **answers)
 
         engine.gates_open.set()
         eventually(lambda: finished(run))
     assert task(run, "pay").input["amount"] == 10
+
+
+def test_what_follows_an_approval_is_not_changed_behind_the_back_of_whoever_decides(mia: User) -> None:
+    publish(PAID, rest=PAID_ORDER)
+    run = begun(mia, amount=10)
+    with shift():
+        eventually(lambda: is_open(run))
+
+        with pytest.raises(OrchestratorError, match="approve"):
+            act(run, "edit", mia, "pay", input={"what": "pay", "amount": 1_000_000})
 
 
 @pytest.mark.parametrize("name", ["skip", "cancel"])
