@@ -104,6 +104,12 @@ class Gatekeeper:
         times = ("opened_at", "deadline_at", "settled_at", "on_timeout", "decisions__verdict", "decisions__note")
         return [GateFact(*row) for row in gates.order_by("deadline_at").values_list(*columns, *times)[:limit]]
 
+    def answers_about(self, task_ids: Sequence[int], *, after: int = 0) -> dict[int, str]:
+        """How the last question about each task's work ended; failures are not its work."""
+        trouble = (GateKind.EXCEPTION, GateKind.QUARANTINE)
+        asked = Gate.objects.filter(task_id__in=task_ids, pk__gt=after).exclude(kind__in=trouble).order_by("pk")
+        return dict(asked.values_list("task_id", "status"))
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

@@ -91,6 +91,12 @@ class Gatekeeper(Protocol):
         """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
         ...
 
+    def answers_about(self, task_ids: Sequence[int], *, after: int = 0) -> dict[int, str]:
+        """How the last question about each task's work ended: "approved" if people agreed. Without tasks nobody was
+        asked about since the gate with the id `after`, and without questions about failures.
+        """
+        ...
+
 
 @cache
 def gatekeeper() -> Gatekeeper:

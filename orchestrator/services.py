@@ -28,6 +28,7 @@ from orchestrator.engine import admission, deadlines, failures, transitions
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
+from orchestrator.ports import rights
 from orchestrator.states import TASK_TERMINAL
 
 lock_run = transitions.lock_run
@@ -53,11 +54,13 @@ def reason_given(reason: str, verb: str) -> str:
 def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
-    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy.
+    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, one of which is a
+    workflow named as a step that the author may not start.
     """
     definition = load(source, file=file)
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
     _require_budgets(plan, file)
+    _require_rights(plan, file, by)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     digest = hashlib.sha256(source.encode()).hexdigest()
@@ -85,6 +88,24 @@ def _require_budgets(plan: Plan, file: str) -> None:
         if found is not None and not budget_of(found) and not given.exists():
             remedy = "register it again with a budget, or set one on its page"
             problems.append(DefinitionProblem(file, "", f"agent {agent}", "has no budget for a run", remedy))
+    if problems:
+        raise DefinitionError(problems)
+
+
+def _require_rights(plan: Plan, file: str, by: User | None) -> None:
+    """An author starts through a workflow only what they may start: everybody who starts theirs does it for them."""
+    if by is None:
+        return
+    called = {step.key: (step.body or step).workflow for step in plan.steps}
+    known = Workflow.objects.in_bulk({*called.values()} - {"", plan.name}, field_name="name")
+    refused = {name for name, workflow in known.items() if not rights().can(by, "start_run", workflow)}
+    remedy = "ask for the right, or let somebody publish it who has it"
+    message = "you may not start runs of {}"
+    problems = [
+        DefinitionProblem(file, key, "workflow", message.format(name), remedy)
+        for key, name in called.items()
+        if name in refused
+    ]
     if problems:
         raise DefinitionError(problems)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.cleaning import Limits, clean
@@ -20,6 +20,7 @@ from orchestrator.definitions.fields import SIGNAL
 from orchestrator.engine import waits
 from orchestrator.errors import SignalConflict, SignalRefused
 from orchestrator.models import ConsumerGroup, Signal, Timer
+from orchestrator.ports import rights
 from orchestrator.services import actor_of
 
 RETENTION: Final = timedelta(days=30)
@@ -33,18 +34,18 @@ CHUNK: Final = 5_000  # rows forgotten in one statement
 def publish(
     *, name: str, data: Mapping[str, Any], key: str = "", sender_id: str | None = None, by: User | None, actor: str = ""
 ) -> tuple[Signal, bool]:
-    """Record one signal, handed out once it has committed; the same `sender_id` again returns that one, and False.
+    """Record one signal, handed out once it has committed; a sender's own `sender_id` again returns that, and False.
 
     Raises SignalRefused for what cannot be stored, SignalConflict when `sender_id` was used for other contents.
     """
     cleaned = _clean(name, key, sender_id, data)
     waits_db.lock_signal(name)
-    before = Signal.objects.filter(name=name, dedup=sender_id).first() if sender_id else None
+    sender = actor or actor_of(by)
+    before = Signal.objects.filter(name=name, dedup=sender_id, sent_by=sender).first() if sender_id else None
     if before is not None:
         if (before.key, before.data) != (key, cleaned):
             raise SignalConflict(name=name, id=sender_id)
         return before, False
-    sender = actor or actor_of(by)
     signal = Signal.objects.create(
         name=name, key=key, data=cleaned, dedup=sender_id or None, sent_by=sender, expires_at=Now() + RETENTION
     )
@@ -52,6 +53,14 @@ def publish(
     waits.set_timer("signal", signal.pk)
     events.append("signal.published", actor=sender, data={"signal": signal.pk, "name": name, "key": key})
     return signal, True
+
+
+def visible_to(user: User) -> QuerySet[Signal]:
+    """The signals that somebody may read: what they may send to every workflow, or sent, or see start runs."""
+    if rights().can(user, "start_run"):
+        return Signal.objects.all()
+    heard = ConsumerGroup.objects.filter(workflow__in=rights().visible_workflows(user)).values("signal")
+    return Signal.objects.filter(Q(sent_by=actor_of(user)) | Q(name__in=heard))
 
 
 def forget_old() -> None:

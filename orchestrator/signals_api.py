@@ -13,7 +13,7 @@ from orchestrator import callbacks, groups, signals
 from orchestrator.api_errors import ERRORS, Cursor, ErrorOut, Forbidden, Id, Key, Limit, Line, Name, Text, caller
 from orchestrator.api_schemas import GroupOut, ReasonIn, SignalOut, SignalsOut
 from orchestrator.errors import CallbackInvalid, GroupNotFound, WorkflowNotFound
-from orchestrator.models import ConsumerGroup, Signal, Task, Workflow
+from orchestrator.models import ConsumerGroup, Task, Workflow
 from orchestrator.ports import rights
 
 signal_routes = Router(tags=["Signals"])
@@ -74,9 +74,10 @@ def publish_signal(request: HttpRequest, sent: SignalIn) -> Status[SignalOut]:
 def list_signals(
     request: HttpRequest, name: Annotated[SignalName | None, Query()] = None, after: Cursor = 0, limit: Limit = 50
 ) -> SignalsOut:
-    """Those that are still kept, the oldest first. Go on with `after` set to the last answer's `next`."""
-    _sender(request)
-    found = Signal.objects.filter(pk__gt=after).order_by("pk")
+    """Your own, those for consumer groups of workflows that you may see, and all if you may start runs of any workflow;
+    as long as they are kept, the oldest first. Go on with `after` set to the last answer's `next`.
+    """
+    found = signals.visible_to(_sender(request)).filter(pk__gt=after).order_by("pk")
     if name is not None:
         found = found.filter(name=name)
     rows = list(found[: limit + 1])

@@ -29,6 +29,7 @@ type Scope = Literal["task", "run", "workflow", "agent", "everything"]
 type Words = str | Promise
 type Person = User | AnonymousUser
 
+LARGEST: Final = 2**53 - 1  # number that JSON carries safely, and that the database can compare with its own
 SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "everything")
 
 
@@ -62,6 +63,13 @@ class AnswerInvalid(OrchestratorError):
 
     code = "answer_invalid"
     status = 422
+
+
+class OwnRequest(OrchestratorError):
+    """You started this run, so somebody else must {verb}: {why}."""
+
+    code = "separation_of_duties"
+    status = 403
 
 
 class PlanChanged(OrchestratorError):
@@ -240,6 +248,11 @@ class Performing:
         """As events name who acted."""
         return f"user:{self.by.get_username()}" if self.by is not None else "engine"
 
+    def refuse_own(self, *, verb: str, why: str) -> None:
+        """Raise OwnRequest if whoever acts has started the run."""
+        if self.by is not None and self.target.run.started_by_id == self.by.pk:
+            raise OwnRequest(verb=verb, why=why)
+
     def record(self, kind: str, **facts: Json) -> int:
         """Append the act's event with its reason."""
         task = self.target.ref if self.target.scope == "task" else None
@@ -367,6 +380,13 @@ def _check(schema: Mapping[str, Any], answers: Mapping[str, Json]) -> None:
     error = next(jsonschema_rs.validator_for(closed).iter_errors(dict(answers)), None)
     if error is not None:
         raise AnswerInvalid(field=".".join(map(str, error.instance_path)) or "The form", problem=error.message)
+    for name, asked in closed["properties"].items():
+        value = answers.get(name)
+        if asked.get("type") == "integer" and value is not None:
+            if not isinstance(value, int):  # to JSON Schema, 7.0 is one
+                raise AnswerInvalid(field=name, problem="it must be written without a decimal point")
+            if abs(value) > LARGEST:
+                raise AnswerInvalid(field=name, problem=f"its size is at most {LARGEST:,}")
 
 
 def _digest(act: Act, target: Target, answers: Mapping[str, Json], plan: Plan) -> str:

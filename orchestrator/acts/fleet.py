@@ -1,6 +1,7 @@
 """Acts on many runs or steps at once: cancel what a workflow, an agent or everybody runs."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from django.db.models import QuerySet
@@ -11,8 +12,10 @@ from agents.types import Json
 from orchestrator import ports
 from orchestrator.acts.core import Act, ActImpossible, Performing, Person, Plan, Scope, Target, counted, register
 from orchestrator.acts.holding import name_of
-from orchestrator.acts.steps import asks_people
-from orchestrator.engine import overriding, steering, transitions
+from orchestrator.acts.steps import consequences
+from orchestrator.engine import asking, overriding, steering, transitions
+from orchestrator.engine.asking import asks_people
+from orchestrator.engine.plans import plan_of
 from orchestrator.models import TASK_BITS, Run, Task
 from orchestrator.states import TASK_TERMINAL, RunStatus
 
@@ -102,7 +105,7 @@ class CancelCalls(Act):
         """Exactly these steps."""
         live = Task.objects.filter(agent_id=target.ref or 0).exclude(status__in=TASK_TERMINAL).order_by("pk")
         found = list(live.select_related("run")[: MOST + 1])
-        meant = [task for task in found[:MOST] if not asks_people(task)]
+        meant = _passing_nobody_by([task for task in found[:MOST] if not asks_people(task)])
         asked = len(found[:MOST]) - len(meant)
         if not meant:
             raise ActImpossible(why=_("It has no step that could be cancelled; there is nothing to do."))
@@ -137,6 +140,17 @@ class CancelCalls(Act):
     def done(self, target: Target) -> str:
         """In one sentence."""
         return _("%(what)s: its steps are cancelled.") % {"what": name_of(target)}
+
+
+def _passing_nobody_by(tasks: Sequence[Task]) -> list[Task]:
+    """Without those of runs that would then go on past steps about which people are to be asked."""
+    of_runs: dict[int, list[Task]] = defaultdict(list)
+    for task in tasks:
+        of_runs[task.run_id].append(task)
+    for run_id, own in of_runs.items():
+        if asking.keys_that_ask(plan_of(own[0].version_id)) and consequences(own, feeds=False).passed_by:
+            of_runs[run_id] = []
+    return [task for own in of_runs.values() for task in own]
 
 
 def _live(target: Target) -> QuerySet[Run]:

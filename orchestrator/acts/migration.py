@@ -21,6 +21,7 @@ _WHY: Final[Mapping[str, str | Promise]] = {
     "moved": gettext_lazy("it has begun and stands at another place in the other version"),
     "kind": gettext_lazy("it has begun and is of another type in the other version"),
     "branches": gettext_lazy("it has chosen a branch and the other version branches differently"),
+    "asks": gettext_lazy("people are asked about it now and would not be asked any more"),
 }
 
 
@@ -81,11 +82,14 @@ class Migrate(RunAct):
         bound: dict[str, Json] = {
             "from": run.version_id, "kept": [*found.kept], "changed": [*found.changed], "voided": [*found.voided],
         }  # fmt: skip
-        return Plan(lines, bound, (version, found))
+        warnings = _named(found.unasked, _("People are not asked any more about: %(keys)s."))
+        return Plan(lines, {**bound, "unasked": [*found.unasked]}, (version, found), warnings)
 
     def apply(self, act: Performing) -> Mapping[str, Json]:
         """Move it over."""
         version, found = act.plan.work
+        if found.unasked or found.voided:
+            act.refuse_own(verb=_("move it"), why=_("what people are asked about would change"))
         migrating.migrate(act.target.run, version, found, actor=act.actor, reason=act.reason)
         return {"version": version.number}
 

@@ -13,6 +13,8 @@ from orchestrator import orders, ports
 from orchestrator.acts.core import Act, ActImpossible, Performing, Person, Plan, Scope, Target, counted, register
 from orchestrator.acts.runs import RunAct
 from orchestrator.engine import checkpoints, rewinding
+from orchestrator.engine.asking import asks, keys_that_ask
+from orchestrator.engine.plans import plan_of
 from orchestrator.engine.rewinding import Fork, Rollback
 from orchestrator.errors import (
     CheckpointNotFound,
@@ -172,6 +174,7 @@ class ForkRun(RunAct):
         """Exactly this copy. Raises EventNotInRun, NothingToRun, EffectsWouldRepeat and InvalidInput."""
         run, given = target.run, answers.get("input")
         version = _version_of(target, answers.get("version"))
+        _refuse_asking_less(target, version)
         found = rewinding.fork_of(run, _event_at(run.pk, answers.get("event", 0)), version)
         if not found.anew:
             raise NothingToRun(run_id=run.pk)
@@ -221,8 +224,20 @@ def _version_of(target: Target, number: Any) -> int:
     return found
 
 
+def _refuse_asking_less(target: Target, version: int) -> None:
+    """A fork starts a run: it asks people about all that a run started today asks them about."""
+    today = target.run.workflow.current_version
+    if today is None or today.pk == version:
+        return
+    missing = keys_that_ask(plan_of(today.pk)) - keys_that_ask(plan_of(version))
+    if missing:
+        words = _("Nobody would be asked about %(keys)s any more: fork into version %(number)d, which asks.")
+        raise ActImpossible(why=words % {"keys": _some(sorted(missing)), "number": today.number})
+
+
 def _fork_lines(found: Fork, *, changed: bool) -> tuple[str, ...]:
     copied, anew = len(found.copied), [step.key for step in found.anew]
+    asked = [step.key for step in found.anew if asks(step)]
     lines = [
         *counted(
             copied,
@@ -230,6 +245,7 @@ def _fork_lines(found: Fork, *, changed: bool) -> tuple[str, ...]:
             "%(count)s steps are copied with their results and do not run.",
         ),
         _("These steps run anew: %(steps)s.") % {"steps": _some(anew)},
+        *((_("People are asked anew about: %(steps)s.") % {"steps": _some(asked)},) if asked else ()),
     ]
     if changed:
         lines.append(_("The new run has another input; copied results were made from the old one."))

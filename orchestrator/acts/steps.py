@@ -13,13 +13,13 @@ from orchestrator.acts import contracts, following
 from orchestrator.acts.core import counted
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import COORDINATING, PlanStep
-from orchestrator.engine import delivery
+from orchestrator.engine import asking, delivery
+from orchestrator.engine.asking import asks_people
 from orchestrator.engine.plans import INDEX, step_in_trouble
 from orchestrator.models import Effect, Task, task_id
 from orchestrator.ports import gatekeeper
 from orchestrator.states import TASK_TERMINAL, TaskStatus
 
-ASKING: Final = frozenset({"approval", "manual", "hybrid"})  # kinds of steps that people do or decide
 SHOWN: Final = 5  # names in a line
 
 
@@ -100,16 +100,29 @@ def given_to(task: Task) -> dict[str, Json] | None:
     return resolved if isinstance(resolved, dict) else None
 
 
-def asks_people(task: Task) -> bool:
-    """Whether the step's definition has people decide about it, or do it."""
-    return task.kind in ASKING or step_in_trouble(task).gate is not None
-
-
 def why_people(task: Task) -> str:
     """Why nobody may end a step that people are asked about; empty for any other."""
     if not asks_people(task):
         return ""
     return _("People are asked about this step: decide there, or cancel the run. Nobody decides for them here.")
+
+
+def why_passed_by(keys: Sequence[str]) -> str:
+    """Why a step may not end when people would then not be asked about these, and the run would go on."""
+    named = ", ".join(keys[:SHOWN]) + (" …" if len(keys) > SHOWN else "")
+    return _("Without it nobody would be asked about %(keys)s, and the run would go on. Cancel the run.") % {
+        "keys": named
+    }
+
+
+def why_decided(task: Task) -> str:
+    """Why nobody gives it another input or an output; empty if people decide about nothing that leads to it."""
+    keys = asking.decided_before(task)
+    if not keys:
+        return ""
+    return _("People decide about %(keys)s: what follows is done as they see it. Roll the run back, or fork it.") % {
+        "keys": ", ".join(keys[:SHOWN])
+    }
 
 
 def why_no_agent(task: Task) -> str:
@@ -123,6 +136,7 @@ class Ahead:
 
     lines: tuple[str, ...]
     skipped: tuple[str, ...]
+    passed_by: tuple[str, ...] = ()  # of these, steps that ask people, and what waits for them goes on
 
 
 def consequences(ended: Sequence[Task], *, feeds: bool, titles: bool = True) -> Ahead:
@@ -146,7 +160,7 @@ def consequences(ended: Sequence[Task], *, feeds: bool, titles: bool = True) -> 
     if skipped:
         named = ", ".join(skipped[:SHOWN]) + (" …" if len(skipped) > SHOWN else "")
         lines = (*lines[:-1], f"{lines[-1]}: {named}.")
-    return Ahead(lines, skipped)
+    return Ahead(lines, skipped, asking.passed_by(ended[0].run, found.skipped))
 
 
 def children_of(task: Task) -> list[int]:

@@ -3,7 +3,7 @@
 None of them decides for people: a step that asks people is never skipped or cancelled here; what runs again asks again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from django.utils.translation import gettext as _
@@ -15,7 +15,6 @@ from orchestrator.acts.core import Act, ActImpossible, Performing, Plan, Scope, 
 from orchestrator.acts.steps import (
     SHOWN,
     Facts,
-    asks_people,
     candidates,
     children_of,
     consequences,
@@ -23,12 +22,16 @@ from orchestrator.acts.steps import (
     given_to,
     kept_effects,
     redirection,
+    why_decided,
     why_no_agent,
+    why_passed_by,
     why_people,
 )
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import COORDINATING
-from orchestrator.engine import overriding
+from orchestrator.engine import asking, overriding
+from orchestrator.engine.asking import asks_people
+from orchestrator.engine.plans import INDEX
 from orchestrator.models import Task
 from orchestrator.states import TASK_TERMINAL, RunStatus, TaskStatus
 
@@ -79,6 +82,22 @@ class TaskAct(Act):
         revived = overriding.revive(run, task)
         _record_on_run(act, "run.retried")
         return revived
+
+
+def _refuse_passing_by(keys: Sequence[str]) -> None:
+    if keys:
+        raise ActImpossible(why=why_passed_by(keys))
+
+
+def _refuse_own_question(act: Performing) -> None:
+    """An open decision about a step is not taken by whoever started the run, through this door either."""
+    if act.plan.bound["gates"]:
+        act.refuse_own(verb=_("end this step"), why=_("a decision about it is open"))
+
+
+def _skipped(run_id: int) -> set[int]:
+    skipped = Task.objects.of_run(run_id).filter(status=TaskStatus.SKIPPED).values_list("pk", flat=True)
+    return {pk & INDEX for pk in skipped}
 
 
 def _record_on_run(act: Performing, kind: str) -> None:
@@ -159,9 +178,12 @@ class Skip(TaskAct):
         task, facts = target.task, facts_of(target.task)
         output = answers.get("output")
         if output is not None:
+            if why := why_decided(task):
+                raise ActImpossible(why=why)
             contract = contracts.contract_of(facts.step)
             output = contracts.valid(output, contract.output_schema if contract else {}, what=_("Output"))
         ahead = consequences([task], feeds=output is not None, titles=target.run.status != RunStatus.FAILED)
+        _refuse_passing_by(ahead.passed_by)
         children = len(children_of(task))
         first = (
             _("The step ends as succeeded, with the output given here.")
@@ -182,6 +204,8 @@ class Skip(TaskAct):
 
     def apply(self, act: Performing) -> None:
         """End it."""
+        _refuse_own_question(act)
+        before = _skipped(act.target.run.pk)
         task = self.live(act)
         if act.plan.work is None:  # told before what follows from it
             act.record("task.skipped")
@@ -191,6 +215,7 @@ class Skip(TaskAct):
             overriding.finish(task, output=act.plan.work, reason=act.reason)
         except expressions.ExpressionError as problem:
             raise ActImpossible(why=_("Its file cannot be made of this output: %s") % problem) from problem
+        _refuse_passing_by(asking.passed_by(act.target.run, _skipped(act.target.run.pk) - before))
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -217,6 +242,7 @@ class CancelTask(TaskAct):
         """With what follows."""
         task, facts = target.task, facts_of(target.task)
         ahead = consequences([task], feeds=False)
+        _refuse_passing_by(ahead.passed_by)
         lines = (
             _("The step ends now and cannot be resumed; the run goes on without it."),
             *self.interrupts(target, facts),
@@ -231,6 +257,7 @@ class CancelTask(TaskAct):
 
     def apply(self, act: Performing) -> Mapping[str, Json]:
         """Cancel it; the event that the cancel appends names everything that ended."""
+        _refuse_own_question(act)
         count = overriding.cancel([act.target.task], reason=act.reason, actor=act.actor)
         return {"cancelled": count}
 
@@ -250,8 +277,8 @@ class Edit(TaskAct):
     menu = gettext_lazy("Edit input…")
 
     def why_not(self, target: Target) -> str:
-        """Only an agent's step has an input to edit."""
-        return super().why_not(target) or why_no_agent(target.task)
+        """Only an agent's step has an input to edit, and not what people have agreed to."""
+        return super().why_not(target) or why_no_agent(target.task) or why_decided(target.task)
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The whole input."""

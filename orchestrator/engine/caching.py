@@ -1,8 +1,9 @@
 """Results that are used again: a step that says `cache: 1d` takes an agent's earlier output for the same input.
 
 The key covers the agent, its version and the input as canonical JSON, so that a new version never serves an old output.
-Nothing is taken or kept where a reviewer sent the work back, or where the call made a side effect. A gate looks at a
-cached output like at any other.
+Nothing is taken or kept where a reviewer sent the work back, and nothing is kept where the call made a side effect or
+read or wrote its run's state: that is another run's, perhaps another workflow's, secret. A gate looks at a cached
+output like at any other.
 """
 
 import hashlib
@@ -15,9 +16,10 @@ from django.db.models.functions import Now
 
 from agents.models import Agent
 from agents.registry import find as registered
-from agents.types import Completed, Effects, Json
+from agents.types import AgentRequest, Completed, Json
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
+from orchestrator.engine.memory import TaskMemory
 from orchestrator.models import CachedResult
 
 LARGEST: Final = 1_000_000  # bytes of JSON; larger outputs are made again
@@ -42,11 +44,12 @@ def find(job: Assignment, given: dict[str, Json]) -> Completed | None:
     return Completed(output=found.output, confidence=found.confidence, version=_version(job) or 0)
 
 
-def keep(job: Assignment, given: dict[str, Json], outcome: Completed, effects: Effects | None) -> None:
-    """Keep an output for the next time, unless making it had a side effect."""
+def keep(job: Assignment, given: dict[str, Json], outcome: Completed, request: AgentRequest) -> None:
+    """Keep an output for the next time, unless making it had a side effect or took what only this run knows."""
     key = _key(job, given)
-    made_effects = isinstance(effects, TaskEffects) and effects.was_used
-    if key is None or made_effects or len(orjson.dumps(outcome.output)) > LARGEST:
+    made_effects = isinstance(request.effects, TaskEffects) and request.effects.was_used
+    is_of_run = isinstance(request.memory, TaskMemory) and request.memory.was_used
+    if key is None or made_effects or is_of_run or len(orjson.dumps(outcome.output)) > LARGEST:
         return
     CachedResult.objects.update_or_create(
         key=key,

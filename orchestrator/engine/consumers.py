@@ -56,7 +56,7 @@ def hand_on(group_id: int) -> int:
 def _hand_on(group: ConsumerGroup, signal: Signal) -> None:
     """One signal; what cannot be handed on is told and passed over, or it would block all that follow."""
     try:
-        if refusal := refusal_of(signal, group.workflow):
+        if refusal := _refusal_to_start(group, signal):
             _refuse(group, signal, refusal)
             return
         if group.match and not expressions.holds(group.match, {"event": as_event(signal)}):
@@ -72,13 +72,22 @@ def _refuse(group: ConsumerGroup, signal: Signal, problem: str) -> None:
     events.append("group.refused", actor="engine", data={**facts, "workflow": group.workflow.name})
 
 
+def _refusal_to_start(group: ConsumerGroup, signal: Signal) -> str:
+    """Why a signal starts no run: a person who sent it starts it, for what nobody sent whoever made the group does."""
+    maker = group.created_by
+    if signal.sent_by.startswith("user:") or maker is None or rights().can(maker, "start_run", group.workflow):
+        return refusal_of(signal, group.workflow)
+    return f"{maker.get_username()} made the group and may no longer start runs of {group.workflow.name}"
+
+
 def _start(group: ConsumerGroup, signal: Signal) -> None:
+    """The run is its sender's request: nobody decides about what they have brought about."""
     order = orders.draw_up(
         orders.find_workflow(group.workflow.name),
         signal.data,
-        user=group.created_by_id,
+        user=sender.pk if (sender := sender_of(signal)) is not None else group.created_by_id,
         title="",
-        key=f"group:{group.pk}:{group.replays}:{signal.pk}",
+        key=f"group {group.pk} {group.replays} {signal.pk}",  # with spaces, which no caller's key may have
         correlation=f"signal-{signal.pk}",
         priority=None,
         actor=f"group:{group.name}",
@@ -89,13 +98,18 @@ def _start(group: ConsumerGroup, signal: Signal) -> None:
 
 def refusal_of(signal: Signal, workflow: Workflow) -> str:
     """Why a signal may not move this workflow: when it is handed out, its sender must be allowed to start runs."""
-    family, _, name = signal.sent_by.partition(":")
-    if family != "user":
+    if not signal.sent_by.startswith("user:"):
         return ""
-    sender = User.objects.filter(username=name).first()
+    sender = sender_of(signal)
     if sender is not None and rights().can(sender, "start_run", workflow):
         return ""
-    return f"{name} sent it and may not start runs of {workflow.name}"
+    return f"{signal.sent_by.partition(':')[2]} sent it and may not start runs of {workflow.name}"
+
+
+def sender_of(signal: Signal) -> User | None:
+    """The person who sent a signal; None for what the engine or a feed sent, and for people who are gone."""
+    family, _, name = signal.sent_by.partition(":")
+    return User.objects.filter(username=name).first() if family == "user" else None
 
 
 def as_event(signal: Signal) -> dict[str, Json]:

@@ -11,19 +11,20 @@ from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator.definitions import expressions
 from orchestrator.engine import breakers, compensation, conflicts, failures, gates, transitions
 from orchestrator.engine.assignment import Assignment
-from orchestrator.engine.gates import Subject
+from orchestrator.engine.gates import VOIDED, Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.transitions import Fence, Result
 from orchestrator.models import TASK_BITS, Run, Task, task_id
+from orchestrator.ports import gatekeeper
 
 
 @transaction.atomic
 def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
-    """The step's rule holds for this output: a person looks at it before it is used."""
-    assert job.step.gate is not None
+    """The step's rule holds for this output, or people have asked before: they look at it before it is used."""
+    spec = job.step.gate or gates.agents_own(job.step)
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
-    request = gates.for_output(job.step.gate, job.step, subject, kind="approval", context=context)
+    request = gates.for_output(spec, job.step, subject, kind="approval", context=context)
     fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
     if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
         _worked(job)
@@ -39,6 +40,15 @@ def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
     if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
         _worked(job)
+
+
+def is_undecided(job: Assignment) -> bool:
+    """Whether people were asked about this task's work, and the last answer was not that they agree.
+
+    What a migration has voided was asked by another version's rule, and counts no more.
+    """
+    voided = (job.claimed.spec or {}).get(VOIDED, 0)
+    return gatekeeper().answers_about([job.claimed.id], after=voided).get(job.claimed.id, "approved") != "approved"
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from orchestrator.ports import GateRequest
 
 _RISKS = ("low", "medium", "high", "critical")
 OPERATIONS_QUEUE = "operations"
+VOIDED = "voided"  # in a task's spec: the last gate that was opened by the rule of a version that it has left
 _ASK_DEADLINE = 7 * 86400.0
 
 

@@ -25,9 +25,11 @@ class TaskMemory:
     def __init__(self, job: Assignment, *, in_thread: InThread) -> None:
         self._job = job
         self._in_thread = in_thread
+        self.was_used = False  # the agent knows what only its run knows: what it says is not for others
 
     async def ask(self, verb: str, given: dict[str, Json]) -> Json:
         """Carry out one verb (see agents.memory). Raises StateStale, StateRefused, CheckpointRefused, AttemptOver."""
+        self.was_used = True
         answer: Json = await self._in_thread(_VERBS[verb], self._job, given)
         return answer
 

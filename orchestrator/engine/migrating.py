@@ -15,9 +15,10 @@ from agents.types import Json
 from orchestrator import db, events
 from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
-from orchestrator.engine import overriding
+from orchestrator.engine import asking, gates, overriding
 from orchestrator.engine.plans import INDEX, plan_of
 from orchestrator.models import Run, Step, Task, WorkflowVersion, task_id
+from orchestrator.ports import gatekeeper
 from orchestrator.states import TASK_TERMINAL, RunStatus, TaskStatus
 
 _PLACES: Final = frozenset({"index", "dependencies", "successors", "needs", "branches", "subject", "group"})
@@ -32,7 +33,8 @@ class Route:
     dropped: tuple[str, ...]  # keys of steps that have not begun and are not in the new version
     changed: tuple[str, ...]  # keys of kept steps that have not ended and whose definition differs
     voided: tuple[int, ...]  # tasks that wait for people about a changed step: they are asked again
-    unmappable: tuple[tuple[str, str], ...]  # (key, why): running, missing, moved, kind, branches, spawned
+    unmappable: tuple[tuple[str, str], ...]  # (key, why): running, missing, moved, kind, branches, spawned, asks
+    unasked: tuple[str, ...]  # keys of steps about which people would have been asked, and are not any more
 
 
 def route(run: Run, version: WorkflowVersion) -> Route:
@@ -45,6 +47,7 @@ def route(run: Run, version: WorkflowVersion) -> Route:
     live = [task for task in begun if task.status not in TASK_TERMINAL]
     changed = [task for task in live if not wrong and _differs(task, old, new)]
     keys = {task.key for task in tasks}
+    ended = {task.key for task in tasks if task.status in TASK_TERMINAL}
     return Route(
         kept=tuple(task.key for task in begun),
         made=tuple(key for key in places if key not in keys),
@@ -52,6 +55,7 @@ def route(run: Run, version: WorkflowVersion) -> Route:
         changed=tuple(task.key for task in changed),
         voided=tuple(task.pk for task in changed if task.wait_for in ("gate", "quarantine")),
         unmappable=tuple(wrong),
+        unasked=tuple(sorted(asking.keys_that_ask(old) - asking.keys_that_ask(new) - ended)),
     )
 
 
@@ -75,9 +79,10 @@ def migrate(run: Run, version: WorkflowVersion, found: Route, *, actor: str, rea
     skipped = _settle(run, rows)
     live = Task.objects.of_run(run.pk).exclude(status__in=TASK_TERMINAL)
     Run.objects.filter(pk=run.pk).update(version=version, total=len(rows), remaining=live.count() + len(skipped))
+    asked = {gate.task_id: gate.id for gate in gatekeeper().gates_of([run.pk], only_open=True)} if found.voided else {}
     for pk in found.voided:
         task = Task.objects.select_for_update(no_key=True).get(pk=pk)
-        overriding.let_run(task, reason=reason)
+        overriding.let_run(task, reason=reason, spec={**(task.spec or {}), gates.VOIDED: asked.get(pk, 0)})
         data: dict[str, Json] = {"attempt": task.attempt, "reason": reason}
         events.append("task.returned", actor=actor, run_id=run.pk, task_id=pk, data=data)
     if skipped:
@@ -106,6 +111,8 @@ def _why_not(task: Task, old: Plan, new: Plan, places: Mapping[str, int]) -> str
         return "moved"
     if new.steps[index].kind != task.kind:
         return "kind"
+    if task.wait_for == "gate" and asking.asks(old.steps[index]) and not asking.asks(new.steps[index]):
+        return "asks"
     if task.kind == "conditional" and task.status in TASK_TERMINAL and _branches(old, index) != _branches(new, index):
         return "branches"
     return ""

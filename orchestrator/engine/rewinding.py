@@ -16,6 +16,7 @@ from orchestrator import db, events, snapshots
 from orchestrator.db import RunOrder
 from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.engine import checkpoints, compensation, gates, run_state, transitions
+from orchestrator.engine.asking import asks
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import INDEX, plan_of, step_in_trouble, step_of
@@ -83,6 +84,8 @@ def _copied(snapshot: Snapshot, target: Plan, changed: set[int]) -> list[tuple[i
         before = source.get(step.key)
         if before is None or before.kind != step.kind or before.index in changed:
             continue
+        if statuses[before.index] == TaskStatus.SUCCEEDED and (asks(step) or asks(before)):
+            continue  # people agreed to it there, for that run and for who had asked: a fork asks them itself
         stands = step.need > 0 or all(index in copied for index in step.dependencies)
         if stands and statuses[before.index] in _DONE:
             task = task_id(snapshot.run.pk, before.index)

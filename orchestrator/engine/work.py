@@ -121,7 +121,7 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
     if job.step.cache_s and isinstance(outcome, Completed):
-        await host.in_thread(caching.keep, job, given, outcome, request.effects)
+        await host.in_thread(caching.keep, job, given, outcome, request)
     return outcome
 
 
@@ -163,18 +163,15 @@ def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentReques
 
 
 async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcome: Completed) -> Finished | None:
-    spec = job.step.gate
     if job.step.kind == "hybrid":
         await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
         return None
     if job.step.kind == "wait_callback":
         await waiting_steps.handed_over(job, host.shift, host.in_thread, given, outcome)
         return None
-    if spec is not None:
-        context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
-        if expressions.holds(spec.when, context):
-            await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
-            return None
+    if await _asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
+        await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
+        return None
     if job.step.deliver or job.step.checkpoint:
         await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
         return None
@@ -191,6 +188,17 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
         actor=f"agent:{job.step.agent}" if job.step.agent else "engine",
         facts=orjson.dumps({**_facts(outcome), **job.told}).decode(),
     )
+
+
+async def _asks_people(job: Assignment, host: Host, **known: Any) -> bool:
+    """Whether the step's rule holds, or people were asked about this task before and have not agreed.
+
+    What they were asked about is not settled by an attempt whose output says something else.
+    """
+    spec = job.step.gate
+    if spec is not None and expressions.holds(spec.when or "true", {**job.context, **known}):
+        return True
+    return job.claimed.attempt > 1 and bool(await host.in_thread(endings.is_undecided, job))
 
 
 def _facts(outcome: Completed) -> dict[str, Json]:
@@ -229,7 +237,7 @@ async def _approval(job: Assignment, host: Host) -> Finished | None:
     if proposal is None:  # the reviewed step was skipped: nothing to review
         return _finished(job, status="skipped", facts={"reason": f"{key} has no output"})
     context = {**job.context, "output": proposal}
-    if not expressions.holds(spec.when or "true", context):
+    if not await _asks_people(job, host, output=proposal):
         return _finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
     await host.in_thread(endings.open_approval_gate, job, host.shift, proposal, context)
     return None

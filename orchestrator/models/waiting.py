@@ -64,7 +64,7 @@ class Signal(models.Model):
             models.Index(fields=["name", "key", "id"], name="signal_by_name"),
             models.Index(fields=["expires_at"], name="signal_expiry"),
         ]
-        constraints = [models.UniqueConstraint(fields=["name", "dedup"], name="one_signal_per_sender_id")]
+        constraints = [models.UniqueConstraint(fields=["name", "sent_by", "dedup"], name="one_signal_per_sender_id")]
 
 
 class ConsumerGroup(models.Model):

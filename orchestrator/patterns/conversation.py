@@ -110,8 +110,10 @@ class Chat:
             self._add("a person", bounds.text(words), kind="person", task=result.task)
 
     def _hear_person(self, note: Note) -> None:
-        if note.kind == "end":
-            self.ended = ("person", bounds.text(note.data.get("disposition"), 100) or "ended by a person")
+        if note.kind == "end" and self.ended is None:  # else whoever was asked has decided
+            given = bounds.text(note.data.get("disposition"), 100)
+            forged = given.strip().lower() == "approved" and "approver" in self.turn.options
+            self.ended = ("person", "ended by a person" if forged else given or "ended by a person")
         if note.text:
             self._add(note.by, bounds.text(note.text), kind="person")
         if note.data.get("next") in self._names:

@@ -184,7 +184,7 @@ class _Work:
             self.said.append({"by": note.by, "text": bounds.text(note.text)})
         for change in bounds.items(note.data.get("changes"))[:ENTRIES]:
             self._change(bounds.mapping(change), by=note.by)
-        if note.kind == "end":
+        if note.kind == "end" and (self.ended is None or self.asked != "people"):  # who was asked has decided
             self.ended = ("person", bounds.text(note.data.get("disposition")) or bounds.text(note.text))
 
     # The ledger

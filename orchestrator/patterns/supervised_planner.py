@@ -278,11 +278,11 @@ def _answered(turn: Turn, kept: dict[str, Any]) -> Move:
     answer = turn.results[0].output
     if words := bounds.text(answer.get("say")):
         kept["messages"].append(_line("a person", "person", words, task=turn.results[0].task))
-    if "ended" in kept:
-        return _finish(kept, "person", kept["ended"])
-    if kept["asked"] == "cap" or answer.get("then") != "go on":
+    if kept["asked"] == "cap" or answer.get("then") != "go on":  # before notes: who was asked has decided
         given, endings = answer.get("disposition"), _dispositions(turn)
         return _finish(kept, "cap" if kept["asked"] == "cap" else "person", given if given in endings else endings[-1])
+    if "ended" in kept:
+        return _finish(kept, "person", kept["ended"])
     if answer.get("next") in {*_names(turn.options), _PLANNER}:
         kept["next"], kept["ask"] = str(answer.get("next")), bounds.text(answer.get("say"))
     return _speak(turn, kept)

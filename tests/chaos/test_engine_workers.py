@@ -13,7 +13,7 @@ import pytest
 
 from approvals.models import Gate, Queue
 from orchestrator.models import Attempt, Effect, Event, Run, Task
-from tests.chaos.workers import LEASE, ROOT, Site, begin, ended
+from tests.chaos.workers import LEASE, ROOT, Site, begin, ended, live_shifts
 from tests.hands import reviewer, violations
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
@@ -156,4 +156,45 @@ def test_worker_that_died_after_an_effect_leaves_a_question_and_one_charge(site:
     assert Effect.objects.get().status == "unknown"
     error = Gate.objects.get(run=run).subject["proposal"]["error"]
     assert error["code"] == "effect_unknown"
+    assert violations() == []
+
+
+def test_payment_whose_answer_was_never_heard_is_found_at_its_provider_by_its_key(site: Site) -> None:
+    site.shifts = 1
+    site.open(1)
+    run = begin(step("chaos-payer"))
+
+    site.until(lambda: ended(run), seconds=20, what="it ends")
+
+    paid = site.records("paid")
+    assert len(paid) == 1
+    assert (run.status, only_task(run).attempt) == ("succeeded", 2)
+    assert only_task(run).output == {"paid": {"receipt": paid[0]["key"]}}
+    assert Effect.objects.get().status == "confirmed"
+    assert violations() == []
+
+
+def test_old_worker_beside_a_new_one_leaves_it_what_it_does_not_know(site: Site) -> None:
+    site.shifts = 1
+    site.worker(1, CHAOS_RELEASE="old")
+    site.until(lambda: live_shifts() == 1, seconds=60, what="the old worker is at work")
+    run = begin(f"""
+{step("chaos-slow")}
+  - {{key: each, type: map, over: "[1, 2, 3]", body: {{type: automated, agent: chaos-slow}}}}""",
+        rest="dependencies: {each: [a]}",
+    )  # fmt: skip
+    declined = Attempt.objects.filter(task__run=run, error__code="unknown_kind")
+    site.until(declined.exists, seconds=20, what="the old worker has declined the map")
+    assert only_task(run).status == "succeeded"
+
+    site.shifts = 2
+    site.open(1)
+    site.until(lambda: ended(run), seconds=20, what="the new worker has done it")
+
+    each = only_task(run, "each")
+    assert (run.status, each.failures, each.losses) == ("succeeded", 0, 0)
+    assert each.attempt > 1
+    assert each.output["succeeded"] == 3
+    assert site.workers[0].poll() is None  # the old one lives on
+    assert live_shifts() == 2
     assert violations() == []

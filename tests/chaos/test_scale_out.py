@@ -17,7 +17,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from kombu import Connection, Consumer, Producer, Queue
 from psycopg import sql
@@ -32,7 +32,7 @@ from config.bench import definitions
 from config.datadir import DataDir
 from config.processes import Child
 from orchestrator import db, services
-from orchestrator.models import Attempt, Run, Task
+from orchestrator.models import Attempt, Event, Run, Task
 from orchestrator.models import Shift as ShiftRow
 from tests import people
 from tests.chaos.conftest import ROOT, data_folder, free_port, until
@@ -173,7 +173,8 @@ def site(database: None) -> Iterator[Site]:
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed; on Debian: apt-get install redis-server.")
     registry.sync()
-    for source in (definitions.side_by_side("wide", 20, seconds=0.3), definitions.gated("gated")):
+    wide = definitions.side_by_side("wide", 20, seconds=0.3)
+    for source in (wide, definitions.gated("gated"), definitions.chain("pair", 2)):
         services.publish(source=source, file="scale.json", by=None)
     with data_folder() as folder:
         broker = Redis(folder)
@@ -255,11 +256,13 @@ def test_a_decision_through_one_web_server_is_seen_on_the_other_within_a_second(
 
 def test_a_flushed_broker_costs_nothing_but_doorbells(site: Site) -> None:
     before = _last_shift()
+    runs = [_start("wide") for _ in range(4)]  # 80 tasks, of which four shifts take five each
 
     site.broker.client.flushall()
+    ready = Task.objects.filter(run__in=runs, status="ready").count()
 
-    run = _start("wide")
-    until(_succeeds(run), seconds=WAIT, what="the run has succeeded")
+    assert ready >= 20
+    until(lambda: all(_succeeds(run)() for run in runs), seconds=30, what="every run has succeeded")
     until(lambda: all(site.shifts_by_worker(above=before)), seconds=WAIT, what="both workers hear again")
 
 
@@ -297,6 +300,35 @@ def test_a_connection_whose_broker_died_closes_with_a_message_in_hand() -> None:
         channel.close()
 
     assert received == ["ring"]
+
+
+def test_a_broker_that_comes_back_four_times_under_load_is_heard_again(site: Site) -> None:
+    runs = []
+    for _ in range(4):
+        runs += [_start("wide") for _ in range(2)]
+        site.broker.kill()
+        until(Task.objects.filter(run=runs[-1], status="succeeded").exists, seconds=WAIT, what="work goes on")
+        site.broker.start()
+    back = _last_shift()
+
+    until(lambda: all(_succeeds(run)() for run in runs), seconds=WAIT, what="every run has succeeded")
+    # Each of a worker's two processes may begin one more shift by itself; the third was asked for.
+    until(lambda: min(site.shifts_by_worker(above=back)) > 2, seconds=60, what="both workers consume again")
+    assert not Event.objects.filter(run__in=runs, kind="task.lost").exists()
+
+
+def test_a_stranded_run_is_found_within_ten_seconds_and_told(site: Site) -> None:
+    with transaction.atomic():  # no worker ever sees its first task ready
+        run = _start("pair")
+        first = Task.objects.of_run(run.pk).order_by("id").first()
+        assert first is not None
+        Task.objects.filter(pk=first.pk).update(status="succeeded", output={})
+        Run.objects.filter(pk=run.pk).update(remaining=1)
+
+    until(Gate.objects.filter(run=run, status="open").exists, seconds=10, what="people are asked")
+
+    assert Gate.objects.get(run=run).rule == "nothing in this run could go on by itself"
+    assert Event.objects.filter(run=run, kind="run.stranded").count() == 1
 
 
 def test_a_web_server_with_open_sockets_stops_at_once(site: Site, watcher: Client) -> None:

@@ -59,14 +59,14 @@ class Site:
             "SHIFT_SECONDS": "30",
         } | more  # fmt: skip
 
-    def worker(self, children: int = 1) -> subprocess.Popen[bytes]:
-        """Start a worker with so many processes in its pool."""
+    def worker(self, children: int = 1, **more: str) -> subprocess.Popen[bytes]:
+        """Start a worker with so many processes in its pool; `more` goes into its environment."""
         command = [sys.executable, "-m", "config.celery_command", "worker", "-Q", "shifts", "-P", "prefork", "-c"]
         command += [str(children), "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         command += ["-n", f"chaos-{len(self.workers)}@%h"]
         log = self.folder.joinpath(f"worker-{len(self.workers)}.log").open("wb")
         process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            command, cwd=ROOT, env=self.environment(**more), stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         log.close()
         self.workers.append(process)

@@ -9,8 +9,11 @@ from typing import Any
 
 from agents.registry import agent
 from agents.types import Json
+from orchestrator.engine import work
 
 OPEN: dict[str, Json] = {"type": "object"}
+if os.environ.get("CHAOS_RELEASE") == "old":  # this process is a worker of a release before there were maps
+    del work._OTHER_KINDS["map"]
 
 
 def record(what: str, ctx: Any) -> None:
@@ -52,3 +55,20 @@ async def effect(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
         return {"charged": ctx.key}
 
     return {"receipt": await ctx.once("charge", charge)}
+
+
+@agent(name="chaos-payer", version=1, title="Payer", input=OPEN, output=OPEN, capabilities=[])
+async def payer(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Pay at a provider that knows what it was sent; the first time, die before its answer is heard."""
+
+    async def pay() -> Json:
+        record("paid", ctx)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+    async def ask_the_provider() -> Json:
+        lines = (Path(os.environ["WATCHKEEPER_DATA"]) / "record").read_text().splitlines()
+        known = [found for found in map(json.loads, lines) if (found["what"], found["key"]) == ("paid", ctx.key)]
+        return {"receipt": known[0]["key"]} if known else None
+
+    return {"paid": await ctx.once("payment", pay, reconcile=ask_the_provider)}

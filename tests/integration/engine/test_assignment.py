@@ -164,6 +164,14 @@ def test_results_of_agents_with_side_effects_are_not_kept():
     assert not CachedResult.objects.exists()
 
 
+def test_results_of_agents_that_look_at_their_runs_state_are_not_kept_for_other_runs():
+    publish("- {key: a, type: automated, agent: test-keeper, cache: 1d, inputs: {do: [[add, x]]}}")
+    first, second = ran(), ran()
+
+    assert {run.status for run in (first, second)} == {RunStatus.SUCCEEDED}
+    assert not CachedResult.objects.exists()
+
+
 def test_agent_without_authority_is_refused_and_a_person_is_asked():
     publish("- {key: a, type: automated, agent: test-clerk, category: filing}")
     run = start()

@@ -260,3 +260,23 @@ def test_first_spawn_says_who_takes_part_and_with_which_tools():
 def test_flaws_are_named_with_their_field(more, field):
     assert field in [flaw[0] for flaw in CHAT.flaws(options(**more))]
     assert not list(CHAT.flaws(options()))
+
+
+def test_note_that_ends_it_does_not_overrule_the_people_who_were_asked():
+    notes = {3: [Note("user:mia", "fine by me", "end", {"disposition": "settled"})]}
+
+    played = play(CHAT, options(cap=1), numbered, notes=notes)
+
+    assert len(played.of_kind("manual")) == 1
+    assert (played.output["ended"], played.output["disposition"]) == ("cap", "not settled")
+
+
+def test_note_does_not_stand_in_for_the_approver():
+    notes = {3: [Note("user:mia", "fine by me", "end", {"disposition": "approved"})]}
+
+    def answer(child: Child) -> dict[str, Any]:
+        return {"approved": False} if child.key.endswith(".approval") else {"text": "DONE"}
+
+    played = play(CHAT, options(approver="guard"), answer, notes=notes)
+
+    assert (played.output["ended"], played.output["disposition"]) == ("person", "ended by a person")

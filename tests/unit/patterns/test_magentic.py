@@ -148,3 +148,13 @@ def test_hostile_changes_are_cut_and_never_expressions():
     assert entry["title"] == "${steps.a}"
     assert len(str(entry["input"])) < 20_000
     assert len(entry["id"]) == 60
+
+
+def test_note_that_ends_it_does_not_overrule_the_people_who_were_asked():
+    notes = {4: [Note("user:mia", "all is well", "end")]}
+
+    played = led(iter([{}, {}]), notes=notes)
+
+    assert played.children[-1].step is not None
+    assert played.children[-1].step.kind == "manual"
+    assert (played.output["ended"], played.output["answer"]) == ("person", "give up")

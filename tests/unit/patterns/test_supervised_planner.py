@@ -151,3 +151,12 @@ def test_two_failed_turns_in_a_row_fail_the_step():
 def test_flaws(more, field):
     assert [where for where, _, _ in PLANNER.flaws(options(**more))] == [field]
     assert not list(PLANNER.flaws(options()))
+
+
+def test_note_that_ends_it_does_not_overrule_the_people_who_were_asked():
+    notes = {4: [Note("user:mia", "fine by me", kind="end", data={"disposition": "reached"})]}
+
+    played = play(PLANNER, options(cap=1), talk(people={"disposition": "not reached"}), notes=notes)
+
+    assert len(played.of_kind("manual")) == 1
+    assert (played.output["ended"], played.output["disposition"]) == ("cap", "not reached")
