@@ -10,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import policy
+from approvals import access, policy
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -103,6 +103,17 @@ class Gatekeeper:
         columns = ("id", "task_id", "run_id", "title", "kind", "status", "queue__title", "risk")
         times = ("opened_at", "deadline_at", "settled_at", "on_timeout", "decisions__verdict", "decisions__note")
         return [GateFact(*row) for row in gates.order_by("deadline_at").values_list(*columns, *times)[:limit]]
+
+    def queue_names(self) -> frozenset[str]:
+        """All there are; *operations* is made when it is first needed."""
+        return frozenset((FALLBACK_QUEUE, *Queue.objects.values_list("name", flat=True)))
+
+    def make_queues(self, names: Sequence[str]) -> None:
+        """Each with its name for a title; nobody has a right to it yet, and it passes on to *operations*."""
+        if missing := [name for name in names if name != FALLBACK_QUEUE]:
+            last = _queue(FALLBACK_QUEUE)
+            for name in missing:
+                access.ensure_queue(name=name, title=name.replace("-", " ").capitalize(), escalates_to=last)
 
 
 @dataclass(frozen=True, slots=True)

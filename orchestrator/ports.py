@@ -91,6 +91,14 @@ class Gatekeeper(Protocol):
         """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
         ...
 
+    def queue_names(self) -> frozenset[str]:
+        """The queues that definitions may name."""
+        ...
+
+    def make_queues(self, names: Sequence[str]) -> None:
+        """Make queues that are missing, for a definition whose publisher may; inside the publishing's transaction."""
+        ...
+
 
 @cache
 def gatekeeper() -> Gatekeeper:

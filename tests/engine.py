@@ -104,7 +104,10 @@ def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersio
     sync()
     spare_breakers()
     return services.publish(
-        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}", file="t.yaml", by=None
+        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}",
+        file="t.yaml",
+        by=None,
+        make_queues=True,
     )
 
 

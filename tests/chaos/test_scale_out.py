@@ -174,7 +174,7 @@ def site(database: None) -> Iterator[Site]:
         pytest.skip("redis-server is not installed; on Debian: apt-get install redis-server.")
     registry.sync()
     for source in (definitions.side_by_side("wide", 20, seconds=0.3), definitions.gated("gated")):
-        services.publish(source=source, file="scale.json", by=None)
+        services.publish(source=source, file="scale.json", by=None, make_queues=True)
     with data_folder() as folder:
         broker = Redis(folder)
         made = Site(folder, broker)
