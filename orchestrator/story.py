@@ -264,6 +264,8 @@ def _let_go(event: Happening) -> str:
 
 def _compensating(event: Happening) -> str:
     count = int(str(event.facts.get("undo") or 0))
+    if "checkpoint" in event.facts:
+        return _("the run goes back: %(count)d steps that were done are undone first") % {"count": count}
     if not count:
         return _("the run is ending; whoever answers for it is told")
     return ngettext(
