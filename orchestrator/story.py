@@ -186,7 +186,7 @@ def _when(moment: Json) -> str:
 def _finished(event: Happening) -> str:
     cached = event.facts.get("cached")
     if isinstance(cached, int):
-        return _("finished with the result of task %(task)d, which had the same input") % {"task": cached}
+        return _("finished from cache, with the result of run #%(run)d for the same input") % {"run": cached >> 20}
     if event.facts.get("given"):
         return _("was skipped with an output that a person gave")
     late = event.facts.get("late_s")
