@@ -10,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import policy
+from approvals import access, policy
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -109,6 +109,17 @@ class Gatekeeper:
         trouble = (GateKind.EXCEPTION, GateKind.QUARANTINE)
         asked = Gate.objects.filter(task_id__in=task_ids, pk__gt=after).exclude(kind__in=trouble).order_by("pk")
         return dict(asked.values_list("task_id", "status"))
+
+    def queue_names(self) -> frozenset[str]:
+        """All there are; *operations* is made when it is first needed."""
+        return frozenset((FALLBACK_QUEUE, *Queue.objects.values_list("name", flat=True)))
+
+    def make_queues(self, names: Sequence[str]) -> None:
+        """Each with its name for a title; nobody has a right to it yet, and it passes on to *operations*."""
+        if missing := [name for name in names if name != FALLBACK_QUEUE]:
+            last = _queue(FALLBACK_QUEUE)
+            for name in missing:
+                access.ensure_queue(name=name, title=name.replace("-", " ").capitalize(), escalates_to=last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "read": frozenset({"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "use_api"}),
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "use_api"}),
-    "publish": frozenset({"publish_version", "edit_agents", "use_api"}),
+    "publish": frozenset({"publish_version", "edit_agents", "edit_queues", "use_api"}),
     "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
 }

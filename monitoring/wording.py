@@ -26,6 +26,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "run.queued": gettext_lazy("Run queued: its workflow is at its limit"),
     "run.admitted": gettext_lazy("Queued run started"),
     "run.compensating": gettext_lazy("Run is being undone"),
+    "run.accepted": gettext_lazy("Incomplete result accepted"),
     "run.partly_succeeded": gettext_lazy("Run finished in part"),
     "task.started": gettext_lazy("Task started"),
     "task.succeeded": gettext_lazy("Task finished"),

@@ -1,4 +1,4 @@
-"""REST v1: one family of endpoints for every steering act, on runs, tasks, workflows, agents and everything."""
+"""REST v1: one family of endpoints for every steering act, on runs, tasks, workflows, agents, teams and everything."""
 
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from orchestrator.api import runs, tasks, workflows
 from orchestrator.api_errors import ERRORS, Id, Name, RunId, Text, caller
 
 agents = Router(tags=["Agents"])
+teams = Router(tags=["Teams"])
 everything = Router(tags=["Everything"])
 
 ActName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z][a-z-]*$")]
@@ -107,6 +108,18 @@ def agent_acts(request: HttpRequest, agent: Name) -> list[ActOut]:
 def act_on_agent(request: HttpRequest, agent: Name, act: ActName, body: ActIn, preview: Preview = False) -> OutcomeOut:
     """Pause, stop, resume, or cancel what it does."""
     return _done(caller(request), _Order("agent", agent, act, body, preview))
+
+
+@teams.get("/{team}/acts", response={200: list[ActOut], **ERRORS}, summary=LIST)
+def team_acts(request: HttpRequest, team: Id) -> list[ActOut]:
+    """Acts that your rights allow."""
+    return _offered(caller(request), "team", str(team))
+
+
+@teams.post("/{team}/acts/{act}", response={200: OutcomeOut, **ERRORS}, summary=DO)
+def act_on_team(request: HttpRequest, team: Id, act: ActName, body: ActIn, preview: Preview = False) -> OutcomeOut:
+    """Set or move its budgets."""
+    return _done(caller(request), _Order("team", str(team), act, body, preview))
 
 
 @everything.get("/acts", response={200: list[ActOut], **ERRORS}, summary=LIST)

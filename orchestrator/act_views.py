@@ -140,4 +140,6 @@ def home_of(target: Target) -> str:
             return reverse("orchestrator:workflow", args=[target.address])
         case "agent":
             return reverse("agents:agent", args=[target.address])
+        case "team":
+            return reverse("orchestrator:team", args=[target.ref])
     return reverse("monitoring:floor")

@@ -68,6 +68,7 @@ def validate(request: HttpRequest, definition: DefinitionIn) -> CheckedOut:
     try:
         found = load(definition.source, file=definition.file)
         plan = compile_plan(found, catalogue=catalogue, workflows=catalogue.workflow)
+        services.check_queues(found, make=definition.make_queues)
         return CheckedOut(valid=True, problems=[], advice=_advice(found, plan))
     except DefinitionError as refused:
         return CheckedOut(valid=False, problems=[ProblemOut.of(problem) for problem in refused.problems], advice=[])
@@ -92,7 +93,11 @@ def publish(request: HttpRequest, definition: DefinitionIn) -> Status[PublishedO
     existing = Workflow.objects.filter(name=found.name).first()
     if not rights().can(user, "publish_version", existing):
         raise Forbidden(verb=f"publish {found.name}")
-    version = services.publish(source=definition.source, file=definition.file, by=user)
+    if definition.make_queues and not rights().can(user, "edit_queues"):
+        raise Forbidden(verb="make queues")
+    version = services.publish(
+        source=definition.source, file=definition.file, by=user, make_queues=definition.make_queues
+    )
     noted = _advice(found, plan_from_json(version.plan))
     answer = PublishedOut(workflow=found.name, version=version.number, digest=version.digest, advice=noted)
     return Status(201, answer)

@@ -38,6 +38,9 @@ class DefinitionIn(Schema):
 
     source: str = Field(min_length=1, max_length=2_000_000)
     file: Line = "workflow.yaml"
+    make_queues: bool = Field(
+        False, description="Make the queues that it names and that do not exist; needs edit_queues."
+    )
 
 
 class CheckedOut(Schema):

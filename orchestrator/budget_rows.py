@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
@@ -15,7 +16,6 @@ from orchestrator.engine.plans import plan_of
 from orchestrator.models import Attempt, Budget, Run, Workflow, WorkflowVersion, task_id
 
 NEWEST_RUNS: Final = 1000  # over which totals are summed
-MOST_TEAMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,18 @@ class Row:
     reserved: float = 0.0
     pk: int | None = None  # None: stated by the plan, and no call has drawn on it yet
     name: str = ""  # of the workflow, agent or team
+    warned_at: datetime | None = None
 
     @property
     def words(self) -> str:
         """In words, as events and questions name it."""
         about = {"scope": self.scope, "ref": self.ref, "resource": self.resource, "agent": self.of}
         return budgets.words(about, name=self.name)
+
+    @property
+    def title(self) -> str:
+        """The same at the beginning of a sentence."""
+        return self.words[:1].upper() + self.words[1:]
 
     @property
     def left(self) -> float:
@@ -156,7 +162,9 @@ def _stored(*which: Q, **columns: Any) -> Iterator[Row]:
     for row in found:
         within = (row.agent.name if row.agent else REST) if row.scope == "run_agent" else ""
         name = names.get((row.scope, row.ref), "")
-        yield Row(row.scope, row.ref, within, row.resource, row.limit, row.spent, row.reserved, row.pk, name)
+        yield Row(
+            row.scope, row.ref, within, row.resource, row.limit, row.spent, row.reserved, row.pk, name, row.warned_at
+        )
 
 
 def _names(found: Iterable[Budget]) -> dict[tuple[str, int], str]:

@@ -16,6 +16,7 @@ from orchestrator.definitions.plan import Plan, PlanStep
 RESOURCES: Final = ("documents", "tokens", "minutes", "calls", "cost")
 WARN_AT: Final = 0.8  # share of a limit; said once, by settle_budgets_v1
 REST: Final = "orchestrator"  # in shares: everything that no agent of the table has used
+COUNTED: Final = ("calls", "documents")  # known before a call, and never overspent
 STANDING: Final = frozenset({"agent", "workflow", "team"})
 
 type Limits = Mapping[str, float]  # by resource

@@ -155,6 +155,7 @@ def _kind(kind: str) -> str:
         "map": _("for each item"),
         "loop": _("again and again"),
         "pattern": _("agents together"),
+        "rollback": _("sets the run back"),
     }
     return kinds.get(kind, kind)
 

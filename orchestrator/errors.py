@@ -226,9 +226,3 @@ class NothingToRun(OrchestratorError):
     """Nothing of run {run_id} would run anew from there; choose an earlier event."""
 
     code = "nothing_to_run"
-
-
-class NeedsCompensation(OrchestratorError):
-    """The steps {steps} would have to be undone first, and nothing here can do that; fork the run instead."""
-
-    code = "needs_compensation"

@@ -38,6 +38,7 @@ class EventKind(StrEnum):
     RUN_QUEUED = "run.queued"
     RUN_ADMITTED = "run.admitted"
     RUN_COMPENSATING = "run.compensating"
+    RUN_ACCEPTED = "run.accepted"
     RUN_PARTLY_SUCCEEDED = "run.partly_succeeded"
 
     TASK_STARTED = "task.started"

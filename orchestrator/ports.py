@@ -97,6 +97,14 @@ class Gatekeeper(Protocol):
         """
         ...
 
+    def queue_names(self) -> frozenset[str]:
+        """The queues that definitions may name."""
+        ...
+
+    def make_queues(self, names: Sequence[str]) -> None:
+        """Make queues that are missing, for a definition whose publisher may; inside the publishing's transaction."""
+        ...
+
 
 @cache
 def gatekeeper() -> Gatekeeper:

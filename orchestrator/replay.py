@@ -166,12 +166,13 @@ def _retry(run: RunState) -> None:
 
 
 def _undo(run: RunState, data: Mapping[str, Any]) -> None:
-    """The tasks that undo the run, one after the other, and the one that tells people."""
+    """The tasks that undo the run, one after the other, and the one that tells people or rolls back."""
     first, count = data["first"], data["undo"]
     if first != len(run.tasks):
         run.anomalies.append(f"the run undoes from task {first} on when it had {len(run.tasks)}")
     chain: list[list[int]] = [[first + place - 1] if place else [] for place in range(count)]
     chain += [[]] if data.get("told") else []
+    chain += [list(range(first, first + count))] if data.get("checkpoint") else []  # it rolls back when all have ended
     run.tasks += [TaskState() for _ in chain]
     run.dependencies += chain
     run.needs += [-1] * len(chain)

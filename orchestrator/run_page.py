@@ -14,7 +14,7 @@ from agents.types import Json
 from orchestrator import budget_rows, drawing
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
-from orchestrator.models import Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
+from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
 from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
 from orchestrator.queries import (
@@ -116,6 +116,11 @@ class TaskCard:
     talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
+
+    @property
+    def cached_run(self) -> int | None:
+        """The run of that task."""
+        return self.cached >> TASK_BITS if self.cached is not None else None
 
 
 def head(run: Run) -> Head:

@@ -19,16 +19,17 @@ from agents.types import Json
 from orchestrator import acts, budgets, db, events, failpoints, orders, waits_db
 from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
+from orchestrator.definitions import people
 from orchestrator.definitions.compile import compile_plan
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
-from orchestrator.definitions.load import load
+from orchestrator.definitions.load import Definition, load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import admission, deadlines, failures, transitions
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.states import TASK_TERMINAL
 
 lock_run = transitions.lock_run
@@ -51,9 +52,10 @@ def reason_given(reason: str, verb: str) -> str:
 
 
 @transaction.atomic
-def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
+def publish(*, source: str, file: str, by: User | None, make_queues: bool = False) -> WorkflowVersion:
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
+    With `make_queues` the queues that it names and that do not exist are made; the caller checks that `by` may do so.
     Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, one of which is a
     workflow named as a step that the author may not start.
     """
@@ -61,6 +63,8 @@ def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
     _require_budgets(plan, file)
     _require_rights(plan, file, by)
+    missing = check_queues(definition, make=make_queues)
+    gatekeeper().make_queues(missing)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     digest = hashlib.sha256(source.encode()).hexdigest()
@@ -74,9 +78,18 @@ def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     events.append(
         "workflow.published",
         actor=actor_of(by),
-        data={"workflow": workflow.name, "number": version.number, "digest": digest},
+        data={"workflow": workflow.name, "number": version.number, "digest": digest, "queues": list(missing)},
     )
     return version
+
+
+def check_queues(definition: Definition, *, make: bool) -> list[str]:
+    """The queues that a definition names and that would have to be made. Raises DefinitionError unless they may be."""
+    known = gatekeeper().queue_names()
+    problems = people.unfit_queues(definition) if make else people.unknown_queues(definition, known)
+    if problems:
+        raise DefinitionError(problems)
+    return sorted({named.queue for named in people.queues_named(definition)} - known)
 
 
 def _require_budgets(plan: Plan, file: str) -> None:

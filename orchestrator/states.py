@@ -7,7 +7,7 @@ class RunStatus(models.TextChoices):
     PENDING = "pending"  # over a limit of its workflow: starts when there is room
     RUNNING = "running"
     PAUSED = "paused"
-    COMPENSATING = "compensating"  # failed or cancelled, and what it did is being undone
+    COMPENSATING = "compensating"  # failed, cancelled or rolled back, and what it did is being undone
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"  # ended, but steps that its result needs gave none: see Run.outcome
     FAILED = "failed"
@@ -41,10 +41,11 @@ RUN_TRANSITIONS: dict[str, frozenset[str]] = {
     RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED}),
     RunStatus.RUNNING: frozenset({RunStatus.PAUSED, RunStatus.COMPENSATING, *RUN_TERMINAL}),
     RunStatus.PAUSED: frozenset({RunStatus.RUNNING, RunStatus.COMPENSATING, *RUN_TERMINAL}),
-    RunStatus.COMPENSATING: frozenset({RunStatus.FAILED, RunStatus.CANCELLED}),
-    RunStatus.SUCCEEDED: frozenset({RunStatus.RUNNING}),  # rolled back by a person
-    RunStatus.PARTIAL: frozenset({RunStatus.RUNNING}),  # what failed is done again, because a person asked for it
-    RunStatus.FAILED: frozenset({RunStatus.RUNNING}),  # retried or rolled back by a person
+    RunStatus.COMPENSATING: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
+    # Rolled back by a person, after undoing what has to be undone; what failed is also retried.
+    RunStatus.SUCCEEDED: frozenset({RunStatus.RUNNING, RunStatus.COMPENSATING}),
+    RunStatus.PARTIAL: frozenset({RunStatus.RUNNING, RunStatus.COMPENSATING}),
+    RunStatus.FAILED: frozenset({RunStatus.RUNNING, RunStatus.COMPENSATING}),
     RunStatus.CANCELLED: frozenset(),
 }
 TASK_TRANSITIONS: dict[str, frozenset[str]] = {

@@ -186,7 +186,7 @@ def _when(moment: Json) -> str:
 def _finished(event: Happening) -> str:
     cached = event.facts.get("cached")
     if isinstance(cached, int):
-        return _("finished with the result of task %(task)d, which had the same input") % {"task": cached}
+        return _("finished from cache, with the result of run #%(run)d for the same input") % {"run": cached >> 20}
     if event.facts.get("given"):
         return _("was skipped with an output that a person gave")
     late = event.facts.get("late_s")
@@ -264,6 +264,8 @@ def _let_go(event: Happening) -> str:
 
 def _compensating(event: Happening) -> str:
     count = int(str(event.facts.get("undo") or 0))
+    if "checkpoint" in event.facts:
+        return _("the run goes back: %(count)d steps that were done are undone first") % {"count": count}
     if not count:
         return _("the run is ending; whoever answers for it is told")
     return ngettext(
@@ -317,6 +319,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.queued": _fixed(gettext_lazy("the run waits for its turn: its workflow is at its limit")),
     "run.admitted": _fixed(gettext_lazy("there was room: the run begins")),
     "run.compensating": _compensating,
+    "run.accepted": _fixed(gettext_lazy("accepted the incomplete result as it is")),
     "run.partly_succeeded": _fixed(gettext_lazy("the run ended in part: some of what it needs is missing")),
     "task.fell_back": _fell_back,
     "task.held_back": lambda event: (

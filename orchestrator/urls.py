@@ -2,13 +2,25 @@
 
 from django.urls import path
 
-from orchestrator import act_views, group_views, note_views, pattern_views, stop_views, views, workflow_views
+from orchestrator import (
+    act_views,
+    group_views,
+    note_views,
+    pattern_views,
+    remedy_views,
+    stop_views,
+    team_views,
+    views,
+    workflow_views,
+)
 
 app_name = "orchestrator"
 urlpatterns = [
     path("runs/", views.runs, name="runs"),
     path("runs/start/", views.start_which, name="start-which"),
     path("runs/<int:pk>/", views.run, name="run"),
+    path("runs/incomplete/", remedy_views.incomplete, name="incomplete"),
+    path("tasks/<int:pk>/remedies/", remedy_views.remedies, name="remedies"),
     path("tasks/<int:pk>/say/", note_views.say, name="say"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
     path("act/<slug:scope>/<slug:address>/", act_views.menu, name="acts"),
@@ -23,6 +35,8 @@ urlpatterns = [
     path("workflows/<slug:name>/start/", views.start, name="start"),
     path("agents/<slug:name>/uses/", workflow_views.agent_uses, name="agent-uses"),
     path("out-of-service/", workflow_views.out_of_service, name="out-of-service"),
+    path("teams/", team_views.teams, name="teams"),
+    path("teams/<int:pk>/", team_views.team, name="team"),
     path("stop/", stop_views.stop, name="stop"),
     path("stop/<int:pk>/", stop_views.stop_effect, name="stop-effect"),
     path("stop/<int:pk>/lift/", stop_views.lift_stop, name="lift-stop"),

@@ -22,6 +22,7 @@ from orchestrator.models import Breaker, Run, Task, WorkflowVersion
 from orchestrator.states import RUN_TERMINAL
 
 OPEN = {"type": "object"}
+PATIENCE = 90  # seconds: long, because it only matters when a claim is false or the machine is busy
 calls: list[tuple[str, int]] = []  # (what, attempt) of each call of the agents below, in this process
 gates_open = threading.Event()  # `patient` waits for it
 
@@ -104,7 +105,10 @@ def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersio
     sync()
     spare_breakers()
     return services.publish(
-        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}", file="t.yaml", by=None
+        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}",
+        file="t.yaml",
+        by=None,
+        make_queues=True,
     )
 
 
@@ -146,8 +150,8 @@ def notify(channel: str, payload: str = "") -> None:
         cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
 
 
-def eventually(claim: Callable[[], object], *, seconds: float = 30, timers: bool = True) -> None:
-    """Wait until `claim()` is true, firing timers meanwhile; AssertionError after `seconds`."""
+def eventually(claim: Callable[[], object], *, seconds: float = PATIENCE, timers: bool = True) -> None:
+    """Wait until `claim()` is true, firing timers meanwhile; AssertionError when it does not become true at all."""
     until = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < until, "it did not happen in time"

@@ -148,7 +148,7 @@ class Stack:
 
     def publish(self, name: str, source: str) -> None:
         """Publish a workflow."""
-        services.publish(source=source, file=f"{name}.json", by=None)
+        services.publish(source=source, file=f"{name}.json", by=None, make_queues=True)
 
     def submit(
         self, name: str, *, times: int = 1, given: Mapping[str, Json] | None = None

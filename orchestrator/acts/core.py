@@ -13,24 +13,25 @@ from typing import Any, ClassVar, Final, Literal
 
 import jsonschema_rs
 import orjson
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import ngettext
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import events, ports
+from orchestrator import events, ports, teams
 from orchestrator.engine import transitions
 from orchestrator.errors import IllegalTransition, OrchestratorError, ReasonMissing
 from orchestrator.models import TASK_BITS, Run, Task, Workflow
 
-type Scope = Literal["task", "run", "workflow", "agent", "everything"]
+type Scope = Literal["task", "run", "workflow", "agent", "team", "everything"]
+type Row = Task | Run | Workflow | Agent | Group
 type Words = str | Promise
 type Person = User | AnonymousUser
 
 LARGEST: Final = 2**53 - 1  # number that JSON carries safely, and that the database can compare with its own
-SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "everything")
+SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "team", "everything")
 
 
 class ActUnknown(OrchestratorError):
@@ -83,7 +84,7 @@ class Target:
     """What an act is done to: a row, or everything."""
 
     scope: Scope
-    row: Task | Run | Workflow | Agent | None = None
+    row: Row | None = None
 
     @property
     def ref(self) -> int | None:
@@ -291,7 +292,7 @@ def possible(user: Person, target: Target) -> list[Act]:
 
 def of(scope: str, ref: int | None) -> Target:
     """The thing with this id. Raises TargetUnknown."""
-    row: Task | Run | Workflow | Agent | None = None
+    row: Row | None = None
     match scope:
         case "everything" if ref is None:
             return Target("everything")
@@ -303,6 +304,8 @@ def of(scope: str, ref: int | None) -> Target:
             row = Workflow.objects.filter(pk=ref or 0).first()
         case "agent":
             row = Agent.objects.filter(pk=ref or 0).first()
+        case "team":
+            row = Group.objects.filter(pk=ref or 0).first()
     if row is None:
         raise TargetUnknown(scope=scope, ref=ref)
     return Target(scope, row)  # type: ignore[arg-type]  # every other scope has found no row
@@ -318,7 +321,7 @@ def locate(scope: str, address: str) -> Target:
             ref = Workflow.objects.filter(name=address).values_list("pk", flat=True).first()
         case "agent":
             ref = Agent.objects.filter(name=address).values_list("pk", flat=True).first()
-        case "run" | "task" if address.isdecimal() and len(address) < 19:
+        case "run" | "task" | "team" if address.isdecimal() and len(address) < 19:
             ref = int(address)
     if ref is None:
         raise TargetUnknown(scope=scope, ref=address)
@@ -333,6 +336,8 @@ def is_visible(user: Person, target: Target) -> bool:
             return True
         case "agent":
             return rights.can(user, "see_agents")
+        case "team":
+            return isinstance(target.row, Group) and teams.is_visible(user, target.row)
     return any(rights.can(user, verb, target.row) for verb in ("see_runs", "steer_run"))
 
 

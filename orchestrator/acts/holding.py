@@ -34,6 +34,8 @@ def name_of(target: Target) -> str:
             return _("Step %(key)s of run #%(run)d") % {"key": target.task.key, "run": target.task.run_id}
         case "run":
             return _("Run #%(pk)d") % {"pk": target.ref}
+        case "team":
+            return _("Team %(name)s") % {"name": target.row}
     return str(target.row)
 
 

@@ -13,7 +13,7 @@ from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target,
 from orchestrator.acts.runs import RunAct, census
 from orchestrator.engine import breakers, compensation, gates, outcomes, steering
 from orchestrator.engine.plans import plan_of, step_of
-from orchestrator.models import Breaker, Task
+from orchestrator.models import Breaker, Run, Task
 from orchestrator.states import RUN_LIVE, RunStatus, TaskStatus
 
 NAMED: Final = 5
@@ -164,6 +164,43 @@ class ManualReview(MissingStep):
         return _("People are asked about step %(key)s.") % {"key": target.task.key}
 
 
+class AcceptPart(Act):
+    """Take the result of a run that ended in part as it is: nobody is asked to do anything about it any more."""
+
+    name = "accept"
+    scopes: ClassVar[tuple[Scope, ...]] = ("run",)
+    icon = "check"
+    title = gettext_lazy("Accept this incomplete result")
+    action = gettext_lazy("Accept it")
+    menu = gettext_lazy("Accept as it is…")
+
+    def why_not(self, target: Target) -> str:
+        """Only once, and only what is incomplete."""
+        run = target.run
+        if run.status != RunStatus.PARTIAL:
+            return _("Only the result of a run that ended in part can be accepted as it is.")
+        return _("It has been accepted.") if "accepted" in (run.outcome or {}) else ""
+
+    def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
+        """What is missing stays missing."""
+        missing = [failure["step"] for failure in (target.run.outcome or {}).get("failed_agents", ())]
+        lines = (
+            _("The result stays without %(steps)s, and leaves the inbox.") % {"steps": ", ".join(missing[:NAMED])},
+            _("It can still be retried or reviewed from the run's page."),
+        )
+        return Plan(lines, {"missing": missing})
+
+    def apply(self, act: Performing) -> None:
+        """Note it; the run stays what it is."""
+        run = act.target.run
+        Run.objects.filter(pk=run.pk).update(outcome={**(run.outcome or {}), "accepted": act.actor})
+        act.record("run.accepted")
+
+    def done(self, target: Target) -> str:
+        """In one sentence."""
+        return _("The incomplete result of run #%(pk)d is accepted.") % {"pk": target.ref}
+
+
 class BreakerAct(Act):
     """Acts on an agent's circuit breaker."""
 
@@ -260,5 +297,5 @@ def _agent(target: Target) -> Agent:
     return target.row
 
 
-for _act in (CancelAndUndo(), RetryLonger(), ManualReview(), ResetBreaker(), ConfigureBreaker()):
+for _act in (CancelAndUndo(), RetryLonger(), ManualReview(), AcceptPart(), ResetBreaker(), ConfigureBreaker()):
     register(_act)

@@ -21,13 +21,13 @@ from orchestrator.errors import (
     EffectsWouldRepeat,
     EventNotInRun,
     InvalidInput,
-    NeedsCompensation,
     NothingToRun,
 )
-from orchestrator.models import Checkpoint, Event, LedgerEntry, WorkflowVersion
+from orchestrator.models import Checkpoint, Event, LedgerEntry, Run, WorkflowVersion
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 
 _NAMED: Final = 8  # names in one line of a preview
+_LISTED: Final = 100  # side effects, and steps that are undone, one line each
 
 
 def _some(names: Sequence[object]) -> str:
@@ -46,11 +46,15 @@ class RollBackRun(RunAct):
     title = gettext_lazy("Roll this run back")
     action = gettext_lazy("Roll back")
     menu = gettext_lazy("Roll back…")
-    statuses = frozenset({RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.SUCCEEDED, RunStatus.FAILED})
+    statuses = frozenset(
+        {RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.SUCCEEDED, RunStatus.PARTIAL, RunStatus.FAILED}
+    )
 
     def why_not(self, target: Target) -> str:
         """A cancelled run stays cancelled, and a parent that has gone on is not taken back."""
         run = target.run
+        if run.status == RunStatus.COMPENSATING:
+            return _("It is being undone; wait until that has ended.")
         if run.status not in self.statuses:
             return _("A cancelled run cannot be rolled back; fork it instead.")
         if run.parent_task is not None and run.status in RUN_TERMINAL:
@@ -68,7 +72,7 @@ class RollBackRun(RunAct):
         return {"checkpoint": last.number} if last else {}
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
-        """Exactly these steps, from exactly this state of theirs. Raises CheckpointNotFound and NeedsCompensation."""
+        """Exactly these steps, from exactly this state of theirs, after undoing these. Raises CheckpointNotFound."""
         made = Checkpoint.objects.filter(run=target.run).order_by("-number")
         number: Any = answers.get("checkpoint")
         checkpoint = (made if number is None else made.filter(number=number)).first()
@@ -77,31 +81,35 @@ class RollBackRun(RunAct):
         if checkpoint is None:
             raise CheckpointNotFound(run_id=target.ref, number=number)
         found = rewinding.rollback_of(target.run, checkpoint)
-        if found.compensate:
-            raise NeedsCompensation(steps=_some([task.key for task in found.compensate]))
         bound: dict[str, Json] = {
             "checkpoint": checkpoint.number,
             "status": target.run.status,
             "tasks": [[task.pk, task.attempt, task.status] for task in found.back],
             "cut": [task.pk for task in found.cut],
+            "undo": [[each.task.pk, each.task.attempt] for each in found.compensate],
+            "effects": [[effect.task, effect.key, effect.status] for effect in (*found.effects, *found.reversed)],
             "state": [[write.key, write.expected] for write in found.state],
         }
         return Plan(_rollback_lines(target.run.status, found), bound, found, warnings=_rollback_warnings(found))
 
     def apply(self, act: Performing) -> Mapping[str, Json]:
-        """Roll it back."""
-        rewinding.roll_back(act.target.run, act.plan.work, actor=act.actor, reason=act.reason)
-        return {"checkpoint": act.plan.work.checkpoint.number, "tasks": len(act.plan.work.back)}
+        """Undo what has to be undone, then roll it back."""
+        found: Rollback = act.plan.work
+        rewinding.undo_and_roll_back(act.target.run, found, actor=act.actor, reason=act.reason)
+        return {"checkpoint": found.checkpoint.number, "tasks": len(found.back), "undo": len(found.compensate)}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
+        status = Run.objects.values_list("status", flat=True).get(pk=target.run.pk)
+        if status == RunStatus.COMPENSATING:
+            return _("Run #%(pk)d is being undone; then it goes on from the checkpoint.") % {"pk": target.ref}
         return _("Run #%(pk)d is rolled back and goes on from there.") % {"pk": target.ref}
 
 
 def _rollback_lines(status: str, found: Rollback) -> tuple[str, ...]:
     begun = [task.key for task in found.back if task.attempt or task.status not in ("blocked", "ready")]
     name = {"name": found.checkpoint.name, "number": found.checkpoint.number}
-    lines = [_("The run goes back to checkpoint %(number)d, “%(name)s”.") % name]
+    lines = [_("The run goes back to checkpoint %(number)d, “%(name)s”.") % name, *_undo_lines(found)]
     if begun:
         lines.append(_("These steps start anew: %(steps)s.") % {"steps": _some(begun)})
     lines += counted(
@@ -116,16 +124,31 @@ def _rollback_lines(status: str, found: Rollback) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _undo_lines(found: Rollback) -> list[str]:
+    """What is undone first, each with what it had done to the world, in the order in which it is undone."""
+    if not found.compensate:
+        return []
+    begun = _("First this is undone, one after the other; what cannot be asks people and holds up only the rollback:")
+    lines = [begun]
+    for each in found.compensate[:_LISTED]:
+        effects = [effect.key for effect in found.reversed if effect.task == each.task.pk]
+        told = {"step": each.task.key, "agent": each.how.agent, "effects": _some(effects)}
+        words = _("%(step)s: %(effects)s, by %(agent)s.") if effects else _("%(step)s, by %(agent)s.")
+        lines.append(words % told)
+    left = len(found.compensate) - _LISTED
+    return [*lines, *counted(left, "%(count)s more step.", "%(count)s more steps.")] if left > 0 else lines
+
+
 def _rollback_warnings(found: Rollback) -> tuple[str, ...]:
     lost = _("A rollback cannot be taken back: results after the checkpoint stay in the history only.")
     warnings = [lost]
     if found.undone:
         again = _("Undone when the run failed, and done again now: %(steps)s.")
         warnings.append(again % {"steps": _some([task.key for task in found.undone])})
-    if not found.effects:
-        return tuple(warnings)
-    stay = _("Side effects that stay as they are, and are not repeated: %(effects)s.")
-    return (*warnings, stay % {"effects": _some(found.effects)})
+    stays = _("Cannot be undone, and is not repeated: %(effect)s.")
+    warnings += [stays % {"effect": effect} for effect in found.effects[:_LISTED]]
+    left = max(0, len(found.effects) - _LISTED)
+    return (*warnings, *counted(left, "So is %(count)s more side effect.", "So are %(count)s more side effects."))
 
 
 class ForkRun(RunAct):

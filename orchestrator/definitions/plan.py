@@ -14,6 +14,7 @@ type StepKind = Literal[
     "map",
     "loop",
     "pattern",
+    "rollback",  # the engine's own: no definition has it
     "subworkflow",
     "timer",
     "wait_event",

@@ -5,11 +5,12 @@ process reads anew every second or two; only then is there a statement more. Wha
 it used is spent, in the transaction that ends its attempt (`settle_budgets_v1`).
 """
 
+import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import transaction
 
@@ -177,19 +178,31 @@ def named(budget: Budget) -> str:
     )
 
 
+class Waiter(NamedTuple):
+    """A task that waits for a budget; `asked`: for people, who may raise it. `need` None: nobody knows."""
+
+    task: int
+    asked: bool
+    need: float | None
+
+
 def _is_asked(budget: Budget) -> bool:
     """Whether people have been asked about this budget already and have not answered."""
-    return any(wait_for == "gate" for _, wait_for in waiters(budget.pk))
+    return any(waiter.asked for waiter in waiters(budget.pk))
 
 
-def waiters(budget_id: int) -> list[tuple[int, str]]:
+def waiters(budget_id: int) -> list[Waiter]:
     """The tasks that wait for a budget: one for people, the others for what these decide.
 
     A task's state may name a budget that an earlier attempt waited for; then it waits for something else now.
     """
     found = Task.objects.filter(status="waiting", wait_for__in=("gate", "budget"), state__budget=budget_id)
     rows = found.order_by("id").values_list("pk", "wait_for", "attempt", "state")[:MOST_WAITING]
-    return [(pk, wait_for) for pk, wait_for, attempt, state in rows if state and state["attempt"] == attempt]
+    return [
+        Waiter(pk, wait_for == "gate", state.get("need"))
+        for pk, wait_for, attempt, state in rows
+        if state and state["attempt"] == attempt
+    ]
 
 
 def _breach(budget: Budget, run_id: int, name: str) -> None:
@@ -208,41 +221,61 @@ def _question(step: PlanStep, run: Run, task: Task, budget: Budget, name: str) -
     rule = f"budget_exceeded: {name}"
     message = f"{rule} ({budget.spent:g} of {budget.limit:g} used)"
     error: dict[str, Json] = {"kind": "budget", "code": "budget_exceeded", "message": message}
-    return gates.for_budget(step, subject, rule=rule, error=error)
+    whose = "run" if budget.scope == "run_agent" else budget.scope
+    return gates.for_budget(step, subject, rule=rule, error=error, whose=whose)
 
 
 @transaction.atomic
 def release(budget_id: int) -> int:
-    """Let the tasks that wait for a budget go on as far as it reaches; return how many did.
+    """Let the tasks that wait for a budget go on as far as it reaches, all if it is gone; return how many did.
 
     If people were asked about it, their question is withdrawn: the budget reaches again.
     """
     found = waiters(budget_id)
-    runs = sorted({pk >> 20 for pk, _ in found})
+    runs = sorted({waiter.task >> 20 for waiter in found})
     list(Run.objects.filter(pk__in=runs).order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    budget = Budget.objects.select_for_update(no_key=True).get(pk=budget_id)
-    free = budget.limit - budget.spent - budget.reserved
+    budget = Budget.objects.select_for_update(no_key=True).filter(pk=budget_id).first()
+    if budget is None:
+        _withdraw(found, reason="the limit was taken away")
+        return sum(budget_db.release_budget(budget_id, run, math.inf, alone=True) for run in runs)
     if budget.spent >= budget.limit:
         return _ask_again(budget)
-    asked = [pk for pk, wait_for in found if wait_for == "gate"]
-    for pk in asked:
+    asked = [waiter for waiter in found if waiter.asked]
+    answered = [waiter for waiter in asked if budget.spent + _least(budget, waiter) <= budget.limit]
+    _withdraw(answered, reason=f"{named(budget)} reaches again")
+    free = budget.limit - budget.spent - budget.reserved
+    # Of calls and documents nobody may have a part: while people are asked, only what fits goes on.
+    alone = budget.reserved == 0 and (budget.resource not in budgets.COUNTED or len(answered) == len(asked))
+    return len(answered) + sum(budget_db.release_budget(budget_id, run, free, alone=alone) for run in runs)
+
+
+def _least(budget: Budget, waiter: Waiter) -> float:
+    """Without how much a task need not start: calls and documents are never overspent, the rest by one call."""
+    return waiter.need or 0.0 if budget.resource in budgets.COUNTED else 0.0
+
+
+def _withdraw(found: Sequence[Waiter], *, reason: str) -> None:
+    """Take back what people were asked, and let the tasks try again."""
+    for pk in [waiter.task for waiter in found if waiter.asked]:
         task = Task.objects.select_for_update(no_key=True).get(pk=pk)
         if task.status == TaskStatus.WAITING and task.wait_for == "gate":
-            gatekeeper().withdraw_gates([pk], reason=f"{named(budget)} reaches again")
+            gatekeeper().withdraw_gates([pk], reason=reason)
             returns.return_waiting(task, reason="budget")
-    return len(asked) + sum(budget_db.release_budget(budget_id, run, free, alone=budget.reserved == 0) for run in runs)
 
 
 def _ask_again(budget: Budget) -> int:
     """A used-up budget whose question was answered without raising it: let one task go, which asks anew."""
     if budget.reserved > 0 or _is_asked(budget):
         return 0
-    first = next((pk for pk, wait_for in waiters(budget.pk) if wait_for == "budget"), None)
+    first = next((waiter.task for waiter in waiters(budget.pk)), None)
     return budget_db.release_budget(budget.pk, first >> 20, 0.0, alone=True) if first is not None else 0
 
 
 def tend() -> None:
-    """Upkeep: nobody waits for a budget that reaches, or for people who were not asked."""
-    waiting = Task.objects.filter(status="waiting", wait_for="budget").values_list("state__budget", flat=True)
-    for budget_id in sorted({found for found in waiting[:10_000] if found is not None}):
+    """Upkeep: nobody waits for a budget that reaches, or for people who were not asked or need not decide any more."""
+    waits = ["budget"]
+    if Budget.objects.filter(scope__in=budgets.STANDING).exists():  # raised without their runs' locks
+        waits.append("gate")
+    waiting = Task.objects.filter(status="waiting", wait_for__in=waits, state__budget__isnull=False)
+    for budget_id in sorted(set(waiting.values_list("state__budget", flat=True)[:10_000])):
         release(budget_id)

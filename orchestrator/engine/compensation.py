@@ -1,8 +1,9 @@
-"""Sagas: what a run has done is undone, the last step first, when it fails or is cancelled.
+"""Sagas: what a run has done is undone, the last step first, when it fails, is cancelled or is rolled back.
 
 Each undoing is a task of the run like any other (index after the plan's steps), so it is retried, claimed after a
 crash, and shown. They run one after the other. One that fails asks people and lets the next go on at once; the run
 stays `compensating` until every one of them has ended, then it is what it was going to be, with its first error kept.
+When it is rolled back, a last task waits for all of them and then sets it back.
 
 Every function runs inside a transaction whose caller has called `lock_run()` first.
 """
@@ -21,11 +22,12 @@ from orchestrator.catalogue import lane_of
 from orchestrator.definitions.plan import Compensation, GateSpec, Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
 from orchestrator.engine.lanes import DEFAULT
-from orchestrator.engine.plans import own_step, plan_of
+from orchestrator.engine.plans import INDEX, own_step, plan_of
 from orchestrator.models import Run, Task, task_id
 from orchestrator.states import RunStatus, TaskStatus
 
 UNDOES: Final = "undoes"  # in a task's spec: the task whose work it undoes
+ROLLS_BACK: Final = "rolls_back"  # in a task's spec: to which checkpoint, who asked for it and why
 TELLS: Final = "tells"  # in a task's spec: the queue that is told
 NOTE: Final[dict[str, Json]] = {
     "type": "object",
@@ -43,8 +45,8 @@ class Undo:
 
 
 def undoes(spec: Mapping[str, Any] | None) -> bool:
-    """Whether a task with this spec is part of undoing its run: it undoes another's work, or tells of it."""
-    return spec is not None and (UNDOES in spec or TELLS in spec)
+    """Whether a task with this spec is part of undoing its run: it undoes another's work, or follows on that."""
+    return spec is not None and not spec.keys().isdisjoint((UNDOES, TELLS, ROLLS_BACK))
 
 
 def is_undoing(task: Task) -> bool:
@@ -85,6 +87,29 @@ def begin(run: Run, *, ends_as: RunStatus, kind: str = "", asked: bool = False, 
     return True
 
 
+def begin_rollback(run: Run, undo: Sequence[Undo], *, checkpoint: int, reason: str, actor: str) -> None:
+    """Undo these tasks of a locked run in which nothing lives, and then set it back to a checkpoint of its own.
+
+    Should a person decide that it is not set back after all, the run has failed: what it did is undone.
+    """
+    first, last = run.total, run.total + len(undo)
+    rows = [_undo_row(run, first + place, undo, place, then=(last,)) for place in range(len(undo))]
+    rows.append(_rollback_row(run, last, len(undo), {"checkpoint": checkpoint, "actor": actor, "reason": reason}))
+    Task.objects.bulk_create(rows)
+    outcome = {**(run.outcome or {}), "ends_as": RunStatus.FAILED.value, "reason": reason}
+    Run.objects.filter(pk=run.pk).update(
+        status=RunStatus.COMPENSATING,
+        remaining=len(rows),
+        total=F("total") + len(rows),
+        ended_at=None,
+        outcome=outcome,
+    )
+    facts: dict[str, Json] = {"undo": len(undo), "first": first, "told": "", "ends_as": "rolled back"}
+    facts |= {"checkpoint": checkpoint, "reason": reason}
+    events.append("run.compensating", actor=actor, run_id=run.pk, data=facts)
+    db.wake_idle()
+
+
 def to_undo(run: Run, plan: Plan) -> tuple[Undo, ...]:
     """The run's finished tasks that have something to undo them, the last one to finish first."""
     if not any(step.compensate or (step.body and step.body.compensate) for step in plan.steps):
@@ -120,15 +145,17 @@ def let_the_rest_go_on(task: Task) -> None:
     """An undoing that waits for people holds up none of those after it."""
     if not task.successors or not undoes(task.spec):
         return
-    after = [task_id(task.run_id, index) for index in task.successors]
-    Task.objects.filter(pk=task.pk).update(successors=[])
-    for pk in Task.objects.filter(pk__in=after, status=TaskStatus.BLOCKED).values_list("pk", flat=True):
+    after = Task.objects.filter(pk__in=[task_id(task.run_id, index) for index in task.successors])
+    last = [pk & INDEX for pk in after.filter(spec__has_key=ROLLS_BACK).values_list("pk", flat=True)]
+    Task.objects.filter(pk=task.pk).update(successors=last)
+    going = after.filter(status=TaskStatus.BLOCKED).exclude(pk__in=[task_id(task.run_id, index) for index in last])
+    for pk in list(going.values_list("pk", flat=True)):
         Task.objects.filter(pk=pk).update(status=TaskStatus.READY, pending=0, ready_at=Now())
         events.append("task.let_go", actor="engine", run_id=task.run_id, task_id=pk, data={"after": task.key})
     db.wake_idle()
 
 
-def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int) -> Task:
+def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int, *, then: Sequence[int] = ()) -> Task:
     task, step, how = undo[place].task, undo[place].step, undo[place].how
     agent = Agent.objects.filter(name=how.agent).first()
     made = PlanStep(
@@ -151,8 +178,8 @@ def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int) -> Task:
         agent_id=agent.pk if agent else None,
         lane=lane_of(how.agent, how.agent_version, DEFAULT),
         limited=limited,
-        is_first=place == 0,
-        successors=[index + 1] if place + 1 < len(undo) else [],
+        pending=min(place, 1),
+        successors=[*([index + 1] if place + 1 < len(undo) else []), *then],
         spec={
             "step": step_to_json(made),
             "bind": {"output": task.output or {}, "given": task.input or {}},
@@ -184,10 +211,16 @@ def _notice_row(run: Run, index: int, queue: str, count: int) -> Task:
     told = f"The run ended at step {error.get('step', '-')}; {what}. Say what was agreed with whom it concerns."
     about = {name: error.get(name) for name in ("code", "message", "step")}
     bind = {"given": {"told": told, "title": title[:280], "error": about}}
-    return _row(run, made, is_first=True, spec={"step": step_to_json(made), "bind": bind, TELLS: queue})
+    return _row(run, made, pending=0, spec={"step": step_to_json(made), "bind": bind, TELLS: queue})
 
 
-def _row(run: Run, step: PlanStep, *, is_first: bool, spec: dict[str, Any], **columns: Any) -> Task:
+def _rollback_row(run: Run, index: int, pending: int, back: dict[str, Json]) -> Task:
+    title = f"Roll back to checkpoint {back['checkpoint']}"
+    made = PlanStep(index=index, key="roll_back", title=title, kind="rollback", on_error="ask")
+    return _row(run, made, pending=pending, spec={"step": step_to_json(made), ROLLS_BACK: back})
+
+
+def _row(run: Run, step: PlanStep, *, pending: int, spec: dict[str, Any], **columns: Any) -> Task:
     return Task(
         id=task_id(run.pk, step.index),
         run_id=run.pk,
@@ -195,13 +228,13 @@ def _row(run: Run, step: PlanStep, *, is_first: bool, spec: dict[str, Any], **co
         version_id=run.version_id,
         key=step.key,
         kind=step.kind,
-        status=TaskStatus.READY if is_first else TaskStatus.BLOCKED,
+        status=TaskStatus.BLOCKED if pending else TaskStatus.READY,
         priority=run.priority,
         virtual_start=run.virtual_finish,
-        pending=0 if is_first else 1,
-        fed=1 if is_first else 0,
+        pending=pending,
+        fed=0 if pending else 1,
         need=-1,
-        ready_at=Now() if is_first else None,
+        ready_at=None if pending else Now(),
         spec=spec,
         **{"lane": DEFAULT, **columns},
     )

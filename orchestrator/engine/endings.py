@@ -8,14 +8,18 @@ from typing import Any
 from django.db import transaction
 
 from agents.types import Completed, Failed, Json, NeedsApproval
+from orchestrator import events
+from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
-from orchestrator.engine import breakers, compensation, conflicts, failures, gates, transitions
+from orchestrator.engine import breakers, compensation, conflicts, failures, gates, rewinding, transitions
 from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import VOIDED, Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.transitions import Fence, Result
 from orchestrator.models import TASK_BITS, Run, Task, task_id
 from orchestrator.ports import gatekeeper
+from orchestrator.states import AttemptStatus, TaskStatus
 
 
 @transaction.atomic
@@ -108,6 +112,20 @@ def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), shown, outcome)
     request = gates.for_output(job.step.gate, job.step, subject, kind="hybrid", context=context)
     transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+
+
+@transaction.atomic
+def roll_back(job: Assignment, shift: int) -> None:
+    """Everything that a rollback had to undo has ended: the run is set back by the task that waited for that."""
+    run = transitions.lock_run(job.claimed.run_id)
+    task = transitions.fenced(_fence(job, shift))
+    if task is None:
+        return
+    end_attempt(task, AttemptStatus.SUCCEEDED, used=NOTHING)
+    transitions.move(task, TaskStatus.SUCCEEDED, wait_for="", error=None)
+    data: dict[str, Json] = {"attempt": task.attempt}
+    events.append("task.succeeded", actor="engine", run_id=run.pk, task_id=task.pk, data=data)
+    rewinding.finish_rollback(run, task)
 
 
 @transaction.atomic

@@ -88,7 +88,7 @@ def for_trouble(
     )
 
 
-def for_budget(step: PlanStep, subject: Subject, *, rule: str, error: dict[str, Json]) -> GateRequest:
+def for_budget(step: PlanStep, subject: Subject, *, rule: str, error: dict[str, Json], whose: str) -> GateRequest:
     """The gate of a used-up budget: more of it, or an end."""
     return GateRequest(
         **_of(subject, step),
@@ -103,8 +103,8 @@ def for_budget(step: PlanStep, subject: Subject, *, rule: str, error: dict[str, 
         deadline_s=_ASK_DEADLINE,
         on_timeout="escalate",
         consequence=(
-            "Everything that needs this budget waits. Raise its limit, or move unused budget to it, under Budgets on "
-            f"the run's page, and all of it goes on. Here: retry asks again for step {step.key}, skip goes on "
+            "Everything that needs this budget waits. Raise its limit, or move unused budget to it, here or on the "
+            f"{whose}'s page, and all of it goes on. Retry asks again for step {step.key}, skip goes on "
             "without it, reject fails the run, terminate ends it."
         ),
     )

@@ -3,7 +3,7 @@
 `fork_of` and `rollback_of` only read: the plans that they return are what a preview shows and what is then carried out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,8 +18,9 @@ from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.engine import checkpoints, compensation, gates, run_state, transitions
 from orchestrator.engine.asking import asks
 from orchestrator.engine.attempts import end_attempt
+from orchestrator.engine.compensation import Undo
 from orchestrator.engine.gates import Subject
-from orchestrator.engine.plans import INDEX, plan_of, step_in_trouble, step_of
+from orchestrator.engine.plans import INDEX, plan_of, step_in_trouble
 from orchestrator.engine.run_state import SHARED, Write
 from orchestrator.errors import MigratedSince
 from orchestrator.models import Checkpoint, Effect, Event, Run, StateEntry, Task, Timer, task_id
@@ -100,21 +101,25 @@ def _changed_since(run: Run, event: int) -> set[int]:
 
 
 def _effects(run: Run, *, kept: set[int]) -> list[SideEffect]:
-    """Side effects of a run's tasks, other than those of the kept ones and of what these have spawned."""
+    """Side effects of a run's tasks that have not been undone, without the kept ones' and what these have spawned."""
     rows = Effect.objects.filter(
         task_id__gte=task_id(run.pk, 0), task_id__lt=task_id(run.pk + 1, 0), status__in=_HAPPENED
     )
     found = [SideEffect(*row) for row in rows.order_by("id").values_list("task_id", "task__key", "key", "status")]
-    parents = (
-        dict(Task.objects.of_run(run.pk).filter(parent__isnull=False).values_list("id", "parent")) if found else {}
-    )
+    root = _root_of(run) if found else None
+    return [effect for effect in found if root and root(effect.task) not in kept]
+
+
+def _root_of(run: Run) -> Callable[[int], int]:
+    """The place of the plan's step from which a task comes, however often removed."""
+    parents = dict(Task.objects.of_run(run.pk).filter(parent__isnull=False).values_list("id", "parent"))
 
     def root(task: int) -> int:
         while (parent := parents.get(task)) is not None:
             task = parent
         return task & INDEX
 
-    return [effect for effect in found if root(effect.task) not in kept]
+    return root
 
 
 def start_fork(fork: Fork, order: RunOrder, *, actor: str, reason: str) -> int:
@@ -141,9 +146,10 @@ class Rollback:
     checkpoint: Checkpoint
     back: list[Task]  # steps of the plan, in their order
     cut: list[Task]  # live tasks that are cancelled: they run, wait, or were spawned
-    compensate: list[Task]  # succeeded after it, their steps say how to undo them, and nobody has
-    undone: list[Task]  # the same, but undone when the run failed: they do everything again
-    effects: list[SideEffect]  # done after it, and not undone
+    compensate: list[Undo]  # succeeded after it, and undone first: the last one to end comes first
+    undone: list[Task]  # steps of the plan that have been undone: they do everything again
+    effects: list[SideEffect]  # done after it by tasks that nothing undoes
+    reversed: list[SideEffect]  # done after it by tasks that are undone first
     state: list[Write] = field(default_factory=list)
 
 
@@ -158,16 +164,19 @@ def rollback_of(run: Run, checkpoint: Checkpoint) -> Rollback:
     chosen = {task.pk & INDEX for task in back}
     cut = [task for task in tasks[:planned] if task.pk & INDEX in chosen and task.status in ("running", "waiting")]
     cut += [task for task in tasks[planned:] if task.status not in TASK_TERMINAL]
-    ended = [task for task in back if task.status == TaskStatus.SUCCEEDED and step_of(task).compensate is not None]
-    already = compensation.undone(run.pk) if ended else set()
-    kept = set(range(planned)) - chosen
+    root = _root_of(run)
+    undo = [each for each in compensation.to_undo(run, plan_of(run.version_id)) if root(each.task.pk) in chosen]
+    already = compensation.undone(run.pk)
+    effects = [e for e in _effects(run, kept=set()) if root(e.task) in chosen and e.task not in already]
+    undoing = {each.task.pk for each in undo}
     return Rollback(
         checkpoint=checkpoint,
         back=back,
         cut=cut,
-        compensate=[task for task in ended if task.pk not in already],
-        undone=[task for task in ended if task.pk in already],
-        effects=_effects(run, kept=kept | {task.pk & INDEX for task in ended}),
+        compensate=undo,
+        undone=[task for task in back if task.status == TaskStatus.SUCCEEDED and task.pk in already],
+        effects=[effect for effect in effects if effect.task not in undoing],
+        reversed=[effect for effect in effects if effect.task in undoing],
         state=_restored(snapshot, {task.key for task in back}),
     )
 
@@ -197,6 +206,27 @@ def _restored(snapshot: Snapshot, keys: set[str]) -> list[Write]:
             continue
         writes.append(Write(entry.key, was.value if was else None, entry.version, deleted=was is None))
     return writes
+
+
+def undo_and_roll_back(run: Run, plan: Rollback, *, actor: str, reason: str) -> None:
+    """Undo first what the plan says is to be undone, then set the run back; at once if there is nothing to undo.
+
+    Nothing else goes on meanwhile: what lives is cancelled, and starts anew when the run has been set back.
+    """
+    if not plan.compensate:
+        roll_back(run, plan, actor=actor, reason=reason)
+        return
+    number = plan.checkpoint.number
+    transitions.cancel_live_tasks(run.pk, reason=f"rolling back to checkpoint {number}", actor=actor)
+    compensation.begin_rollback(run, plan.compensate, checkpoint=number, reason=reason, actor=actor)
+
+
+def finish_rollback(run: Run, task: Task) -> None:
+    """All has been undone, or dealt with by hand: set the run back. `task` has just ended, and nothing else lives."""
+    assert task.spec is not None
+    asked = task.spec[compensation.ROLLS_BACK]
+    checkpoint = Checkpoint.objects.get(run=run, number=asked["checkpoint"])
+    roll_back(run, rollback_of(run, checkpoint), actor=asked["actor"], reason=asked["reason"])
 
 
 def roll_back(run: Run, plan: Rollback, *, actor: str, reason: str) -> None:

@@ -31,7 +31,6 @@ from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.work import KINDS
 from orchestrator.models import Shift, Task, Timer
 from orchestrator.ports import gatekeeper
-from orchestrator.states import TaskStatus
 
 log = structlog.get_logger(__name__)
 _SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v1 wants to find a session lock free twice
@@ -48,8 +47,7 @@ def sweep() -> None:
 
 def tend() -> None:
     """Let go on what waits for a budget that reaches again or for an agent that is back."""
-    if Task.objects.filter(status=TaskStatus.WAITING, wait_for="budget").exists():
-        budgeting.tend()
+    budgeting.tend()
     selecting.tend()
 
 

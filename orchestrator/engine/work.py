@@ -310,6 +310,10 @@ async def _subworkflow(job: Assignment, host: Host) -> None:
     await waiting_steps.subworkflow(job, host.shift, host.in_thread)
 
 
+async def _roll_back(job: Assignment, host: Host) -> None:
+    await host.in_thread(endings.roll_back, job, host.shift)
+
+
 _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]] = {
     "approval": _approval,
     "conditional": _conditional,
@@ -317,6 +321,7 @@ _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]
     "manual": _manual,
     "map": _coordinate,
     "pattern": _coordinate,
+    "rollback": _roll_back,
     "subworkflow": _subworkflow,
     "timer": _timer,
     "wait_callback": _wait_callback,

@@ -175,7 +175,7 @@ def site(database: None) -> Iterator[Site]:
     registry.sync()
     wide = definitions.side_by_side("wide", 20, seconds=0.3)
     for source in (wide, definitions.gated("gated"), definitions.chain("pair", 2)):
-        services.publish(source=source, file="scale.json", by=None)
+        services.publish(source=source, file="scale.json", by=None, make_queues=True)
     with data_folder() as folder:
         broker = Redis(folder)
         made = Site(folder, broker)

@@ -149,7 +149,7 @@ def begin(steps: str, *, rest: str = "", name: str = "chaos") -> Run:
     """Publish a workflow and start a run of it."""
     sync()
     source = f"metadata: {{name: {name}, title: Chaos}}\nsteps:\n{steps}\n{rest}"
-    services.publish(source=source, file="t.yaml", by=None)
+    services.publish(source=source, file="t.yaml", by=None, make_queues=True)
     return services.start_run(workflow=name, input={}, by=None, actor="feed")
 
 

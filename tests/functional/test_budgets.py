@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from orchestrator.models import Budget, Run
 from tests import factories
 from tests.functional.conftest import Site, serious_problems
+from tests.integration.orchestrator.test_failure_pages import MISSING
 
 
 @pytest.fixture
@@ -36,6 +37,43 @@ def test_pages_with_budgets_keep_nobody_out(site, page: Page, run, mia, width, s
         expect(page.locator(".budgets").first).to_be_visible()
         assert serious_problems(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_team_pages_keep_nobody_out(site, page: Page, mia, width, scheme):
+    team = mia.groups.get()
+    for resource, limit, spent in (("tokens", 1000, 850), ("cost", 5, 5), ("calls", 200, 12)):
+        Budget.objects.create(scope="team", ref=team.pk, resource=resource, limit=limit, spent=spent)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+
+    for path in ("/teams/", f"/teams/{team.pk}/"):
+        site.enter(page, mia, path)
+        expect(page.get_by_text("over 80 %").first).to_be_visible()
+        assert serious_problems(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_incomplete_run_is_accepted_from_the_inbox_by_keyboard(site, page: Page, mia):
+    made = factories.run(factories.workflow("flow", factories.incident_steps()), status="partial")
+    failure = {**MISSING["failed_agents"][0], "task": factories.task(made, 1).pk}
+    Run.objects.filter(pk=made.pk).update(failed=1, outcome={**MISSING, "failed_agents": [failure]})
+    site.enter(page, mia, "/inbox/")
+
+    page.locator(".incomplete-run summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Have Threat summary reviewed by hand")).to_be_visible()
+    expect(page.get_by_role("link", name="Retry Threat summary with 120 s")).to_be_visible()
+    page.get_by_role("link", name="Accept as it is").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Why").fill("Good enough.")
+    dialog.get_by_role("button", name="Accept it").press("Enter")
+
+    expect(page.get_by_text("is accepted")).to_be_visible()
+    made.refresh_from_db()
+    assert "accepted" in made.outcome
 
 
 def test_budget_is_raised_by_keyboard_with_a_preview_and_a_reason(site, page: Page, run, mia):

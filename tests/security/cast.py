@@ -55,7 +55,7 @@ class World:
         return address.format(
             gate=self.gate.pk, run=self.run.pk, file=self.file.pk, task=self.gate.task_id,
             workflow=self.run.workflow.name, agent=self.agent.name, stop=self.stop.pk,
-            pos=self.pos,
+            pos=self.pos, team=self.persons["reviewer"].groups.get().pk,
         )  # fmt: skip
 
     def browser(self, persona: str) -> Client:

@@ -52,6 +52,11 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/runs/{run_id}/budgets"): (None, {404}),
     ("GET", "/workflows/{name}/budgets"): (None, {404}),
     ("GET", "/agents/{name}/budgets"): (None, {404}),  # no agent has that name
+    ("GET", "/teams"): (None, {200}),
+    ("GET", "/teams/{team}/acts"): (None, {404}),
+    ("POST", "/teams/{team}/acts/{act}"): (REASON, {404}),
+    ("GET", "/teams/{team}/budgets"): (None, {404}),
+    ("GET", "/teams/{team}/changes"): (None, {404}),
     ("GET", "/signals"): (None, {403}),
     ("POST", "/signals"): ({"name": "x", "key": "", "data": {}}, {403}),
     ("GET", "/groups"): (None, {200, 403}),
@@ -82,7 +87,7 @@ def path_to_real_things(path: str) -> str:
     task = Task.objects.filter(run=gate.run).order_by("id")[0]
     return path.format(
         name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
-        act="pause", pos=1, key="shared.x", workflow="incident", agent="assessor",
+        act="pause", pos=1, key="shared.x", workflow="incident", agent="assessor", team=10**9,
     )  # fmt: skip
 
 

@@ -61,9 +61,13 @@ GET readyz                                   +   +   +   +   +   +   +   +   +  
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET runs/incomplete/                         >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/start/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET tasks/<int:pk>/remedies/                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST tasks/<int:pk>/say/                     >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET search/                                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET teams/                                   >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET teams/<int:pk>/                          >   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET shell/                                   >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET sign-in/                                 +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST sign-in/                                +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -117,6 +121,11 @@ POST /signals                                !   -   -   -   -   -   -   +   +  
 GET /stops                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /stops                                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 POST /stops/{stop_id}/lift                   !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+GET /teams                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /teams/{team}/acts                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /teams/{team}/acts/{act}                !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET /teams/{team}/budgets                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /teams/{team}/changes                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /tasks/{task}/acts                       !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /tasks/{task}/acts/{act}                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST /tasks/{task}/callback                  !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
@@ -164,6 +173,7 @@ BODIES: dict[str, Any] = {
     "POST /workflows/{workflow}/acts/{act}": REASON,
     "POST /agents/{agent}/acts/{act}": REASON,
     "POST /everything/acts/{act}": REASON,
+    "POST /teams/{team}/acts/{act}": {"answers": {"resource": "tokens", "limit": 5}, **REASON},
     "POST /gates/{gate_id}/decisions": VERDICT,
     "POST /groups": {"name": "other", "workflow": "incident", "signal": "order.paid"},
     **{f"POST /groups/{{name}}/{verb}": REASON for verb in ("disable", "enable", "remove")},
@@ -178,6 +188,7 @@ BODIES: dict[str, Any] = {
 NAMES = {
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
+    "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",
     "{act}": "pause",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",

@@ -23,11 +23,12 @@ class Command(BaseCommand):
         try:
             registry.autodiscover()
             registry.sync()
+            queues = demo.seed_queues()  # which the workflows name
             for file in library_files():
                 services.publish(source=file.read_text(), file=file.name, by=None)
         except (AgentsError, DefinitionError) as error:
             raise CommandError(str(error)) from error
-        made = demo.seed_people(demo.seed_queues(), settings.DATA_DIR)
+        made = demo.seed_people(queues, settings.DATA_DIR)
         demo.seed_views()
         if made:
             self.stdout.write(f"{len(made)} demo accounts made; passwords are in {settings.DATA_DIR / demo.PASSWORDS}")

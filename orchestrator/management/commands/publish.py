@@ -19,14 +19,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The files."""
         parser.add_argument("files", nargs="+", type=Path)
+        parser.add_argument(
+            "--make-queues", action="store_true", help="make the queues of people that they name and that do not exist"
+        )
 
-    def handle(self, *args: Any, files: list[Path], **options: Any) -> None:
+    def handle(self, *args: Any, files: list[Path], make_queues: bool, **options: Any) -> None:
         """Publish each file; the first that cannot be published stops the command and changes nothing."""
         autodiscover()
         sync()
         for file in files:
             try:
-                version = services.publish(source=file.read_text(encoding="utf-8"), file=file.name, by=None)
+                source = file.read_text(encoding="utf-8")
+                version = services.publish(source=source, file=file.name, by=None, make_queues=make_queues)
             except DefinitionError as error:
                 raise CommandError(str(error)) from error
             except (OSError, UnicodeDecodeError) as error:

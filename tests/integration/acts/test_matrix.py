@@ -54,10 +54,12 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
 # Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures.
 ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
-    *((scope, "set-budget") for scope in ("agent", "everything", "workflow")),
+    *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
+    ("team", "move-budget"),
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     ("run", "undo"),
+    ("run", "accept"),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",

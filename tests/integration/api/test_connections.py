@@ -70,7 +70,7 @@ def test_requests_share_connections_and_outlive_their_loss(port: int) -> None:
     assert len(seen) == 6
     assert set.intersection(*seen)  # a connection for each request would be gone, or another one each time
 
-    lost = _others("pg_terminate_backend(pid)")
+    lost = _others("pg_terminate_backend(pid, 20000)")  # and wait until they are gone
 
     assert [_ready(port) for _ in range(4)] == [http.client.OK] * 4
     assert not _others("true") & lost

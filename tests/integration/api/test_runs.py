@@ -151,6 +151,8 @@ def test_publish_of_a_broken_definition_lists_every_problem(api):
 
 
 def test_validate_says_what_publishing_would_say_and_changes_nothing(api):
+    people.queue()
+
     good = api.post("/workflows/validate", {"source": DEFINITION}).json()
     bad = api.post("/workflows/validate", {"source": "steps: []"}).json()
 

@@ -41,7 +41,7 @@ def test_rehearsal_of_refunds_recovers_from_faults_and_is_kept_beside_its_versio
     autodiscover()
     sync()
     path = ROOT / "orchestrator" / "library" / "refund-approval.yaml"
-    version = services.publish(source=path.read_text(), file=path.name, by=None)
+    version = services.publish(source=path.read_text(), file=path.name, by=None, make_queues=True)
 
     done = rehearse("refund-approval", "--levels", "2", "--runs", "2", "--json")
 

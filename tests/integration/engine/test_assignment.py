@@ -131,6 +131,26 @@ def test_task_moves_to_another_agent_once_after_its_worker_died():
     assert not list(violations())
 
 
+def test_task_that_moved_once_stays_when_its_second_worker_dies_too():
+    publish("- {key: a, type: automated, select: {agents: [test-reader-1, test-reader-2]}}")
+    run = start()
+    pk = task(run, "a").pk
+    second = Agent.objects.get(name="test-reader-2")
+    hand = Hand()
+    hand.claim()
+    spec = {"step": {"agent": second.name}, "chosen": {"agent": second.name, "moved": True}}
+    Task.objects.filter(pk=pk).update(agent_id=second.pk, spec=spec)
+    hand.die()
+    sweep.sweep()
+
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert task(run, "a").agent == second
+    assert task(run, "a").attempt == 2
+    assert not list(violations())
+
+
 def test_cached_result_is_used_again_for_the_same_input_and_says_so():
     publish('- {key: a, type: automated, agent: test-echo, cache: 1d, inputs: {what: "${input.what}"}}')
 

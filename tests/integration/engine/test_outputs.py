@@ -68,7 +68,7 @@ def test_every_odd_output_ends_its_task_once_with_a_typed_reason(ana: User) -> N
     runs, neighbour = run_beside_a_neighbour()
 
     with shift():
-        eventually(lambda: all(finished(run) for run in [*runs.values(), neighbour]), seconds=60)
+        eventually(lambda: all(finished(run) for run in [*runs.values(), neighbour]))
 
     assert neighbour.status == "succeeded"
     for kind, run in runs.items():
@@ -88,7 +88,7 @@ def test_odd_outputs_under_a_gate_or_as_a_file_reach_people_or_end(ana: User) ->
         return finished(run) or Gate.objects.filter(run=run, status="open").exists()
 
     with shift():
-        eventually(lambda: finished(neighbour) and all(settled(run) for run in runs.values()), seconds=60)
+        eventually(lambda: finished(neighbour) and all(settled(run) for run in runs.values()))
 
     assert not Task.objects.filter(status__in=["running", "ready"]).exists()
     assert len([what for what, _ in engine.calls if what.startswith("odd")]) == len(ODD)

@@ -30,7 +30,7 @@ def run_template(pattern: str, answer: Callable[[Gate], dict[str, Any]] | None =
     found = next(entry for entry in plain.entries() if entry.name == pattern)
     autodiscover()
     sync()
-    version = services.publish(source=found.help.template, file=f"{pattern}.yaml", by=None)
+    version = services.publish(source=found.help.template, file=f"{pattern}.yaml", by=None, make_queues=True)
     run = services.start_run(workflow=version.workflow.name, input=given, by=None, actor="feed")
     ana = reviewer()
 

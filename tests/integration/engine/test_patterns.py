@@ -34,7 +34,7 @@ def run_template(pattern: str, answer: Answer | None = None, **given: Any) -> Ru
     assert found is not None
     autodiscover()
     sync()
-    version = services.publish(source=found.help.template, file=f"{pattern}.yaml", by=None)
+    version = services.publish(source=found.help.template, file=f"{pattern}.yaml", by=None, make_queues=True)
     run = services.start_run(workflow=version.workflow.name, input=given, by=None, actor="feed")
     finish(run, answer)
     return run

@@ -340,7 +340,7 @@ def test_answers_lost_after_the_commit_change_nothing(seed: int, ana: User, mia:
     runs = [start() for _ in range(8)]
     retried: set[int] = set()
     with shift(lease=15):
-        eventually(lambda: Gate.objects.filter(run__in=runs, status="open").count() >= 4 * len(runs), seconds=40)
+        eventually(lambda: Gate.objects.filter(run__in=runs, status="open").count() >= 4 * len(runs))
         surely(lambda: attempt(lambda: services.cancel_run(run_id=runs[0].pk, by=mia, reason="x")), chance)
 
         def answer() -> bool:
@@ -353,7 +353,7 @@ def test_answers_lost_after_the_commit_change_nothing(seed: int, ana: User, mia:
                 )
             return all(finished(run) for run in runs)
 
-        eventually(answer, seconds=60)
+        eventually(answer)
 
     failpoints.configure("")
     assert [run.status for run in runs] == ["cancelled"] + ["partial"] * (len(runs) - 1)  # "soft" fails

@@ -12,7 +12,6 @@ from orchestrator.errors import (
     EventNotInRun,
     InvalidInput,
     MigratedSince,
-    NeedsCompensation,
     NothingToRun,
 )
 from orchestrator.invariants import violations
@@ -325,17 +324,6 @@ UNDOABLE = """
   compensate: {agent: test-echo, inputs: {what: undone}}
 - {key: c, type: automated, agent: test-flaky, inputs: {permanent: true}}
 """
-
-
-def test_what_would_have_to_be_undone_first_is_not_rolled_back():
-    run = ran(UNDOABLE.replace("permanent: true", ""), ORDER)
-    assert run.status == RunStatus.SUCCEEDED
-
-    with pytest.raises(NeedsCompensation, match="steps b would have"):
-        perform(run, "rollback", checkpoint=1)
-
-    run.refresh_from_db()
-    assert run.status == RunStatus.SUCCEEDED
 
 
 def test_what_a_failed_run_has_undone_is_done_again_after_a_rollback():

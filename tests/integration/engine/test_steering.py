@@ -131,7 +131,7 @@ def test_concurrency_limit_is_never_exceeded(mia: User) -> None:
         eventually(lambda: Event.objects.filter(run_id=other.pk, kind="run.started").exists())
         assert Task.objects.filter(status="running").count() == 3
         engine.gates_open.set()
-        eventually(lambda: finished(run), seconds=20)
+        eventually(lambda: finished(run))
 
     assert run.status == "succeeded"
 

@@ -220,7 +220,7 @@ def test_terminated_connections_are_replaced_and_nothing_counts_as_a_loss() -> N
             for pid in shift_backends():
                 terminate(pid)
             sweep.sweep_once()
-        eventually(lambda: all(finished(run) for run in runs), seconds=30)
+        eventually(lambda: all(finished(run) for run in runs))
 
     assert {run.status for run in runs} == {"succeeded"}
     assert set(Task.objects.values_list("losses", flat=True)) == {0}
@@ -460,7 +460,7 @@ def test_pause_of_the_database_while_ending_attempts_repeats_them_harmlessly() -
     failpoints.configure("ending.after=raise:0.5")
     runs = [start() for _ in range(10)]
     with shift():
-        eventually(lambda: all(finished(run) for run in runs), seconds=30)
+        eventually(lambda: all(finished(run) for run in runs))
 
     assert {run.status for run in runs} == {"succeeded"}
     assert set(Task.objects.values_list("failures", flat=True)) == {3}

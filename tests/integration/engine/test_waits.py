@@ -63,7 +63,7 @@ def test_ninety_days_hold_no_worker_and_go_on_in_time() -> None:
         run = started("  - {key: w, type: timer, duration: 90d}" + NEXT, rest=THEN)
         waits = task(run, "w")
         due = Timer.objects.get(kind="task_timer", ref=waits.pk).due_at
-        assert timedelta(days=90) - timedelta(seconds=20) < due - run.started_at < timedelta(days=90, seconds=20)
+        assert timedelta(days=90) - timedelta(seconds=20) < due - run.started_at < timedelta(days=90, hours=1)
         assert not worker.holds(waits.pk)
         sweep.fire_timers()
         assert waiting(run)
@@ -118,7 +118,7 @@ def test_a_thousand_timers_fire_in_one_sweep() -> None:
     publish(steps)
     run = start()
     with shift(capacity=1000):
-        eventually(lambda: set(statuses(run).values()) == {"waiting"}, seconds=60, timers=False)
+        eventually(lambda: set(statuses(run).values()) == {"waiting"}, timers=False)
     bring_forward("task_timer")
 
     with connection.execute_wrapper(_count := Counter()):
@@ -305,9 +305,7 @@ def test_hundreds_of_waits_are_woken_by_one_signal() -> None:
     publish("  - {key: w, type: wait_event, event: market.opened}")
     runs = [start() for _ in range(300)]
     with shift(capacity=300):
-        eventually(
-            lambda: Task.objects.filter(status="waiting", wait_for="event").count() == 300, seconds=60, timers=False
-        )
+        eventually(lambda: Task.objects.filter(status="waiting", wait_for="event").count() == 300, timers=False)
     signals.publish(name="market.opened", data={}, by=None)
 
     sweep.fire_timers()

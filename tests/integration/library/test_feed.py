@@ -26,7 +26,7 @@ def _published(db: None, settings: Any, tmp_path: Path) -> None:
     registry.autodiscover()
     registry.sync()
     for file in sorted(LIBRARY.glob("*.yaml")):
-        services.publish(source=file.read_text(), file=file.name, by=None)
+        services.publish(source=file.read_text(), file=file.name, by=None, make_queues=True)
 
 
 def _feed(limit: int, **options: Any) -> str:

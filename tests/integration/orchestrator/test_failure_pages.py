@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orchestrator.models import Attempt, Breaker, Run
+from orchestrator.models import Attempt, Breaker, Event, Run
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +76,55 @@ def test_stack_of_an_error_is_shown_to_those_who_may_see_details():
     assert "a.py:7" in client_of("Agent Development Specialist").get(address).content.decode()
     assert "a.py:7" not in client_of("Auditor").get(address).content.decode()
     assert "It raised" in client_of("Auditor").get(address).content.decode()
+
+
+def in_part() -> Run:
+    run = a_run("partial")
+    failure = {**MISSING["failed_agents"][0], "task": factories.task(run, 1).pk}
+    Run.objects.filter(pk=run.pk).update(failed=1, outcome={**MISSING, "failed_agents": [failure]})
+    return run
+
+
+def test_inbox_lists_runs_that_ended_in_part_with_impact_confidence_and_one_click_acts():
+    run = in_part()
+    mia, qa = client_of("Workflow Orchestration Manager"), client_of("Quality Assurance Lead")
+    missing = factories.task(run, 1).pk
+
+    inbox, shown = mia.get("/inbox/").content.decode(), mia.get("/runs/incomplete/").content.decode()
+
+    assert 'hx-get="/runs/incomplete/"' in inbox
+    assert "&lt;b&gt;No summary&lt;/b&gt;" in shown
+    assert "1.00, as no step states one; 5 of 6 steps gave their output: 0.83." in shown
+    for act in ("retry_longer", "manual_review"):
+        assert f"/act/task/{missing}/{act}/" in shown
+        assert mia.get(f"/act/task/{missing}/{act}/").status_code == 200
+    assert str(run.title) not in qa.get("/runs/incomplete/").content.decode()
+
+
+def test_incomplete_result_that_is_accepted_leaves_the_inbox_once_with_a_reason():
+    run = in_part()
+    mia = client_of("Workflow Orchestration Manager")
+    address = f"/act/run/{run.pk}/accept/"
+
+    silent = mia.post(address, {"reason": ""}).status_code
+    done = mia.post(address, {"reason": "good enough"}).status_code
+    again = mia.post(address, {"reason": "good enough"}).status_code
+
+    assert (silent, done, again) == (422, 302, 409)
+    assert address not in mia.get("/runs/incomplete/").content.decode()
+    run.refresh_from_db()
+    assert run.status == "partial"
+    assert Event.objects.get(run=run, kind="run.accepted").data["reason"] == "good enough"
+
+
+def test_step_from_cache_names_the_run_that_its_result_is_of():
+    run = a_run("succeeded")
+    task = factories.task(run)
+    factories.event(run, "task.succeeded", made=task, cached=(7 << 20) + 3)
+    version = run.version
+    version.plan["steps"][0]["cache_s"] = 60.0
+    version.save(update_fields=["plan"])
+
+    page = client_of("Auditor").get(f"/runs/{run.pk}/?task={task.key}").content.decode()
+
+    assert 'From cache, of <a class="link" href="/runs/7/">run #7</a>' in page
