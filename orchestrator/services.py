@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from agents.models import Agent
 from agents.registry import budget_of
 from agents.types import Json
-from orchestrator import acts, budgets, db, events, failpoints, orders, waits_db
+from orchestrator import acts, budgets, checks, db, events, failpoints, orders, waits_db
 from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.compile import compile_plan
@@ -53,17 +53,22 @@ def reason_given(reason: str, verb: str) -> str:
 def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
-    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy.
+    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, and what the
+    publishing checks warn of if the definition is strict; else the version keeps the warnings (`checks`).
     """
     definition = load(source, file=file)
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
     _require_budgets(plan, file)
+    warnings = checks.look(definition, plan, catalogue=catalogue)
+    checks.refuse_if_strict(definition, warnings)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     digest = hashlib.sha256(source.encode()).hexdigest()
     if workflow.current_version and workflow.current_version.digest == digest:
         return workflow.current_version
     version = _store_version(workflow, definition.values, plan, source=source, digest=digest, by=by)
+    version.checks = checks.stored(warnings)
+    version.save(update_fields=["checks"])
     workflow.title = definition.title or plan.name
     workflow.description = definition.description
     workflow.current_version = version

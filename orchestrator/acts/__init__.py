@@ -5,6 +5,7 @@ See `core` for the mechanism and docs/steering.md for the acts. Importing this p
 
 from orchestrator.acts import (
     budgets,
+    choosing,
     deadlines,
     fleet,
     holding,
@@ -59,6 +60,7 @@ __all__ = [
     "Undo",
     "acts_for",
     "budgets",
+    "choosing",
     "deadlines",
     "find",
     "fleet",

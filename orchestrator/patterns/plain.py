@@ -81,22 +81,22 @@ PLAIN = (
         "saga",
         "Saga (undo what was done)",
         Help(
-            when="Steps that change the world one after the other, where a late failure must not leave half of it done.",
-            strengths="Each step says what undoes it, so a failure, or a person, takes everything back in reverse order.",
+            when="Steps that change the world one after the other, and a late failure must not leave half of it done.",
+            strengths="Each step says what undoes it, so a failure or a person takes everything back in reverse order.",
             limits=(
-                "Undoing is a new act, not a rewind: others may have seen what was done. What cannot be undone, such as "
-                "a letter that was sent, belongs at the end. A step without `compensate` is left as it is."
+                "Undoing is a new act, not a rewind: others may have seen what was done. What cannot be undone, such "
+                "as a letter that was sent, belongs at the end. A step without `compensate` is left as it is."
             ),
-            complexity="Low to write: one more agent call for each step. Hard to get right: every undoing must itself be safe to repeat.",
+            complexity="Low to write: one more call a step. Hard to get right: each undoing must be safe to repeat.",
             observability=(
-                "While it undoes, the run is `compensating`, then `failed` with its first error. Each undoing is a task of "
-                "its own, undo_<step>, that shows the output it was given."
+                "While it undoes, the run is `compensating`, then `failed` with its first error. Each undoing is a "
+                "task of its own, undo_<step>, that shows the output it was given."
             ),
             governance=(
-                "An undoing that fails asks people and lets the others go on. `business_queue` names who is told of what "
-                "was taken back. People may choose Cancel and undo at any time."
+                "An undoing that fails asks people and lets the others go on. `business_queue` names who is told of "
+                "what was taken back. People may choose Cancel and undo at any time."
             ),
-            tooling="`compensate` on a step (it sees `output`, `given` and `input`); `error_handling.on_failure: compensate`.",
+            tooling="A step's `compensate` (sees `output`, `given`, `input`); `error_handling.on_failure: compensate`.",
             template=registry.template("saga"),
         ),
     ),
@@ -110,19 +110,19 @@ PLAIN = (
                 "changes. Facts that came before are found by replay."
             ),
             limits=(
-                "No single place shows the whole process, and nothing undoes it as a whole. Facts come from outside, or "
-                "from agents that send them: no step publishes a signal. They are kept for 30 days."
+                "No single place shows the whole process, and nothing undoes it as a whole. Facts come from outside, "
+                "or from agents that send them: no step publishes a signal. They are kept for 30 days."
             ),
             complexity="Low for each workflow; what they do together has to be understood from all of them.",
             observability=(
-                "Each group shows how far it is and how much is left; a run names the signal that started it, and all runs "
-                "of one signal have one correlation id."
+                "Each group shows how far it is and how much is left; a run names the signal that started it, and all "
+                "runs of one signal have one correlation id."
             ),
             governance=(
-                "A group starts runs only for signals whose sender may start them, each signal once and in order. Making, "
-                "holding and replaying a group are acts with a reason in the log."
+                "A group starts runs only for signals whose sender may start them, each signal once and in order. "
+                "Making, holding and replaying a group are recorded; the last two ask for a reason."
             ),
-            tooling="Consumer groups (Signals on a workflow's page, /api/v1/groups), POST /api/v1/signals, step type `wait_event`.",
+            tooling="Consumer groups (a workflow's Signals tab, /api/v1/groups), /api/v1/signals, step `wait_event`.",
             template=registry.template("choreography"),
         ),
         others=(registry.template("choreography_invoice"),),

@@ -9,7 +9,7 @@ from orchestrator import acts
 from orchestrator.acts import PlanChanged, Target
 from orchestrator.acts.core import _ACTS
 from orchestrator.errors import OrchestratorError, ReasonMissing
-from orchestrator.models import Event, Run, Stop, Task, Timer
+from orchestrator.models import Event, PatternChoice, Run, Stop, Task, Timer
 from tests import engine, people
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +41,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "pause"): ("", {}, "mec", "stop.set"),
     ("workflow", "stop"): ("", {}, "mec", "stop.set"),
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),
+    ("workflow", "choose-pattern"): ("", {"pattern": "saga", "linear": "yes"}, "m", "workflow.pattern_chosen"),
     ("workflow", "cancel"): ("", {"up_to": 2**40}, "me", "run.cancelled"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
@@ -93,7 +94,7 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
 
 def everything() -> list[list[object]]:
     """All rows that an act may write."""
-    return [list(rows.objects.order_by("pk").values()) for rows in (Run, Task, Stop, Timer, Event)]
+    return [list(rows.objects.order_by("pk").values()) for rows in (Run, Task, Stop, Timer, PatternChoice, Event)]
 
 
 def test_every_act_has_a_line() -> None:
