@@ -108,12 +108,12 @@ _PICTURES: Final = {
     ),
     "saga": _drawn(
         gettext_lazy("Forward, and back if one fails"),
-        "a:16,14 b:56,14 c:96,14! d:16,46 e:56,46",
+        "a:22,14 b:66,14 c:110,14! d:22,46 e:66,46",
         "a>b b>c ~c>e ~e>d",
     ),
     "choreography": _drawn(
         gettext_lazy("Each reacts to the same fact"),
-        "s:18,30# a:66,10 b:66,30 c:66,50 d:112,10 e:112,50",
+        "s:20,30# a:66,10 b:66,30 c:66,50 d:112,10 e:112,50",
         "~s>a ~s>b ~s>c a>d c>e",
     ),
     "concurrent_sync": _drawn(

@@ -280,9 +280,9 @@ def skip_task(*, task_id: int, actor: str) -> None:
     transitions.skip_waiting(task_id, actor=actor)
 
 
-def fail_task(*, task_id: int, code: str, message: str, actor: str) -> None:
-    """A verdict, or a deadline, fails a waiting task and its run. Raises TaskNotWaiting."""
-    failures.fail_waiting(task_id, code=code, message=message, actor=actor)
+def fail_task(*, task_id: int, code: str, message: str, actor: str, note: str = "") -> None:
+    """A verdict, or a deadline, fails a waiting task and its run, or tells its pattern. Raises TaskNotWaiting."""
+    failures.fail_waiting(task_id, code=code, message=message, actor=actor, note=note)
 
 
 def time_out_task(*, task_id: int, message: str, actor: str) -> None:

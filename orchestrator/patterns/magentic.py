@@ -10,6 +10,7 @@ from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result,
 
 ROUNDS: Final = 10  # if the step does not say
 ENTRIES: Final = 60  # of a ledger, the dropped ones included
+REJECTIONS: Final = 2  # after which the manager plans again; one more fails the step
 LEDGER: Final = "ledger"  # the key of the run's state, below the step's own
 _LOG: Final = 300
 _SHOWN: Final = 150  # characters of a field, in the run's state
@@ -56,7 +57,8 @@ HELP = registry.Help(
     observability="Each version of the ledger is kept with what changed, by whom and why; each line's work is a task.",
     governance=(
         "Only agents that the step names are given work. People add, change and drop lines between two turns, or end "
-        "it; a manager that starts nothing twice is brought before people."
+        "it; a manager that starts nothing twice is brought before people. Who rejects that question has the manager "
+        f"plan again with the note, {REJECTIONS} times at most."
     ),
     tooling=(
         "The manager takes {goal, round, rounds, agents, ledger, refused, notes, context} and answers {changes: [{do: "
@@ -110,6 +112,7 @@ class _Work:
     refused: list[str] = field(default_factory=list)
     said: list[dict[str, Json]] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
+    rejections: int = 0
     ended: tuple[str, Json] | None = None
 
     def __post_init__(self) -> None:
@@ -118,7 +121,7 @@ class _Work:
         self.log, self.said = list(kept.get("log", [])), list(kept.get("said", []))
         self.asked, self.running = kept.get("asked", ""), kept.get("running", [])
         self.round, self.stalls, self.tokens = kept.get("round", 1), kept.get("stalls", 0), kept.get("tokens", 0)
-        self.known = list(kept.get("known", []))
+        self.known, self.rejections = list(kept.get("known", [])), kept.get("rejections", 0)
 
     # What has happened since
 
@@ -133,7 +136,7 @@ class _Work:
             case "manager":
                 self._take_judgement(self.turn.results[0])
             case "people":
-                self._take_answer(self.turn.results[0].output)
+                self._take_answer(self.turn.results[0])
         for note in self.turn.notes:
             self._hear(note)
 
@@ -171,7 +174,13 @@ class _Work:
             return False
         return True
 
-    def _take_answer(self, answer: dict[str, Json]) -> None:
+    def _take_answer(self, result: Result) -> None:
+        answer = result.output
+        if result.rejection is not None:
+            self.rejections += 1
+            self.stalls, self.round = 0, min(self.round, self._rounds)
+            self._hear(Note("a person", f"Rejected: {result.rejection}"))
+            return
         if answer.get("then") == "go on":
             self.stalls, self.round = 0, min(self.round, self._rounds - 1)
         else:
@@ -252,6 +261,8 @@ class _Work:
         """An end, the tasks that the manager wants done, people if it does not get on, or the manager again."""
         if self.ended is not None:
             return self._finish(*self.ended)
+        if self.rejections > REJECTIONS:
+            return Fail("magentic_rejected", f"People rejected {self.turn.step.key} {self.rejections} times.")
         if self.asked == "manager" and self.running:
             return self._do()
         if self.asked == "manager":
@@ -306,7 +317,8 @@ class _Work:
             },
         }
         title = f"{self.turn.step.title}: {question}"
-        step = person_step(title, queue=str(self.turn.options["queue"]), form=form)
+        rejected = f"the manager plans again with your note, {REJECTIONS} times at most; then the step fails."
+        step = person_step(title, queue=str(self.turn.options["queue"]), form=form, rejected=rejected)
         given: dict[str, Json] = {"goal": self.turn.options["goal"], "ledger": [*self.entries]}
         child = Child(f"{self.turn.step.key}.people.{self.turn.number}", step, given=given)
         return self._spawn("people", [child], f"{question}; people are asked")
@@ -322,6 +334,7 @@ class _Work:
             "stalls": self.stalls,
             "tokens": self.tokens,
             "known": [*self.known],
+            "rejections": self.rejections,
         }
         return Spawn(children, memory=memory, shared={LEDGER: self._ledger()}, facts={"says": says})
 

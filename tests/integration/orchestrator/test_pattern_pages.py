@@ -5,6 +5,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
+from config.templatetags.watchkeeper import with_code
 from orchestrator import acts
 from orchestrator.patterns import plain, tags
 from tests import factories
@@ -20,6 +21,7 @@ def manager(client: Client) -> Client:
 
 def test_gallery_shows_every_pattern_with_its_trade_offs(manager):
     page = unescape(manager.get("/patterns/").content.decode())
+    page = page.replace("<code>", "`").replace("</code>", "`")
 
     for entry in plain.entries():
         assert f'href="/patterns/{entry.name}/"' in page
@@ -136,3 +138,7 @@ def test_design_tab_shows_the_choice_with_its_rationale_and_what_was_before(mana
     ):
         assert words in page
     assert "Swarm" in manager.get("/workflows/flow/").content.decode()
+
+
+def test_help_shows_what_stands_between_backticks_as_code_and_nothing_as_markup():
+    assert with_code("say `a < b`, not <b>") == "say <code>a &lt; b</code>, not &lt;b&gt;"
