@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from agents.registry import sync
+from agents.registry import autodiscover, sync
 from orchestrator import checks, services
 from orchestrator.catalogue import default as catalogue
 from orchestrator.definitions.compile import compile_plan
@@ -31,7 +31,9 @@ TWO = HEAD + (
 
 @pytest.fixture(autouse=True)
 def agents() -> None:
+    """Those of tests/engine.py, and the library's."""
     assert engine.OPEN
+    autodiscover()
     sync()
 
 
