@@ -271,7 +271,8 @@ def _release(gate: Gate, by: User, answer: _Answer) -> None:
         case "skip":
             services.skip_task(task_id=waiting, actor=actor)
         case "reject":
-            services.fail_task(task_id=waiting, code="rejected", message=f"Rejected by {_name(by)}.", actor=actor)
+            message = f"Rejected by {_name(by)}."
+            services.fail_task(task_id=waiting, code="rejected", message=message, actor=actor, note=answer.note)
         case "terminate":
             services.cancel_run(run_id=gate.run_id, by=by, reason=answer.note)
 

@@ -93,6 +93,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "agent.registered": gettext_lazy("Agent registered"),
     "agent.limits_changed": gettext_lazy("Agent's limits changed"),
     "workflow.published": gettext_lazy("Workflow published"),
+    "workflow.pattern_chosen": gettext_lazy("Workflow's pattern chosen"),
     "permission.granted": gettext_lazy("Permission granted"),
     "permission.revoked": gettext_lazy("Permission revoked"),
     "role.granted": gettext_lazy("Role granted"),

@@ -1,5 +1,6 @@
 """REST v1: workflows, runs, tasks and stops. A route authorises, calls one service or query, and shapes the answer."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from django.contrib.auth.models import User
@@ -9,7 +10,7 @@ from ninja import Header, Query, Router
 from ninja.responses import Status
 
 from agents.models import Agent
-from orchestrator import details, notes, queries, services, stops
+from orchestrator import checks, details, notes, queries, services, stops
 from orchestrator.api_errors import ERRORS, Cursor, Forbidden, Id, Key, Limit, Name, RunId, caller
 from orchestrator.api_schemas import (
     CheckedOut,
@@ -34,7 +35,7 @@ from orchestrator.api_schemas import (
 from orchestrator.catalogue import default as catalogue
 from orchestrator.definitions.advice import advice
 from orchestrator.definitions.compile import compile_plan
-from orchestrator.definitions.errors import DefinitionError
+from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.definitions.load import Definition, load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_from_json
@@ -69,9 +70,11 @@ def validate(request: HttpRequest, definition: DefinitionIn) -> CheckedOut:
         found = load(definition.source, file=definition.file)
         plan = compile_plan(found, catalogue=catalogue, workflows=catalogue.workflow)
         services.check_queues(found, make=definition.make_queues)
-        return CheckedOut(valid=True, problems=[], advice=_advice(found, plan))
+        warnings = checks.look(found, plan, catalogue=catalogue)
+        checks.refuse_if_strict(found, warnings)
+        return CheckedOut(valid=True, problems=[], advice=_advice(found, plan), warnings=_shown_all(warnings))
     except DefinitionError as refused:
-        return CheckedOut(valid=False, problems=[ProblemOut.of(problem) for problem in refused.problems], advice=[])
+        return CheckedOut(valid=False, problems=_shown_all(refused.problems), advice=[], warnings=[])
 
 
 @workflows.get("/{name}", response={200: WorkflowDetailOut, **ERRORS}, summary="Get a workflow")
@@ -98,13 +101,19 @@ def publish(request: HttpRequest, definition: DefinitionIn) -> Status[PublishedO
     version = services.publish(
         source=definition.source, file=definition.file, by=user, make_queues=definition.make_queues
     )
-    noted = _advice(found, plan_from_json(version.plan))
-    answer = PublishedOut(workflow=found.name, version=version.number, digest=version.digest, advice=noted)
+    noted, warned = _advice(found, plan_from_json(version.plan)), _shown_all(checks.of_version(version))
+    answer = PublishedOut(
+        workflow=found.name, version=version.number, digest=version.digest, advice=noted, warnings=warned
+    )
     return Status(201, answer)
 
 
 def _advice(definition: Definition, plan: Plan) -> list[ProblemOut]:
-    return [ProblemOut.of(line) for line in advice(definition, plan)]
+    return _shown_all(advice(definition, plan))
+
+
+def _shown_all(problems: Iterable[DefinitionProblem]) -> list[ProblemOut]:
+    return [ProblemOut.of(problem) for problem in problems]
 
 
 @runs.get("", response={200: RunsOut, **ERRORS}, summary="List runs")

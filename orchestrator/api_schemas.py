@@ -49,6 +49,7 @@ class CheckedOut(Schema):
     valid: bool
     problems: list[ProblemOut]
     advice: list[ProblemOut]
+    warnings: list[ProblemOut] = Field(description="What the publishing checks find; it refuses a strict definition.")
 
 
 class PublishedOut(Schema):
@@ -58,6 +59,7 @@ class PublishedOut(Schema):
     version: int
     digest: str
     advice: list[ProblemOut]
+    warnings: list[ProblemOut] = Field(description="What the publishing checks found.")
 
 
 class WorkflowOut(Schema):

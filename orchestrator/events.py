@@ -109,6 +109,7 @@ class EventKind(StrEnum):
     AGENT_REGISTERED = "agent.registered"
     AGENT_LIMITS_CHANGED = "agent.limits_changed"
     WORKFLOW_PUBLISHED = "workflow.published"
+    WORKFLOW_PATTERN_CHOSEN = "workflow.pattern_chosen"
 
     PERMISSION_GRANTED = "permission.granted"
     PERMISSION_REVOKED = "permission.revoked"

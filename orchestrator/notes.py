@@ -10,10 +10,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from agents.types import Json
-from orchestrator import events
-from orchestrator.engine import coordination, run_state, transitions
+from orchestrator import events, ledger_lines
+from orchestrator.engine import coordination, transitions
 from orchestrator.engine.plans import step_of
 from orchestrator.errors import OrchestratorError, ReasonMissing
+from orchestrator.ledger_lines import TaskLines
 from orchestrator.models import TASK_BITS, StateEntry, Task
 from orchestrator.states import TASK_TERMINAL
 
@@ -21,7 +22,6 @@ KINDS: Final = ("note", "end")
 LONGEST: Final = 4_000  # characters
 LARGEST: Final = 20_000  # bytes of what comes with the words
 MOST: Final = 500  # notes to one task
-_SHOWN: Final = {"todo": "ready", "done": "succeeded", "dropped": "cancelled"}  # a line's status as a task's
 
 
 class NotListening(OrchestratorError):
@@ -49,14 +49,24 @@ def say(*, task_id: int, by: User, text: str, kind: str = "note", data: Mapping[
     _check(words, kind, more)
     transitions.lock_run(task_id >> TASK_BITS)
     task = Task.objects.get(pk=task_id)
-    _check_listens(task)
     actor = f"user:{by.get_username()}"
-    version = coordination.add_note(task, {**more, "text": words, "kind": kind}, writer=actor, reason=words[:300])
-    if version > MOST:
-        raise NoteRefused(problem=f"{MOST} notes were written to this task already")
+    version = keep(task, writer=actor, words=words, kind=kind, data=more)
     facts: dict[str, Json] = {"kind": kind, "version": version, "reason": words[:500], "with": [*sorted(more)]}
     events.append("task.noted", actor=actor, run_id=task.run_id, task_id=task.pk, data=facts)
     return _entries(task).get(version=version)
+
+
+def keep(task: Task, *, writer: str, words: str, kind: str = "note", data: Mapping[str, Json]) -> int:
+    """Keep a note for the task's next turn; its number. The caller holds the run's lock and appends the event.
+
+    Raises NoteRefused and NotListening, as `say` does.
+    """
+    _check(words, kind, data)
+    _check_listens(task)
+    version = coordination.add_note(task, {**data, "text": words, "kind": kind}, writer=writer, reason=words[:300])
+    if version > MOST:
+        raise NoteRefused(problem=f"{MOST} notes were written to this task already")
+    return version
 
 
 def notes_to(task: Task) -> list[StateEntry]:
@@ -66,10 +76,10 @@ def notes_to(task: Task) -> list[StateEntry]:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What a pattern's task card shows beside its tasks. Entries: id, title, agent, status, why, by, result."""
+    """What a pattern's task card shows beside its tasks."""
 
     listens: bool
-    ledger: tuple[dict[str, Any], ...]
+    ledger: TaskLines
     messages: tuple[dict[str, Any], ...]  # author, text, turn, kind
     notes: tuple[tuple[StateEntry, bool], ...]  # and whether a turn has taken it up
 
@@ -77,12 +87,10 @@ class Talk:
 def talk_of(task: Task) -> Talk:
     """The newest ledger, the last thirty messages, and what people said."""
     memory = (task.state or {}).get("memory", {})
-    kept = run_state.current(task.run_id, f"{task.key}.ledger")
-    ledger = kept.value.get("entries", []) if kept is not None and isinstance(kept.value, dict) else []
     seen = (task.state or {}).get("seen", 0)
     return Talk(
         listens=listens(task),
-        ledger=tuple({**one, "status": _SHOWN.get(one["status"], one["status"])} for one in ledger),
+        ledger=ledger_lines.lines_of(task),
         messages=tuple(one for one in memory.get("messages", [])[-30:] if isinstance(one, dict)),
         notes=tuple((note, note.version <= seen or task.status in TASK_TERMINAL) for note in notes_to(task)),
     )

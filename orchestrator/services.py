@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from agents.models import Agent
 from agents.registry import budget_of
 from agents.types import Json
-from orchestrator import acts, budgets, db, events, failpoints, orders, waits_db
+from orchestrator import acts, budgets, checks, db, events, failpoints, orders, waits_db
 from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions import people
@@ -57,7 +57,8 @@ def publish(*, source: str, file: str, by: User | None, make_queues: bool = Fals
 
     With `make_queues` the queues that it names and that do not exist are made; the caller checks that `by` may do so.
     Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, one of which is a
-    workflow named as a step that the author may not start.
+    workflow named as a step that the author may not start, and what the publishing checks warn of if the definition is
+    strict; else the version keeps the warnings (`checks`).
     """
     definition = load(source, file=file)
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
@@ -65,12 +66,16 @@ def publish(*, source: str, file: str, by: User | None, make_queues: bool = Fals
     _require_rights(plan, file, by)
     missing = check_queues(definition, make=make_queues)
     gatekeeper().make_queues(missing)
+    warnings = checks.look(definition, plan, catalogue=catalogue)
+    checks.refuse_if_strict(definition, warnings)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
     digest = hashlib.sha256(source.encode()).hexdigest()
     if workflow.current_version and workflow.current_version.digest == digest:
         return workflow.current_version
     version = _store_version(workflow, definition.values, plan, source=source, digest=digest, by=by)
+    version.checks = checks.stored(warnings)
+    version.save(update_fields=["checks"])
     workflow.title = definition.title or plan.name
     workflow.description = definition.description
     workflow.current_version = version
@@ -309,9 +314,9 @@ def skip_task(*, task_id: int, actor: str) -> None:
     transitions.skip_waiting(task_id, actor=actor)
 
 
-def fail_task(*, task_id: int, code: str, message: str, actor: str) -> None:
-    """A verdict, or a deadline, fails a waiting task and its run. Raises TaskNotWaiting."""
-    failures.fail_waiting(task_id, code=code, message=message, actor=actor)
+def fail_task(*, task_id: int, code: str, message: str, actor: str, note: str = "") -> None:
+    """A verdict, or a deadline, fails a waiting task and its run, or tells its pattern. Raises TaskNotWaiting."""
+    failures.fail_waiting(task_id, code=code, message=message, actor=actor, note=note)
 
 
 def time_out_task(*, task_id: int, message: str, actor: str) -> None:

@@ -201,6 +201,8 @@ def _signal_refused(event: Happening) -> str:
 
 
 def _noted(event: Happening) -> str:
+    if line := event.facts.get("line"):
+        return _("changed its ledger: %(did)s %(line)s") % {"did": event.facts.get("did", ""), "line": line}
     return _("ended it with these words") if event.facts.get("kind") == "end" else _("said to it")
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import Attempt, Breaker, Run, Step, Task, Workflow, WorkflowVersion
+from orchestrator.patterns import tags
 from orchestrator.ports import rights
 from orchestrator.queries import Person, RunRow, listed_runs, run_rows
 from orchestrator.states import RUN_LIVE, AttemptStatus, RunStatus
@@ -23,6 +24,8 @@ RECENT_RUNS: Final = 200  # of each workflow, for its success rate
 VERSIONS: Final = 50
 DIFF_LINES: Final = 4_000
 SEARCHED_ATTEMPTS: Final = 20_000
+COUNTED: Final = 1_000  # workflows whose tags are counted
+_METADATA: Final = "current_version__definition__metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,24 @@ class DiffLine:
     text: str
 
 
-def workflow_cards(user: Person) -> list[Card]:
-    """The workflows whose runs the user may see, in four queries however many they are."""
+def workflow_cards(user: Person, tag: str = "") -> list[Card]:
+    """The workflows whose runs the user may see, with a tag if one is named; four queries however many they are."""
+    visible = rights().visible_workflows(user)
+    if tag:
+        visible = visible.filter(**{f"{_METADATA}__tags__contains": [tag]})
     workflows = list(
-        rights()
-        .visible_workflows(user)
-        .annotate(number=F("current_version__number"), tags=F("current_version__definition__metadata__tags"))
+        visible.annotate(number=F("current_version__number"), tags=F(f"{_METADATA}__tags"))
         .annotate(steps=Count("current_version__steps"))
         .order_by("title")[:CARDS]
     )
     health = _health([workflow.pk for workflow in workflows])
     return [_card(user, workflow, health[workflow.pk]) for workflow in workflows]
+
+
+def tags_of(user: Person) -> list[tuple[str, int]]:
+    """The tags that the visible workflows carry, each with how many do."""
+    found = rights().visible_workflows(user).order_by("pk").values_list(f"{_METADATA}__tags", flat=True)
+    return tags.counted([str(tag) for tag in each] for each in found[:COUNTED] if isinstance(each, list))
 
 
 def _card(user: Person, workflow: Any, health: Health) -> Card:

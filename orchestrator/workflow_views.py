@@ -1,4 +1,4 @@
-"""Workflows: the list, one workflow and its versions, and what an agent's page asks of them. Read only."""
+"""Workflows: the list, one workflow with its versions and design, and what an agent's page asks of them. Read only."""
 
 from typing import Any, Final
 
@@ -12,14 +12,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.models import Agent
-from orchestrator import acts, budget_rows, drawing, group_views, queries, workflow_queries
+from orchestrator import acts, budget_rows, checks, drawing, group_views, queries, workflow_queries
+from orchestrator.acts import choosing
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
+from orchestrator.pattern_pictures import picture_of
+from orchestrator.patterns import plain
 from orchestrator.ports import rights
 from orchestrator.views import user_of
 
 TABS: Final = {
     "graph": ("network", gettext_lazy("Graph")),
+    "design": ("route", gettext_lazy("Design")),
     "people": ("users", gettext_lazy("People")),
     "signals": ("radio", gettext_lazy("Signals")),
     "versions": ("layers", gettext_lazy("Versions")),
@@ -27,6 +31,8 @@ TABS: Final = {
     "budgets": ("signal-medium", gettext_lazy("Budgets")),
     "runs": ("play", gettext_lazy("Latest runs")),
 }
+
+EARLIER: Final = 20  # choices of a pattern that are listed
 
 
 @require_GET
@@ -36,7 +42,9 @@ def workflows(request: HttpRequest) -> HttpResponse:
     if not rights().can_somewhere(user, "see_runs"):
         raise PermissionDenied(_("Your roles do not show you any workflows. An administrator can change that."))
     partial = "#cards" if getattr(request, "wants_partial", False) else ""
-    return render(request, "orchestrator/workflows.html" + partial, {"cards": workflow_queries.workflow_cards(user)})
+    tag = request.GET.get("tag", "")[:100]
+    context = {"cards": workflow_queries.workflow_cards(user, tag), "tags": workflow_queries.tags_of(user), "tag": tag}
+    return render(request, "orchestrator/workflows.html" + partial, context)
 
 
 @require_GET
@@ -60,7 +68,7 @@ def workflow(request: HttpRequest, name: str) -> HttpResponse:
         "may_start": rights().can(user, "start_run", found) and found.current_version_id is not None,
     }
     if version is not None:
-        context |= _tab(context["tab"], user, found, version)
+        context |= _chosen(found, version) | _tab(context["tab"], user, found, version)
     return render(request, "orchestrator/workflow.html", context)
 
 
@@ -68,6 +76,8 @@ def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dic
     match tab:
         case "people":
             return {"gated": workflow_queries.gated_steps(version), "holders": rights().who_may(found)}
+        case "design":
+            return _design(user, found)
         case "signals":
             return group_views.shown(user, found)
         case "versions":
@@ -81,6 +91,25 @@ def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dic
             picture = drawing.picture(queries.layout_of(version.pk), {}, now=timezone.now())
             return {"picture": picture, "steps": steps[:200], "hidden_steps": max(0, len(steps) - 200)}
     return {}
+
+
+def _chosen(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    """Its pattern and what the publishing checks warned of: said on every tab."""
+    choice = choosing.newest(found)
+    entry = next((one for one in plain.entries() if choice and one.name == choice.pattern), None)
+    return {"choice": choice, "chosen": entry, "warnings": checks.of_version(version)}
+
+
+def _design(user: User, found: Workflow) -> dict[str, Any]:
+    """The pattern with its rationale, and the choices before it."""
+    rows = list(found.pattern_choices.select_related("chosen_by")[: EARLIER + 1])
+    advice = choosing.advice_for(rows[0].answers) if rows else None
+    return {
+        "history": rows[1:],
+        "advice": advice if rows and advice and advice.pattern == rows[0].recommended else None,
+        "picture": picture_of(rows[0].pattern) if rows else None,
+        "may_choose": rights().can(user, "publish_version", found),
+    }
 
 
 def _versions(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:

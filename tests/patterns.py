@@ -79,6 +79,12 @@ def failed(message: str = "it broke") -> Result:
     return Result(key="", status="failed", error={"code": "broken", "message": message})
 
 
+def rejected(note: str = "not like this") -> Result:
+    """A question that a person rejected."""
+    error: dict[str, Json] = {"code": "rejected", "message": "Rejected by Ana.", "note": note}
+    return Result(key="", status="failed", error=error)
+
+
 def _result(child: Child, answer: dict[str, Any] | Result) -> Result:
     if isinstance(answer, Result):
         return replace(answer, key=child.key)

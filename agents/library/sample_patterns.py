@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from agents.context import AgentContext
+from agents.errors import Business, Transient
 from agents.registry import agent
 from agents.types import Completed, Json
 
@@ -111,3 +112,27 @@ def judge(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
 def note(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
     """Give back what came in."""
     return dict(given)
+
+
+@agent(name="sample-book", version=1, title="Books something", input=OPEN, output=OPEN, capabilities=[])
+def book(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
+    """A booking's number; what is refused cannot be had."""
+    what, city = str(given["what"]), str(given["city"])
+    if what == given.get("refused"):
+        raise Business(f"There is no {what} in {city}.", code="nothing_free")
+    return {"booking": f"{what}-{city.lower()}", "what": what}
+
+
+@agent(name="sample-give-back", version=1, title="Gives a booking back", input=OPEN, output=OPEN, capabilities=[])
+def give_back(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
+    """Which booking is given back."""
+    return {"given_back": str(given["booking"]), "city": str(given["city"])}
+
+
+@agent(name="sample-system", version=1, title="Asks a system", input=OPEN, output=OPEN, capabilities=[])
+def ask_system(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
+    """One line from a system; the one that is away does not answer."""
+    system = str(given["system"])
+    if system == given.get("away"):
+        raise Transient(f"{system} does not answer", code="no_answer")
+    return {"text": f"{system}: nothing unusual about {given['about']}"}

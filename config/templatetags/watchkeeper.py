@@ -9,7 +9,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -174,6 +174,13 @@ def agent_markdown(text: str) -> SafeString:
 def plain(text: str) -> str:
     """Agent text on one line with its hidden characters spelled out: for titles and attributes."""
     return rendering.plain(text)
+
+
+@register.filter
+def with_code(text: object) -> SafeString:
+    """Prose, escaped, with what stands between backticks as code."""
+    pieces = enumerate(str(text).split("`"))
+    return format_html_join("", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in pieces))
 
 
 @register.filter

@@ -292,6 +292,7 @@ CONFIGURATION = {
     "outputs": Field("mapping", "The run's result."),
     "title": Field("template", "Title of a run, from its input."),
     "deadline": Field("duration", "How long people have at gates that do not say."),
+    "strict": Field("flag", "Refuse to publish while one of the publishing checks warns."),
     "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
     "shares": Field(
         "mapping", "Agent: share of the run's budgets. They sum to 1.0; orchestrator stands for all others."

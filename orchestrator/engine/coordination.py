@@ -27,6 +27,7 @@ from orchestrator.patterns.moves import Child, Fail, Move, Note, Result, Spawn, 
 from orchestrator.patterns.registry import Pattern
 from orchestrator.states import AttemptStatus
 
+TELLS_REJECTION = "tells_rejection"  # in a question's spec: who rejects it tells the pattern, and fails no run
 NOTES = "notes"  # the part of a coordinating step's state that holds what people said to it
 
 
@@ -177,6 +178,8 @@ def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
     spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
     if child.given is not None:
         spec["given"] = child.given
+    if child.step is not None and child.step.kind == "manual" and child.step.on_error == "skip":
+        spec[TELLS_REJECTION] = True
     if child.step is None and step.index == task.pk & INDEX:
         spec["of"] = step.index
     else:

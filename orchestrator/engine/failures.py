@@ -5,6 +5,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from django.db.models import F
 from django.db.models.functions import Now
@@ -14,6 +15,7 @@ from orchestrator import db, events
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.engine import breakers, compensation, gates, outcomes, policy
 from orchestrator.engine.attempts import end_attempt
+from orchestrator.engine.coordination import TELLS_REJECTION
 from orchestrator.engine.fallback import fall_back
 from orchestrator.engine.gates import Subject
 from orchestrator.engine.plans import step_in_trouble
@@ -28,6 +30,8 @@ from orchestrator.engine.transitions import (
 from orchestrator.models import Run, Task, Timer
 from orchestrator.ports import GateRequest
 from orchestrator.states import AttemptStatus, RunStatus, TaskStatus
+
+LONGEST_NOTE: Final = 4_000  # characters of a rejection that its pattern is told
 
 
 def fail_attempt(
@@ -58,15 +62,17 @@ def fail_attempt(
     return True
 
 
-def fail_waiting(pk: int, *, code: str, message: str, actor: str) -> None:
-    """A verdict ends a waiting task and so its run."""
+def fail_waiting(pk: int, *, code: str, message: str, actor: str, note: str = "") -> None:
+    """A verdict ends a waiting task and so its run; a pattern's question tells its pattern instead, with the note."""
     task = waiting_task(pk)
     step = step_in_trouble(task)
     before = task.error if isinstance(task.error, dict) else {}
     error: dict[str, Json] = {"kind": before.get("kind", "permanent"), "code": code, "message": message}
     if before:
         error["after"] = policy.name_of(before)
-    if compensation.is_undoing(task):
+    if code == "rejected" and (task.spec or {}).get(TELLS_REJECTION):
+        fail_softly(task, {**error, "note": note[:LONGEST_NOTE]}, step=step, actor=actor)
+    elif compensation.is_undoing(task):
         fail_softly(task, error, step=step, actor=actor)
     else:
         fail(task, error, step=step, actor=actor)

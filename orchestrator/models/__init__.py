@@ -1,5 +1,6 @@
-"""What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control`, `memory`."""
+"""What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control` and so on."""
 
+from orchestrator.models.choosing import PatternChoice
 from orchestrator.models.control import AgentRate, Breaker, Budget, Reservation, Stop
 from orchestrator.models.core import (
     TASK_BITS,
@@ -44,6 +45,7 @@ __all__ = [
     "Event",
     "Lane",
     "LedgerEntry",
+    "PatternChoice",
     "Rehearsal",
     "Reservation",
     "Run",

@@ -49,6 +49,9 @@ class WorkflowVersion(models.Model):
     source = models.TextField()
     definition = models.JSONField()
     plan = models.JSONField()
+    checks = models.JSONField(
+        default=list, db_default=[], help_text="What the publishing checks warned of: see orchestrator.checks."
+    )
     digest = models.CharField(max_length=64)
     published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     published_at = models.DateTimeField(db_default=Now())

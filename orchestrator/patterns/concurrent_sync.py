@@ -60,7 +60,8 @@ HELP = registry.Help(
     observability="The run's state keeps each version of the findings with who wrote them, and every conflict's sides.",
     governance=(
         "No contradiction goes on: a named rule resolves it, and what the rule leaves open is asked of people before "
-        "the next round. What was rejected does not come up again."
+        "the next round. What was rejected does not come up again. Who rejects the question leaves out every finding "
+        "that it is about."
     ),
     tooling=(
         "A branch takes {branch, round, rounds, seconds, shared, own, input, context} and answers {findings: {key: "
@@ -166,7 +167,8 @@ def _sides(kept: dict[str, Any], found: Sequence[tuple[str, Result]]) -> dict[st
             before = kept["findings"].get(key[:100])
             if before is None and len(kept["findings"]) + len(sides) >= KEYS:
                 continue
-            if before is not None and _text(cut) in before["rejected"]:
+            rejected = before["rejected"] if before is not None else kept.get("dropped", {}).get(key[:100], ())
+            if _text(cut) in rejected:
                 continue  # settled before; who repeats it opens no new conflict
             claim = {"by": name, "value": cut, "confidence": result.confidence, "task": result.task}
             sides.setdefault(key[:100], []).append(claim)
@@ -216,7 +218,9 @@ def _ask(turn: Turn, kept: dict[str, Any], open_ones: Sequence[dict[str, Any]]) 
     }
     form: dict[str, Json] = {"type": "object", "properties": fields, "required": [*fields]}
     count = f"{len(asked)} contradiction{'s' if len(asked) > 1 else ''}"
-    step = person_step(f"{turn.step.title}: {count}", queue=str(turn.options["queue"]), form=form)
+    rejected = "no side holds: these findings are left out, and what was claimed does not come up again."
+    queue = str(turn.options["queue"])
+    step = person_step(f"{turn.step.title}: {count}", queue=queue, form=form, rejected=rejected)
     given: dict[str, Json] = {"conflicts": [*asked], "findings": kept["findings"]}
     child = Child(f"{turn.step.key}.conflicts.{kept['round']}.{turn.number}", step, given=given)
     memory = {**kept, "asked": "people", "conflicted": [*asked], "later": [*later]}
@@ -229,8 +233,11 @@ def _labels(conflict: dict[str, Any]) -> list[Json]:
 
 def _resolved(turn: Turn) -> Move:
     """People have chosen; go on with the conflicts that did not fit on the card, or with the next round."""
-    kept, answer = _kept(turn), turn.results[0].output
+    kept, answer, rejection = _kept(turn), turn.results[0].output, turn.results[0].rejection
     for number, conflict in enumerate(kept.pop("conflicted"), start=1):
+        if rejection is not None:
+            _drop(kept, conflict, rejection)
+            continue
         labels = _labels(conflict)
         chosen = answer.get(f"c{number}")
         _settle(kept, conflict, labels.index(chosen) if chosen in labels else 0, by="person")
@@ -246,6 +253,14 @@ def _settle(kept: dict[str, Any], conflict: dict[str, Any], place: int, *, by: s
     others = {_text(side["value"]) for side in conflict["sides"]} - {_text(chosen["value"])}
     entry["rejected"] = sorted({*entry["rejected"], *others})
     kept["conflicts"].append({**conflict, "chosen": place, "resolved_by": by})
+
+
+def _drop(kept: dict[str, Any], conflict: dict[str, Any], note: str) -> None:
+    """No side holds: the finding is left out, and none of these values is taken up again."""
+    before = kept["findings"].pop(conflict["key"], None)
+    gone = {_text(side["value"]) for side in conflict["sides"]} | {*(before["rejected"] if before else ())}
+    kept.setdefault("dropped", {})[conflict["key"]] = sorted(gone | {*kept.get("dropped", {}).get(conflict["key"], ())})
+    kept["conflicts"].append({**conflict, "chosen": None, "resolved_by": "person", "why": bounds.text(note, 1000)})
 
 
 def _write(kept: dict[str, Any], key: str, claim: dict[str, Json]) -> None:

@@ -10,6 +10,7 @@ from orchestrator.patterns import bounds, likeness
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result, Spawn, Turn, agent_step, person_step
 
 CAP: Final = 20  # turns; the next one is never run, a person says how the chat ends
+REJECTED: Final = "rejected"  # the disposition of a chat whose question a person rejects
 HANDED_ON: Final = 30  # messages that a speaker is shown, the newest
 
 
@@ -60,6 +61,9 @@ class Chat:
                 self._hear_manager(result)
             case "approver":
                 self._hear_approver(result)
+            case "alarm" | "cap" if result.rejection is not None:
+                self._add("a person", bounds.text(result.rejection), kind="person", task=result.task)
+                self.ended = ("person", REJECTED)
             case "alarm":
                 self._hear_answer(result)
             case "cap":
@@ -237,7 +241,9 @@ class Chat:
         title = f"{self.turn.step.title}: {question}"
         form = _form(self._dispositions, self._names if asked == "alarm" else ())
         instructions = "Read what was said. Your words become a message; a disposition ends the chat."
-        step = person_step(title, queue=str(self.turn.options["queue"]), form=form, instructions=instructions)
+        rejected = f"the chat ends with the disposition “{REJECTED}” and your note."
+        queue = str(self.turn.options["queue"])
+        step = person_step(title, queue=queue, form=form, instructions=instructions, rejected=rejected)
         given: dict[str, Json] = {"topic": self.turn.options["topic"], "transcript": [*self.messages]}
         child = Child(f"{self.turn.step.key}.{self.spoken}.{asked}", step, given=given)
         return self._spawn(asked, child, f"{says}; people are asked")

@@ -55,6 +55,19 @@ def flaws_of(
             yield from condition_flaws(f"{field}.to", str(way["when"]), KNOWN)
 
 
+def starts_of(options: Mapping[str, Json], states: Mapping[str, dict[str, Json]]) -> list[str]:
+    """The states that are entered without a way to them: the first one, and the one after a rejected question."""
+    return [str(options[name]) for name in ("start", "rejected") if options.get(name) in states]
+
+
+def rejected_flaws(
+    options: Mapping[str, Json], states: Mapping[str, dict[str, Json]]
+) -> Iterable[tuple[str, str, str]]:
+    """The state that a rejected question leads to, if it is no state."""
+    if "rejected" in options and options["rejected"] not in states:
+        yield "options.rejected", f'"{options["rejected"]}" is not a state', f"use one of {', '.join(states)}"
+
+
 def reachable(start: str, ways: Mapping[str, Sequence[str]]) -> set[str]:
     """The states that can be come to from `start`."""
     reached, ahead = {start}, [start]

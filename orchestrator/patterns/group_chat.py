@@ -108,7 +108,8 @@ HELP = registry.Help(
     ),
     governance=(
         "It cannot be published without a condition that ends it. After the last turn, in a loop or off the topic, "
-        "people are asked. An approver agent can be made to agree before anything leaves the chat."
+        "people are asked; who rejects that question ends the chat with the disposition rejected. An approver agent "
+        "can be made to agree before anything leaves the chat."
     ),
     tooling=(
         "Participants take {topic, you, role, turn, cap, participants, tools, messages, context} and answer {text} "

@@ -7,9 +7,10 @@ from typing import Any, Final
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result, Spawn, Turn, agent_step, person_step
+from orchestrator.patterns.task_ledger import ENTRIES, OPEN, TaskLedger
 
 ROUNDS: Final = 10  # if the step does not say
-ENTRIES: Final = 60  # of a ledger, the dropped ones included
+REJECTIONS: Final = 2  # after which the manager plans again; one more fails the step
 LEDGER: Final = "ledger"  # the key of the run's state, below the step's own
 _LOG: Final = 300
 _SHOWN: Final = 150  # characters of a field, in the run's state
@@ -56,7 +57,8 @@ HELP = registry.Help(
     observability="Each version of the ledger is kept with what changed, by whom and why; each line's work is a task.",
     governance=(
         "Only agents that the step names are given work. People add, change and drop lines between two turns, or end "
-        "it; a manager that starts nothing twice is brought before people."
+        "it; a manager that starts nothing twice is brought before people. Who rejects that question has the manager "
+        f"plan again with the note, {REJECTIONS} times at most."
     ),
     tooling=(
         "The manager takes {goal, round, rounds, agents, ledger, refused, notes, context} and answers {changes: [{do: "
@@ -76,11 +78,11 @@ class Magentic:
 
     def agents(self, options: dict[str, Json]) -> Iterable[str]:
         """The manager and those it may give work to."""
-        return [name for name in (str(options.get("manager")), *_workers(options)) if "${" not in name]
+        return [name for name in (str(options.get("manager")), *workers_of(options)) if "${" not in name]
 
     def flaws(self, options: dict[str, Json]) -> Iterable[tuple[str, str, str]]:
         """An agent that is named twice."""
-        workers = _workers(options)
+        workers = workers_of(options)
         if len(set(workers)) < len(workers):
             yield "options.agents", "an agent is named twice", "name each once"
 
@@ -91,34 +93,36 @@ class Magentic:
         return work.go_on()
 
 
-def _workers(options: dict[str, Json]) -> list[str]:
+def workers_of(options: dict[str, Json]) -> list[str]:
+    """The agents that tasks may be given to."""
     return [str(bounds.mapping(one).get("agent")) for one in bounds.items(options.get("agents"))]
 
 
 @dataclass
 class _Work:
-    """The ledger between two turns. An entry: id, title, agent, input, status, why, by, round, result."""
+    """The work between two turns, with its ledger."""
 
     turn: Turn
-    entries: list[dict[str, Json]] = field(default_factory=list)
-    log: list[dict[str, Json]] = field(default_factory=list)  # {round, by, did, id, why}
+    ledger: TaskLedger = field(init=False)
     asked: str = ""  # manager, work or people
     running: list[str] = field(default_factory=list)
     round: int = 1
     stalls: int = 0
     tokens: int = 0
-    refused: list[str] = field(default_factory=list)
     said: list[dict[str, Json]] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
+    rejections: int = 0
+    overruled: bool = False  # people have just dropped what the manager wanted to be done: no stall of its own
     ended: tuple[str, Json] | None = None
 
     def __post_init__(self) -> None:
         kept: dict[str, Any] = self.turn.memory
-        self.entries = [dict(entry) for entry in kept.get("entries", [])]
-        self.log, self.said = list(kept.get("log", [])), list(kept.get("said", []))
+        self.said = list(kept.get("said", []))
         self.asked, self.running = kept.get("asked", ""), kept.get("running", [])
         self.round, self.stalls, self.tokens = kept.get("round", 1), kept.get("stalls", 0), kept.get("tokens", 0)
-        self.known = list(kept.get("known", []))
+        entries = [dict(entry) for entry in kept.get("entries", [])]
+        self.ledger = TaskLedger(workers_of(self.turn.options), entries, list(kept.get("log", [])), round=self.round)
+        self.known, self.rejections = list(kept.get("known", [])), kept.get("rejections", 0)
 
     # What has happened since
 
@@ -133,13 +137,13 @@ class _Work:
             case "manager":
                 self._take_judgement(self.turn.results[0])
             case "people":
-                self._take_answer(self.turn.results[0].output)
+                self._take_answer(self.turn.results[0])
         for note in self.turn.notes:
             self._hear(note)
 
     def _take_results(self, results: Sequence[Result]) -> None:
         for name, result in zip(self.running, results, strict=True):
-            entry = self._entry(name)
+            entry = self.ledger.entry(name)
             assert entry is not None
             entry["status"] = "done" if result.succeeded else "failed"
             found: Json = result.output if result.succeeded else (result.error or {}).get("message", result.status)
@@ -154,24 +158,32 @@ class _Work:
         said = result.output
         self.said = []
         if not result.succeeded:
-            self.refused.append(f"your last answer failed: {bounds.text((result.error or {}).get('message'), 300)}")
+            self.ledger.refused.append(
+                f"your last answer failed: {bounds.text((result.error or {}).get('message'), 300)}"
+            )
             self.running = []
             return
-        for change in bounds.items(said.get("changes"))[:ENTRIES]:
-            self._change(bounds.mapping(change), by="manager")
+        self.ledger.round = self.round
+        self.ledger.hear(bounds.items(said.get("changes")), by="manager")
         wanted = [name for name in bounds.items(said.get("run")) if isinstance(name, str)]
         self.running = [name for name in dict.fromkeys(wanted) if self._may_run(name)]
         if said.get("done") is True:
             self.ended = ("manager", bounds.value(said.get("answer")))
 
     def _may_run(self, name: str) -> bool:
-        entry = self._entry(name)
-        if entry is None or entry["status"] not in {"todo", "failed"}:
-            self.refused.append(f"{bounds.text(name, 60)} cannot be run: it is not a task that is still to do")
+        entry = self.ledger.entry(name)
+        if entry is None or entry["status"] not in OPEN:
+            self.ledger.refused.append(f"{bounds.text(name, 60)} cannot be run: it is not a task that is still to do")
             return False
         return True
 
-    def _take_answer(self, answer: dict[str, Json]) -> None:
+    def _take_answer(self, result: Result) -> None:
+        answer = result.output
+        if result.rejection is not None:
+            self.rejections += 1
+            self.stalls, self.round = 0, min(self.round, self._rounds)
+            self._hear(Note("a person", f"Rejected: {result.rejection}"))
+            return
         if answer.get("then") == "go on":
             self.stalls, self.round = 0, min(self.round, self._rounds - 1)
         else:
@@ -182,69 +194,13 @@ class _Work:
     def _hear(self, note: Note) -> None:
         if note.text:
             self.said.append({"by": note.by, "text": bounds.text(note.text)})
-        for change in bounds.items(note.data.get("changes"))[:ENTRIES]:
-            self._change(bounds.mapping(change), by=note.by)
+        self.ledger.round = self.round
+        made = self.ledger.hear(bounds.items(note.data.get("changes"))[:ENTRIES], by=note.by)
+        dropped = {name for did, name in made if did == "drop"}
+        self.overruled = self.overruled or bool(dropped & {*self.running})
+        self.running = [name for name in self.running if name not in dropped]
         if note.kind == "end" and (self.ended is None or self.asked != "people"):  # who was asked has decided
             self.ended = ("person", bounds.text(note.data.get("disposition")) or bounds.text(note.text))
-
-    # The ledger
-
-    def _change(self, change: dict[str, Json], *, by: str) -> None:
-        did, why = str(change.get("do")), bounds.text(change.get("why"), 500)
-        name = bounds.text(change.get("id"), 60)
-        entry = self._entry(name)
-        if problem := self._problem(did, entry, change):
-            self.refused.append(f"{bounds.text(did, 20)} {name}: {problem}")
-            return
-        if did == "add":
-            name = self._free(name)
-            entry = {
-                "id": name,
-                "status": "todo",
-                "by": by,
-                "why": why,
-                "round": self.round,
-                "input": {},
-                "result": None,
-            }
-            self.entries.append(entry)
-        assert entry is not None
-        if did == "drop":
-            entry["status"] = "dropped"
-            self.running = [other for other in self.running if other != name]
-        else:
-            self._write(entry, change)
-        self.log.append({"round": self.round, "by": by, "did": did, "id": name, "why": why})
-
-    def _problem(self, did: str, entry: dict[str, Json] | None, change: dict[str, Json]) -> str:
-        workers = _workers(self.turn.options)
-        if did not in {"add", "change", "drop"}:
-            return "a change is add, change or drop"
-        if did != "add" and entry is None:
-            return "there is no such task"
-        if entry is not None and did != "add" and entry["status"] in {"done", "dropped"}:
-            return f"it is {entry['status']}; add a new task instead"
-        if did == "add" and len(self.entries) >= ENTRIES:
-            return f"the ledger is full: {ENTRIES} tasks"
-        if did != "drop" and ("agent" in change or did == "add") and change.get("agent") not in workers:
-            return f"its agent must be one of {', '.join(workers)}"
-        return ""
-
-    def _write(self, entry: dict[str, Json], change: dict[str, Json]) -> None:
-        entry["title"] = bounds.text(change.get("title", entry.get("title")), 200) or str(entry["id"])
-        entry["agent"] = change.get("agent", entry.get("agent"))
-        if "input" in change:
-            given = bounds.value(change["input"])
-            entry["input"] = given if isinstance(given, dict) else {"value": given}
-        if entry["status"] == "failed":
-            entry["status"] = "todo"
-
-    def _entry(self, name: str) -> dict[str, Json] | None:
-        return next((entry for entry in self.entries if entry["id"] == name), None)
-
-    def _free(self, name: str) -> str:
-        number = len(self.entries) + 1
-        return name if name and self._entry(name) is None else f"t{number}"
 
     # What happens next
 
@@ -252,9 +208,11 @@ class _Work:
         """An end, the tasks that the manager wants done, people if it does not get on, or the manager again."""
         if self.ended is not None:
             return self._finish(*self.ended)
+        if self.rejections > REJECTIONS:
+            return Fail("magentic_rejected", f"People rejected {self.turn.step.key} {self.rejections} times.")
         if self.asked == "manager" and self.running:
             return self._do()
-        if self.asked == "manager":
+        if self.asked == "manager" and not self.overruled:
             self.stalls += 1
         if self.stalls >= _STALLS:
             return self._ask("the manager starts nothing more, and has not finished")
@@ -266,14 +224,14 @@ class _Work:
         self.stalls = 0
         children = []
         for name in self.running:
-            entry = self._entry(name)
+            entry = self.ledger.entry(name)
             assert entry is not None
             entry["status"] = "running"
             step = agent_step(str(entry["agent"]), title=str(entry["title"]), timeout=self._timeout)
             children.append(
                 Child(f"{self.turn.step.key}.{name}.{self.round}", step, given=bounds.mapping(entry["input"]))
             )
-        return self._spawn("work", children, f"round {self.round}: {len(children)} of {len(self.entries)} tasks")
+        return self._spawn("work", children, f"round {self.round}: {len(children)} of {len(self.ledger.entries)} tasks")
 
     def _judge(self) -> Spawn:
         options = self.turn.options
@@ -282,8 +240,8 @@ class _Work:
             "round": self.round,
             "rounds": self._rounds,
             "agents": options["agents"],
-            "ledger": [*self.entries],
-            "refused": [*self.refused],
+            "ledger": [*self.ledger.entries],
+            "refused": [*self.ledger.refused],
             "notes": [*self.said],
             "context": bounds.value(self.turn.given),
         }
@@ -306,15 +264,16 @@ class _Work:
             },
         }
         title = f"{self.turn.step.title}: {question}"
-        step = person_step(title, queue=str(self.turn.options["queue"]), form=form)
-        given: dict[str, Json] = {"goal": self.turn.options["goal"], "ledger": [*self.entries]}
+        rejected = f"the manager plans again with your note, {REJECTIONS} times at most; then the step fails."
+        step = person_step(title, queue=str(self.turn.options["queue"]), form=form, rejected=rejected)
+        given: dict[str, Json] = {"goal": self.turn.options["goal"], "ledger": [*self.ledger.entries]}
         child = Child(f"{self.turn.step.key}.people.{self.turn.number}", step, given=given)
         return self._spawn("people", [child], f"{question}; people are asked")
 
     def _spawn(self, asked: str, children: Sequence[Child], says: str) -> Spawn:
         memory: dict[str, Json] = {
-            "entries": [*self.entries],
-            "log": [*self.log[-_LOG:]],
+            "entries": [*self.ledger.entries],
+            "log": [*self.ledger.log[-_LOG:]],
             "said": [*self.said],
             "asked": asked,
             "running": [*self.running],
@@ -322,6 +281,7 @@ class _Work:
             "stalls": self.stalls,
             "tokens": self.tokens,
             "known": [*self.known],
+            "rejections": self.rejections,
         }
         return Spawn(children, memory=memory, shared={LEDGER: self._ledger()}, facts={"says": says})
 
@@ -332,20 +292,20 @@ class _Work:
                 name: bounds.text(found, _SHOWN) if isinstance(found, str | dict) else found
                 for name, found in entry.items()
             }
-            for entry in self.entries
+            for entry in self.ledger.entries
         ]
-        return bounds.value({"entries": entries, "log": [*self.log[-ENTRIES:]]}, bounds.STATE)
+        return bounds.value({"entries": entries, "log": [*self.ledger.log[-ENTRIES:]]}, bounds.STATE)
 
     def _finish(self, why: str, answer: Json) -> Move:
-        if why == "manager" and not any(entry["status"] == "done" for entry in self.entries):
+        if why == "manager" and not any(entry["status"] == "done" for entry in self.ledger.entries):
             return Fail("magentic_empty", f"The manager of {self.turn.step.key} ended it before anything was done.")
         output: dict[str, Json] = {
             "ended": why,
             "answer": answer,
             "rounds": self.round,
             "tokens": self.tokens,
-            "ledger": [*self.entries],
-            "log": [*self.log[-_LOG:]],
+            "ledger": [*self.ledger.entries],
+            "log": [*self.ledger.log[-_LOG:]],
         }
         return Finish(output, confidence=min(self.known, default=None))
 

@@ -25,6 +25,14 @@ class Result:
         """Whether there is an output to use."""
         return self.status == "succeeded"
 
+    @property
+    def rejection(self) -> str | None:
+        """What the person wrote who rejected this question; None if nobody did. Only of a step with `rejected`."""
+        error = self.error or {}
+        if self.status != "failed" or error.get("code") != "rejected" or "note" not in error:
+            return None  # an agent may fail with that code too, but only a person leaves a note
+        return str(error["note"] or error.get("message") or "rejected")
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -117,14 +125,16 @@ def agent_step(agent: str, *, title: str, timeout: float = 60.0, **more: Any) ->
 
 
 def person_step(
-    title: str, *, queue: str, form: dict[str, Json], instructions: str = "", deadline: float = 7 * 86400.0
+    title: str, *, queue: str, form: dict[str, Json], instructions: str = "", rejected: str = ""
 ) -> PlanStep:
     """A spawned question to people: what they see is the child's `given`, their answer its output.
 
     `title` and `instructions` are the pattern's own words; what looks like an expression in them stays text. Who
-    rejects the question fails the run.
+    rejects the question fails the run, unless the pattern says in `rejected` what follows: then it is told, by
+    `Result.rejection`, and people read that sentence.
     """
-    title, instructions = _literal(title), _literal(instructions)
+    told = f"Rejecting this: {rejected}" if rejected else ""
+    title, instructions = _literal(title), _literal(f"{instructions} {told}".strip())
     return PlanStep(
         index=-1,
         key="",
@@ -132,9 +142,8 @@ def person_step(
         kind="manual",
         form=form,
         instructions=instructions,
-        gate=GateSpec(
-            when="true", queue=queue, title=title, deadline_s=deadline, allowed=("complete", "reject", "terminate")
-        ),
+        on_error="skip" if rejected else "escalate",
+        gate=GateSpec(when="true", queue=queue, title=title, allowed=("complete", "reject", "terminate")),
     )
 
 

@@ -3,18 +3,32 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.patterns import registry
+from orchestrator.patterns import registry, tags
 from orchestrator.patterns.registry import Help
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A pattern as people choose it. `step` is true if a definition names it: `type: pattern, pattern: <name>`."""
+    """A pattern as people choose it. `step` is true if a definition names it: `type: pattern, pattern: <name>`.
+
+    `others` are further templates of it: another use, or a workflow that the first one works together with.
+    """
 
     name: str
     title: str
     help: Help
     step: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """All its templates, in YAML."""
+        return (self.help.template, *self.others)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What its templates are for."""
+        return tuple(dict.fromkeys(tag for template in self.templates for tag in tags.of_template(template)))
 
 
 PLAIN = (
@@ -31,6 +45,7 @@ PLAIN = (
             tooling="Step type `sequential`, or `dependencies`; any agent fits.",
             template=registry.template("sequential"),
         ),
+        others=(registry.template("sequential_approvals"),),
     ),
     Entry(
         "parallel",
@@ -45,6 +60,7 @@ PLAIN = (
             tooling="Step type `parallel`, `join` for who waits, `map` for a part for each item of a list.",
             template=registry.template("parallel"),
         ),
+        others=(registry.template("parallel_collection"),),
     ),
     Entry(
         "conditional",
@@ -59,6 +75,57 @@ PLAIN = (
             tooling="Step type `conditional` with `branches` and `default`, or `when` on any step.",
             template=registry.template("conditional"),
         ),
+        others=(registry.template("approval_routing"),),
+    ),
+    Entry(
+        "saga",
+        "Saga (undo what was done)",
+        Help(
+            when="Steps that change the world one after the other, and a late failure must not leave half of it done.",
+            strengths="Each step says what undoes it, so a failure or a person takes everything back in reverse order.",
+            limits=(
+                "Undoing is a new act, not a rewind: others may have seen what was done. What cannot be undone, such "
+                "as a letter that was sent, belongs at the end. A step without `compensate` is left as it is."
+            ),
+            complexity="Low to write: one more call a step. Hard to get right: each undoing must be safe to repeat.",
+            observability=(
+                "While it undoes, the run is `compensating`, then `failed` with its first error. Each undoing is a "
+                "task of its own, undo_<step>, that shows the output it was given."
+            ),
+            governance=(
+                "An undoing that fails asks people and lets the others go on. `business_queue` names who is told of "
+                "what was taken back. People may choose Cancel and undo at any time."
+            ),
+            tooling="A step's `compensate` (sees `output`, `given`, `input`); `error_handling.on_failure: compensate`.",
+            template=registry.template("saga"),
+        ),
+    ),
+    Entry(
+        "choreography",
+        "Event-driven choreography",
+        Help(
+            when="Parts of an organisation that react to the same facts, each in its own way and at its own pace.",
+            strengths=(
+                "Nobody has to know who listens: one more workflow reacts by one more consumer group, and nothing else "
+                "changes. Facts that came before are found by replay."
+            ),
+            limits=(
+                "No single place shows the whole process, and nothing undoes it as a whole. Facts come from outside, "
+                "or from agents that send them: no step publishes a signal. They are kept for 30 days."
+            ),
+            complexity="Low for each workflow; what they do together has to be understood from all of them.",
+            observability=(
+                "Each group shows how far it is and how much is left; a run names the signal that started it, and all "
+                "runs of one signal have one correlation id."
+            ),
+            governance=(
+                "A group starts runs only for signals whose sender may start them, each signal once and in order. "
+                "Making, holding and replaying a group are recorded; the last two ask for a reason."
+            ),
+            tooling="Consumer groups (a workflow's Signals tab, /api/v1/groups), /api/v1/signals, step `wait_event`.",
+            template=registry.template("choreography"),
+        ),
+        others=(registry.template("choreography_invoice"),),
     ),
 )
 

@@ -10,6 +10,7 @@ from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step, person_step
 
 TASKS: Final = 50  # of a plan, if the step does not say
+REJECTIONS: Final = 2  # of a plan, after which it is made again; one more fails the step
 _TRIES: Final = 2  # plans that an agent may hand in before people, or the step's on_error, take over
 _AGENT = {"type": "string", "pattern": r"^(?:[a-z][a-z0-9_-]*(?:@[1-9][0-9]*)?|\$\{.*\})$"}
 _NAMES: Final[dict[str, Json]] = {"type": "array", "maxItems": TASKS, "items": {"type": "string"}}
@@ -69,7 +70,8 @@ HELP = registry.Help(
     observability="The plan stands in the run's state and on the card that people edited; each node is a task.",
     governance=(
         "Only agents that the step names; cycles, unknown agents and unknown tasks are refused before anything starts. "
-        "By default people release the plan."
+        "By default people release the plan. Who rejects it has it made again with the note, "
+        f"{REJECTIONS} times at most; one more rejection fails the step."
     ),
     tooling=(
         "A planner takes {goal, agents, flaws, said, most, context} and answers {tasks: [{key, agent, input, after, "
@@ -258,6 +260,7 @@ def _show(turn: Turn, kept: dict[str, Any], tasks: Json, flaws: Sequence[PlanFla
         queue=str(turn.options["queue"]),
         form=form,
         instructions=f"Each task names its agent, its input, and the tasks that it comes after or uses.{problem}",
+        rejected=f"the plan is made again with your note, {REJECTIONS} times at most; then the step fails.",
     )
     given: dict[str, Json] = {"goal": turn.options["goal"], "tasks": shown, "flaws": _said(flaws)}
     child = Child(f"{turn.step.key}.look.{turn.number}", step, given=given)
@@ -272,11 +275,21 @@ def _show(turn: Turn, kept: dict[str, Any], tasks: Json, flaws: Sequence[PlanFla
 
 def _edited(turn: Turn) -> Move:
     kept, answer = _counted(turn), turn.results[0].output
+    if (rejection := turn.results[0].rejection) is not None:
+        return _rejected(turn, kept, rejection)
     tasks = answer.get("tasks", kept["tasks"])
     if answer.get("then") == "plan again":
         return _plan(turn, {**kept, "tries": 0, "said": bounds.text(answer.get("say"))}, flaws=_flaws(turn, tasks))
     flaws = _flaws(turn, tasks)
     return _show(turn, kept, tasks, flaws) if flaws else _start(turn, kept, tasks)
+
+
+def _rejected(turn: Turn, kept: dict[str, Any], note: str) -> Move:
+    kept["rejections"] = kept.get("rejections", 0) + 1
+    if kept["rejections"] > REJECTIONS:
+        said = bounds.text(note, 300)
+        return Fail("plan_rejected", f"People rejected {kept['rejections']} plans of {turn.step.key}: {said}")
+    return _plan(turn, {**kept, "tries": 0, "said": bounds.text(note)}, flaws=_flaws(turn, kept["tasks"]))
 
 
 def _start(turn: Turn, kept: dict[str, Any], tasks: Json) -> Move:

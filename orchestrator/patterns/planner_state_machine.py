@@ -11,6 +11,8 @@ from orchestrator.patterns.declared_states import (
     following_of,
     participants_of,
     reachable,
+    rejected_flaws,
+    starts_of,
     states_of,
     talk_of,
     ways_of,
@@ -38,6 +40,7 @@ OPTIONS: Final[dict[str, Any]] = {
             "maximum": 1,
             "description": f"Confidence below which a disposition is ambiguous; {SURE} if left out.",
         },
+        "rejected": _NAME | {"description": "State that a rejected question leads to; without it, the step fails."},
         "timeout_s": {"type": "number", "minimum": 1, "maximum": 3600},
         "states": {
             "type": "array",
@@ -108,7 +111,8 @@ HELP = registry.Help(
     ),
     governance=(
         "Only declared transitions happen. A disposition that is unknown, contradicted, or stated with too little "
-        "confidence goes to a person, and so does a conversation that its cap ends."
+        "confidence goes to a person, and so does a conversation that its cap ends. Who rejects that question leads "
+        "to the state that `rejected` names; without one the step fails."
     ),
     tooling=(
         "A state's agent takes {state, input, output, context} and answers anything; `when` reads it as `output`. Who "
@@ -139,6 +143,7 @@ class PlannerStateMachine:
         states = states_of(options)
         if len(states) < len(bounds.items(options.get("states"))):
             yield "options.states", "two states have one name", "give each a name of its own"
+        yield from rejected_flaws(options, states)
         if options.get("start") not in states:
             yield "options.start", f'"{options.get("start")}" is not a state', f"use one of {', '.join(states)}"
             return
@@ -148,7 +153,7 @@ class PlannerStateMachine:
             name: [following for following in following_of(state) if following in states]
             for name, state in states.items()
         }
-        reached = reachable(str(options["start"]), ways)
+        reached = {name for start in starts_of(options, states) for name in reachable(start, ways)}
         for name in states:
             if name not in reached:
                 yield f"options.states.{name}", "no transition reaches it", "take it out, or add a way to it"
@@ -306,11 +311,13 @@ def _ask(turn: Turn, kept: dict[str, Any], question: str, ways: Mapping[str, str
             "say": {"type": "string", "title": "Why", "maxLength": bounds.TEXT},
         },
     }
+    goes = bounds.text(turn.options.get("rejected"), 40)
     step = person_step(
         f"{turn.step.title}: {question}"[:200],
         queue=str(turn.options["queue"]),
         form=form,
         instructions="The graph waits for your disposition.",
+        rejected=f"it goes on in state “{goes}” with your note." if goes else "the step fails with your note.",
     )
     given: dict[str, Json] = {
         "state": kept["state"],
@@ -327,6 +334,8 @@ def _ask(turn: Turn, kept: dict[str, Any], question: str, ways: Mapping[str, str
 
 def _decided(turn: Turn, kept: dict[str, Any]) -> Move:
     ways, in_talk, answer = kept.pop("ways"), kept.pop("in_talk"), turn.results[0].output
+    if (rejection := turn.results[0].rejection) is not None:
+        return _rejected(turn, kept, rejection)
     chosen = str(answer.get("disposition"))
     if not turn.results[0].succeeded or chosen not in ways:
         return Fail("disposition_missing", f"Nobody said how {turn.step.key} goes on in {kept['state']}.", kind="ask")
@@ -335,6 +344,16 @@ def _decided(turn: Turn, kept: dict[str, Any]) -> Move:
     return _enter(
         turn, kept, ways[chosen], why=bounds.text(answer.get("say"), 300) or "chosen by a person", by="person"
     )
+
+
+def _rejected(turn: Turn, kept: dict[str, Any], note: str) -> Move:
+    """To the state that the options name for it; without one, the end of the step."""
+    kept.pop("messages", None)
+    if "rejected" in turn.options:
+        why = bounds.text(f"rejected: {note}", 300)
+        return _enter(turn, kept, str(turn.options["rejected"]), why=why, by="person")
+    said = bounds.text(note, 300)
+    return Fail("disposition_rejected", f"A person rejected the question of {turn.step.key} in {kept['state']}: {said}")
 
 
 def _spawn(kept: dict[str, Any], asked: str, child: Child, status: str, says: str) -> Spawn:

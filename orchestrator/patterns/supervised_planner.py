@@ -11,6 +11,7 @@ from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn
 
 CAP: Final = 20  # turns of planner and workers; the next one is never run
 VERDICTS: Final = ("continue", "end", "redirect", "escalate")
+REJECTED: Final = "rejected"  # the disposition when a person rejects what is asked
 _HANDED_ON: Final = 30  # messages that a speaker is shown, the newest
 _KNOWN: Final = frozenset({"input", "steps", "output", "round"})
 _PLANNER: Final = "planner"
@@ -66,7 +67,7 @@ HELP = registry.Help(
     governance=(
         "It cannot be published without a condition that ends it. The supervisor ends, redirects or escalates; after "
         "an escalation and after the last turn a person decides. People may say something or end it between turns. "
-        "A supervisor that fails or answers something else escalates."
+        "A supervisor that fails or answers something else escalates. Who rejects what is asked ends it as rejected."
     ),
     tooling=(
         "Planner and workers take {goal, you, does, turn, cap, workers, tools, messages, asked, context}; a planner "
@@ -264,6 +265,7 @@ def _ask(turn: Turn, kept: dict[str, Any], question: str, *, may_go_on: bool) ->
         queue=str(turn.options["queue"]),
         form=form,
         instructions="Read what was said. Your words become a message; a disposition ends the conversation.",
+        rejected=f"the conversation ends with the disposition “{REJECTED}” and your note.",
     )
     given: dict[str, Json] = {
         "goal": turn.options["goal"],
@@ -275,7 +277,10 @@ def _ask(turn: Turn, kept: dict[str, Any], question: str, *, may_go_on: bool) ->
 
 
 def _answered(turn: Turn, kept: dict[str, Any]) -> Move:
-    answer = turn.results[0].output
+    answer, rejection = turn.results[0].output, turn.results[0].rejection
+    if rejection is not None:
+        kept["messages"].append(_line("a person", "person", bounds.text(rejection), task=turn.results[0].task))
+        return _finish(kept, "person", REJECTED)
     if words := bounds.text(answer.get("say")):
         kept["messages"].append(_line("a person", "person", words, task=turn.results[0].task))
     if kept["asked"] == "cap" or answer.get("then") != "go on":  # before notes: who was asked has decided

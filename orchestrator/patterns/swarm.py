@@ -60,7 +60,8 @@ HELP = registry.Help(
     observability="The run's state keeps each version of the memory, who wrote what until when, and every checkpoint.",
     governance=(
         "It cannot go on past 24 hours since its last checkpoint: the evaluator scores novelty, feasibility and risk, "
-        "and a person approves or ends it. While nobody answers, nothing runs."
+        "and a person approves or ends it. While nobody answers, nothing runs. Who rejects a checkpoint ends the swarm "
+        "as rejected, with what it knows."
     ),
     tooling=(
         "An agent takes {goal, you, round, memory, context} and answers {memory: {key: value}, done}; an entry may be "
@@ -218,6 +219,7 @@ def _show(turn: Turn) -> Spawn:
         queue=str(turn.options["queue"]),
         form={"type": "object", "properties": fields, "required": [*SCORES, "then"]},
         instructions="Nothing of the swarm runs until you answer. Correct the scores, then let it go on or end it.",
+        rejected="the swarm ends here with what it knows, and your note.",
     )
     reason = bounds.text(result.output.get("reason"), 1000)
     given: dict[str, Json] = {
@@ -240,6 +242,9 @@ def _score_field(name: str, scores: dict[str, float] | None) -> dict[str, Json]:
 def _approved(turn: Turn) -> Move:
     kept, result = _heard(turn), turn.results[0]
     scores = scored(result.output)
+    if result.rejection is not None:
+        kept["rejection"] = bounds.text(result.rejection)
+        return _finish(kept, "rejected")
     if not result.succeeded or scores is None:
         return Fail("checkpoint_missing", f"Nobody approved the checkpoint of {turn.step.key}, so it may not go on.")
     checkpoint: dict[str, Json] = {
@@ -266,7 +271,7 @@ def _finish(kept: dict[str, Any], why: str) -> Finish:
         "checkpoints": kept["checkpoints"],
         "tokens": kept["tokens"],
     }
-    return Finish(output)
+    return Finish(output | {"rejection": kept["rejection"]} if "rejection" in kept else output)
 
 
 def _known(kept: dict[str, Any]) -> dict[str, Json]:

@@ -7,14 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from agents.registry import autodiscover, sync
-from orchestrator import services
+from orchestrator import checks, services
 from orchestrator.errors import DefinitionError
 
 
 class Command(BaseCommand):
     """Publish workflow definitions."""
 
-    help = "Validate workflow definitions (YAML or JSON) and publish them; every problem is named with its remedy."
+    help = "Validate workflow definitions (YAML or JSON) and publish them; what is wrong is named with its remedy."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The files."""
@@ -36,3 +36,5 @@ class Command(BaseCommand):
             except (OSError, UnicodeDecodeError) as error:
                 raise CommandError(f"{file} cannot be read: {error}; name a readable UTF-8 file.") from error
             self.stdout.write(f"{version.workflow.name} version {version.number} is current.")
+            for warning in checks.of_version(version):
+                self.stderr.write(self.style.WARNING(f"warning: {warning}"))

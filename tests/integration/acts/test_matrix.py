@@ -9,7 +9,7 @@ from orchestrator import acts
 from orchestrator.acts import PlanChanged, Target
 from orchestrator.acts.core import _ACTS
 from orchestrator.errors import OrchestratorError, ReasonMissing
-from orchestrator.models import Event, Run, Stop, Task, Timer
+from orchestrator.models import Event, PatternChoice, Run, Stop, Task, Timer
 from tests import engine, people
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +41,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "pause"): ("", {}, "mec", "stop.set"),
     ("workflow", "stop"): ("", {}, "mec", "stop.set"),
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),
+    ("workflow", "choose-pattern"): ("", {"pattern": "saga", "linear": "yes"}, "m", "workflow.pattern_chosen"),
     ("workflow", "cancel"): ("", {"up_to": 2**40}, "me", "run.cancelled"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
@@ -51,7 +52,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("everything", "resume"): ("pause", {}, "mca", "stop.lifted"),
     ("everything", "cancel"): ("", {"up_to": 2**40}, "m", "run.cancelled"),
 }
-# Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures.
+# Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, ledgers.
 ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
@@ -60,6 +61,7 @@ ELSEWHERE = {
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     ("run", "undo"),
     ("run", "accept"),
+    *(("task", f"ledger-{does}") for does in ("add", "edit", "drop", "move")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",
@@ -95,7 +97,7 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
 
 def everything() -> list[list[object]]:
     """All rows that an act may write."""
-    return [list(rows.objects.order_by("pk").values()) for rows in (Run, Task, Stop, Timer, Event)]
+    return [list(rows.objects.order_by("pk").values()) for rows in (Run, Task, Stop, Timer, PatternChoice, Event)]
 
 
 def test_every_act_has_a_line() -> None:

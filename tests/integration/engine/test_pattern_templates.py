@@ -8,10 +8,10 @@ import pytest
 from agents.registry import autodiscover, sync
 from approvals.models import Gate
 from approvals.services import decide
-from orchestrator import services
+from orchestrator import groups, services, signals
 from orchestrator.engine import delivery
 from orchestrator.invariants import violations
-from orchestrator.models import Event, Run, StateEntry
+from orchestrator.models import Event, Run, StateEntry, Task, Workflow
 from orchestrator.patterns import plain
 from orchestrator.states import RunStatus
 from tests.engine import eventually, finished, shift, statuses, task
@@ -25,24 +25,37 @@ TEXT = (
 )
 
 
-def run_template(pattern: str, answer: Callable[[Gate], dict[str, Any]] | None = None, **given: Any) -> Run:
-    """Publish a pattern's template as it stands and run it to its end; `answer` is what people say to a gate."""
+def published(pattern: str, at: int = 0) -> str:
+    """Publish one of a pattern's templates as it stands; the workflow's name."""
     found = next(entry for entry in plain.entries() if entry.name == pattern)
     autodiscover()
     sync()
-    version = services.publish(source=found.help.template, file=f"{pattern}.yaml", by=None, make_queues=True)
-    run = services.start_run(workflow=version.workflow.name, input=given, by=None, actor="feed")
+    return services.publish(source=found.templates[at], file=f"{pattern}.yaml", by=None, make_queues=True).workflow.name
+
+
+def run_template(
+    pattern: str,
+    answer: Callable[[Gate], dict[str, Any]] | None = None,
+    *,
+    at: int = 0,
+    ends: RunStatus = RunStatus.SUCCEEDED,
+    **given: Any,
+) -> Run:
+    """Publish a pattern's template as it stands and run it to its end; `answer` is what people say to a gate."""
+    run = services.start_run(workflow=published(pattern, at), input=given, by=None, actor="feed")
     ana = reviewer()
 
     def ended() -> bool:
         for gate in Gate.objects.filter(run=run, status="open"):
             assert answer is not None, gate.title
-            decide(gate_id=gate.pk, gate_version=gate.version, verdict="complete", by=ana, edited=answer(gate))
+            verdict = "approve" if gate.kind == "approval" else "complete"
+            edited = None if verdict == "approve" else answer(gate)
+            decide(gate_id=gate.pk, gate_version=gate.version, verdict=verdict, by=ana, edited=edited)
         return finished(run)
 
     with shift():
         eventually(ended)
-    assert run.status == RunStatus.SUCCEEDED, run.error
+    assert run.status == ends, run.error
     assert not list(violations())
     return run
 
@@ -125,3 +138,110 @@ def test_plain_template_runs_as_it_stands(pattern, given, skipped):
     run = run_template(pattern, **given)
 
     assert {key for key, status in statuses(run).items() if status == "skipped"} == skipped
+
+
+def test_saga_without_trouble_books_everything_and_undoes_nothing():
+    run = run_template("saga", city="Bern")
+
+    assert set(statuses(run)) == {"flight", "hotel", "car"}
+    assert output_of(run, "car")["booking"] == "car-bern"
+
+
+def test_saga_that_fails_gives_back_in_reverse_order_what_each_step_put_out():
+    told: list[str] = []
+
+    def answer(gate: Gate) -> dict[str, Any]:
+        told.append(gate.title)
+        return {"resolution": "the customer knows"}
+
+    run = run_template("saga", answer, ends=RunStatus.FAILED, city="Bern", refused="car")
+
+    undone = list(Task.objects.of_run(run.pk).filter(key__startswith="undo_").order_by("ended_at"))
+    assert [one.key for one in undone] == ["undo_hotel", "undo_flight"]
+    assert [delivery.unpack(one.output) for one in undone] == [
+        {"given_back": "hotel-bern", "city": "Bern"},
+        {"given_back": "flight-bern", "city": "Bern"},
+    ]
+    assert run.error is not None
+    assert (run.error["code"], run.error["step"]) == ("nothing_free", "car")
+    assert len(told) == 1
+    assert "There is no car in Bern." in told[0]
+
+
+def test_saga_whose_first_step_fails_has_nothing_to_undo():
+    run = run_template(
+        "saga", lambda gate: {"resolution": "told"}, ends=RunStatus.FAILED, city="Bern", refused="flight"
+    )
+
+    assert statuses(run) == {
+        "flight": "failed",
+        "hotel": "cancelled",
+        "car": "cancelled",
+        "business_notice": "succeeded",
+    }
+
+
+def runs_of(name: str) -> list[Run]:
+    return list(Run.objects.filter(workflow__name=name).order_by("pk"))
+
+
+def test_choreography_reacts_in_two_groups_and_again_on_replay():
+    stock, invoice = published("choreography"), published("choreography", 1)
+    mia = reviewer("mia")
+    for name in (stock, invoice):
+        groups.create(name=f"{name}-group", workflow=Workflow.objects.get(name=name), signal="order.placed", by=mia)
+    order = {"order": "A-1", "amount": 12.5}
+
+    with shift():
+        placed, _ = signals.publish(name="order.placed", key="A-1", data=order, by=None, actor="feed")
+        eventually(lambda: len(runs_of(stock)) == 1 and len(runs_of(invoice)) == 1)
+        goods, bill = runs_of(stock)[0], runs_of(invoice)[0]
+        eventually(lambda: finished(bill))
+        eventually(lambda: statuses(goods)["paid"] == "waiting")
+        signals.publish(name="order.paid", key="another", data={}, by=None, actor="feed")
+        signals.publish(name="order.paid", key="A-1", data={}, by=None, actor="feed")
+        eventually(lambda: finished(goods))
+        groups.replay(name=f"{invoice}-group", position=0, by=mia, reason="the printer was off")
+        eventually(lambda: len(runs_of(invoice)) == 2 and finished(runs_of(invoice)[1]))
+
+    assert {run.correlation_id for run in (goods, *runs_of(invoice))} == {f"signal-{placed.pk}"}
+    assert (goods.input, bill.input) == (order, order)
+    assert output_of(goods, "send")["says"] == "order A-1 is sent off"
+    assert [output_of(run, "invoice")["text"] for run in runs_of(invoice)] == ["Order A-1: 12.5 to pay."] * 2
+    assert [run.status for run in (*runs_of(stock), *runs_of(invoice))] == ["succeeded"] * 3
+    assert not list(violations())
+
+
+def test_approvals_in_sequence_ask_the_second_desk_only_after_the_first():
+    run = run_template("sequential", lambda gate: {}, at=1, text="a bold claim")
+
+    opened = Event.objects.filter(run_id=run.pk, kind__in=["gate.opened", "gate.decided"]).order_by("id")
+    assert [event.kind for event in opened] == ["gate.opened", "gate.decided"] * 2
+    assert [Task.objects.get(pk=event.task_id).key for event in opened] == ["editors"] * 2 + ["oversight"] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"amount": 5}, ""),
+        ({"amount": 5000}, "desk"),
+        ({"amount": 50000}, "oversight"),
+        ({"amount": 5, "risky": True}, "oversight"),
+    ],
+)
+def test_routed_approval_asks_the_desk_that_may_grant_it(given, asked):
+    run = run_template("conditional", lambda gate: {}, at=1, **given)
+
+    gates = Gate.objects.filter(run=run)
+    assert [Task.objects.get(pk=gate.task_id).key for gate in gates] == ([asked] if asked else [])
+    assert statuses(run)["grant"] == "succeeded"
+
+
+def test_collected_file_says_what_is_missing():
+    run = run_template("parallel", at=1, ends=RunStatus.PARTIAL, customer="Ruth", away="payments")
+
+    assert output_of(run, "file")["text"] == (
+        "orders: nothing unusual about Ruth\npayments: no answer\nletters: nothing unusual about Ruth"
+    )
+    assert run.outcome is not None
+    assert "The file lists no payments." in str(run.outcome)

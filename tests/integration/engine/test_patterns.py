@@ -173,3 +173,75 @@ def test_plan_is_edited_by_a_person_and_runs_in_its_order():
     assert ordered[0].ended_at <= ordered[1].started_at
     assert ordered[0].ended_at <= ordered[2].started_at
     assert set(task(run, "plan").output["results"]) == {"threat_summariser", "indicator_extractor", "alike"}
+
+
+def reject_all(run: Run, note: str) -> list[Gate]:
+    """Let a shift work until the run has ended, and a person reject every question."""
+    ana, asked = reviewer(), []
+
+    def ended() -> bool:
+        for gate in Gate.objects.filter(run=run, status="open"):
+            asked.append(gate)
+            decide(gate_id=gate.pk, gate_version=gate.version, verdict="reject", by=ana, note=note)
+        return finished(run)
+
+    with shift():
+        eventually(ended)
+    assert not list(violations())
+    return asked
+
+
+def test_person_who_rejects_a_chats_question_ends_the_chat_and_not_the_run():
+    publish("""
+- key: chat
+  type: pattern
+  pattern: group_chat
+  options:
+    topic: where to go
+    queue: operations
+    cap: 2
+    participants: [{name: ann, agent: test-echo}, {name: ben, agent: test-echo}]
+    end: {says: never said}
+    drift: {below: 0}
+- {key: after, type: automated, agent: test-echo, inputs: {what: "${steps.chat.disposition}"}}
+""", rest="dependencies: {after: [chat]}")  # fmt: skip
+    run = services.start_run(workflow="flow", input={}, by=None, actor="feed")
+
+    asked = reject_all(run, "we stay at home")
+
+    assert run.status == RunStatus.SUCCEEDED
+    assert len(asked) == 1
+    assert "the chat ends with the disposition “rejected” and your note" in str(asked[0].subject)
+    output = delivery.unpack(task(run, "chat").output)
+    assert (output["disposition"], output["messages"][-1]["text"]) == ("rejected", "we stay at home")
+    assert delivery.unpack(task(run, "after").output)["what"] == "rejected"
+    question = next(one for key, one in spawned(run).items() if key.endswith(".cap"))
+    assert (question.status, (question.error or {})["code"]) == ("failed", "rejected")
+    failed = Event.objects.get(run_id=run.pk, kind="task.failed")
+    assert failed.actor == "user:ana"
+
+
+def test_plan_that_is_rejected_three_times_fails_the_run():
+    found = registry.find("planner")
+    assert found is not None
+    autodiscover()
+    sync()
+    name = services.publish(source=found.help.template, file="p.yaml", by=None).workflow.name
+    given = {"goal": "Summarise it", "text": TEXT}
+    run = services.start_run(workflow=name, input=given, by=None, actor="feed")
+
+    asked = reject_all(run, "without the summary")
+
+    assert len(asked) == 3
+    assert run.status == RunStatus.FAILED
+    assert (run.error or {})["code"] == "plan_rejected"
+    assert "without the summary" in (run.error or {})["message"]
+
+
+def test_rejected_manual_step_of_a_definition_still_fails_its_run():
+    publish("- {key: ask, type: manual, queue: operations, on_error: skip, form: {type: object}}")
+    run = services.start_run(workflow="flow", input={}, by=None, actor="feed")
+
+    reject_all(run, "no")
+
+    assert run.status == RunStatus.FAILED

@@ -50,3 +50,10 @@ def test_help_has_all_seven_parts_and_a_template(entry):
         assert getattr(entry.help, part.name).strip(), part.name
     assert entry.help.template.startswith("metadata:")
     assert entry.step == (f"pattern: {entry.name}\n" in entry.help.template)
+
+
+def test_the_thirteen_patterns_are_there():
+    assert {entry.name for entry in plain.entries()} >= {
+        *("sequential", "parallel", "conditional", "concurrent_sync", "hierarchy", "group_chat", "magentic"),
+        *("refinement", "supervised_planner", "planner_state_machine", "choreography", "swarm", "saga"),
+    }
