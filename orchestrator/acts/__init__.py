@@ -15,6 +15,7 @@ from orchestrator.acts import (
     runs,
     single,
     tasks,
+    waits,
 )
 from orchestrator.acts.core import (
     Act,
@@ -77,4 +78,5 @@ __all__ = [
     "runs",
     "single",
     "tasks",
+    "waits",
 ]

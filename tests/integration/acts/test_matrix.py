@@ -51,13 +51,14 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("everything", "resume"): ("pause", {}, "mca", "stop.lifted"),
     ("everything", "cancel"): ("", {"up_to": 2**40}, "m", "run.cancelled"),
 }
-# Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures.
+# Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, waits.
 ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "everything", "workflow")),
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     ("run", "undo"),
+    *(("task", name) for name in ("fire", "deliver", "answer")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",
