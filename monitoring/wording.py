@@ -108,6 +108,8 @@ VERDICTS: Final[Mapping[str, Promise]] = {
     "complete": gettext_lazy("work done"),
     "retry": gettext_lazy("to be tried again"),
     "skip": gettext_lazy("to go on without it"),
+    "extend": gettext_lazy("given another deadline"),
+    "go_on": gettext_lazy("let go on past its deadline"),
     "reject": gettext_lazy("rejected"),
     "terminate": gettext_lazy("run ended"),
     "expire": gettext_lazy("expired undecided"),

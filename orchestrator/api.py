@@ -68,6 +68,7 @@ def validate(request: HttpRequest, definition: DefinitionIn) -> CheckedOut:
     try:
         found = load(definition.source, file=definition.file)
         plan = compile_plan(found, catalogue=catalogue, workflows=catalogue.workflow)
+        services.may_publish(plan, file=definition.file, by=caller(request))
         return CheckedOut(valid=True, problems=[], advice=_advice(found, plan))
     except DefinitionError as refused:
         return CheckedOut(valid=False, problems=[ProblemOut.of(problem) for problem in refused.problems], advice=[])

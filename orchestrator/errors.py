@@ -96,6 +96,13 @@ class TooDeep(OrchestratorError):
     code = "too_deep"
 
 
+class SubworkflowForbidden(OrchestratorError):
+    """{step} may not start runs of {workflow}: give {author} (published it) or {starter} (started it) the right."""
+
+    code = "subworkflow_not_permitted"
+    status = 403
+
+
 class SignalRefused(OrchestratorError):
     """The signal's {field} {problem}; put it right and send it again."""
 

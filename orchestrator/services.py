@@ -6,7 +6,6 @@ after `lock_run()`, so that a decision and the release of its task commit togeth
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -21,11 +20,11 @@ from orchestrator.catalogue import default as catalogue
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.compile import compile_plan
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
+from orchestrator.definitions.fields import seconds
 from orchestrator.definitions.load import load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
-from orchestrator.engine import admission, deadlines, failures, transitions
-from orchestrator.engine.plans import plan_of
+from orchestrator.engine import admission, authorising, deadlines, failures, starting, transitions
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
 from orchestrator.states import TASK_TERMINAL
@@ -53,10 +52,12 @@ def reason_given(reason: str, verb: str) -> str:
 def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
-    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy.
+    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy; among them
+    SubworkflowNotPermitted where its author may not start what it starts.
     """
     definition = load(source, file=file)
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
+    authorising.require_author(plan, file=file, by=by)
     _require_budgets(plan, file)
     workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
     workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
@@ -74,6 +75,11 @@ def publish(*, source: str, file: str, by: User | None) -> WorkflowVersion:
         data={"workflow": workflow.name, "number": version.number, "digest": digest},
     )
     return version
+
+
+def may_publish(plan: Plan, *, file: str, by: User) -> None:
+    """Raises SubworkflowNotPermitted naming each step that starts what `by` may not start."""
+    authorising.require_author(plan, file=file, by=by)
 
 
 def _require_budgets(plan: Plan, file: str) -> None:
@@ -159,11 +165,7 @@ def start_run(
         raise admission.Busy(what=full[0], limit=full[1], seconds=admission.RETRY_SECONDS)
     try:
         with transaction.atomic():
-            run_id = db.start_run(order)
-            if length := plan_of(order.version).deadline_s:
-                deadlines.set_deadline(run_id, db.clock() + timedelta(seconds=length))
-            if full:
-                admission.queue(run_id, reason=f"{full[0]} is at its limit of {full[1]}.")
+            run_id = starting.begin(order, full=full)
     except IntegrityError:
         if (run := orders.started_before(order)) is None:
             raise
@@ -273,6 +275,17 @@ def retry_task(*, task_id: int, actor: str) -> None:
 def skip_task(*, task_id: int, actor: str) -> None:
     """A verdict lets the run go on without a task. Raises TaskNotWaiting."""
     transitions.skip_waiting(task_id, actor=actor)
+
+
+def extend_run(*, run_id: int, by: str, actor: str, reason: str) -> None:
+    """A verdict gives a run that is past its deadline another one, so long from now: 90m, 4h, 2d.
+
+    Raises IllegalTransition when it has ended, AnswerInvalid for what is not a length of time.
+    """
+    length = seconds(by)
+    if length is None:
+        raise acts.AnswerInvalid(field="Another deadline", problem="write 90m, 4h or 2d")
+    deadlines.extend(Run.objects.get(pk=run_id), seconds=length, actor=actor, reason=reason)
 
 
 def fail_task(*, task_id: int, code: str, message: str, actor: str) -> None:

@@ -115,7 +115,13 @@ def _invalid_definition(request: HttpRequest, refusal: DefinitionError) -> HttpR
         for problem in refusal.problems
     ]
     message = str(refusal).splitlines()[0]
-    return error(422, refusal.code, message, remedy="put right what facts.problems lists", facts={"problems": problems})
+    return error(
+        refusal.status,
+        refusal.code,
+        message,
+        remedy="put right what facts.problems lists",
+        facts={"problems": problems},
+    )
 
 
 @api.exception_handler(ValidationError)

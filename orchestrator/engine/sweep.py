@@ -136,6 +136,7 @@ _FIRE: dict[str, Callable[[int], object]] = {
     deadlines.TIMER: deadlines.reached,
     "wait_deadline": waking.wait_overdue,
     "wait_opened": waking.look_back,
+    deadlines.OVER: deadlines.over,
     "run_ended": waking.child_ended,
     "run_orphaned": waking.cancel_orphan,
     "signal": _signal,

@@ -1,4 +1,5 @@
-"""What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control`, `memory`."""
+"""What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `schedules`, `control`,
+`memory`."""
 
 from orchestrator.models.control import AgentRate, Breaker, Budget, Reservation, Stop
 from orchestrator.models.core import (
@@ -26,6 +27,7 @@ from orchestrator.models.memory import (
     Rehearsal,
     StateEntry,
 )
+from orchestrator.models.schedules import Schedule, ScheduledStart
 from orchestrator.models.waiting import ConsumerGroup, Signal, Timer, Wait
 
 __all__ = [
@@ -47,6 +49,8 @@ __all__ = [
     "Rehearsal",
     "Reservation",
     "Run",
+    "Schedule",
+    "ScheduledStart",
     "Shift",
     "Signal",
     "StateEntry",
