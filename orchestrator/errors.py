@@ -164,6 +164,26 @@ class GroupRefused(OrchestratorError):
     status = 422
 
 
+class ScheduleNotFound(OrchestratorError):
+    """There is no schedule named {name!r}; check the spelling."""
+
+    code = "schedule_not_found"
+    status = 404
+
+
+class ScheduleExists(OrchestratorError):
+    """There is a schedule named {name!r} already; choose another name."""
+
+    code = "schedule_exists"
+
+
+class ScheduleRefused(OrchestratorError):
+    """The schedule's {problem}."""
+
+    code = "schedule_refused"
+    status = 422
+
+
 class StaleState(OrchestratorError):
     """State {key!r} of run {run_id} is at version {version}, written by {writer}; you saw {expected}: read it again."""
 

@@ -2,12 +2,22 @@
 
 from django.urls import path
 
-from orchestrator import act_views, group_views, note_views, pattern_views, stop_views, views, workflow_views
+from orchestrator import (
+    act_views,
+    group_views,
+    note_views,
+    pattern_views,
+    schedule_views,
+    stop_views,
+    views,
+    workflow_views,
+)
 
 app_name = "orchestrator"
 urlpatterns = [
     path("runs/", views.runs, name="runs"),
     path("runs/start/", views.start_which, name="start-which"),
+    path("runs/upcoming/", schedule_views.upcoming, name="upcoming"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("tasks/<int:pk>/say/", note_views.say, name="say"),
     path("runs/<int:pk>/files/<int:artifact_pk>/", views.artifact, name="artifact"),
@@ -20,6 +30,9 @@ urlpatterns = [
     path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),
     path("workflows/<slug:name>/signals/", group_views.make, name="group-make"),
     path("workflows/<slug:name>/signals/<slug:group>/<slug:verb>/", group_views.change, name="group-change"),
+    path("workflows/<slug:name>/schedules/", schedule_views.make, name="schedule-make"),
+    path("workflows/<slug:name>/schedules/preview/", schedule_views.preview, name="schedule-preview"),
+    path("workflows/<slug:name>/schedules/<slug:schedule>/<slug:verb>/", schedule_views.change, name="schedule-change"),
     path("workflows/<slug:name>/start/", views.start, name="start"),
     path("agents/<slug:name>/uses/", workflow_views.agent_uses, name="agent-uses"),
     path("out-of-service/", workflow_views.out_of_service, name="out-of-service"),

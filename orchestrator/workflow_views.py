@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.models import Agent
-from orchestrator import acts, budget_rows, drawing, group_views, queries, workflow_queries
+from orchestrator import acts, budget_rows, drawing, group_views, queries, schedule_views, workflow_queries
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
 from orchestrator.ports import rights
@@ -21,6 +21,7 @@ from orchestrator.views import user_of
 TABS: Final = {
     "graph": ("network", gettext_lazy("Graph")),
     "people": ("users", gettext_lazy("People")),
+    "schedules": ("clock", gettext_lazy("Schedules")),
     "signals": ("radio", gettext_lazy("Signals")),
     "versions": ("layers", gettext_lazy("Versions")),
     "source": ("file-text", gettext_lazy("Source")),
@@ -68,6 +69,8 @@ def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dic
     match tab:
         case "people":
             return {"gated": workflow_queries.gated_steps(version), "holders": rights().who_may(found)}
+        case "schedules":
+            return schedule_views.shown(user, found)
         case "signals":
             return group_views.shown(user, found)
         case "versions":
