@@ -1,5 +1,6 @@
 """Schedules by the database's clock: once a slot, whoever fires, after an outage, in somebody's name (scenario 32)."""
 
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, transaction
 
 from orchestrator import db, schedules, services
-from orchestrator.engine import scheduling, sweep
+from orchestrator.engine import scheduling, sweep, timekeeper
 from orchestrator.errors import InvalidInput, ReasonMissing, ScheduleExists, ScheduleRefused
 from orchestrator.models import Event, Run, Schedule, ScheduledStart, Timer, Workflow
 from orchestrator.schedules import Wanted
@@ -81,6 +82,19 @@ def test_slot_fires_once_however_many_look_at_the_same_time(mia: User, look: int
     assert fired.run_id == run.pk
     assert "late" not in fired.data
     assert violations() == []
+
+
+def test_two_timekeepers_and_a_beat_that_rings_besides_fire_a_slot_once(mia: User) -> None:
+    found = made(mia)
+    stop = threading.Event()
+
+    def keep_time() -> None:
+        timekeeper.keep_time(1.0, stop)
+
+    assert at_once(keep_time, keep_time, sweep.fire_timers, sweep.fire_timers) == []
+
+    assert outcomes(found) == ["started"]
+    assert Run.objects.count() == 1
 
 
 def test_one_start_per_slot_is_the_schemas_own_rule(mia: User) -> None:
