@@ -31,7 +31,7 @@ class GateOut(Schema):
 
     id: int
     run: int
-    task: int
+    task: int | None = Field(description="None where it is about the whole run.")
     workflow: str
     queue: str
     kind: str

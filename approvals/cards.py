@@ -126,7 +126,7 @@ def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
 
 
 def _previous(gate: Gate) -> Decision | None:
-    if not gate.revision:
+    if not gate.revision or gate.task_id is None:
         return None
     returned = Decision.objects.filter(gate__task_id=gate.task_id, gate_id__lt=gate.pk, verdict=Verdict.REQUEST_CHANGES)
     return returned.select_related("decided_by").order_by("-id").first()

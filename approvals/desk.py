@@ -26,7 +26,7 @@ LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 UNSURE: Final = 0.8
 _AS_IT_STANDS: Final = frozenset({"approve", "retry", "skip"})  # verdicts that send no field
-_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID)  # gates at which a form is filled in
+_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE)  # gates at which a form is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,8 @@ def aftermath(gate: Gate) -> Aftermath | None:
     run = Run.objects.get(pk=gate.run_id)
     if run.status in RUN_TERMINAL:
         return Aftermath("ended", run.ended_at, run)
+    if gate.kind == GateKind.DEADLINE:  # nothing waited for it
+        return Aftermath("resumed", gate.settled_at, run)
     tasks = Task.objects.of_run(run.pk)
     went_on = tasks.filter(started_at__gte=gate.settled_at).order_by("started_at")
     started = went_on.values_list("started_at", flat=True).first()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.types import Json
@@ -28,16 +28,17 @@ class Gatekeeper:
     def open_gate(self, request: GateRequest) -> int:
         """Store what people will see, sealed, and start its deadline by the database's clock; return the gate's id."""
         queue = _queue(request.queue)
-        task = Task.objects.only("key").get(pk=request.task_id)
+        task = Task.objects.only("key").get(pk=request.task_id) if request.task_id is not None else None
+        step = task.key if task else ""
         # A risk that nobody knows is the worst one, not the least.
         risk = request.risk if request.risk in Risk.values else Risk.CRITICAL.value
-        subject = _subject(request, step=task.key, risk=risk)
+        subject = _subject(request, step=step, risk=risk)
         gate = Gate.objects.create(
             task_id=request.task_id,
             run_id=request.run_id,
             workflow_id=request.workflow_id,
             queue=queue,
-            step=task.key,
+            step=step,
             kind=request.kind,
             title=request.title[:300],
             risk=risk,
@@ -64,18 +65,11 @@ class Gatekeeper:
 
     def withdraw_gates(self, task_ids: Sequence[int], *, reason: str) -> int:
         """Close the open gates of tasks that will not go on; return how many."""
-        gates = list(
-            Gate.objects.select_for_update()
-            .filter(task_id__in=task_ids, status=GateStatus.OPEN)
-            .only("id", "run_id", "task_id", "version")
-            .order_by("id")
-        )
-        Gate.objects.filter(pk__in=[gate.pk for gate in gates]).update(
-            status=GateStatus.WITHDRAWN, settled_at=Now(), version=F("version") + 1
-        )
-        for gate in gates:
-            _record(EventKind.GATE_WITHDRAWN, gate, {"reason": reason[:1000]})
-        return len(gates)
+        return _withdraw(Q(task_id__in=task_ids), reason)
+
+    def withdraw_run_gate(self, run_id: int, *, reason: str) -> int:
+        """Close the open gate about a whole run, if there is one; return how many."""
+        return _withdraw(Q(run_id=run_id, kind=GateKind.DEADLINE), reason)
 
     @transaction.atomic
     def deadline_reached(self, gate_id: int) -> None:
@@ -144,6 +138,21 @@ def stages(gate: Gate, queues: Sequence[Queue]) -> tuple[Stage, ...]:
     return (*found, Stage(len(found) * gate.deadline_s, None, end))
 
 
+def _withdraw(which: Q, reason: str) -> int:
+    gates = list(
+        Gate.objects.select_for_update()
+        .filter(which, status=GateStatus.OPEN)
+        .only("id", "run_id", "task_id", "version")
+        .order_by("id")
+    )
+    Gate.objects.filter(pk__in=[gate.pk for gate in gates]).update(
+        status=GateStatus.WITHDRAWN, settled_at=Now(), version=F("version") + 1
+    )
+    for gate in gates:
+        _record(EventKind.GATE_WITHDRAWN, gate, {"reason": reason[:1000]})
+    return len(gates)
+
+
 def _next_queue(gate: Gate) -> Queue | None:
     queues = list(Queue.objects.all())
     found = policy.next_queue(
@@ -204,6 +213,7 @@ def _expire(gate: Gate) -> None:
     _record(
         EventKind.GATE_DECIDED, gate, {"verdict": Verdict.EXPIRE.value, "via": "deadline", "queue": gate.queue.name}
     )
+    assert gate.task_id is not None  # gates about runs are never rejected by time
     if gate.kind == GateKind.MANUAL:  # work that nobody did: the step's own word on errors holds
         days = gate.deadline_s / 86400
         message = f"Manual task timeout: nobody did it within {days:g} days."

@@ -8,7 +8,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from approvals import policy
 from approvals.models import Decision, Gate, GateStatus
 from approvals.permissions import decidable_queues
-from orchestrator.models import Task
+from orchestrator.models import Task, Timer
+from orchestrator.states import RUN_TERMINAL
 
 
 def violations() -> Iterator[str]:
@@ -38,9 +39,13 @@ def _decided_by_requester() -> Iterator[str]:
 
 
 def _without_waiting_task() -> Iterator[str]:
-    gates = Gate.objects.filter(~Q(task__status="waiting"), status=GateStatus.OPEN)
+    gates = Gate.objects.filter(~Q(task__status="waiting"), status=GateStatus.OPEN, task__isnull=False)
     for pk, status in gates.values_list("pk", "task__status"):
         yield f"gate {pk} is open, but its task is {status}"
+    told = Timer.objects.filter(kind="run_over", ref=OuterRef("run_id"), fired_at=None)
+    about_runs = Gate.objects.filter(~Exists(told), status=GateStatus.OPEN, task=None, run__status__in=RUN_TERMINAL)
+    for pk, status in about_runs.values_list("pk", "run__status"):
+        yield f"gate {pk} is open, but its run has {status}"
 
 
 def _waiting_without_gate() -> Iterator[str]:

@@ -39,6 +39,7 @@ class GateKind(models.TextChoices):
     EXCEPTION = "exception"
     QUARANTINE = "quarantine"
     HYBRID = "hybrid"  # a person completes a form that an agent has drafted
+    DEADLINE = "deadline"  # about a whole run that is alive at its deadline; no task waits for it
 
 
 class GateStatus(models.TextChoices):
@@ -66,7 +67,14 @@ def subject_words() -> models.Func:
 class Gate(models.Model):
     """A point where a task waits for people. `subject` is exactly what they see; `seal` is its SHA-256."""
 
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_constraint=False, related_name="gates")
+    task = models.ForeignKey(
+        Task,
+        on_delete=models.PROTECT,
+        null=True,
+        db_constraint=False,
+        related_name="gates",
+        help_text="The task that waits; none where it is about the whole run.",
+    )
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="gates")
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="gates")
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="gates")
@@ -100,6 +108,16 @@ class Gate(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["task"], condition=models.Q(status="open"), name="one_open_gate_per_task"),
+            models.UniqueConstraint(
+                fields=["run"],
+                condition=models.Q(status="open", kind="deadline"),
+                name="one_open_deadline_gate_per_run",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="deadline", task=None)
+                | ~models.Q(kind="deadline") & models.Q(task__isnull=False),
+                name="gate_has_a_task_unless_about_its_run",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status="open", settled_at=None)
                 | ~models.Q(status="open") & models.Q(settled_at__isnull=False),
@@ -132,6 +150,8 @@ class Verdict(models.TextChoices):
     COMPLETE = "complete"  # manual work done
     RETRY = "retry"  # exception and quarantine: try again
     SKIP = "skip"  # exception and quarantine: go on without it
+    EXTEND = "extend"  # a run past its deadline gets another one
+    GO_ON = "go_on"  # a run past its deadline goes on without one
     REJECT = "reject"
     TERMINATE = "terminate"
     EXPIRE = "expire"  # by the deadline, never by a person

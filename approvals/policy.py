@@ -20,13 +20,15 @@ OUTCOME: Final[Mapping[str, str]] = {
     "complete": "approved",
     "retry": "approved",
     "skip": "approved",
+    "extend": "approved",
+    "go_on": "approved",
     "request_changes": "returned",
     "reject": "rejected",
     "terminate": "rejected",
     "expire": "expired",
 }
 _NOTE_ALWAYS = frozenset({"reject", "request_changes", "terminate"})
-_CARRIES_ANSWER = frozenset({"edit", "complete"})
+_CARRIES_ANSWER = frozenset({"edit", "complete", "extend"})
 
 
 def canonical(value: Json) -> bytes:

@@ -209,6 +209,8 @@ def _refuse_moved(gate: Gate, answer: _Answer) -> None:
         raise GateChanged(gate_id=gate.pk, what=f"you saw version {answer.gate_version}, now it is {gate.version}")
     if policy.seal(gate.subject) != gate.seal:
         raise SealBroken(gate_id=gate.pk, what="its stored subject was altered")
+    if gate.task is None:  # about a whole run: its facts are the gate's alone
+        return
     if not policy.same(gate.task.input, gate.subject["input"]):
         raise SealBroken(gate_id=gate.pk, what="the task's stored input was altered")
     reviewed = _reviewed_output(gate)
@@ -218,9 +220,9 @@ def _refuse_moved(gate: Gate, answer: _Answer) -> None:
 
 def _reviewed_output(gate: Gate) -> dict[str, Json] | None:
     """What an approval step reviews, as its own step stored it; None where the proposal lives in the gate alone."""
-    if gate.kind != GateKind.APPROVAL or gate.task.kind != "approval":
+    if gate.kind != GateKind.APPROVAL or gate.task is None or gate.task.kind != "approval":
         return None
-    index = gate.task_id & (2**TASK_BITS - 1)
+    index = gate.task.pk & (2**TASK_BITS - 1)
     version = WorkflowVersion.objects.filter(pk=gate.task.version_id)
     subject = version.values_list(f"plan__steps__{index}__subject", flat=True).first()
     if subject is None:
@@ -258,7 +260,22 @@ def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
 
 
 def _release(gate: Gate, by: User, answer: _Answer) -> None:
-    actor, waiting = services.actor_of(by), gate.task_id
+    if answer.verdict == "terminate":
+        services.cancel_run(run_id=gate.run_id, by=by, reason=answer.note)
+    elif gate.task_id is None:
+        _release_run(gate, by, answer)
+    else:
+        _release_task(gate.task_id, gate, by, answer)
+
+
+def _release_run(gate: Gate, by: User, answer: _Answer) -> None:
+    if answer.verdict == "extend":  # letting it go on changes nothing: it has never stopped
+        length, said = str((answer.edited or {})["by"]), answer.note or f"decided at gate {gate.pk}"
+        services.extend_run(run_id=gate.run_id, by=length, actor=services.actor_of(by), reason=said)
+
+
+def _release_task(waiting: int, gate: Gate, by: User, answer: _Answer) -> None:
+    actor = services.actor_of(by)
     match answer.verdict:
         case "approve":
             services.complete_task(task_id=waiting, output=gate.subject["proposal"], actor=actor)
@@ -273,8 +290,6 @@ def _release(gate: Gate, by: User, answer: _Answer) -> None:
         case "reject":
             message = f"Rejected by {_name(by)}."
             services.fail_task(task_id=waiting, code="rejected", message=message, actor=actor, note=answer.note)
-        case "terminate":
-            services.cancel_run(run_id=gate.run_id, by=by, reason=answer.note)
 
 
 def _text(text: str) -> str:

@@ -25,12 +25,17 @@ VERDICTS: Final[dict[str, VerdictLook]] = {
     "complete": VerdictLook("check", _("Done"), _("Done"), "a", "primary", "good"),
     "retry": VerdictLook("rotate-ccw", _("Try again"), _("Sent to try again"), "a", "primary", "good"),
     "skip": VerdictLook("skip-forward", _("Go on without it"), _("Went on without it"), "s", "", "waiting"),
+    "extend": VerdictLook("timer", _("Set another deadline"), _("Given another deadline"), "a", "primary", "good"),
+    "go_on": VerdictLook("play", _("Let it go on"), _("Let go on past its deadline"), "s", "", "waiting"),
     "request_changes": VerdictLook("undo-2", _("Request changes"), _("Sent back"), "c", "", "waiting"),
     "reject": VerdictLook("x", _("Reject"), _("Rejected"), "r", "danger", "failed"),
     "terminate": VerdictLook("ban", _("End the run"), _("Run ended"), "", "danger", "failed"),
     "expire": VerdictLook("timer", _("Let it expire"), _("Expired: nobody decided"), "", "", "failed"),
 }
-BAR: Final = ("complete", "approve", "retry", "edit", "skip", "request_changes", "reject", "terminate")
+BAR: Final = (
+    *("complete", "approve", "retry", "edit", "skip", "extend", "go_on"),
+    *("request_changes", "reject", "terminate"),
+)
 
 # What `policy.confidence_words` answers: named here for the translators.
 CONFIDENCE: Final = (

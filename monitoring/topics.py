@@ -23,6 +23,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "signal": frozenset({"workflows", "audit"}),
     "callback": frozenset({"runs", "audit"}),
     "group": frozenset({"workflows", "audit"}),
+    "schedule": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
 }

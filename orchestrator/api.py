@@ -69,6 +69,7 @@ def validate(request: HttpRequest, definition: DefinitionIn) -> CheckedOut:
     try:
         found = load(definition.source, file=definition.file)
         plan = compile_plan(found, catalogue=catalogue, workflows=catalogue.workflow)
+        services.may_publish(plan, file=definition.file, by=caller(request))
         services.check_queues(found, make=definition.make_queues)
         warnings = checks.look(found, plan, catalogue=catalogue)
         checks.refuse_if_strict(found, warnings)

@@ -4,25 +4,18 @@ address itself is the permission, for one answer to one step.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models.functions import Now
 
-from agents.cleaning import Limits, clean
-from agents.errors import OutputRejected
 from agents.types import Json
-from orchestrator import callback_tokens, db, events, services, waits_db
-from orchestrator.definitions import contracts
-from orchestrator.engine import delivery
+from orchestrator import callback_tokens, events, services
+from orchestrator.engine import answers
+from orchestrator.engine.answers import Unfit
 from orchestrator.errors import CallbackClosed, CallbackInvalid, CallbackUnknown, CallbackUsed, IllegalTransition
 from orchestrator.models import TASK_BITS, Run, Task, Wait
 from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL, TaskStatus
-
-LIMITS: Final = Limits(depth=64, size=1024 * 1024, nodes=100_000)
-TOP: Final = "the top"
 
 
 def is_known(token: str) -> bool:
@@ -50,7 +43,7 @@ def receive(*, token: str, payload: Mapping[str, Any]) -> Run:
         if wait is None:  # another address was issued meanwhile
             raise CallbackUnknown
         _refuse_closed(run, task, wait)
-        _take(task, _cleaned(wait, payload))
+        answers.take_answer(task, _cleaned(wait, payload), actor="callback")
     run.refresh_from_db()
     return run
 
@@ -92,30 +85,9 @@ def _refuse_closed(run: Run, task: Task, wait: Wait) -> None:
 
 def _cleaned(wait: Wait, payload: Mapping[str, Any]) -> dict[str, Json]:
     try:
-        value = clean(dict(payload), LIMITS).value
-    except OutputRejected as problem:
-        raise CallbackInvalid(path=TOP, problem=str(problem)) from problem
-    assert isinstance(value, dict)
-    flaws = contracts.violations(wait.schema, value) if wait.schema else []
-    if flaws:
-        path, message = flaws[0]
-        raise CallbackInvalid(path=path or TOP, problem=message)
-    return value
-
-
-def _take(task: Task, payload: dict[str, Json]) -> None:
-    body = orjson.dumps(payload)
-    if len(body) > delivery.LARGE:
-        payload = delivery.pack(body)
-        body = orjson.dumps(payload)
-    remembered: dict[str, Any] = {**(task.state or {}), "answered_at": db.clock().isoformat()}
-    if task.status == TaskStatus.WAITING and task.wait_for == "callback":
-        waits_db.finish_waits("callback", [waits_db.Finish(task.pk, body.decode(), {})], actor="callback")
-    else:
-        remembered["received"] = payload
-        Wait.objects.filter(task_id=task.pk).update(ended_at=Now())
-        events.append("callback.received", actor="callback", run_id=task.run_id, task_id=task.pk, data={})
-    Task.objects.filter(pk=task.pk).update(state=remembered)
+        return answers.fitting(wait, payload, answers.OF_CALLBACK)
+    except Unfit as flaw:
+        raise CallbackInvalid(path=flaw.path, problem=flaw.problem) from flaw
 
 
 def _minute(moment: datetime) -> str:

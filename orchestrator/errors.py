@@ -96,6 +96,13 @@ class TooDeep(OrchestratorError):
     code = "too_deep"
 
 
+class SubworkflowForbidden(OrchestratorError):
+    """{step} may not start runs of {workflow}: give {author} (published it) or {starter} (started it) the right."""
+
+    code = "subworkflow_not_permitted"
+    status = 403
+
+
 class SignalRefused(OrchestratorError):
     """The signal's {field} {problem}; put it right and send it again."""
 
@@ -154,6 +161,26 @@ class GroupRefused(OrchestratorError):
     """The consumer group's {field} {problem}; put it right and send it again."""
 
     code = "group_refused"
+    status = 422
+
+
+class ScheduleNotFound(OrchestratorError):
+    """There is no schedule named {name!r}; check the spelling."""
+
+    code = "schedule_not_found"
+    status = 404
+
+
+class ScheduleExists(OrchestratorError):
+    """There is a schedule named {name!r} already; choose another name."""
+
+    code = "schedule_exists"
+
+
+class ScheduleRefused(OrchestratorError):
+    """The schedule's {problem}."""
+
+    code = "schedule_refused"
     status = 422
 
 

@@ -83,6 +83,16 @@ class EventKind(StrEnum):
     GROUP_REMOVED = "group.removed"
     GROUP_REFUSED = "group.refused"
 
+    SCHEDULE_CREATED = "schedule.created"
+    SCHEDULE_CHANGED = "schedule.changed"
+    SCHEDULE_PAUSED = "schedule.paused"
+    SCHEDULE_RESUMED = "schedule.resumed"
+    SCHEDULE_REMOVED = "schedule.removed"
+    SCHEDULE_FIRED = "schedule.fired"
+    SCHEDULE_QUEUED = "schedule.queued"
+    SCHEDULE_SKIPPED = "schedule.skipped"
+    SCHEDULE_REFUSED = "schedule.refused"
+
     GATE_OPENED = "gate.opened"
     GATE_CLAIMED = "gate.claimed"
     GATE_RELEASED = "gate.released"

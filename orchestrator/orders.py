@@ -59,6 +59,12 @@ def draw_up(
     )
 
 
+def input_of(order: RunOrder) -> dict[str, Json]:
+    """The cleaned input that the order carries."""
+    given: dict[str, Json] = orjson.loads(order.input_json)
+    return given
+
+
 def started_before(order: RunOrder) -> Run | None:
     """The run that this idempotency key has started. Raises IdempotencyConflict when its input was another."""
     run = Run.objects.filter(workflow_id=order.workflow, idempotency_key=order.key).first()

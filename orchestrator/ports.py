@@ -23,10 +23,10 @@ from orchestrator.models import Workflow
 class GateRequest:
     """A waiting task's question to people, with everything they will see. `deadline_s` in seconds."""
 
-    task_id: int
+    task_id: int | None  # None: it is about the whole run, and nothing waits for it
     run_id: int
     workflow_id: int
-    kind: str  # approval | manual | exception | quarantine
+    kind: str  # approval | manual | exception | quarantine | deadline
     title: str
     queue: str  # people's queue (approvals.Queue.name)
     rule: str  # the rule that opened it, verbatim
@@ -54,7 +54,7 @@ class GateFact:
     """What a run's pages say about one gate: who is asked what, since when and until when."""
 
     id: int
-    task_id: int
+    task_id: int | None  # None: about the whole run
     run_id: int
     title: str
     kind: str
@@ -81,6 +81,10 @@ class Gatekeeper(Protocol):
 
     def withdraw_gates(self, task_ids: Sequence[int], *, reason: str) -> int:
         """Close the open gates of tasks that will not go on; return how many."""
+        ...
+
+    def withdraw_run_gate(self, run_id: int, *, reason: str) -> int:
+        """Close the open gate about a whole run, if there is one; return how many."""
         ...
 
     def deadline_reached(self, gate_id: int) -> None:

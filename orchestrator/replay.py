@@ -46,7 +46,7 @@ class KeyState(NamedTuple):
 class GateState:
     """One gate so far: `verdict` is empty while it is open, `withdrawn` when its task went away."""
 
-    task_id: int
+    task_id: int | None  # None: about the whole run
     verdict: str = ""
 
 
@@ -238,7 +238,7 @@ def _write_key(run: RunState, fact: Fact) -> None:
 
 def _open_gate(run: RunState, fact: Fact) -> None:
     gate = fact.data.get("gate")
-    if isinstance(gate, int) and fact.task_id is not None:
+    if isinstance(gate, int):
         run.gates[gate] = GateState(fact.task_id)
 
 

@@ -201,7 +201,8 @@ def gantt(run: Run) -> Timeline:
             tries[owner].append((start, end))
     human: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
     for gate in gatekeeper().gates_of([run.pk], only_open=False):
-        human[gate.task_id].append((gate.opened_at, gate.settled_at))
+        if gate.task_id is not None:
+            human[gate.task_id].append((gate.opened_at, gate.settled_at))
     tasks = tasks[:MAX_LIVED]
     steps = RunSteps(run)
     steps.load([task.step_index for task in tasks])

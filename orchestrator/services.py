@@ -6,7 +6,6 @@ after `lock_run()`, so that a decision and the release of its task commit togeth
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,14 +21,14 @@ from orchestrator.catalogue import lane_of
 from orchestrator.definitions import people
 from orchestrator.definitions.compile import compile_plan
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
+from orchestrator.definitions.fields import seconds
 from orchestrator.definitions.load import Definition, load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
-from orchestrator.engine import admission, deadlines, failures, transitions
-from orchestrator.engine.plans import plan_of
+from orchestrator.engine import admission, authorising, deadlines, failures, starting, transitions
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
-from orchestrator.ports import gatekeeper, rights
+from orchestrator.ports import gatekeeper
 from orchestrator.states import TASK_TERMINAL
 
 lock_run = transitions.lock_run
@@ -56,14 +55,14 @@ def publish(*, source: str, file: str, by: User | None, make_queues: bool = Fals
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
     With `make_queues` the queues that it names and that do not exist are made; the caller checks that `by` may do so.
-    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, one of which is a
-    workflow named as a step that the author may not start, and what the publishing checks warn of if the definition is
-    strict; else the version keeps the warnings (`checks`).
+    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, among them
+    SubworkflowNotPermitted where its author may not start what it starts, and what the publishing checks warn of if the
+    definition is strict; else the version keeps the warnings (`checks`).
     """
     definition = load(source, file=file)
     plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
+    authorising.require_author(plan, file=file, by=by)
     _require_budgets(plan, file)
-    _require_rights(plan, file, by)
     missing = check_queues(definition, make=make_queues)
     gatekeeper().make_queues(missing)
     warnings = checks.look(definition, plan, catalogue=catalogue)
@@ -97,6 +96,11 @@ def check_queues(definition: Definition, *, make: bool) -> list[str]:
     return sorted({named.queue for named in people.queues_named(definition)} - known)
 
 
+def may_publish(plan: Plan, *, file: str, by: User) -> None:
+    """Raises SubworkflowNotPermitted naming each step that starts what `by` may not start."""
+    authorising.require_author(plan, file=file, by=by)
+
+
 def _require_budgets(plan: Plan, file: str) -> None:
     """Every agent that the plan names has a budget for a run: its registration's, or one that people gave it."""
     problems = []
@@ -106,24 +110,6 @@ def _require_budgets(plan: Plan, file: str) -> None:
         if found is not None and not budget_of(found) and not given.exists():
             remedy = "register it again with a budget, or set one on its page"
             problems.append(DefinitionProblem(file, "", f"agent {agent}", "has no budget for a run", remedy))
-    if problems:
-        raise DefinitionError(problems)
-
-
-def _require_rights(plan: Plan, file: str, by: User | None) -> None:
-    """An author starts through a workflow only what they may start: everybody who starts theirs does it for them."""
-    if by is None:
-        return
-    called = {step.key: (step.body or step).workflow for step in plan.steps}
-    known = Workflow.objects.in_bulk({*called.values()} - {"", plan.name}, field_name="name")
-    refused = {name for name, workflow in known.items() if not rights().can(by, "start_run", workflow)}
-    remedy = "ask for the right, or let somebody publish it who has it"
-    message = "you may not start runs of {}"
-    problems = [
-        DefinitionProblem(file, key, "workflow", message.format(name), remedy)
-        for key, name in called.items()
-        if name in refused
-    ]
     if problems:
         raise DefinitionError(problems)
 
@@ -198,11 +184,7 @@ def start_run(
         raise admission.Busy(what=full[0], limit=full[1], seconds=admission.RETRY_SECONDS)
     try:
         with transaction.atomic():
-            run_id = db.start_run(order)
-            if length := plan_of(order.version).deadline_s:
-                deadlines.set_deadline(run_id, db.clock() + timedelta(seconds=length))
-            if full:
-                admission.queue(run_id, reason=f"{full[0]} is at its limit of {full[1]}.")
+            run_id = starting.begin(order, full=full)
     except IntegrityError:
         if (run := orders.started_before(order)) is None:
             raise
@@ -312,6 +294,17 @@ def retry_task(*, task_id: int, actor: str) -> None:
 def skip_task(*, task_id: int, actor: str) -> None:
     """A verdict lets the run go on without a task. Raises TaskNotWaiting."""
     transitions.skip_waiting(task_id, actor=actor)
+
+
+def extend_run(*, run_id: int, by: str, actor: str, reason: str) -> None:
+    """A verdict gives a run that is past its deadline another one, so long from now: 90m, 4h, 2d.
+
+    Raises IllegalTransition when it has ended, AnswerInvalid for what is not a length of time.
+    """
+    length = seconds(by)
+    if length is None:
+        raise acts.AnswerInvalid(field="Another deadline", problem="write 90m, 4h or 2d")
+    deadlines.extend(Run.objects.get(pk=run_id), seconds=length, actor=actor, reason=reason)
 
 
 def fail_task(*, task_id: int, code: str, message: str, actor: str, note: str = "") -> None:

@@ -12,20 +12,19 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.cleaning import Limits, clean
+from agents.cleaning import clean
 from agents.errors import OutputRejected
 from agents.types import Json
 from orchestrator import events, waits_db
 from orchestrator.definitions.fields import SIGNAL
 from orchestrator.engine import waits
+from orchestrator.engine.answers import OF_SIGNAL
 from orchestrator.errors import SignalConflict, SignalRefused
 from orchestrator.models import ConsumerGroup, Signal, Timer
 from orchestrator.ports import rights
 from orchestrator.services import actor_of
 
 RETENTION: Final = timedelta(days=30)
-LARGEST: Final = 48 * 1024  # bytes of JSON: with its envelope it still fits into a task's row
-LIMITS: Final = Limits(depth=32, size=LARGEST, nodes=10_000)
 FIRED: Final = timedelta(days=7)  # how long fired timers are kept
 CHUNK: Final = 5_000  # rows forgotten in one statement
 
@@ -86,7 +85,7 @@ def _clean(name: str, key: str, sender_id: str | None, data: Mapping[str, Any]) 
         if len(text) > 200 or not text.isprintable():
             raise SignalRefused(field=field, problem="must have at most 200 printable characters")
     try:
-        value = clean(dict(data), LIMITS).value
+        value = clean(dict(data), OF_SIGNAL).value
     except OutputRejected as problem:
         raise SignalRefused(field="data", problem=f"cannot be stored: {problem}") from problem
     assert isinstance(value, dict)

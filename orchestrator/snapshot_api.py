@@ -32,10 +32,10 @@ class TaskThenOut(Schema):
 
 
 class GateThenOut(Schema):
-    """One gate as it was; no verdict: it was open."""
+    """One gate as it was; no verdict: it was open. No task: it was about the whole run."""
 
     id: int
-    task: int
+    task: int | None
     verdict: str
 
 

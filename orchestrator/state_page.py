@@ -150,4 +150,5 @@ def picture(found: Snapshot) -> drawing.Picture:
 
 def _asked(found: Snapshot) -> set[int]:
     """Tasks with an open gate."""
-    return {gate.task_id & STEP_MASK for gate in found.state.gates.values() if not gate.verdict}
+    open_gates = [gate.task_id for gate in found.state.gates.values() if not gate.verdict]
+    return {task & STEP_MASK for task in open_gates if task is not None}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.types import Json
 from orchestrator.budgets import words as budget_words
+from orchestrator.timed_story import by_hand, moment, timed
 
 type Who = Literal["person", "agent", "engine"]
 
@@ -27,6 +28,8 @@ _VERDICTS: Final[Mapping[str, str | Promise]] = {
     "complete": gettext_lazy("completed"),
     "retry": gettext_lazy("let it try again:"),
     "skip": gettext_lazy("let the run go on without"),
+    "extend": gettext_lazy("gave the run another deadline:"),
+    "go_on": gettext_lazy("let the run go on past its deadline:"),
     "reject": gettext_lazy("rejected"),
     "terminate": gettext_lazy("ended the run at"),
 }
@@ -87,7 +90,7 @@ def tell(event: Happening) -> Entry:
     """The event's line. An unknown kind is shown by its name: nothing that happened is ever left out."""
     who, name = actor_of(event.actor)
     told = _TELLERS.get(event.kind)
-    text = told(event) if told else event.kind.replace(".", " ").replace("_", " ")
+    text = told(event) if told else timed(event.kind, event.facts)
     note = event.note or _reason(event)
     return Entry(
         event.pos, event.at, event.kind, who, name, text, event.step_key, event.step, event.gate, event.gate_title, note
@@ -107,6 +110,8 @@ def actor_of(actor: str) -> tuple[Who, str]:
         return "engine", _("a call back")
     if kind == "group" and found:
         return "engine", _("the group %(name)s") % {"name": name}
+    if kind == "schedule" and found:
+        return "engine", _("the schedule %(name)s") % {"name": name}
     return "engine", _("worker %(number)s") % {"number": name} if kind == "shift" else _(
         "the feed"
     ) if kind == "feed" else ""
@@ -167,7 +172,7 @@ def _waiting(event: Happening) -> str:
     key = event.facts.get("key")
     match event.facts.get("for"):
         case "timer":
-            return _("waits until %(until)s") % {"until": _when(event.facts.get("until"))}
+            return _("waits until %(until)s") % {"until": moment(event.facts.get("until"))}
         case "event":
             known = {"signal": event.facts.get("signal", ""), "key": f" “{key}”" if key else ""}
             return _("waits for the signal %(signal)s%(key)s") % known
@@ -179,16 +184,14 @@ def _waiting(event: Happening) -> str:
     return _("waits for a person")
 
 
-def _when(moment: Json) -> str:
-    return str(moment or "").replace("T", " ")[:16] + " UTC"
-
-
 def _finished(event: Happening) -> str:
     cached = event.facts.get("cached")
     if isinstance(cached, int):
         return _("finished from cache, with the result of run #%(run)d for the same input") % {"run": cached >> 20}
     if event.facts.get("given"):
         return _("was skipped with an output that a person gave")
+    if told := by_hand(event.facts):
+        return told
     late = event.facts.get("late_s")
     if isinstance(late, int | float):
         return _("went on %(count)d s late: nothing ran that could have woken it") % {"count": round(late)}

@@ -11,7 +11,7 @@ from django.db import connections
 
 from agents.registry import autodiscover
 from orchestrator import dispatch, ledger, signals
-from orchestrator.engine import caching, stranded, timekeeper
+from orchestrator.engine import caching, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
@@ -104,8 +104,9 @@ def sequence() -> None:
 
 @shared_task
 def tend_signals() -> None:
-    """Forget signals and fired timers whose time is over."""
+    """Forget signals, fired timers and what became of scheduled slots when their time is over."""
     signals.forget_old()
+    scheduling.forget_old()
 
 
 @shared_task

@@ -189,13 +189,14 @@ def _paused_by(facts: RunFacts) -> list[Part]:
 
 
 def _people(facts: RunFacts) -> list[Part]:
-    if not facts.gates:
+    gates = [gate for gate in facts.gates if gate.task_id is not None]  # the run does not wait for the others
+    if not gates:
         return (
             [Part(_("Waiting for operations to look at ")), *_names(facts.quarantined), Part(".")]
             if facts.quarantined
             else []
         )
-    first = facts.gates[0]
+    first = gates[0]
     verb = _(" to do ") if first.kind in ("manual", "hybrid") else _(" to decide ")
     parts = [
         Part(_("Waiting for ")),
@@ -205,7 +206,7 @@ def _people(facts: RunFacts) -> list[Part]:
     ]
     consequence = _("; rejected ") if first.on_timeout == "reject" else _("; escalates ")
     parts += [Part(consequence), Part(first.deadline_at.strftime("%H:%M UTC"), at=first.deadline_at)]
-    if more := len(facts.gates) - 1:
+    if more := len(gates) - 1:
         text = ngettext(" (and %(count)d more decision)", " (and %(count)d more decisions)", more)
         parts.append(Part(text % {"count": more}))
     return [*parts, Part(".")]

@@ -1,5 +1,6 @@
 """Workflows: the list, one workflow with its versions and design, and what an agent's page asks of them. Read only."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -12,7 +13,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from agents.models import Agent
-from orchestrator import acts, budget_rows, checks, drawing, group_views, queries, workflow_queries
+from orchestrator import (
+    acts,
+    budget_rows,
+    checks,
+    drawing,
+    group_views,
+    queries,
+    schedule_views,
+    workflow_queries,
+)
 from orchestrator.acts import choosing
 from orchestrator.definitions.schema import workflow_schema
 from orchestrator.models import Workflow, WorkflowVersion
@@ -25,6 +35,7 @@ TABS: Final = {
     "graph": ("network", gettext_lazy("Graph")),
     "design": ("route", gettext_lazy("Design")),
     "people": ("users", gettext_lazy("People")),
+    "schedules": ("clock", gettext_lazy("Schedules")),
     "signals": ("radio", gettext_lazy("Signals")),
     "versions": ("layers", gettext_lazy("Versions")),
     "source": ("file-text", gettext_lazy("Source")),
@@ -73,24 +84,18 @@ def workflow(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
-    match tab:
-        case "people":
-            return {"gated": workflow_queries.gated_steps(version), "holders": rights().who_may(found)}
-        case "design":
-            return _design(user, found)
-        case "signals":
-            return group_views.shown(user, found)
-        case "versions":
-            return _versions(found, version)
-        case "budgets":
-            return _budgets(user, found, version)
-        case "runs":
-            return {"rows": workflow_queries.latest_rows(found)}
-        case "graph":
-            steps = workflow_queries.steps_of(version)
-            picture = drawing.picture(queries.layout_of(version.pk), {}, now=timezone.now())
-            return {"picture": picture, "steps": steps[:200], "hidden_steps": max(0, len(steps) - 200)}
-    return {}
+    shown = _SHOWN.get(tab)
+    return shown(user, found, version) if shown else {}
+
+
+def _people(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    return {"gated": workflow_queries.gated_steps(version), "holders": rights().who_may(found)}
+
+
+def _graph(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    steps = workflow_queries.steps_of(version)
+    picture = drawing.picture(queries.layout_of(version.pk), {}, now=timezone.now())
+    return {"picture": picture, "steps": steps[:200], "hidden_steps": max(0, len(steps) - 200)}
 
 
 def _chosen(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _chosen(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     return {"choice": choice, "chosen": entry, "warnings": checks.of_version(version)}
 
 
-def _design(user: User, found: Workflow) -> dict[str, Any]:
+def _design(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     """The pattern with its rationale, and the choices before it."""
     rows = list(found.pattern_choices.select_related("chosen_by")[: EARLIER + 1])
     advice = choosing.advice_for(rows[0].answers) if rows else None
@@ -112,7 +117,7 @@ def _design(user: User, found: Workflow) -> dict[str, Any]:
     }
 
 
-def _versions(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+def _versions(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     versions = workflow_queries.versions_of(found)
     earlier = next((other for other in versions if other.number < version.number), None)
     before = workflow_queries.version_of(found, earlier.number) if earlier else None
@@ -135,6 +140,18 @@ def _budgets(user: User, found: Workflow, version: WorkflowVersion) -> dict[str,
 def _sum_of(total: budget_rows.Total) -> str:
     known = {"calls": total.calls, "tokens": total.tokens, "cost": total.cost, "runs": budget_rows.NEWEST_RUNS}
     return _("Its calls in the newest %(runs)s runs of all: %(calls)s, with %(tokens)s tokens and $%(cost).2f.") % known
+
+
+_SHOWN: Final[dict[str, Callable[[User, Workflow, WorkflowVersion], dict[str, Any]]]] = {
+    "graph": _graph,
+    "design": _design,
+    "people": _people,
+    "schedules": lambda user, found, _: schedule_views.shown(user, found),
+    "signals": lambda user, found, _: group_views.shown(user, found),
+    "versions": _versions,
+    "budgets": _budgets,
+    "runs": lambda user, found, _: {"rows": workflow_queries.latest_rows(found)},
+}
 
 
 @require_GET

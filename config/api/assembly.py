@@ -20,6 +20,7 @@ from orchestrator import act_api, budget_api, snapshot_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
+from orchestrator.schedules_api import schedule_routes
 from orchestrator.signals_api import address_routes, callback_routes, group_routes, signal_routes
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ api.add_router("/stops", stopping)
 api.add_router("/tasks", address_routes)
 api.add_router("/signals", signal_routes)
 api.add_router("/groups", group_routes)
+api.add_router("/schedules", schedule_routes)
 api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
@@ -117,7 +119,13 @@ def _invalid_definition(request: HttpRequest, refusal: DefinitionError) -> HttpR
         for problem in refusal.problems
     ]
     message = str(refusal).splitlines()[0]
-    return error(422, refusal.code, message, remedy="put right what facts.problems lists", facts={"problems": problems})
+    return error(
+        refusal.status,
+        refusal.code,
+        message,
+        remedy="put right what facts.problems lists",
+        facts={"problems": problems},
+    )
 
 
 @api.exception_handler(ValidationError)

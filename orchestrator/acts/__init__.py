@@ -18,6 +18,7 @@ from orchestrator.acts import (
     runs,
     single,
     tasks,
+    waits,
 )
 from orchestrator.acts.core import (
     Act,
@@ -83,4 +84,5 @@ __all__ = [
     "runs",
     "single",
     "tasks",
+    "waits",
 ]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.types import Json
 from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, Undo, counted, register
-from orchestrator.engine import steering
+from orchestrator.engine import families, steering
 from orchestrator.engine.plans import INDEX
 from orchestrator.models import Run, Task
 from orchestrator.ports import GateFact, gatekeeper
@@ -88,14 +88,20 @@ class PauseRun(RunAct):
                 "%(count)s step that runs now may finish; its result is kept.",
                 "%(count)s steps that run now may finish; their results are kept.",
             ),
+            *counted(
+                len(families.to_pause(target.run)),
+                "%(count)s run that its steps have started pauses with it.",
+                "%(count)s runs that its steps have started pause with it.",
+            ),
             *((_("Open decisions stay open, and their deadlines go on."),) if found.gates else ()),
         )
         return Plan(lines, {"status": target.run.status})
 
-    def apply(self, act: Performing) -> None:
-        """Pause it."""
+    def apply(self, act: Performing) -> Mapping[str, Json]:
+        """Pause it, and what it has started."""
         steering.pause(act.target.run)
         act.record("run.paused")
+        return {"with_it": families.pause(act.target.run, actor=act.actor, reason=act.reason)}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -122,12 +128,31 @@ class ResumeRun(RunAct):
         held = census(target.run).of("ready")
         lines = counted(held, "%(count)s held step may start at once.", "%(count)s held steps may start at once.")
         idle = _("Nothing is ready now; steps start as soon as what they wait for has ended.")
-        return Plan(lines or (idle,), {"status": target.run.status})
+        below = counted(
+            len(families.to_resume(target.run)),
+            "%(count)s run that was paused with it goes on too.",
+            "%(count)s runs that were paused with it go on too.",
+        )
+        return Plan((*(lines or (idle,)), *below), {"status": target.run.status}, warnings=self._apart(target.run))
 
-    def apply(self, act: Performing) -> None:
-        """Resume it."""
+    def _apart(self, run: Run) -> tuple[str, ...]:
+        """What stays paused all the same."""
+        above = families.parent_of(run)
+        is_held = above is not None and above.status == RunStatus.PAUSED
+        return (
+            *((_("Run #%(pk)d, which started it, stays paused.") % {"pk": above.pk},) if above and is_held else ()),
+            *counted(
+                len(families.staying_paused(run)),
+                "%(count)s run that its steps have started was paused on its own and stays paused.",
+                "%(count)s runs that its steps have started were paused on their own and stay paused.",
+            ),
+        )
+
+    def apply(self, act: Performing) -> Mapping[str, Json]:
+        """Resume it, and what was paused with it."""
         steering.resume(act.target.run)
         act.record("run.resumed")
+        return {"with_it": families.resume(act.target.run, actor=act.actor, reason=act.reason)}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -213,6 +238,11 @@ class CancelRun(RunAct):
         lines = (
             _("The run ends now and cannot be resumed or retried."),
             *cancelled(found.of("running"), found.of("blocked", "ready", "waiting"), len(found.gates)),
+            *counted(
+                len(families.living(target.run.pk)),
+                "%(count)s run that its steps have started is cancelled with it.",
+                "%(count)s runs that its steps have started are cancelled with it.",
+            ),
             _("Steps that have succeeded, and files delivered so far, are kept."),
         )
         return Plan(lines, {"gates": found.gate_ids})

@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.definitions import contracts, coordinating, flow, limits, remembering
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
-from orchestrator.definitions.fields import seconds
+from orchestrator.definitions.fields import LONGEST_WAIT, seconds
 from orchestrator.definitions.gates import Gates
 from orchestrator.definitions.load import Definition, StepSource
 from orchestrator.definitions.plan import Branch, Plan, PlanStep, Retry
@@ -50,6 +50,8 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue, workflows
         title=configuration.get("title", ""),
         priority=configuration.get("priority", 0),
         weight=configuration.get("weight", 1),
+        deadline_s=seconds(configuration.get("run_deadline", 0), longest=LONGEST_WAIT) or 0.0,
+        escalation_queue=configuration.get("escalation_queue", ""),
         budgets=configuration.get("budgets", {}),
         shares=configuration.get("shares", {}),
         on_failure=definition.error_handling.get("on_failure", "stop"),

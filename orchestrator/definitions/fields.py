@@ -293,6 +293,8 @@ CONFIGURATION = {
     "title": Field("template", "Title of a run, from its input."),
     "deadline": Field("duration", "How long people have at gates that do not say."),
     "strict": Field("flag", "Refuse to publish while one of the publishing checks warns."),
+    "run_deadline": Field("wait", "Longest time that a run may take; then people decide whether it goes on."),
+    "escalation_queue": Field("name", "Queue of the people who decide then; operations, if left out."),
     "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
     "shares": Field(
         "mapping", "Agent: share of the run's budgets. They sum to 1.0; orchestrator stands for all others."

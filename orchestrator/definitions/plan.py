@@ -182,7 +182,8 @@ class Plan:
     title: str = ""  # literal text with ${CEL} parts over input: a run's title
     priority: int = 0
     weight: int = 1
-    deadline_s: float = 0.0  # a run alive after so long is escalated; 0: never
+    deadline_s: float = 0.0  # a run alive after so long is put before people; 0: never
+    escalation_queue: str = ""  # who decides about it then
     on_failure: Literal["stop", "compensate"] = "stop"  # what follows when a step fails the run
     business_queue: str = ""  # people who are told of business errors and compensation
     budgets: dict[str, float] = field(default_factory=dict)  # for a run, by resource

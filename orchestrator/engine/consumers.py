@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from agents.types import Json
-from orchestrator import db, events, orders
+from orchestrator import events, orders
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import waits
+from orchestrator.engine import starting, waits
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import ConsumerGroup, Signal, Workflow
 from orchestrator.ports import rights
@@ -93,7 +93,7 @@ def _start(group: ConsumerGroup, signal: Signal) -> None:
         actor=f"group:{group.name}",
     )
     if orders.started_before(order) is None:
-        db.start_run(order)
+        starting.begin(order)
 
 
 def refusal_of(signal: Signal, workflow: Workflow) -> str:

@@ -15,6 +15,7 @@ _RISKS = ("low", "medium", "high", "critical")
 OPERATIONS_QUEUE = "operations"
 VOIDED = "voided"  # in a task's spec: the last gate that was opened by the rule of a version that it has left
 _ASK_DEADLINE = 7 * 86400.0
+_DEADLINE_DEADLINE = 86400.0  # what is late already waits for people no longer than a day before others are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,41 @@ def for_review(step: PlanStep, run: Run, task: Task, *, error: dict[str, Json], 
     request = for_trouble(step, subject, kind="exception", rule=rule, error=without_details(error), queue=queue)
     consequence = f"Edit gives the output of {step.key}; retry runs it again; skip goes on without it."
     return replace(request, allowed=("retry", "edit", "skip"), consequence=consequence)
+
+
+def for_deadline(run: Run, *, queue: str) -> GateRequest:
+    """The gate of a run that is alive at its deadline: another deadline, on without one, or the end."""
+    facts: dict[str, Json] = {
+        "run": run.title,
+        "deadline": run.deadline_at.isoformat() if run.deadline_at else "",
+        "started": run.started_at.isoformat(),
+        "steps": run.total,
+        "steps_left": run.remaining,
+    }
+    by: dict[str, Json] = {
+        "type": "string", "title": "Another deadline", "pattern": r"^[0-9]+(\.[0-9]+)? ?(s|m|h|d)$", "maxLength": 20,
+        "description": "From now, such as 90m, 4h or 2d; only for another deadline.",
+    }  # fmt: skip
+    return GateRequest(
+        task_id=None,
+        run_id=run.pk,
+        workflow_id=run.workflow_id,
+        kind="deadline",
+        title=f"Past its deadline: {run.title}"[:300],
+        queue=queue or OPERATIONS_QUEUE,
+        rule="the run is alive at its deadline",
+        risk="high",
+        proposal={},
+        input=facts,
+        action={},
+        allowed=("extend", "go_on", "terminate"),
+        deadline_s=_DEADLINE_DEADLINE,
+        on_timeout="escalate",
+        form={"type": "object", "properties": {"by": by}, "required": ["by"]},
+        requested_by=run.started_by_id,
+        consequence="The run goes on meanwhile, before all others. Give it another deadline, let it go on without one, "
+        "or end it.",
+    )
 
 
 def _of(subject: Subject, step: PlanStep) -> dict[str, Any]:

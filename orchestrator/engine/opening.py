@@ -11,14 +11,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.types import Completed, Json
-from orchestrator import callback_tokens, db, events, orders, waits_db
-from orchestrator.engine import failures, transitions, waits
+from orchestrator import callback_tokens, events, orders, waits_db
+from orchestrator.engine import authorising, failures, families, starting, transitions, waits
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.transitions import Fence
 from orchestrator.errors import OrchestratorError, TooDeep
 from orchestrator.models import TASK_BITS, Run, Task, Wait
-from orchestrator.states import RUN_TERMINAL, AttemptStatus, TaskStatus
+from orchestrator.states import RUN_TERMINAL, AttemptStatus, RunStatus, TaskStatus
 
 DEEPEST = 8  # runs that start runs, one inside the other
 
@@ -73,10 +73,13 @@ def start_child(job: Assignment, shift: int, given: dict[str, Json]) -> None:
     """
     parent = transitions.lock_run(job.claimed.run_id)
     _refuse_depth(parent)
+    authorising.require_start(parent, step=job.step.key, workflow=job.step.workflow)
     task = _suspend(job, shift, wait_for="run", given=given)
     if task is None:
         return
     child = _living_child(task, given) or _start(job, parent, task.pk, given)
+    if parent.status == RunStatus.PAUSED:  # since this step was claimed: what it starts stands still with the rest
+        _pause_with(parent, child)
     until = waits.set_deadline(task.pk, job.step.wait.deadline_s if job.step.wait else 0)
     Task.objects.filter(pk=task.pk).update(state={"run": child})
     _say(task, {"run": child, "workflow": job.step.workflow, "until": _iso(until)})
@@ -106,9 +109,16 @@ def _start(job: Assignment, parent: Run, task: int, given: dict[str, Json]) -> i
         priority=parent.priority,
         actor="engine",
     )
-    child = db.start_run(order)
+    child = starting.begin(order)
     Run.objects.filter(pk=child).update(parent_task=task)
     return child
+
+
+def _pause_with(parent: Run, child: int) -> None:
+    run = transitions.lock_run(child)
+    if run.status == RunStatus.RUNNING:
+        reason = f"run {parent.pk}, which started it, is paused"
+        families.pause_with(run, mark=parent.paused_with or parent.pk, actor="engine", reason=reason)
 
 
 def _living_child(task: Task, given: dict[str, Json]) -> int | None:

@@ -22,6 +22,7 @@ _PART = 1000  # tasks named in one event
 def pause(run: Run) -> None:
     """Hold ready tasks back. Raises IllegalTransition."""
     _move(run, RunStatus.PAUSED, verb="paused")
+    Run.objects.filter(pk=run.pk).update(paused_with=None)
     live_tasks(run.pk).filter(status=TaskStatus.READY).update(held=True)
 
 

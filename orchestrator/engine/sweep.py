@@ -22,6 +22,7 @@ from orchestrator.engine import (
     consumers,
     deadlines,
     gates,
+    scheduling,
     selecting,
     transitions,
     waking,
@@ -90,6 +91,7 @@ def fire_timers() -> None:
         pass
     breakers.attend()
     admission.admit()
+    scheduling.fire_due()
     while waking.fire_sleepers() == waking.BATCH:
         pass
     while waking.pass_over_unsent() == waking.BATCH:
@@ -132,6 +134,7 @@ _PUT_OFF = timedelta(seconds=5)
 _FIRE: dict[str, Callable[[int], object]] = {
     "gate_deadline": lambda gate: gatekeeper().deadline_reached(gate),
     deadlines.TIMER: deadlines.reached,
+    deadlines.OVER: deadlines.over,
     "wait_deadline": waking.wait_overdue,
     "wait_opened": waking.look_back,
     "run_ended": waking.child_ended,

@@ -27,6 +27,7 @@ from orchestrator.models.memory import (
     Rehearsal,
     StateEntry,
 )
+from orchestrator.models.schedules import Schedule, ScheduledStart
 from orchestrator.models.waiting import ConsumerGroup, Signal, Timer, Wait
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "Rehearsal",
     "Reservation",
     "Run",
+    "Schedule",
+    "ScheduledStart",
     "Shift",
     "Signal",
     "StateEntry",

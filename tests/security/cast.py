@@ -11,7 +11,7 @@ from approvals import access
 from approvals.models import Gate
 from approvals.roles import ROLES
 from orchestrator import callback_tokens, services
-from orchestrator.models import Artifact, ConsumerGroup, Run, StateEntry, Stop, Wait
+from orchestrator.models import Artifact, ConsumerGroup, Run, Schedule, StateEntry, Stop, Wait
 from tests import factories, people
 
 CALLBACK = f"cb_1_{'a' * 64}"  # the secret part of an address at which a task takes one answer
@@ -79,6 +79,7 @@ def world() -> World:
     stop = services.stop(scope="agent", ref=factories.agent("elsewhere").pk, by=persons["superuser"], reason="tests")
     gate = people.gate(of=run)
     ConsumerGroup.objects.create(name="listener", workflow=run.workflow, signal="order.paid")
+    Schedule.objects.create(name="nightly", workflow=run.workflow, cron="0 2 * * *", zone="UTC", reason="tests")
     Wait.objects.create(task_id=gate.task_id, kind="callback", token_hash=callback_tokens.digest(CALLBACK))
     StateEntry.objects.create(run=run, key="shared.x", version=1, value=1, writer="engine")
     return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons)

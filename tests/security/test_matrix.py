@@ -62,6 +62,7 @@ GET runs/                                    >   -   +   +   -   -   -   +   +  
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/incomplete/                         >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET runs/upcoming/                           >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/start/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET tasks/<int:pk>/remedies/                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST tasks/<int:pk>/say/                     >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
@@ -82,6 +83,9 @@ GET workflows/                               >   -   +   +   -   -   -   +   +  
 GET workflows/<slug:name>/                   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST workflows/<slug:name>/signals/          >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST workflows/<slug:name>/signals/<slug:group>/<slug:verb>/ > . . - . . . + - + - - - . - - +
+POST workflows/<slug:name>/schedules/        >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET workflows/<slug:name>/schedules/preview/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST workflows/<slug:name>/schedules/<slug:schedule>/<slug:verb>/ > . . - . . . + - + - - - . - - +
 GET workflows/<slug:name>/start/             >   .   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 POST workflows/<slug:name>/start/            >   .   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET workflows/schema.json                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -116,6 +120,16 @@ GET /runs/{run_id}/state                     !   -   .   +   .   .   .   +   +  
 GET /runs/{run_id}/state/{key}               !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/state/{key}/diff          !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/tasks                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /schedules                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /schedules                              !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+GET /schedules/preview                       !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /schedules/upcoming                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /schedules/{name}                        !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /schedules/{name}/change                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /schedules/{name}/pause                 !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /schedules/{name}/remove                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /schedules/{name}/resume                !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
+POST /schedules/{name}/run                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET /signals                                 !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
 POST /signals                                !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
 GET /stops                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -178,6 +192,9 @@ BODIES: dict[str, Any] = {
     "POST /groups": {"name": "other", "workflow": "incident", "signal": "order.paid"},
     **{f"POST /groups/{{name}}/{verb}": REASON for verb in ("disable", "enable", "remove")},
     "POST /groups/{name}/replay": {"position": 0, **REASON},
+    "POST /schedules": {"name": "other", "workflow": "incident", "cron": "0 2 * * *", "input": {"host": "a"}, **REASON},
+    "POST /schedules/{name}/change": {"cron": "0 3 * * *", "input": {"host": "a"}, **REASON},
+    **{f"POST /schedules/{{name}}/{verb}": REASON for verb in ("pause", "remove", "resume", "run")},
     "POST /signals": {"name": "order.paid"},
     "POST /tasks/{task}/callback": REASON,
     "POST /stops": {"scope": "everything", **REASON},
@@ -199,6 +216,7 @@ NAMES = {
     "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
     "{key}": "shared.x",
     "<slug:group>/<slug:verb>": "listener/disable",
+    "/schedules/{name}": "/schedules/nightly", "<slug:schedule>/<slug:verb>": "nightly/pause",
 }  # fmt: skip
 
 

@@ -52,7 +52,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("everything", "resume"): ("pause", {}, "mca", "stop.lifted"),
     ("everything", "cancel"): ("", {"up_to": 2**40}, "m", "run.cancelled"),
 }
-# Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, ledgers.
+# Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, ledgers,
+# waits.
 ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
@@ -62,6 +63,7 @@ ELSEWHERE = {
     ("run", "undo"),
     ("run", "accept"),
     *(("task", f"ledger-{does}") for does in ("add", "edit", "drop", "move")),
+    *(("task", name) for name in ("fire", "deliver", "answer")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",

@@ -1,12 +1,19 @@
 """Old and new workers side by side (scenario 36): a kind of a later release is declined, never failed."""
 
-import pytest
+from datetime import timedelta
 
-from orchestrator.engine import sweep, work
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+
+from approvals.models import Gate
+from approvals.services import decide
+from orchestrator.engine import plans, sweep, work
 from orchestrator.invariants import violations
-from orchestrator.models import Attempt
+from orchestrator.models import Attempt, Timer
 from orchestrator.states import RunStatus
 from tests.engine import eventually, finished, publish, shift, start, task
+from tests.hands import reviewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,3 +45,37 @@ def test_worker_adopts_only_kinds_that_it_knows():
     sweep.adopt_declined()
 
     assert task(run, "each").lane == "kind:teleport"
+
+
+STEPS = """
+- {key: a, type: automated, agent: test-echo, gate: {when: "true", queue: operations, title: Look, deadline: 7d}}
+- {key: b, type: automated, agent: test-echo, inputs: {what: %s}}
+"""
+
+
+def test_gate_that_outlasts_three_deploys_and_a_new_version_is_decided_on_its_own():
+    """Scenario 31: half a year at a gate; workers come and go, and its version is not the current one any more."""
+    publish(STEPS % "first", rest="dependencies: {b: [a]}")
+    run = start()
+    with shift():
+        eventually(lambda: Gate.objects.filter(run=run, status="open").exists())
+    gate = Gate.objects.get(run=run)
+    for deploy in range(3):
+        plans.plan_of.cache_clear()  # a new process knows no plan
+        publish(STEPS % f"later{deploy}", rest="dependencies: {b: [a]}")
+        Gate.objects.filter(run=run).update(opened_at=F("opened_at") - timedelta(days=61), deadline_at=Now())
+        Timer.objects.filter(kind="gate_deadline", ref=gate.pk, fired_at=None).update(due_at=Now())
+        with shift():
+            sweep.sweep()
+            sweep.fire_timers()
+        assert task(run, "a").wait_for == "gate"
+    gate.refresh_from_db()
+    assert gate.status == "open"
+
+    decide(gate_id=gate.pk, by=reviewer("omar"), verdict="approve", gate_version=gate.version, note="at last")
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert (run.status, run.version.number) == (RunStatus.SUCCEEDED, 1)
+    assert task(run, "b").output["what"] == "first"
+    assert not list(violations())
