@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Lower
 from django.http import Http404
 from django.utils import timezone
 
@@ -41,7 +42,7 @@ class ContractField:
 
 def registry(*, search: str = "") -> list[Row]:
     """Every registered agent, in three queries however many there are."""
-    agents = Agent.objects.order_by("name")
+    agents = Agent.objects.order_by(Lower("title"), "name")
     if search:
         agents = agents.filter(name__icontains=search) | agents.filter(title__icontains=search)
     found = list(agents[:MAX_AGENTS])

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agents.health import Health, health_by_agent, per_minute
 from agents.models import Agent, AgentHealth
@@ -131,6 +132,16 @@ class Pulse:
         return per_minute(self.calls[-6:])
 
     @property
+    def busy(self) -> list[AgentState]:
+        """Those that were called lately, or that something holds."""
+        return [agent for agent in self.agents if agent.status != "idle"]
+
+    @property
+    def idle(self) -> list[AgentState]:
+        """Those of which nothing is to be said."""
+        return [agent for agent in self.agents if agent.status == "idle"]
+
+    @property
     def whole(self) -> list[int]:
         """The minutes for a line: without this one, which would always end it in a fall, unless it is alone."""
         return self.calls[:-1] if any(self.calls[:-1]) else self.calls
@@ -174,9 +185,11 @@ def effect_words(effect: Mapping[str, Any]) -> str:
     """What a stop did, as measured; empty before the first shift has answered."""
     parts = []
     if (returned := effect.get("returned")) is not None:
-        parts.append(_("%(count)s tasks returned") % {"count": returned})
+        words = ngettext("%(count)s task returned", "%(count)s tasks returned", returned)
+        parts.append(words % {"count": f"{returned:,}"})
     if (last_start := effect.get("last_start_ms")) is not None:
-        parts.append(_("last start after %(ms).0f ms") % {"ms": last_start})
+        late = _("last start after %(ms).0f ms") % {"ms": last_start}
+        parts.append(late if last_start > 0 else _("nothing started after it"))
     if (cancelled := effect.get("all_cancelled_ms")) is not None:
         parts.append(_("all cancelled after %(ms).0f ms") % {"ms": cancelled})
     return " · ".join(parts)

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agents.types import Json
@@ -22,6 +23,8 @@ from orchestrator.models import Stop
 from orchestrator.views import leave, user_of
 
 REASON = 1000  # characters
+FILL_IN = gettext_lazy("Fill in what is asked above; then this says what will happen.")
+UNREADABLE = gettext_lazy("Something that is asked for is missing or cannot be read.")
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,18 +77,18 @@ class _Dialog:
     def __init__(self, request: HttpRequest, found: Act, target: Target, asked: Mapping[str, str]) -> None:
         self.request, self.act, self.target = request, found, target
         self.reason = asked.get("reason", "").strip()[:REASON]
+        self.is_untouched = request.method == "GET" and not found.why_not(target)
         fields = () if found.why_not(target) else forms.fields_of(found.schema(target))
         if request.method == "GET":
             answers = {**found.answers(target), **_linked(asked)}
             self.fields = tuple(_filled(field, answers) for field in fields)
-            self.document: dict[str, Json] = {
-                field.name: answers[field.name] for field in fields if field.name in answers
-            }
+            # Read as it will be sent: a form that nobody changes must agree to what it has shown.
+            self.document = forms.read(self.fields, forms.as_sent(self.fields)).document
             self.problem = ""
         else:
             answer = forms.read(fields, asked)
             self.fields, self.document = answer.fields, answer.document
-            self.problem = "" if answer.is_readable else _("Something is missing or cannot be read below.")
+            self.problem = "" if answer.is_readable else str(UNREADABLE)
 
     def show(self, *, problem: str = "", status: int = 200) -> HttpResponse:
         """The dialog, or within one the part that says what will happen."""
@@ -98,7 +101,11 @@ class _Dialog:
             if not self.problem:
                 context["preview"] = acts.preview(self.act, self.target, self.document)
         except OrchestratorError as refused:
-            context["problem"] = problem or str(refused)
+            # A form that nobody has touched has no mistakes yet: it says what it needs, where the plan will stand.
+            if self.is_untouched and not problem:
+                context["needs"] = FILL_IN if isinstance(refused, acts.AnswerInvalid) else str(refused)
+            else:
+                context["problem"] = problem or str(refused)
         context["is_possible"] = not self.act.why_not(self.target)
         if self.request.GET.get("preview"):
             return render(self.request, "orchestrator/act.html#plan", context)
@@ -108,7 +115,8 @@ class _Dialog:
 
 def _filled(field: forms.Field, answers: Mapping[str, Json]) -> forms.Field:
     if field.name not in answers:
-        return field
+        is_preset = field.kind == "choice" and field.required and not field.value
+        return replace(field, value=field.options[0]) if is_preset and field.options else field
     value = answers[field.name]
     indented = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return replace(field, value=value if isinstance(value, str) else indented)

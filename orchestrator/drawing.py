@@ -115,9 +115,11 @@ def waiting_for(wait_for: str) -> str:
     """What a waiting task waits for, in a few words."""
     words = {
         "retry": _("will be tried again"), "timer": _("waits for its time"), "event": _("waits for a signal"),
-        "callback": _("waits for a call back"), "run": _("waits for a run"),
+        "callback": _("waits for a call back"), "run": _("waits for a run"), "breaker": _("agent out of service"),
+        "budget": _("waits for a budget"), "agent": _("waits for an agent"), "gate": _("waits for a person"),
+        "quarantine": _("waits for a person"),
     }  # fmt: skip
-    return words.get(wait_for) or _("waits for a person")
+    return words.get(wait_for) or _("waits")
 
 
 def _family(node: Node, counts: Counter[str], done: int, count: int) -> str:

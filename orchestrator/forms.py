@@ -72,6 +72,14 @@ def read(fields: tuple[Field, ...], posted: Mapping[str, str]) -> Answer:
     return Answer(tuple(answered), document)
 
 
+def as_sent(fields: tuple[Field, ...]) -> dict[str, str]:
+    """What a browser sends for a form that nobody has touched."""
+    return {
+        field.control: ("on" if field.value in ("on", "true") else "") if field.kind == "yes_no" else field.value
+        for field in fields
+    }
+
+
 def read_json(text: str) -> tuple[dict[str, Json], str]:
     """The document in a text of JSON, or what is wrong with it."""
     try:
@@ -87,7 +95,17 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     options = tuple(option for option in only if isinstance(option, str))
     default = spec.get("default", "")
     value = default if isinstance(default, str) else orjson.dumps(default).decode()
-    return Field(name, title, _kind(spec, options), str(spec.get("description", "")), required, options, value)
+    kind = _kind(spec, options)
+    told = (str(spec.get("description", "")), _bounds(spec) if kind in ("integer", "number") else "")
+    return Field(name, title, kind, " ".join(filter(None, told)), required, options, value)
+
+
+def _bounds(spec: Mapping[str, Any]) -> str:
+    """Which numbers fit, said before one is refused."""
+    least, most = spec.get("minimum"), spec.get("maximum")
+    if not isinstance(least, int) or not isinstance(most, int):
+        return ""
+    return _("From %(least)s to %(most)s.") % {"least": f"{least:,}", "most": f"{most:,}"}
 
 
 def _kind(spec: Mapping[str, Any], options: tuple[str, ...]) -> FieldKind:

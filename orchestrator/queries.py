@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, reduce
+from itertools import islice
 from operator import or_
 from typing import Final, NamedTuple
 
@@ -71,6 +72,12 @@ class RunRow:
     run: Run
     sentence: Sentence
     done: int
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from start to end of a run of which nothing else is to be said."""
+        plain = self.run.status == RunStatus.SUCCEEDED and not self.run.failed and self.run.ended_at
+        return (self.run.ended_at - self.run.started_at).total_seconds() if plain and self.run.ended_at else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +286,18 @@ def facts_of(
         return _ended_facts(run)
     title = _titles(run)
     tasks = list(tasks)
+
+    def waiting_for(what: str) -> list[TaskFact]:
+        return [task for task in tasks if task.wait_for == what]
+
+    def first_two(found: Iterable[TaskFact]) -> list[str]:
+        # A title can cost a query: a wide map has thousands of tasks that wait for the same.
+        return [title(task.step_index) for task in islice(found, 2)]
+
     running = [task for task in tasks if task.status == TaskStatus.RUNNING]
     ready = [task for task in tasks if task.status == TaskStatus.READY]
-    retrying = [task for task in tasks if task.wait_for == "retry"]
-    held = [task for task in tasks if task.wait_for == "breaker"]
+    retrying = waiting_for("retry")
+    held = waiting_for("breaker")
     return RunFacts(
         status=run.status,
         total=run.total,
@@ -290,20 +305,18 @@ def facts_of(
         failed=run.failed,
         stops=_stops_of(run, ready, running, stops),
         gates=gates,
-        running=[title(task.step_index) for task in running[:2]],
+        running=first_two(running),
         running_count=len(running),
         ready_count=len(ready),
-        limited=[title(task.step_index) for task in ready if task.limited][:2]
-        if all(task.limited for task in ready)
-        else [],
+        limited=first_two(ready) if all(task.limited for task in ready) else [],
         retry_at=retry[0] if retry else None,
         retry_step=retry[1] if retry else title(retrying[0].step_index) if retrying else "",
         outside=_soonest_first(outside[task.id] for task in tasks if task.id in outside),
         outside_count=sum(task.wait_for in OUTSIDE for task in tasks),
-        quarantined=[title(task.step_index) for task in tasks if task.wait_for == "quarantine"][:2],
-        unfunded=[title(task.step_index) for task in tasks if task.wait_for == "budget"][:2],
-        unassigned=[title(task.step_index) for task in tasks if task.wait_for == "agent"][:2],
-        held_back=[title(task.step_index) for task in held][:2],
+        quarantined=first_two(waiting_for("quarantine")),
+        unfunded=first_two(waiting_for("budget")),
+        unassigned=first_two(waiting_for("agent")),
+        held_back=first_two(held),
         service_at=_service_at(held[0].agent_id) if held else None,
         error=str(run.error.get("message", "")) if isinstance(run.error, dict) else "",
     )

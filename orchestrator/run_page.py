@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from django.contrib.auth.models import User
 from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -65,6 +66,16 @@ class Head:
     started_by: str
     seconds: float
     budgets: tuple[budget_rows.Row, ...] = ()
+
+    @property
+    def tight(self) -> list[budget_rows.Row]:
+        """Budgets of which little or nothing is left."""
+        return [row for row in self.budgets if row.tone != "good"]
+
+    @property
+    def roomy(self) -> list[budget_rows.Row]:
+        """The other budgets."""
+        return [row for row in self.budgets if row.tone == "good"]
 
     @property
     def done(self) -> int:
@@ -234,8 +245,8 @@ def story(run: Run, *, before: int | None = None, everything: bool = False, leng
     gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
     steps = RunSteps(run)
     steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
-    entries = tuple(tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown)
-    return Story(entries, ids[-1] if len(rows) > length else None, short)
+    entries = _named([tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown])
+    return Story(tuple(entries), ids[-1] if len(rows) > length else None, short)
 
 
 def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, Entry]]:
@@ -245,7 +256,17 @@ def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, En
     rows = {row[0]: row for row in found.values_list("id", "task_id", "kind", "at", "actor", "data")}
     steps = RunSteps(run)
     steps.load([event.task_id & STEP_MASK for event in events if event.task_id is not None])
-    return [(event, tell(_happening(rows[event.id], event.pos, gates, steps))) for event in events]
+    told = [tell(_happening(rows[event.id], event.pos, gates, steps)) for event in events]
+    return list(zip(events, _named(told), strict=True))
+
+
+def _named(entries: list[Entry]) -> list[Entry]:
+    """The same entries with people called by their full names."""
+    people = User.objects.in_bulk({entry.name for entry in entries if entry.who == "person"}, field_name="username")
+    return [
+        replace(entry, name=full_name(people[entry.name])) if entry.who == "person" and entry.name in people else entry
+        for entry in entries
+    ]
 
 
 def _happening(row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: RunSteps) -> Happening:

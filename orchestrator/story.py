@@ -236,7 +236,7 @@ def _budget(event: Happening) -> str:
     told = {"words": words, "spent": _figure(facts.get("spent")), "limit": _figure(facts.get("limit"))}
     if event.kind == "budget.warned":
         return _("more than 80 %% of the %(words)s are used: %(spent)s of %(limit)s") % told
-    return _("budget_exceeded: %(words)s (%(spent)s of %(limit)s used); what needs it waits for people") % told
+    return _("used up its budget: %(words)s (%(spent)s of %(limit)s); what needs it waits for people") % told
 
 
 def _figure(value: Json) -> str:

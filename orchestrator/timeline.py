@@ -10,6 +10,7 @@ type Share = Literal["queue", "work", "human", "pause"]
 WIDTH = 100  # a bar's units: percent
 MIN_WIDTH = 0.4  # anything that happened can be seen
 MAX_ROWS = 120
+NOTICED = 1.0  # seconds between a task's last try and its end that are more than bookkeeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def _bar(task: Lived, *, start: datetime, end: datetime, span: float) -> Bar:
 
 
 def _spans(task: Lived, end: datetime) -> list[tuple[Share, datetime, datetime]]:
-    """What the task did when. A gap before a try is the queue; between two tries it is the pause before a retry."""
+    """What the task did when. A gap before a try is the queue; between two tries, or after the last one of a task that
+    still waits, or waited before it ended, it is a pause: for a retry, a moment, a signal, another run."""
     busy: list[tuple[datetime, datetime, Share]] = [(first, last or end, "work") for first, last in task.tries]
     busy += [(first, last or end, "human") for first, last in task.gates]
     busy.sort(key=lambda item: item[0])
@@ -93,6 +95,9 @@ def _spans(task: Lived, end: datetime) -> list[tuple[Share, datetime, datetime]]
         free, before = max(last, free or last), share
     if task.status == "ready" and free is not None and end > free:
         found.append(("queue", free, end))
+    until = end if task.status == "waiting" else task.ended_at
+    if busy and free is not None and until is not None and (until - free).total_seconds() > NOTICED:
+        found.append(("pause", free, until))
     return found
 
 

@@ -183,7 +183,8 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
     document, problem = forms.read_json(text) if as_json else (answer.document, "")
     shown: dict[str, Any] = {"fields": answer.fields, "as_json": as_json, "text": text}
     if problem or not answer.is_readable:
-        return _start_form(request, workflow, **shown, problem=problem or _("Something is missing below."), status=422)
+        said = problem or _("Something below is missing or cannot be read.")
+        return _start_form(request, workflow, **shown, problem=said, status=422)
     key = request.POST.get("key", "")[:100] or None
     try:
         made = services.start_run(workflow=name, input=document, by=user, idempotency_key=key)

@@ -15,6 +15,7 @@ from orchestrator.ports import GateFact
 from orchestrator.states import RunStatus
 
 NAMED: Final = 2  # steps or queues named in a sentence before the rest are counted
+GLANCE: Final = 240  # characters of an error that a sentence repeats; its step's card has all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,8 @@ def _ended(facts: RunFacts) -> Sentence | None:
 
 def _partly(facts: RunFacts) -> list[Part]:
     text = ngettext(
-        "Ended in part: %(count)d step that its result needs gave none. The page says what is missing and what to do.",
-        "Ended in part: %(count)d steps that its result needs gave none. The page says what is missing and what to do.",
+        "Partly done: %(count)d step that the result needs gave no output.",
+        "Partly done: %(count)d steps that the result needs gave no output.",
         facts.failed,
     )
     return [Part(text % {"count": facts.failed})]
@@ -138,8 +139,16 @@ def _partly(facts: RunFacts) -> list[Part]:
 def _failure(facts: RunFacts) -> list[Part]:
     if not facts.error_step:
         return [Part(_("Failed: ")), Part(facts.error or _("no reason was recorded")), Part(".")]
-    reason = facts.error.rstrip(".") or _("no reason was recorded")
-    return [Part(_("Failed at ")), Part(facts.error_step, strong=True), Part(f": {reason}.")]
+    reason = _whole(facts.error) or _("no reason was recorded.")
+    return [Part(_("Failed at ")), Part(facts.error_step, strong=True), Part(f": {reason}")]
+
+
+def _whole(message: str) -> str:
+    """An agent's message as the end of a sentence: cut where it is too long to be read at a glance."""
+    message = message.strip()
+    if len(message) > GLANCE:
+        message = message[:GLANCE].rsplit(" ", 1)[0].rstrip(" .,;:") + "…"
+    return message if not message or message.endswith(("…", "...", ".", "!", "?")) else f"{message}."
 
 
 def _queued(facts: RunFacts) -> list[Part]:

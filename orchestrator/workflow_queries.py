@@ -102,6 +102,11 @@ class Service:
     due_at: datetime | None
     held: int
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the next task that needs the agent tries it."""
+        return self.due_at is not None and self.due_at <= timezone.now()
+
 
 def breakers(agent: str = "") -> list[Service]:
     """Every agent that is out of service; with a name, that agent's breaker whatever its state."""

@@ -189,6 +189,7 @@ def out_of_service(request: HttpRequest) -> HttpResponse:
         "may_reset": rights().can(user, "steer_run") or rights().can(user, "edit_agents"),
     }
     partial = "#rows" if getattr(request, "wants_partial", False) else ""
+    context["is_page"] = not partial or "page" in request.GET
     return render(request, "orchestrator/out_of_service.html" + partial, context)
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from approvals import wording
 from orchestrator import rendering
+from orchestrator.story import actor_of
 
 register = template.Library()
 
@@ -156,6 +157,24 @@ def duration(seconds: float | timedelta | None) -> str:
     if whole < 172_800:
         return str(_("%(n)d h") % {"n": whole // 3600})
     return ngettext("%(n)d day", "%(n)d days", whole // 86_400) % {"n": whole // 86_400}
+
+
+@register.filter
+def actor(who: str) -> str:
+    """Who wrote something, without the kind that the ledger puts before the name."""
+    return actor_of(who)[1] or str(_("the engine"))
+
+
+@register.filter
+def tick(seconds: float) -> str:
+    """A moment on an axis, in full: 0.25 s, 15 s, 1 min 15 s, 2 h 30 min. Two ticks never read the same."""
+    if seconds < 60:
+        return str(_("%(n)s s") % {"n": f"{seconds:.2f}".rstrip("0").rstrip(".")})
+    whole, parts = round(seconds), []
+    for size, word in ((86_400, _("d")), (3600, _("h")), (60, _("min")), (1, _("s"))):
+        count, whole = divmod(whole, size)
+        parts += [f"{count} {word}"] if count else []
+    return " ".join(parts)
 
 
 @register.filter

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import db
-from orchestrator.acts.core import AnswerInvalid, Performing, Plan, Target, Undo, register
+from orchestrator.acts.core import ActImpossible, AnswerInvalid, Performing, Plan, Target, Undo, register
 from orchestrator.acts.runs import RunAct
 from orchestrator.definitions.fields import seconds
 from orchestrator.engine import deadlines
@@ -39,6 +39,8 @@ class Deadline(RunAct):
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """A duration counts from the moment of acting."""
         now, new = target.run.deadline_at, _moment(str(answers.get("by", "")))
+        if new is None and now is None:
+            raise ActImpossible(why=_("It has no deadline; say when it is due."))
         if new is None:
             line = _("The run has no deadline any more.")
         else:

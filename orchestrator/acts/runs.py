@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from agents.types import Json
-from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, Undo, counted, register
+from orchestrator.acts.core import Act, ActImpossible, Performing, Plan, Scope, Target, Undo, counted, register
 from orchestrator.engine import families, steering
 from orchestrator.engine.plans import INDEX
 from orchestrator.models import Run, Task
@@ -288,7 +288,7 @@ class Priority(RunAct):
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The new priority."""
         span = {"type": "integer", "minimum": -HIGHEST, "maximum": HIGHEST, "title": _("Priority")}
-        described = {**span, "description": _("From -100 to 100; now %(now)d.") % {"now": target.run.priority}}
+        described = {**span, "description": _("Now %(now)d.") % {"now": target.run.priority}}
         return {"properties": {"priority": described}, "required": ["priority"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:
@@ -299,6 +299,8 @@ class Priority(RunAct):
         """Its place among all live runs."""
         now, new = target.run.priority, answers["priority"]
         assert isinstance(new, int)
+        if new == now:
+            raise ActImpossible(why=_("It has priority %(now)d already; choose another.") % {"now": now})
         live = Run.objects.filter(status__in=[RunStatus.RUNNING, RunStatus.PAUSED]).exclude(pk=target.run.pk)
         ahead, behind = live.filter(priority__gt=new).count(), live.filter(priority__lt=new).count()
         waiting = census(target.run).of("ready", "blocked", "waiting")

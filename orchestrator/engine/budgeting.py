@@ -219,7 +219,7 @@ def _question(step: PlanStep, run: Run, task: Task, budget: Budget, name: str) -
         task_id=task.pk, run_id=run.pk, workflow_id=run.workflow_id, requested_by=run.started_by_id, given={}
     )
     rule = f"budget_exceeded: {name}"
-    message = f"{rule} ({budget.spent:g} of {budget.limit:g} used)"
+    message = f"Budget used up: {name} ({budget.spent:g} of {budget.limit:g})"
     error: dict[str, Json] = {"kind": "budget", "code": "budget_exceeded", "message": message}
     whose = "run" if budget.scope == "run_agent" else budget.scope
     return gates.for_budget(step, subject, rule=rule, error=error, whose=whose)

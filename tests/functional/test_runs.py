@@ -155,3 +155,27 @@ def test_run_pages_keep_nobody_out(site, page: Page, run, manager, width, theme)
         site.enter(page, manager, path)
         assert serious_problems(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_run_with_one_very_long_word_as_its_title_overflows_nothing(site, page: Page, run, manager, width):
+    Run.objects.filter(pk=run.pk).update(title="Donaudampfschifffahrtselektrizitäten" * 4)
+    page.set_viewport_size({"width": width, "height": 900})
+    site.enter(page, manager, f"/runs/{run.pk}/")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{site.address}/act/run/{run.pk}/pause/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_step_chosen_on_a_phone_opens_right_below_the_graph(site, page: Page, run, manager):
+    page.set_viewport_size({"width": 390, "height": 900})
+    site.enter(page, manager, f"/runs/{run.pk}/?tab=graph&task={factories.task(run).key}")
+
+    graph, card = page.locator(".graph").bounding_box(), page.locator("#task-side").bounding_box()
+    story = page.locator(".story").bounding_box()
+
+    assert graph is not None
+    assert card is not None
+    assert story is not None
+    assert graph["y"] < card["y"] < story["y"]

@@ -1,5 +1,7 @@
 """Going back: forks, rollbacks, restarts. What had succeeded is kept, what comes after runs again."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from orchestrator.errors import (
 from orchestrator.invariants import violations
 from orchestrator.models import Checkpoint, Event, LedgerEntry, Run, StateEntry, Task
 from orchestrator.states import RunStatus
-from tests import engine
+from tests import engine, factories
 from tests.engine import eventually, finished, publish, shift, start, statuses, task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +86,25 @@ def test_a_fork_copies_what_had_succeeded_and_runs_the_rest_with_the_new_input()
     copied = Event.objects.filter(run=fork, kind="task.copied").order_by("id").values_list("data__run", flat=True)
     assert list(copied) == [run.pk, run.pk]
     assert not list(violations())
+
+
+def test_a_fork_whose_form_nobody_has_touched_is_what_the_form_has_shown(client):
+    """Its unticked box is sent as nothing: that must not look like another plan than the one that was shown."""
+    run = ran()
+    place = pos_of(run, "task.succeeded", 1)
+    client.force_login(factories.user("maria", "Workflow Orchestration Manager"))
+    address = f"/act/run/{run.pk}/fork/"
+
+    page = unescape(client.get(address, {"answers": f'{{"event": {place}}}'}).content.decode())
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', page)
+    typed = re.search(r'name="input.input"[^>]*>([^<]*)<', page)
+    assert digest is not None
+    assert typed is not None
+    sent = {"input.event": str(place), "input.input": typed[1], "input.version": "", "digest": digest[1]}
+    answer = client.post(address, {**sent, "reason": "why"})
+
+    assert answer.status_code == 302
+    assert Run.objects.get(forked_from=run).forked_at is not None
 
 
 def test_a_fork_has_the_state_as_it_was():

@@ -57,7 +57,7 @@ def test_runs_lists_newest_first_with_what_they_wait_for(manager, incident):
 
     assert page.index("Second alert") < page.index("First alert")
     assert "Working on Threat summary." in page
-    assert "Succeeded; nothing is left to do." in page
+    assert "Done in" in page
 
 
 def test_runs_of_invisible_workflows_are_not_listed(reviewer, incident):
@@ -173,7 +173,7 @@ def test_run_head_counts_tokens_cost_and_progress(manager, incident):
 
     page = text_of(manager.get(f"/runs/{created.pk}/?part=head", headers=HTMX))
 
-    assert "1250" in page
+    assert "1,250" in page
     assert "$0.21" in page
     assert "1 of 8 steps" in manager.get(f"/runs/{created.pk}/?part=head", headers=HTMX).content.decode()
 
@@ -266,7 +266,7 @@ def test_override_pause_and_resume_change_the_run_and_are_told(manager, incident
     assert f"Run #{created.pk} is paused." in text_of(paused)
     assert resumed["HX-Redirect"] == f"/runs/{created.pk}/"
     story = text_of(manager.get(f"/runs/{created.pk}/?tab=narrative"))
-    assert "maria paused the run" in story
+    assert "Maria Lind paused the run" in story
 
 
 def test_override_without_a_reason_changes_nothing(manager, incident):

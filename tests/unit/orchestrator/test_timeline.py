@@ -64,3 +64,7 @@ def test_timeline_of_thousands_of_steps_draws_some_and_says_how_many_are_left_ou
 def test_timeline_has_few_round_ticks_for_any_length():
     for seconds in (0.2, 3, 59, 600, 9000, 500_000):
         assert 1 <= len(timeline([], start=START, end=at(seconds)).ticks) <= 8
+
+
+def test_timeline_task_that_waits_for_the_outside_is_drawn_until_now():
+    assert shares(lived("a", ready=0, tries=[(0, 1)], status="waiting")) == [("work", 1), ("pause", 99)]

@@ -1,0 +1,68 @@
+"""Dialogs of acts: one that opens blames nobody, and one that would change nothing is refused."""
+
+import pytest
+from django.test import Client
+
+from orchestrator import forms
+from orchestrator.models import Event, Run
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def manager(client: Client) -> Client:
+    client.force_login(factories.user("maria", "Workflow Orchestration Manager"))
+    return client
+
+
+@pytest.fixture
+def run() -> Run:
+    factories.agent("reader")
+    made = factories.workflow(
+        "flow", factories.steps("first", "second", agents={"first": "reader", "second": "reader"})
+    )
+    created = factories.run(made, statuses=["succeeded", "running"])
+    factories.event(created, "run.started", actor="user:maria", tasks=2)
+    return created
+
+
+def test_dialog_that_asks_for_something_opens_without_an_error(manager, run):
+    page = manager.get(f"/act/run/{run.pk}/checkpoint/").content.decode()
+
+    assert 'role="alert"' not in page
+    assert "is a required property" not in page
+    assert "Fill in what is asked above; then this says what will happen." in page
+
+
+def test_dialog_that_is_sent_without_what_it_asks_for_says_so(manager, run):
+    answer = manager.post(f"/act/run/{run.pk}/checkpoint/", {"reason": "why"})
+
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(("name", "words"), [("priority", "has priority 0 already"), ("deadline", "has no deadline")])
+def test_act_that_would_change_nothing_is_refused(manager, run, name, words):
+    shown = manager.get(f"/act/run/{run.pk}/{name}/").content.decode()
+    answer = manager.post(f"/act/run/{run.pk}/{name}/", {"reason": "why", "input.priority": "0"})
+
+    assert words in shown
+    assert answer.status_code == 409
+    assert not Event.objects.filter(run_id=run.pk, kind=f"run.{name}_changed").exists()
+
+
+def test_number_field_says_its_bounds_and_unbounded_ones_say_nothing():
+    schema = {"properties": {"a": {"type": "integer", "minimum": 0, "maximum": 900}, "b": {"type": "integer"}}}
+
+    told = {field.name: field.help for field in forms.fields_of(schema)}
+
+    assert told == {"a": "From 0 to 900.", "b": ""}
+
+
+def test_page_of_agents_out_of_service_says_when_there_are_none(manager):
+    assert "Every agent is in service" in manager.get("/out-of-service/").content.decode()
+    assert (
+        "Every agent is in service"
+        not in manager.get("/out-of-service/", headers={"HX-Request": "true"}).content.decode()
+    )
