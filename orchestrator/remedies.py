@@ -23,7 +23,7 @@ from orchestrator.states import RunStatus
 
 MORE: Final = 2.0  # what is proposed as the new limit of a used-up budget, in times of the old one
 RECENT: Final = timedelta(days=7)
-NEWEST: Final = 5
+NEWEST: Final = 2  # side by side with cards: the next one comes when these have been seen to
 
 
 @dataclass(frozen=True, slots=True)
