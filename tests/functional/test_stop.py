@@ -59,8 +59,8 @@ def expect_measures(page: Page) -> None:
     """The dialog shows what the shifts measured."""
     measures = page.locator("#dialog .measures div")
     expect(measures.filter(has_text="tasks returned").locator("dd")).to_have_text(str(RUNS))
-    for what in ("last start", "all cancelled"):
-        expect(measures.filter(has_text=what).locator("dd")).to_have_text(re.compile(r"-?\d+ ms"))
+    expect(measures.filter(has_text="last start after it").locator("dd")).to_have_text("none")
+    expect(measures.filter(has_text="all cancelled").locator("dd")).to_have_text(re.compile(r"^\d+ ms$"))
 
 
 def lift(page: Page) -> None:
