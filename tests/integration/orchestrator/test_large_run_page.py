@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from agents.types import Json
 from orchestrator.models import Run, Task, task_id
 from tests import factories
 
@@ -19,10 +20,14 @@ def wide(items: int) -> Run:
     fields = {"run": created, "workflow": made, "status": "waiting", "wait_for": "budget", "parent": parent.pk}
     fields |= {"version": created.version, "kind": "automated", "pending": 0}
     Task.objects.bulk_create(
-        Task(id=task_id(created.pk, FIRST + n), key=f"each.{n}", spec={"title": f"Item {n}"}, **fields)
+        Task(id=task_id(created.pk, FIRST + n), key=f"each.{n}", spec={"step": _item(n)}, **fields)
         for n in range(items)
     )
     return created
+
+
+def _item(number: int) -> dict[str, Json]:
+    return {"index": FIRST + number, "key": f"each.{number}", "title": f"Item {number}", "kind": "automated"}
 
 
 def queries_of(client: Client, address: str) -> int:
