@@ -15,6 +15,7 @@ from agents.types import Json
 from orchestrator import budget_rows, drawing
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
+from orchestrator.happenings import Entry, Happening
 from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
 from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
@@ -32,7 +33,7 @@ from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
 from orchestrator.snapshots import Happened
 from orchestrator.states import TASK_TERMINAL, RunStatus
-from orchestrator.story import ROUTINE, Entry, Happening, tell
+from orchestrator.story import ROUTINE, tell
 from orchestrator.timeline import Lived, Timeline, timeline
 from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
 

@@ -1,9 +1,7 @@
 """A run's events as sentences that people read. Pure: an event and its names in, a sentence out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -11,9 +9,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.types import Json
 from orchestrator.budgets import words as budget_words
+from orchestrator.happenings import Entry, Happening, Who
 from orchestrator.timed_story import by_hand, moment, timed
-
-type Who = Literal["person", "agent", "engine"]
 
 # Kinds that every task has twice: left out of the short story, which keeps what people did and what went wrong.
 ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released", "state.written", "task.copied"})
@@ -32,57 +29,6 @@ _VERDICTS: Final[Mapping[str, str | Promise]] = {
     "go_on": gettext_lazy("let the run go on past its deadline:"),
     "reject": gettext_lazy("rejected"),
     "terminate": gettext_lazy("ended the run at"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One event with the names that a sentence needs: its step's title, its gate's title, queue and note."""
-
-    pos: int | None
-    at: datetime
-    kind: str
-    actor: str
-    facts: Mapping[str, Json]
-    step_key: str = ""
-    step: str = ""
-    gate: int | None = None
-    gate_title: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the story. `gate_title` and `note` are quoted words, shown as such."""
-
-    pos: int | None
-    at: datetime
-    kind: str
-    who: Who
-    name: str
-    text: str
-    step_key: str
-    step: str
-    gate: int | None
-    gate_title: str
-    note: str
-
-    @property
-    def tone(self) -> str:
-        """How its mark is coloured: what went wrong, what waits, what went well."""
-        verb = self.kind.rpartition(".")[2]
-        return next((tone for tone, verbs in _TONES.items() if verb in verbs), "idle")
-
-
-_TONES: Final[Mapping[str, frozenset[str]]] = {
-    "failed": frozenset({"failed", "lost", "late_result", "refused", "exceeded"}),
-    "waiting": frozenset(
-        {"waiting", "opened", "escalated", "retry_scheduled", "revised", "queued", "held_back", "fell_back"}
-        | {"compensating", "partly_succeeded", "half_opened", "warned"}
-    ),
-    "good": frozenset({"succeeded", "resumed", "decided", "admitted", "let_go", "closed", "reset"}),
-    "running": frozenset({"started", "retried", "returned", "claimed"}),
-    "stopped": frozenset({"paused", "cancelled", "withdrawn"}),
 }
 
 

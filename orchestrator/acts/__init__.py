@@ -22,18 +22,12 @@ from orchestrator.acts import (
 )
 from orchestrator.acts.core import (
     Act,
-    ActImpossible,
-    ActNotAllowed,
-    ActUnknown,
-    AnswerInvalid,
     Done,
     Performing,
     Plan,
-    PlanChanged,
     Preview,
     Scope,
     Target,
-    TargetUnknown,
     Undo,
     acts_for,
     find,
@@ -44,6 +38,14 @@ from orchestrator.acts.core import (
     possible,
     preview,
     register,
+)
+from orchestrator.acts.refusals import (
+    ActImpossible,
+    ActNotAllowed,
+    ActUnknown,
+    AnswerInvalid,
+    PlanChanged,
+    TargetUnknown,
 )
 
 __all__ = [

@@ -9,7 +9,7 @@ from agents.cleaning import clean
 from agents.contracts import compile_contract
 from agents.errors import ContractViolation, OutputRejected
 from agents.types import Json
-from orchestrator.acts.core import AnswerInvalid
+from orchestrator.acts.refusals import AnswerInvalid
 from orchestrator.catalogue import default as catalogue
 from orchestrator.definitions.agents import AgentContract
 from orchestrator.definitions.plan import PlanStep

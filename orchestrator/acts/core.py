@@ -21,8 +21,9 @@ from django.utils.translation import ngettext
 from agents.models import Agent
 from agents.types import Json
 from orchestrator import events, ports, teams
+from orchestrator.acts.refusals import ActImpossible, ActUnknown, AnswerInvalid, OwnRequest, PlanChanged, TargetUnknown
 from orchestrator.engine import transitions
-from orchestrator.errors import IllegalTransition, OrchestratorError, ReasonMissing
+from orchestrator.errors import ReasonMissing
 from orchestrator.models import TASK_BITS, Run, Task, Workflow
 
 type Scope = Literal["task", "run", "workflow", "agent", "team", "everything"]
@@ -32,51 +33,6 @@ type Person = User | AnonymousUser
 
 LARGEST: Final = 2**53 - 1  # number that JSON carries safely, and that the database can compare with its own
 SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "team", "everything")
-
-
-class ActUnknown(OrchestratorError):
-    """There is no act {name!r} for a {scope}; the API documentation lists those there are."""
-
-    code = "act_unknown"
-    status = 404
-
-
-class TargetUnknown(OrchestratorError):
-    """There is no {scope} {ref}; check the address."""
-
-    code = "target_unknown"
-    status = 404
-
-
-class ActImpossible(IllegalTransition):
-    """{why}"""
-
-
-class ActNotAllowed(OrchestratorError):
-    """Your roles do not let you {verb} here; a workflow manager can, or can give you the right."""
-
-    code = "not_permitted"
-    status = 403
-
-
-class AnswerInvalid(OrchestratorError):
-    """{field} is not valid: {problem}."""
-
-    code = "answer_invalid"
-    status = 422
-
-
-class OwnRequest(OrchestratorError):
-    """You started this run, so somebody else must {verb}: {why}."""
-
-    code = "separation_of_duties"
-    status = 403
-
-
-class PlanChanged(OrchestratorError):
-    """What this would do has changed since you looked; nothing was done. Read the new preview and confirm it again."""
-
-    code = "plan_changed"
 
 
 @dataclass(frozen=True, slots=True)

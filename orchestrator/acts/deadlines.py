@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import db
-from orchestrator.acts.core import ActImpossible, AnswerInvalid, Performing, Plan, Target, Undo, register
+from orchestrator.acts.core import Performing, Plan, Target, Undo, register
+from orchestrator.acts.refusals import ActImpossible, AnswerInvalid
 from orchestrator.acts.runs import RunAct
 from orchestrator.definitions.fields import seconds
 from orchestrator.engine import deadlines

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import ports
-from orchestrator.acts.core import Act, ActImpossible, Performing, Person, Plan, Scope, Target, counted, register
+from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, counted, register
 from orchestrator.acts.holding import name_of
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.steps import consequences
 from orchestrator.engine import asking, overriding, steering, transitions
 from orchestrator.engine.asking import asks_people

@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import ledger_lines, notes
-from orchestrator.acts.core import Act, ActImpossible, Performing, Plan, Scope, Target, Undo, register
+from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, Undo, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.patterns.task_ledger import OPEN, TaskLedger
 from orchestrator.states import RunStatus
 

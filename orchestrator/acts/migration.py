@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator.acts.core import ActImpossible, Performing, Plan, Target, Undo, counted, register
+from orchestrator.acts.core import Performing, Plan, Target, Undo, counted, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
 from orchestrator.acts.steps import SHOWN
 from orchestrator.engine import migrating

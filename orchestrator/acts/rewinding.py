@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import orders, ports
-from orchestrator.acts.core import Act, ActImpossible, Performing, Person, Plan, Scope, Target, counted, register
+from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, counted, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
 from orchestrator.engine import checkpoints, rewinding
 from orchestrator.engine.asking import asks, keys_that_ask

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from agents.types import Json
-from orchestrator.acts.core import Act, ActImpossible, Performing, Plan, Scope, Target, Undo, counted, register
+from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, Undo, counted, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.engine import families, steering
 from orchestrator.engine.plans import INDEX
 from orchestrator.models import Run, Task

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 from agents.types import Json
 from orchestrator import catalogue
 from orchestrator.acts import contracts
-from orchestrator.acts.core import ActImpossible, Performing, Plan, Target, counted, register
+from orchestrator.acts.core import Performing, Plan, Target, counted, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
 from orchestrator.acts.steps import SHOWN, given_to, redirection
 from orchestrator.engine import overriding, steering

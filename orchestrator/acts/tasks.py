@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator.acts import contracts
-from orchestrator.acts.core import Act, ActImpossible, Performing, Plan, Scope, Target, counted, register
+from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, counted, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.steps import (
     SHOWN,
     Facts,

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator.acts.core import ActImpossible, AnswerInvalid, Performing, Plan, Target, register
+from orchestrator.acts.core import Performing, Plan, Target, register
+from orchestrator.acts.refusals import ActImpossible, AnswerInvalid
 from orchestrator.acts.steps import consequences, facts_of
 from orchestrator.acts.tasks import TaskAct
 from orchestrator.engine import answers as answering

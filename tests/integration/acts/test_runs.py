@@ -11,7 +11,8 @@ from approvals import services as approvals
 from approvals.models import Gate
 from orchestrator import acts
 from orchestrator.acts import AnswerInvalid
-from orchestrator.acts.core import ActImpossible, Done
+from orchestrator.acts.core import Done
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.engine import sweep
 from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, Stop, Timer

@@ -11,7 +11,8 @@ from agents.registry import agent
 from approvals.models import Gate
 from orchestrator import acts, services
 from orchestrator.acts import AnswerInvalid, PlanChanged
-from orchestrator.acts.core import ActImpossible, Done
+from orchestrator.acts.core import Done
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.errors import ReasonMissing
 from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, Task, Timer

@@ -199,7 +199,8 @@ def test_story_says_that_a_person_ended_the_wait(mia: User) -> None:
     do(run, "fire", mia)
     facts = Event.objects.get(run_id=run.pk, kind="task.succeeded").data
 
-    from orchestrator.story import Happening, tell
+    from orchestrator.happenings import Happening
+    from orchestrator.story import tell
 
     told = tell(Happening(1, run.started_at, "task.succeeded", "user:mia", facts))
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from orchestrator.events import EventKind
-from orchestrator.story import Happening, actor_of, tell
+from orchestrator.happenings import Happening
+from orchestrator.story import actor_of, tell
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
