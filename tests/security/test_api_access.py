@@ -65,6 +65,13 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("POST", "/groups/{name}/enable"): (REASON, {404}),
     ("POST", "/groups/{name}/remove"): (REASON, {404}),
     ("POST", "/groups/{name}/replay"): ({"position": 0, **REASON}, {404}),
+    ("GET", "/schedules"): (None, {200}),  # an empty list
+    ("POST", "/schedules"): ({"name": "s", "workflow": "incident", "cron": "0 2 * * *", **REASON}, {404}),
+    ("GET", "/schedules/preview"): (None, {403}),
+    ("GET", "/schedules/upcoming"): (None, {200}),  # an empty list
+    ("GET", "/schedules/{name}"): (None, {404}),
+    ("POST", "/schedules/{name}/change"): ({"cron": "0 2 * * *", **REASON}, {404}),
+    **{("POST", f"/schedules/{{name}}/{verb}"): (REASON, {404}) for verb in ("pause", "resume", "run", "remove")},
     ("POST", "/tasks/{task}/callback"): (REASON, {404}),
     ("GET", "/tokens"): (None, {401}),
     ("POST", "/tokens"): ({"name": "x", "scopes": ["read"]}, {401}),

@@ -123,7 +123,7 @@ def test_publish_of_a_hostile_definition_is_refused_at_once(name: str) -> None:
     assert took < SECONDS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def peaks() -> dict[str, int]:
     """Most bytes held at once, by abuse: in a process of its own, where no thread of another test allocates too."""
     command = [sys.executable, "-m", "tests.security.test_definition_abuse"]

@@ -14,6 +14,7 @@ from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, StateEntry, Task, Workflow
 from orchestrator.patterns import plain
 from orchestrator.states import RunStatus
+from tests import people
 from tests.engine import eventually, finished, shift, statuses, task
 from tests.hands import reviewer
 
@@ -187,7 +188,7 @@ def runs_of(name: str) -> list[Run]:
 
 def test_choreography_reacts_in_two_groups_and_again_on_replay():
     stock, invoice = published("choreography"), published("choreography", 1)
-    mia = reviewer("mia")
+    mia = people.person("mia", "Workflow Orchestration Manager")  # what nobody by name sent starts in her name
     for name in (stock, invoice):
         groups.create(name=f"{name}-group", workflow=Workflow.objects.get(name=name), signal="order.placed", by=mia)
     order = {"order": "A-1", "amount": 12.5}
