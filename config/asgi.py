@@ -1,5 +1,6 @@
 """The ASGI application: HTTP by Django, sockets by monitoring."""
 
+import gc
 import os
 
 from channels.routing import ProtocolTypeRouter
@@ -18,3 +19,6 @@ _http = get_asgi_application()
 from monitoring.routing import websocket_application  # noqa: E402
 
 application = ProtocolTypeRouter({"http": _http, "websocket": websocket_application})
+
+# As in workers (config.celery): what is loaded stays, and no request waits while it is looked at again.
+gc.freeze()

@@ -1,5 +1,6 @@
 """The Celery application. Its broker is a doorbell: no results, no chords, every message may be lost or doubled."""
 
+import gc
 import os
 import signal
 from typing import Any
@@ -91,3 +92,5 @@ app.autodiscover_tasks()
 def _leash_pool_process(**_: object) -> None:
     # A killed worker must not leave its pool behind, busy with leases that nobody will hand back.
     die_with_parent(signal.SIGKILL)
+    # What is loaded stays: a full collection would look at all of it again, in the middle of somebody's decision.
+    gc.freeze()
