@@ -17,8 +17,7 @@ def share(home: DataDir, values: dict[str, str]) -> None:
 
 def adopt() -> None:
     """Let `manage.py` talk to the database of the stack on this PORT, unless DATABASE_URL says otherwise."""
-    port = os.environ.get("PORT", "")
-    home = DataDir.of(_ROOT, int(port) if port.isdigit() else DEFAULT_PORT)
+    home = DataDir.of(_ROOT, _port())
     if os.environ.get("DATABASE_URL"):
         return
     try:
@@ -27,3 +26,17 @@ def adopt() -> None:
         return
     for name, value in values.items():
         os.environ.setdefault(name, value)
+
+
+def where_to_look(problem: Exception) -> str:
+    """What to tell somebody whose command found no database: what happened, and what to do."""
+    reason = str(problem).strip().splitlines()[0]
+    return (
+        f"The database of the stack on port {_port()} does not answer ({reason}); start it with make up, name the port "
+        "of the one that runs (PORT=8001 make manage ...), or correct DATABASE_URL."
+    )
+
+
+def _port() -> int:
+    port = os.environ.get("PORT", "")
+    return int(port) if port.isdigit() else DEFAULT_PORT

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
 from agents.library.samples import Incidents, News, Refunds, Source
@@ -151,6 +151,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Feed until interrupted or `limit` runs are started; with `--set-rate`, tell the feed that runs."""
         if options["set_rate"] is not None:
+            connection.ensure_connection()  # of a stack that is not there, no feed is told anything
             set_pace(options["set_rate"])
             self.stdout.write(f"The feed that runs goes on at {options['set_rate']:g} runs a minute.")
             return
