@@ -45,6 +45,7 @@ const lastFetch = new Map(); // region key -> time
 const waiting = new Map(); // region key -> timer
 const asking = new Map(); // request under way -> key of the region that its answer replaces
 const owed = new Set(); // keys of regions that changed while a request for them was under way
+const unasked = new Set(); // keys of regions whose refresh under way nobody asked for
 const held = new Map(); // hold element -> {count, regions: Set of keys}
 
 function connect() {
@@ -199,6 +200,8 @@ function fetchRegion(key, asked = false) {
     return;
   }
   lastFetch.set(key, Date.now());
+  if (asked) unasked.delete(key);
+  else unasked.add(key);
   element.dispatchEvent(new CustomEvent("refresh", { bubbles: false }));
 }
 
@@ -213,9 +216,19 @@ function answered(event) {
   const key = asking.get(ctx);
   if (!asking.delete(ctx)) return;
   if (isAsking(key)) return; // by a later request, which answers for this one
+  unasked.delete(key);
   const missed = owed.delete(key);
   if (hasFailed(ctx)) schedule(key, RETRY_AFTER);
   else if (missed) schedule(key);
+}
+
+/** A refresh that was under way when somebody began to read waits, too: what it brings may move the row that is read. */
+function readFirst(event) {
+  const region = event.detail.ctx.sourceElement;
+  const list = region?.closest?.("[data-live-hold]");
+  if (!list || !unasked.has(keyOf(region)) || !isBeingRead(list)) return;
+  event.preventDefault();
+  hold(list, region);
 }
 
 function hasFailed({ status, response }) {
@@ -275,6 +288,7 @@ new MutationObserver((records) => {
 }).observe(document.body, { childList: true, subtree: true });
 document.addEventListener("wk:release", (event) => release(event.target, true));
 document.addEventListener("htmx:before:request", asked);
+document.addEventListener("htmx:before:swap", readFirst);
 document.addEventListener("htmx:finally:request", answered);
 document.addEventListener("refresh", oneAtATime, { capture: true });
 document.addEventListener("visibilitychange", hurry);

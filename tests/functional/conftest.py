@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from channels.routing import ProtocolTypeRouter
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from monitoring.routing import websocket_application
 from orchestrator import sequencer
@@ -97,6 +98,31 @@ def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) 
     while not claim():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
+
+
+class Held:
+    """Requests to an address that are held back: answered by the server at once, by the browser's wire when let go."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self._page = page
+        self._answers: list[tuple[Route, APIResponse]] = []
+        self._has_one = False  # set before the server is asked: meanwhile other requests come by
+        page.route(re.compile(address), self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if "hx-request" not in route.request.headers or self._has_one:
+            return route.continue_()
+        self._has_one = True
+        self._answers.append((route, route.fetch()))
+        return None
+
+    def wait(self) -> None:
+        """Return once a request is held and the server's answer to it is made."""
+        until(lambda: self._page.evaluate("1") and self._answers, what="a request is held")
+
+    def let_go(self) -> None:
+        [(route, answer)] = self._answers
+        route.fulfill(response=answer)
 
 
 def serious_problems(page: Page) -> list[str]:

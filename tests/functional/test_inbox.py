@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from approvals import services
 from tests import people
-from tests.functional.conftest import Site, serious_problems
+from tests.functional.conftest import Held, Site, serious_problems
 
 
 @pytest.fixture
@@ -80,6 +80,25 @@ def test_list_under_the_pointer_holds_still_and_greys_what_is_settled(
     expect(note).to_be_visible()
     note.click()
     expect(page.locator("#inbox-list")).not_to_contain_text("Isolate one")
+
+
+def test_refresh_that_was_under_way_when_reading_began_waits(site: Site, ana: User, sam: User, page: Page) -> None:
+    first = people.gate(title="Isolate one", risk="high")
+    people.gate(title="Isolate two")
+    page.mouse.move(0, 0)
+    site.enter(page, ana, "/inbox/")
+    live(page)
+    page.wait_for_load_state("networkidle")
+    held = Held(page, r":\d+/inbox/$")
+
+    services.decide(gate_id=first.pk, by=sam, verdict="approve", gate_version=1)
+    held.wait()
+    row = page.locator(f"#row-{first.pk} .queue-row")
+    row.hover()
+    held.let_go()
+
+    expect(page.locator("#inbox-list [data-hold-note]")).to_be_visible()
+    expect(row).to_contain_text("Approved by Sam")
 
 
 def test_search_looks_into_payloads(site: Site, ana: User, page: Page) -> None:

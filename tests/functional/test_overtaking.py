@@ -4,34 +4,11 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from orchestrator import events
 from tests import factories, people
-from tests.functional.conftest import Site, until
-
-
-class Held:
-    """Requests to an address that are held back: answered by the server at once, by the browser's wire when let go."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self._page = page
-        self._answers: list[tuple[Route, APIResponse]] = []
-        page.route(re.compile(address), self._hold)
-
-    def _hold(self, route: Route) -> None:
-        if "hx-request" not in route.request.headers or self._answers:
-            return route.continue_()
-        self._answers.append((route, route.fetch()))
-        return None
-
-    def wait(self) -> None:
-        """Return once a request is held and the server's answer to it is made."""
-        until(lambda: self._page.evaluate("1") and self._answers, what="a request is held")
-
-    def let_go(self) -> None:
-        [(route, answer)] = self._answers
-        route.fulfill(response=answer)
+from tests.functional.conftest import Held, Site, until
 
 
 @pytest.fixture
