@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -201,8 +202,7 @@ def _change(request: HttpRequest, user: User, workflow: Workflow, typed: dict[st
     return redirect(address(workflow))
 
 
-def _set(request: HttpRequest, user: User, workflow: Workflow, typed: dict[str, Any]) -> HttpResponse:
-    enabled = request.path.endswith("/resume/")
+def _set(request: HttpRequest, user: User, workflow: Workflow, typed: dict[str, Any], *, enabled: bool) -> HttpResponse:
     schedules.set_enabled(name=typed["at"], enabled=enabled, by=user, reason=typed["reason"])
     return redirect(address(workflow))
 
@@ -222,8 +222,8 @@ def _run(request: HttpRequest, user: User, workflow: Workflow, typed: dict[str, 
 
 _ACTS: Final[Mapping[str, Callable[[HttpRequest, User, Workflow, dict[str, Any]], HttpResponse]]] = {
     "change": _change,
-    "pause": _set,
-    "resume": _set,
+    "pause": partial(_set, enabled=False),
+    "resume": partial(_set, enabled=True),
     "remove": _remove,
     "run": _run,
 }

@@ -1,5 +1,6 @@
 """Acts on the task ledger of a magentic step: add, change, drop and move a line; its next turn takes them up."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, ClassVar, Final
@@ -16,7 +17,6 @@ from orchestrator.states import RunStatus
 
 END: Final = "(the end)"
 FIELDS: Final = ("title", "agent", "input")
-TITLE: Final[Mapping[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 200}
 
 
 class LedgerAct(Act):
@@ -60,13 +60,13 @@ class LedgerAct(Act):
         act.record("task.noted", version=version, did=self.does, line=line)
         return {"line": line, "note": version}
 
+    @abstractmethod
     def changes(self, ledger: TaskLedger, answers: Mapping[str, Json]) -> list[dict[str, Json]]:
         """As the pattern takes them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def says(self, ledger: TaskLedger, answers: Mapping[str, Json]) -> str:
         """What it does, in one sentence."""
-        raise NotImplementedError
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -87,13 +87,8 @@ class AddLine(LedgerAct):
         """What is to be done, by whom, and where it stands."""
         ledger = ledger_lines.ledger_of(target.task)
         return {
-            "required": ["title", "agent", "input"],
-            "properties": {
-                "title": {**TITLE, "title": _("What is to be done")},
-                "agent": _agent(ledger),
-                "input": {"type": "object", "title": _("What the agent is given"), "description": _("As JSON.")},
-                "before": _before(ledger),
-            },
+            "required": [*FIELDS],
+            "properties": {**_fields(ledger), "before": _before(ledger)},
         }
 
     def answers(self, target: Target) -> Mapping[str, Json]:
@@ -104,9 +99,7 @@ class AddLine(LedgerAct):
     def changes(self, ledger: TaskLedger, answers: Mapping[str, Json]) -> list[dict[str, Json]]:
         """The line, and its place if it does not stand at the end."""
         name = _free(ledger)
-        made: list[dict[str, Json]] = [
-            {"do": "add", "id": name, **{key: answers.get(key) for key in ("title", "agent", "input")}}
-        ]
+        made: list[dict[str, Json]] = [{"do": "add", "id": name, **_given(answers)}]
         before = answers.get("before", END)
         if before == END:
             return made
@@ -138,20 +131,14 @@ class ChangeLine(LedgerAct):
         """Which line, and what it says then."""
         ledger = ledger_lines.ledger_of(target.task)
         return {
-            "required": ["line", "title", "agent", "input"],
-            "properties": {
-                "line": _line(ledger),
-                "title": {**TITLE, "title": _("What is to be done")},
-                "agent": _agent(ledger),
-                "input": {"type": "object", "title": _("What the agent is given"), "description": _("As JSON.")},
-            },
+            "required": ["line", *FIELDS],
+            "properties": {"line": _line(ledger), **_fields(ledger)},
         }
 
     def changes(self, ledger: TaskLedger, answers: Mapping[str, Json]) -> list[dict[str, Json]]:
         """All three fields."""
         _require_open(ledger, answers)
-        given = {field: answers.get(field) for field in FIELDS}
-        return [{"do": "change", "id": answers.get("line"), **given}]
+        return [{"do": "change", "id": answers.get("line"), **_given(answers)}]
 
     def says(self, ledger: TaskLedger, answers: Mapping[str, Json]) -> str:
         """What it was."""
@@ -251,9 +238,18 @@ def _line(ledger: TaskLedger) -> Mapping[str, Any]:
     return {"type": "string", "enum": _open(ledger), "title": _("Task")}
 
 
-def _agent(ledger: TaskLedger) -> Mapping[str, Any]:
+def _fields(ledger: TaskLedger) -> dict[str, Any]:
+    """What a line says, as a form asks for it."""
     choices: Mapping[str, Any] = {"enum": [*ledger.workers]} if ledger.workers else {"maxLength": 100}
-    return {"type": "string", "title": _("Agent"), **choices}
+    return {
+        "title": {"type": "string", "minLength": 1, "maxLength": 200, "title": _("What is to be done")},
+        "agent": {"type": "string", "title": _("Agent"), **choices},
+        "input": {"type": "object", "title": _("What the agent is given"), "description": _("As JSON.")},
+    }
+
+
+def _given(answers: Mapping[str, Json]) -> dict[str, Json]:
+    return {field: answers.get(field) for field in FIELDS}
 
 
 def _before(ledger: TaskLedger) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Move unused budget: from one agent of a run to another, from one team to another. What is spent or held stays."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -42,13 +43,13 @@ class Moving(Act):
     action = gettext_lazy("Move budget")
     menu = gettext_lazy("Move budget…")
 
+    @abstractmethod
     def rows(self, target: Target) -> Sequence[Row]:
         """The budgets that may be moved between."""
-        raise NotImplementedError
 
+    @abstractmethod
     def holder(self, row: Row) -> str:
         """Who has it, as the form names them."""
-        raise NotImplementedError
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """How much of what, from whom to whom."""
