@@ -67,7 +67,7 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
         if job.step.conflicts and not await _agree(job, host):
             return None
-        if job.step.kind in ("automated", "hybrid"):  # nearly always
+        if job.step.kind in _WITH_AGENT:  # nearly always
             return await _automated(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except ExpressionError as problem:
@@ -328,4 +328,5 @@ _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]
     "wait_event": _wait_event,
 }
 
-KINDS = frozenset({"automated", *_OTHER_KINDS})  # what this release can run
+_WITH_AGENT = frozenset({"automated", "hybrid"})
+KINDS = _WITH_AGENT | _OTHER_KINDS.keys()  # what this release can run

@@ -1,6 +1,7 @@
 """Old and new workers side by side (scenario 36): a kind of a later release is declined, never failed."""
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from django.db.models import F
@@ -8,6 +9,7 @@ from django.db.models.functions import Now
 
 from approvals.models import Gate
 from approvals.services import decide
+from orchestrator.definitions.plan import StepKind
 from orchestrator.engine import plans, sweep, work
 from orchestrator.invariants import violations
 from orchestrator.models import Attempt, Timer
@@ -45,6 +47,12 @@ def test_worker_adopts_only_kinds_that_it_knows():
     sweep.adopt_declined()
 
     assert task(run, "each").lane == "kind:teleport"
+
+
+def test_every_kind_of_a_plan_is_known_and_so_adopted():
+    known = {*get_args(StepKind.__value__)}
+
+    assert known == work.KINDS
 
 
 STEPS = """
