@@ -134,10 +134,3 @@ class ProcessDied(AgentsError):
 
     code = "process_died"
     retryable = True
-
-
-class PoolBusy(AgentsError):
-    """No {place} was free within {seconds:g} seconds."""
-
-    code = "pool_busy"
-    retryable = True

@@ -109,16 +109,6 @@ def get_decidable_gate(user: Person, pk: int) -> Gate:
     return gate
 
 
-def gates_of_run(user: Person, run_id: int) -> QuerySet[Gate]:
-    """A run's gates that the user may see, oldest first."""
-    return (
-        Gate.objects.filter(run_id=run_id, queue__in=permissions.visible_queues(user))
-        .select_related("queue")
-        .defer("subject")
-        .order_by("id")
-    )
-
-
 def decisions_of(user: User, *, limit: int = 50) -> list[Decision]:
     """What a person decided, newest first, with the run it led to."""
     return list(

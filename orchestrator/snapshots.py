@@ -110,11 +110,6 @@ def events_around(run_id: int, number: int, *, length: int) -> list[Happened]:
     return [Happened(first + at, row[0], places.get(row[0]), *row[1:]) for at, row in enumerate(rows)]
 
 
-def number_of(run_id: int, event: int) -> int:
-    """Which of the run's events this is, counted from 1."""
-    return Event.objects.filter(run_id=run_id, id__lte=event).count()
-
-
 @lru_cache(maxsize=256)
 def graph_of(version_id: int) -> tuple[list[list[int]], list[int]]:
     """For each step those before it, and its join rule."""

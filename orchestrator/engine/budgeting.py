@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 from django.db import transaction
 
 from agents.registry import find
-from agents.types import Json, Outcome, Usage
+from agents.types import Json, Usage
 from orchestrator import budget_db, budgets, db, events
-from orchestrator.budgets import Bound, Limits, Used
+from orchestrator.budgets import Bound, Limits
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.engine import gates, returns, transitions
 from orchestrator.engine.assignment import Assignment
@@ -121,11 +121,6 @@ def reserve(job: Assignment, shift: int, documents: int) -> bool:
     if answer.get("granted") or answer.get("gone"):
         return bool(answer.get("granted"))
     return _wait(job, shift, documents)
-
-
-def used_by(outcome: Outcome, *, seconds: float, documents: int, held: bool) -> Used:
-    """What a call used, by its outcome."""
-    return Used(usage=outcome.usage, minutes=seconds / 60, documents=documents, held=held)
 
 
 def _ask(job: Assignment, shift: int, documents: int) -> dict[str, Any]:
