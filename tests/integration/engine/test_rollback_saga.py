@@ -48,7 +48,7 @@ async def returner(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> None:
+def _provider_knows_nothing() -> None:
     sent.clear()
     broken.clear()
 
