@@ -32,13 +32,13 @@ def model_path() -> Path:
     return path
 
 
-def command_line(port: int, *, threads: int = 2) -> list[str]:
+def command_line(port: int, *, threads: int = 1) -> list[str]:
     """What serves the model on this port."""
     return [sys.executable, "-m", "agents.local_llm", "--port", str(port), "--threads", str(threads)]
 
 
 @contextlib.contextmanager
-def running(port: int = 0, *, threads: int = 2) -> Iterator[str]:
+def running(port: int = 0, *, threads: int = 1) -> Iterator[str]:
     """Run the server as a child process and yield its base URL; stops it afterwards."""
     port = port or free_port()
     command = [*command_line(port, threads=threads), "--parent", str(os.getpid())]
@@ -51,7 +51,7 @@ def running(port: int = 0, *, threads: int = 2) -> Iterator[str]:
         child.wait()
 
 
-def serve(port: int, *, threads: int = 2) -> None:
+def serve(port: int, *, threads: int = 1) -> None:
     """Serve until SIGTERM or SIGINT."""
     try:
         import xllamacpp  # noqa: PLC0415 - optional: the extra `llm`
@@ -74,7 +74,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m agents.local_llm", description="Serve SmolLM2 on this machine.")
     parser.add_argument("--port", type=int, default=8099)
-    parser.add_argument("--threads", type=int, default=2, help="more than there are free cores makes it slow")
+    parser.add_argument("--threads", type=int, default=1, help="more than there are free cores makes it slow")
     parser.add_argument("--parent", type=int, default=0, help="end when this process does")
     options = parser.parse_args()
     if options.parent:
