@@ -1,0 +1,5 @@
+"""The tables of this app, a module for each room."""
+
+from agents.models.registry import Agent, AgentHealth, AgentVersion
+
+__all__ = ["Agent", "AgentHealth", "AgentVersion"]
