@@ -6,7 +6,7 @@
 import re
 from dataclasses import dataclass, field
 
-from orchestrator.definitions.cel_source import RESERVED
+from agents.expressions.source import RESERVED
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,99}")

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from agents.expressions.source import Reference, Source
 from orchestrator.definitions import contracts, expressions
-from orchestrator.definitions.cel_source import Reference, Source
 from orchestrator.definitions.errors import Problems, did_you_mean
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.definitions.load import Definition, StepSource

@@ -83,8 +83,8 @@ type _Token = tuple[str, str]  # kind, text
 
 
 @lru_cache(maxsize=8192)
-def scan(text: str) -> Source:
-    """Check `text` against the limits and list what it refers to; SourceError otherwise."""
+def scan(text: str, known: frozenset[str] = VARIABLES) -> Source:
+    """Check `text` against the limits and list what it refers to; SourceError otherwise. `known`: its variables."""
     if len(text) > MAX_SOURCE:
         raise SourceError(f"is {len(text):,} characters long; at most {MAX_SOURCE:,} are allowed")
     tokens = _tokens(text)
@@ -93,7 +93,7 @@ def scan(text: str) -> Source:
     _check_functions(tokens)
     if sum(token == ("sign", "+") for token in tokens) > MAX_PLUS:
         raise SourceError(f'has more than {MAX_PLUS} "+"')
-    references, is_path = _references(tokens, macros)
+    references, is_path = _references(tokens, macros, known)
     return Source(
         text,
         references,
@@ -235,7 +235,9 @@ def _ends_value(token: _Token) -> bool:
     )
 
 
-def _references(tokens: list[_Token], macros: list[_Macro]) -> tuple[tuple[Reference, ...], bool]:
+def _references(
+    tokens: list[_Token], macros: list[_Macro], known: frozenset[str]
+) -> tuple[tuple[Reference, ...], bool]:
     found: dict[Reference, None] = {}
     is_path = False
     for place, (kind, text) in enumerate(tokens):
@@ -248,13 +250,13 @@ def _references(tokens: list[_Token], macros: list[_Macro]) -> tuple[tuple[Refer
             continue
         path, end, whole = _path(tokens, place)
         is_path = whole and place == 0 and end == len(tokens)
-        found[_reference(text, path, in_macro=bool(inside))] = None
+        found[_reference(text, path, known, in_macro=bool(inside))] = None
     return tuple(found), is_path
 
 
-def _reference(root: str, path: tuple[str, ...], *, in_macro: bool) -> Reference:
-    if root not in VARIABLES:
-        raise SourceError(f'"{root}" is not known; an expression may use {", ".join(sorted(VARIABLES))}')
+def _reference(root: str, path: tuple[str, ...], known: frozenset[str], *, in_macro: bool) -> Reference:
+    if root not in known:
+        raise SourceError(f'"{root}" is not known; an expression may use {", ".join(sorted(known))}')
     if root == "steps" and not path:
         raise SourceError('"steps" needs the name of a step: steps.key.field')
     return Reference(root, path, in_macro)
