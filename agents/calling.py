@@ -20,7 +20,8 @@ from agents.outcomes import failure_of, input_failure, known_usage, outcome_of, 
 from agents.process import ProcessPool
 from agents.registry import Registry
 from agents.specs import AgentSpec
-from agents.types import AgentRequest, Completed, Failed, Outcome
+from agents.tools.proxy import ToolProxy
+from agents.types import AgentRequest, Completed, Failed, Outcome, Usage
 
 
 async def call(
@@ -35,7 +36,8 @@ async def call(
     if isinstance(prepared, Failed):
         return prepared
     spec, argument = prepared
-    context = AgentContext(request, asyncio.get_running_loop())
+    tools = ToolProxy(request)
+    context = AgentContext(request, asyncio.get_running_loop(), tools)
     clock = asyncio.timeout(request.timeout)
     outcome: Outcome
     returned: object = None
@@ -52,10 +54,18 @@ async def call(
         outcome = failure_of(spec, error)
     if _is_cancelled():  # the agent swallowed the cancellation
         raise asyncio.CancelledError
-    if clock.expired():
+    if clock.expired() and tools.asked is None:
         return timeout_failure(spec, request.timeout, started=context.started)
+    return _final(spec, outcome, returned, tools)
+
+
+def _final(spec: AgentSpec, outcome: Outcome, returned: object, tools: ToolProxy) -> Outcome:
+    """The outcome with what the call has cost; a tool that waits for people comes before whatever the agent says."""
+    spent = known_usage(returned.usage) if isinstance(returned, Completed) else Usage()
+    if tools.asked is not None:
+        return replace(tools.asked, version=spec.version, usage=spent)
     if isinstance(outcome, Failed) and isinstance(returned, Completed):  # refused, but what it cost was spent
-        return replace(outcome, usage=known_usage(returned.usage))
+        return replace(outcome, usage=spent)
     return outcome
 
 

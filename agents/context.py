@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
+from agents.errors import ToolDenied
 from agents.memory import AgentState, checkpoint_given
-from agents.types import AgentRequest, Effects, Json, Memory
+from agents.types import AgentRequest, Effects, Json, Memory, Tools
 
 
 class AgentContext:
@@ -13,9 +14,12 @@ class AgentContext:
 
     __slots__ = (
         "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
+        "tools",
     )  # fmt: skip
 
-    def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None, tools: Tools | None = None
+    ) -> None:
         self.attempt = request.attempt
         self.key = request.key
         self.note = request.note
@@ -25,6 +29,7 @@ class AgentContext:
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory
         self.state = AgentState(request.memory)
+        self.tools = AgentTools(tools, self)
         self._loop = loop
 
     async def once(
@@ -79,6 +84,40 @@ class AgentContext:
         if self._loop is None:
             return asyncio.run(work)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(self.timeout)
+
+
+class AgentTools:
+    """The tools of one call. Every call of a tool is judged by the policies in force; see docs/tools.md."""
+
+    __slots__ = ("_context", "_tools")
+
+    def __init__(self, tools: Tools | None, context: AgentContext) -> None:
+        self._tools = tools
+        self._context = context
+
+    async def call(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """Call a tool and return its result.
+
+        `scopes` are the data scopes that the call touches, all of the tool's by default; `label` tells calls apart that
+        are otherwise the same. Raises subclasses of agents.errors.ToolRefused, and what the tool says of its failure.
+        """
+        if self._tools is None:
+            raise ToolDenied(
+                agent="This agent", tool=name, why="nothing here runs tools", remedy="call it in a run, or in a test"
+            )
+        return await self._tools.call(name, arguments, scopes=scopes, label=label)
+
+    def call_sync(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """The same for agents that run in a thread or process."""
+        return self._context.wait_for(self.call(name, arguments, scopes=scopes, label=label))
+
+    async def available(self) -> list[dict[str, Json]]:
+        """The tools that some entitlement of this agent is about: name, description, input (JSON Schema), risk."""
+        return await self._tools.available() if self._tools else []
 
 
 async def _resolved(work: Awaitable[Json]) -> Json:

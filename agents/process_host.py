@@ -10,15 +10,26 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import django
 from django.db import close_old_connections
 
-from agents import wire
+from agents import cleaning, errors, wire
 from agents.context import AgentContext
-from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
+from agents.errors import (
+    AgentsError,
+    AttemptOver,
+    Business,
+    CheckpointRefused,
+    OutputRejected,
+    Permanent,
+    StateRefused,
+    StateStale,
+    ToolArgumentsInvalid,
+    Transient,
+)
 from agents.types import AgentRequest, Json
 
 PR_SET_PDEATHSIG = 1
@@ -76,6 +87,43 @@ class RemoteMemory:
 REFUSALS = {kind.__name__: kind for kind in (StateStale, StateRefused, CheckpointRefused, AttemptOver)}
 
 
+class RemoteTools:
+    """`ctx.tools` in a child: the worker judges and calls."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    async def call(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """Ask the worker; what was refused or failed there is raised here."""
+        try:
+            given = arguments if isinstance(arguments, str | None) else cleaning.clean(arguments).value
+        except OutputRejected as error:
+            raise ToolArgumentsInvalid(tool=str(name), path=error.path, problem=error.problem) from error
+        asked = {"tool": str(name), "arguments": given, "scopes": None if scopes is None else list(scopes)}
+        return self._answer({**asked, "label": str(label)})
+
+    async def available(self) -> list[dict[str, Json]]:
+        """The tools that some entitlement of this agent is about."""
+        found: Any = self._answer({"tool": None})
+        return found  # type: ignore[no-any-return]
+
+    def _answer(self, asked: dict[str, Any]) -> Json:
+        wire.send(self._channel, asked)
+        frame = wire.receive(self._channel)
+        if frame is None:
+            raise SystemExit(0)
+        if "failed" in frame:
+            kind = {"transient": Transient, "business": Business}.get(frame["failed"], Permanent)
+            raise kind(frame["message"], code=frame["code"], retry_after=frame["retry_after"])
+        if "refused" in frame:
+            refusal: type[AgentsError] = getattr(errors, frame["refused"], errors.ToolRefused)
+            raise refusal(**frame["facts"])
+        answer: Json = frame["answer"]
+        return answer
+
+
 def main(fd: int, parent: int) -> None:
     """Serve until the worker is gone."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -106,7 +154,7 @@ def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     memory = RemoteMemory(channel) if asked["memory"] else None
     request = AgentRequest(**facts, correlation_id=asked["correlation_id"], effects=effects, memory=memory)
     try:
-        returned = spec.function(prepare_input(spec, request.input), AgentContext(request))
+        returned = spec.function(prepare_input(spec, request.input), AgentContext(request, None, RemoteTools(channel)))
         outcome = outcome_of(spec, asyncio.run(returned) if spec.is_async else returned)
     except SystemExit as error:  # end now, with the agent's own status, not after a slow farewell on a closed channel
         sys.stdout.flush()

@@ -1,6 +1,6 @@
 """What goes into an agent and what comes out: plain values, no Django, no runs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -34,6 +34,40 @@ class Memory(Protocol):
         ...
 
 
+class ToolHost(Protocol):
+    """What calls of tools need of whoever runs the attempt: threads for the database, memory, people's approvals."""
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a database function in a thread."""
+        ...
+
+    async def is_approved(self, seal: str) -> bool:
+        """Whether people have approved the very call that `seal` stands for, for this task, and not taken it back."""
+        ...
+
+    async def tell(self, kind: str, facts: dict[str, Json]) -> None:
+        """Record what happened to a call: `tool.called`, `tool.asked`, `tool.refused`."""
+        ...
+
+    def note(self, kind: str, facts: dict[str, Json]) -> None:
+        """The same, recorded when the attempt ends: for calls that change nothing."""
+        ...
+
+
+class Tools(Protocol):
+    """`ctx.tools`."""
+
+    async def call(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """Call a tool. Raises subclasses of agents.errors.ToolRefused."""
+        ...
+
+    async def available(self) -> list[dict[str, Json]]:
+        """The tools that this agent may call in some way: name, description, input schema, risk."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
     """One call to an agent. `key` is stable across attempts: use it as the idempotency key of outside calls."""
@@ -48,6 +82,8 @@ class AgentRequest:
     correlation_id: str = ""
     effects: Effects | None = None
     memory: Memory | None = None
+    host: ToolHost | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)  # of the run, for policies: workflow, step, attempt ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +117,7 @@ class NeedsApproval:
     confidence: float | None = None
     version: int = 0
     usage: Usage = field(default_factory=Usage)
+    call: dict[str, Json] | None = None  # of a tool, as `agents.tools` sealed it; never what an agent returns
 
 
 @dataclass(frozen=True, slots=True)

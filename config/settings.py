@@ -178,6 +178,11 @@ LEASE_SECONDS = env.integer("LEASE_SECONDS", 15, low=1, high=3600)
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()
 
+# Who decides about tools (docs/tools.md): the policies stored here, or an OPA service over its data API.
+POLICY_OPA_URL = env.text("POLICY_OPA_URL", "")
+POLICY_OPA_TOKEN = env.text("POLICY_OPA_TOKEN", "")
+POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 1000
+
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
 

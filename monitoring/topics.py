@@ -25,6 +25,9 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "group": frozenset({"workflows", "audit"}),
     "schedule": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
+    "tool": frozenset({"agents", "audit"}),
+    "policy": frozenset({"agents", "audit"}),
+    "entitlement": frozenset({"agents", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})

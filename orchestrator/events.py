@@ -116,6 +116,17 @@ class EventKind(StrEnum):
     BREAKER_RESET = "breaker.reset"
     BREAKER_CONFIGURED = "breaker.configured"
 
+    TOOL_CALLED = "tool.called"
+    TOOL_ASKED = "tool.asked"
+    TOOL_REFUSED = "tool.refused"
+    TOOL_LIMITS_CHANGED = "tool.limits_changed"
+    TOOL_RESET = "tool.reset"
+    POLICY_PROPOSED = "policy.proposed"
+    POLICY_ACTIVATED = "policy.activated"
+    POLICY_REJECTED = "policy.rejected"
+    ENTITLEMENT_REVOKED = "entitlement.revoked"
+    ENTITLEMENT_RESTORED = "entitlement.restored"
+
     AGENT_REGISTERED = "agent.registered"
     AGENT_LIMITS_CHANGED = "agent.limits_changed"
     WORKFLOW_PUBLISHED = "workflow.published"

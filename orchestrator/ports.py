@@ -101,6 +101,10 @@ class Gatekeeper(Protocol):
         """
         ...
 
+    def approved_calls(self, task_id: int, *, after: int = 0) -> frozenset[str]:
+        """The seals of the calls of tools that people have approved for a task, since the gate with the id `after`."""
+        ...
+
     def queue_names(self) -> frozenset[str]:
         """The queues that definitions may name."""
         ...

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connections
 
 from agents.registry import autodiscover
+from agents.tools.registry import autodiscover as discover_tools
 from orchestrator import dispatch, ledger, signals
 from orchestrator.engine import caching, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
@@ -33,6 +34,7 @@ def work_shift() -> None:
     if _live_shifts() >= settings.SHIFTS:  # cheaper than finding out by opening one
         return
     autodiscover()
+    discover_tools()
     while _work() and not is_draining() and not dispatch.ring(work_shift):
         continue
 

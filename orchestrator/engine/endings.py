@@ -46,6 +46,17 @@ def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
         _worked(job)
 
 
+@transaction.atomic
+def open_tool_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: NeedsApproval) -> None:
+    """A tool that the agent calls is not called before people approve: this call, with these arguments."""
+    assert outcome.call is not None
+    subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
+    request = gates.for_tool(job.step, subject, outcome.call)
+    fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
+    if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
+        _worked(job)
+
+
 def is_undecided(job: Assignment) -> bool:
     """Whether people were asked about this task's work, and the last answer was not that they agree.
 

@@ -61,6 +61,27 @@ def for_output(
     )
 
 
+def for_tool(step: PlanStep, subject: Subject, call: Mapping[str, Any]) -> GateRequest:
+    """The gate of one call of a tool. Nothing in it is read as an expression: all of it comes from the agent."""
+    shown = {name: call[name] for name in ("arguments", "scopes", "dry_run") if call.get(name) not in (None, [])}
+    action: dict[str, Json] = {"tool": f"{call['tool']} v{call['version']}", **shown}
+    action |= {"policy": call["policy"], "entitlement": call["entitlement"], "seal": call["seal"]}
+    return GateRequest(
+        **_of(subject, step),
+        kind="tool",
+        title=f"{step.title}: {call['title']}",
+        queue=call["queue"],
+        rule=f"{call['policy']}: people approve calls of {call['tool']} ({call['risk']} risk) first",
+        risk=call["risk"],
+        proposal={},
+        action=action,
+        allowed=("approve", "request_changes", "reject", "terminate"),
+        deadline_s=_ASK_DEADLINE,
+        on_timeout="escalate",
+        consequence="The agent runs again, and this call goes through once, with exactly these arguments.",
+    )
+
+
 def for_trouble(
     step: PlanStep, subject: Subject, *, kind: str, rule: str, error: dict[str, Json], queue: str = ""
 ) -> GateRequest:

@@ -189,6 +189,14 @@ def retry_waiting(pk: int, *, actor: str) -> None:
     events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
 
 
+def approve_call(pk: int, *, actor: str) -> None:
+    """A person approves the call of a tool: the agent runs again, and finds it approved."""
+    task = waiting_task(pk)
+    make_ready(task)
+    data: dict[str, Json] = {"attempt": task.attempt, "reason": "call approved"}
+    events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data=data)
+
+
 def skip_waiting(pk: int, *, actor: str) -> None:
     """A person lets the run go on without a waiting task."""
     task = waiting_task(pk)

@@ -21,11 +21,12 @@ from agents.process import ProcessPool
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import before, caching, coordination, delivery, endings, waiting_steps
+from orchestrator.engine import before, caching, coordination, delivery, endings, tooling, waiting_steps
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
 from orchestrator.engine.opener import Opener
+from orchestrator.engine.tooling import TaskTools
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
 log = structlog.get_logger(__name__)
@@ -101,6 +102,8 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
     match outcome:
         case Completed():
             return await _completed(job, host, given, outcome)
+        case NeedsApproval(call=dict()):
+            await host.in_thread(endings.open_tool_gate, job, host.shift, given, outcome)
         case NeedsApproval() if job.step.kind == "wait_callback":
             message = f"The agent asks before it hands the address over: {outcome.reason}"
             await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
@@ -115,8 +118,11 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
 
 async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     started = monotonic()
-    request = _request(job, given, host)
+    effects = TaskEffects(task_id=job.claimed.id, attempt=job.claimed.attempt, in_thread=host.in_thread)
+    tools = TaskTools(job, effects, in_thread=host.in_thread)
+    request = _request(job, given, host, effects, tools)
     outcome = await call(request, threads=host.threads, processes=host.processes)
+    await tools.write_notes()
     seconds = monotonic() - started
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
@@ -146,7 +152,9 @@ async def _coordinate(job: Assignment, host: Host) -> Finished | None:
     return None
 
 
-def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentRequest:
+def _request(
+    job: Assignment, given: dict[str, Json], host: Host, effects: TaskEffects, tools: TaskTools
+) -> AgentRequest:
     claimed = job.claimed
     return AgentRequest(
         agent=job.step.agent,
@@ -157,8 +165,10 @@ def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentReques
         timeout=job.step.timeout,
         note=claimed.note,
         correlation_id=job.correlation_id,
-        effects=TaskEffects(task_id=claimed.id, attempt=claimed.attempt, in_thread=host.in_thread),
+        effects=effects,
         memory=TaskMemory(job, in_thread=host.in_thread),
+        host=tools,
+        facts=tooling.facts_of(job),
     )
 
 
