@@ -16,7 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from approvals.api import gates, token_routes
 from config.api.auth import Bearer, SessionCookie, by_secret_address
 from monitoring.api import events
-from orchestrator import act_api, budget_api, snapshot_api
+from orchestrator import act_api, budget_api, snapshot_api, tools_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -40,6 +40,8 @@ api.add_router("/workflows", workflows)
 api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
 api.add_router("/agents", act_api.agents)
+api.add_router("/tools", tools_api.tools)
+api.add_router("/policies", tools_api.policies)
 api.add_router("/runs", snapshot_api.past)
 api.add_router("/runs", budget_api.run_routes)
 api.add_router("/workflows", budget_api.workflow_routes)

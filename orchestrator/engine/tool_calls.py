@@ -21,7 +21,9 @@ def to_undo(run_id: int) -> dict[int, tuple[dict[str, Json], ...]]:
     hooks = set(ToolVersion.objects.filter(config__compensate=True).values_list("tool__name", "number"))
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for task, key, kept in rows:
-        call = kept.get("call") if isinstance(kept, dict) else None
+        if not isinstance(kept, dict):
+            continue
+        call = kept.get("call")
         if isinstance(call, dict) and (call.get("tool"), call.get("version")) in hooks:
             found[task].append({**call, "key": key, "result": kept.get("result")})
     return {task: tuple(calls) for task, calls in found.items()}
