@@ -7,7 +7,7 @@ model's answer is held to the output contract like any other agent's. Keys come 
 import asyncio
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Required, Unpack
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ from agents.errors import InvalidRegistration, Permanent, Transient
 from agents.prompts import PromptTemplate
 from agents.registry import Registry
 from agents.specs import Facts, build_spec
+from agents.tools.model_tools import model_tools
 from agents.types import AgentFunction, Completed, Json, Usage
 
 COMPATIBLE = "openai-compatible:"
@@ -45,6 +46,7 @@ class ModelFacts(Facts, total=False):
     instructions: Required[str]
     prompt: Required[str]
     settings: ModelSettings
+    tools: Sequence[str]
 
 
 def llm_agent(
@@ -79,6 +81,8 @@ def _facts(name: str, caller: inspect.FrameInfo, facts: ModelFacts) -> Facts:
     told: Facts = {key: value for key, value in facts.items() if key in Facts.__annotations__}  # type: ignore[assignment]
     module = caller.frame.f_globals.get("__name__", caller.filename)
     kept = {key: facts.get(key) for key in ("model", "instructions", "prompt", "settings")}
+    if tools := facts.get("tools"):
+        kept["tools"] = list(tools)
     config: dict[str, Json] = orjson.loads(orjson.dumps(kept))
     return {
         "description": facts["instructions"],
@@ -108,6 +112,7 @@ def _work(
                 output_type=NativeOutput(answer) if can_answer_in_json else answer,
                 instructions=facts["instructions"],
                 deps_type=type(None),
+                tools=model_tools(ctx, facts.get("tools", ())),
                 retries=0,
             )
             result = await asking.run(prompt, model_settings=facts.get("settings"))

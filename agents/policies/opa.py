@@ -32,17 +32,18 @@ class Opa:
 
     async def decide(self, question: Question) -> Ruling:
         """Ask OPA; anything but a clear yes in time is a denial."""
+        client = _client()  # made outside of the time limit: its certificates are read from disk
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._ask(question)
+                answer = await self._ask(client, question)
         except (TimeoutError, httpx.HTTPError, ValueError, OSError) as error:
             log.warning("policy_engine_failed", engine="opa", problem=type(error).__name__)
             return _no("policy_engine", f"the policy service gave no answer ({type(error).__name__})")
         return _ruling(answer, question)
 
-    async def _ask(self, question: Question) -> Any:
+    async def _ask(self, client: httpx.AsyncClient, question: Question) -> Any:
         body = orjson.dumps({"input": _input(question)})
-        async with _client().stream(
+        async with client.stream(
             "POST", self._url, content=body, headers=self._headers, follow_redirects=False
         ) as response:
             if response.status_code != 200:

@@ -37,6 +37,11 @@ GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +  
 POST act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/matrix/                           >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/policies/                         >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/policies/<slug:name>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/tools/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/tools/<str:name>/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
@@ -93,6 +98,12 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /policies                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /policies/matrix                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /policies/{policy}                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /policies/check                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /tools                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /tools/{tool}                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
@@ -186,6 +197,7 @@ BODIES: dict[str, Any] = {
     "POST /tasks/{task}/notes": {"text": "mind the budget"},
     "POST /workflows/{workflow}/acts/{act}": REASON,
     "POST /agents/{agent}/acts/{act}": REASON,
+    "POST /policies/check": {"agent": "assessor", "tool": "test.tool"},
     "POST /everything/acts/{act}": REASON,
     "POST /teams/{team}/acts/{act}": {"answers": {"resource": "tokens", "limit": 5}, **REASON},
     "POST /gates/{gate_id}/decisions": VERDICT,
@@ -209,6 +221,8 @@ NAMES = {
     "{act}": "pause",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
+    "tools/<str:name>": "tools/test.tool", "/tools/{tool}": "/tools/test.tool",
+    "policies/<slug:name>": "policies/incident", "/policies/{policy}": "/policies/incident",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "/agents/{name}": "/agents/{agent}",

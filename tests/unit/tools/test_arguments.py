@@ -13,7 +13,11 @@ from agents.tools.specs import build_tool, close
 
 SCHEMA = {
     "type": "object",
-    "properties": {"amount": {"type": "number"}, "to": {"type": "string"}, "more": {"type": "object", "properties": {}}},
+    "properties": {
+        "amount": {"type": "number"},
+        "to": {"type": "string"},
+        "more": {"type": "object", "properties": {}},
+    },
 }
 CONTRACT = compile_contract(close(SCHEMA))
 
@@ -91,12 +95,12 @@ def test_scopes_beyond_the_tools_own_are_refused(asked: Any) -> None:
 
 
 @pytest.fixture
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets.forget()
     monkeypatch.setenv("SECRET_API_KEY", "canary-5up3r+/s3cret==")
 
 
-def test_a_secret_is_resolved_for_a_tool_that_declares_it_only(_secret: None) -> None:
+def test_a_secret_is_resolved_for_a_tool_that_declares_it_only(secret: None) -> None:
     given = {"key": "secret://API_KEY", "text": "see secret://API_KEY"}
     resolved = secrets.resolve("t", given, frozenset({"API_KEY"}))
 
@@ -107,7 +111,7 @@ def test_a_secret_is_resolved_for_a_tool_that_declares_it_only(_secret: None) ->
             secrets.check("t", {name}, frozenset({"OTHER"}))
 
 
-def test_a_secret_comes_from_a_file_too(_secret: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_a_secret_comes_from_a_file_too(secret: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     (tmp_path / "FILE_KEY").write_text("canary-from-a-file\n")
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
 
@@ -116,7 +120,7 @@ def test_a_secret_comes_from_a_file_too(_secret: None, monkeypatch: pytest.Monke
         secrets.reveal("t", "NOT_THERE", frozenset({"NOT_THERE"}))
 
 
-def test_every_form_of_a_resolved_secret_is_masked(_secret: None) -> None:
+def test_every_form_of_a_resolved_secret_is_masked(secret: None) -> None:
     import base64
     from urllib.parse import quote
 

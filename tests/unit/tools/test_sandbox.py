@@ -14,9 +14,9 @@ from agents.tools import sandbox
 from agents.tools.registry import default as registry
 from agents.tools.running import ToolContext, run
 from agents.tools.specs import Sandbox
-from tests import toolbox
+from tests import sandboxed_tools
 
-pytestmark = pytest.mark.skipif(toolbox is None, reason="registers the tools")
+assert sandboxed_tools.TRICKS  # registered by its import
 
 
 def call(do: str, **arguments: Any) -> Any:
@@ -36,8 +36,13 @@ def test_it_answers_and_may_write_its_scratch_folder() -> None:
 
 def test_it_reads_no_file_of_ours(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("canary")
-    for path in (tmp_path / "secret", Path("/etc/passwd"), Path(f"/proc/{os.getpid()}/environ"), Path("/proc/1/cmdline")):
-        with pytest.raises(ToolFailed, match="PermissionError|FileNotFoundError"):
+    for path in (
+        tmp_path / "secret",
+        Path("/etc/passwd"),
+        Path(f"/proc/{os.getpid()}/environ"),
+        Path("/proc/1/cmdline"),
+    ):
+        with pytest.raises(ToolFailed, match=r"PermissionError|FileNotFoundError"):
             call("read", path=str(path))
 
 
@@ -50,9 +55,9 @@ def test_it_writes_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_it_has_no_network() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(ToolFailed, match="OSError|ConnectionRefusedError|PermissionError"):
-            call("connect", port=server.getsockname()[1])
+    refused = pytest.raises(ToolFailed, match=r"OSError|ConnectionRefusedError|PermissionError")
+    with socket.create_server(("127.0.0.1", 0)) as server, refused:
+        call("connect", port=server.getsockname()[1])
 
 
 def test_it_inherits_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,11 +68,11 @@ def test_it_inherits_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cpu_memory_and_time_are_bounded() -> None:
-    with pytest.raises(ToolFailed, match="SIGKILL|SIGXCPU|exit code"):
+    with pytest.raises(ToolFailed, match=r"SIGKILL|SIGXCPU|exit code"):
         call("spin")
-    with pytest.raises(ToolFailed, match="MemoryError|SIGKILL"):
+    with pytest.raises(ToolFailed, match=r"MemoryError|SIGKILL"):
         call("eat")
-    with pytest.raises(ToolFailed, match="crash|SIG"):
+    with pytest.raises(ToolFailed, match=r"crash|SIG"):
         call("crash")
 
 
@@ -76,7 +81,7 @@ def test_it_is_killed_with_children_that_left_its_session() -> None:
     quick = Sandbox(seconds=1.0)
 
     async def begin() -> None:
-        order = {"entrypoint": "tests.toolbox:sandboxed", "tool": [spec.name, 1], "arguments": {"do": "spawn"}}
+        order = {"entrypoint": "tests.sandboxed_tools:sandboxed", "tool": [spec.name, 1], "arguments": {"do": "spawn"}}
         about = {"agent": "a", "tool": spec.name, "scopes": [], "key": "k", "correlation_id": ""}
         async with asyncio.timeout(quick.seconds):
             await sandbox._in_process({**order, "context": about}, quick, spec.name)
