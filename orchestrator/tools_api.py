@@ -8,7 +8,7 @@ from ninja import Router, Schema
 from pydantic import Field, StringConstraints
 
 from agents.errors import PolicyInvalid
-from agents.models import PolicyVersion, Tool
+from agents.models import PolicyVersion
 from agents.policies import queries, rules, store
 from agents.policies.rules import Question
 from agents.tools import queries as tool_queries
@@ -119,7 +119,7 @@ def check(request: HttpRequest, body: CheckIn) -> RulingOut:
     """Judge a call without making it."""
     _see(request)
     risks, scopes = store.registered()
-    if not Tool.objects.filter(name=body.tool).exists():
+    if body.tool not in risks:
         raise Http404("There is no such tool.")
     try:
         found = rules.Rules([store.examine(body.source).document]) if body.source else store.load()
