@@ -19,6 +19,7 @@ _SERVER = pytest.StashKey[Postgres]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start an embedded PostgreSQL once; xdist's workers inherit its address through the environment."""
+    config.pluginmanager.register(LongestFirst())
     # Slow on purpose elsewhere: each of the thousands of people that tests make would cost a fifth of a second.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if os.environ.get("DATABASE_URL") or config.option.collectonly:
@@ -41,6 +42,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"page", "context", "browser"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
+
+
+class LongestFirst:
+    """After everybody else has shuffled: else one worker runs a test of half a minute while the other has gone home."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        usual = int(config.getini("timeout"))
+        items.sort(key=lambda item: -_most_seconds(item, usual))
+
+
+def _most_seconds(item: pytest.Item, usual: int) -> int:
+    """What a test may take; one that may take more than usual says so."""
+    marker = item.get_closest_marker("timeout")
+    return max(usual, int(marker.args[0])) if marker else usual
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
