@@ -98,17 +98,35 @@ def _of_many(
 
 def _without_stand_in(plan: Plan, agents: Sequence[str], catalogue: AgentCatalogue) -> list[str]:
     """The agents whose work the best of all candidates could not do; empty if one candidate could do it all."""
-    fallbacks = {step.agent: step.fallback for step in plan.steps if step.agent and step.fallback}
+    fallbacks = _fallbacks(plan)
     candidates = {
         name: contract
         for name in dict.fromkeys((*agents, *fallbacks.values()))
         if (contract := catalogue.find(name.partition("@")[0], None)) is not None
     }
+    needed = [agent for agent in agents if agent not in _spared(plan)]
     left = [
-        [agent for agent in agents if fallbacks.get(agent) != name and not _fits(agent, name, new, catalogue)]
+        [agent for agent in needed if fallbacks.get(agent) != name and not _fits(agent, name, new, catalogue)]
         for name, new in candidates.items()
     ]
-    return min(left, key=len, default=list(agents))
+    return min(left, key=len, default=needed)
+
+
+def _spared(plan: Plan) -> set[str]:
+    """The agents whose every step the run can do without."""
+    named = [(step.agent, step.optional or step.on_error == "skip") for step in plan.steps if step.agent]
+    return {agent for agent, _ in named} - {agent for agent, spared in named if not spared}
+
+
+def _fallbacks(plan: Plan) -> dict[str, str]:
+    """Each agent's stand-in: its step's, or that of the pattern whose turns it does."""
+    found: dict[str, str] = {}
+    for step in (inner for outer in plan.steps for inner in (outer, outer.body) if inner is not None):
+        pattern = registry.find(step.pattern) if step.pattern else None
+        named = [step.agent] if step.agent else pattern.agents(step.options) if pattern else []
+        if step.fallback:
+            found |= {name.partition("@")[0]: step.fallback.partition("@")[0] for name in named}
+    return found
 
 
 def _fits(agent: str, name: str, new: AgentContract, catalogue: AgentCatalogue) -> bool:

@@ -207,6 +207,8 @@ class _Compiler:
             remedy = did_you_mean(name, registry.names())
             self._note(source, "pattern", f'"{name}" is not a pattern', remedy or "see /patterns/ for all of them")
             return
+        if "fallback" in source.fields:
+            self._agents.check_named(source, [source.fields["fallback"]], field="fallback")
         flaws = list(coordinating.option_flaws(options, pattern.options))
         if not flaws:
             flaws = list(pattern.flaws(options))

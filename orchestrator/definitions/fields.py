@@ -274,6 +274,9 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     | COORDINATING
     | {
         "pattern": Field("key", "Name of a pattern, such as group_chat.", required=True),
+        "fallback": Field(
+            "agent", "Agent that does a turn when the one it was given to cannot; it gets the same input."
+        ),
         "options": Field("mapping", "The pattern's settings; see its help page."),
     },
     "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},

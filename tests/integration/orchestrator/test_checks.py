@@ -81,11 +81,28 @@ def test_several_agents_need_a_stand_in_a_cost_budget_and_a_checkpoint() -> None
     assert warned(whole + "configuration: {budgets: {cost: 2}}\n") == []
 
 
+REFUNDS = Path("orchestrator/library/refund-approval.yaml").read_text()
+
+
 def test_agents_that_cannot_do_each_others_work_need_a_fallback() -> None:
     """The refund agents take and give what the other does not."""
-    library = Path("orchestrator/library/refund-approval.yaml").read_text()
+    alone = REFUNDS.replace("    fallback: refund-generalist\n", "")
 
-    assert ("", "fallback") in warned(library)
+    assert warned(alone) == [("", "fallback")]
+
+
+def test_agent_that_the_run_can_do_without_needs_no_fallback() -> None:
+    alone = REFUNDS.replace("    agent: refund-payer\n    fallback: refund-generalist\n", "    agent: refund-payer\n")
+
+    assert warned(alone) == [("", "fallback")]
+    assert warned(alone.replace("    agent: refund-payer\n", "    agent: refund-payer\n    on_error: skip\n")) == []
+
+
+def test_fallback_of_a_pattern_stands_in_for_its_agents() -> None:
+    chat = next(entry for entry in plain.entries() if entry.name == "group_chat").help.template
+
+    assert warned(chat) == []
+    assert warned(chat.replace("    fallback: campaign-generalist\n", "")) == [("", "fallback")]
 
 
 def test_agents_inside_a_pattern_count() -> None:
