@@ -130,6 +130,7 @@ class _Compiler:
             timeout=seconds(fields.get("timeout", errors.get("timeout", TIMEOUT))) or TIMEOUT,
             retry=Retry(**{**errors.get("retry", {}), **fields.get("retry", {})}),
             deliver=fields.get("deliver", {}),
+            publishes=fields.get("publishes", {}),
             body=body,
             map=coordinating.map_of(source),
             loop=coordinating.loop_of(source),

@@ -13,6 +13,7 @@ from orchestrator.definitions.wiring import Wiring
 BEFORE = frozenset({"input", "steps"})  # known before a step runs
 REVIEW = BEFORE | {"output", "confidence"}
 AFTER = REVIEW | {"attempt"}
+SUCCEEDED = BEFORE | {"output"}  # known when a step has succeeded
 UNDOING = frozenset({"input", "output", "given"})  # known when a finished step is undone
 
 ROUND = BEFORE | {"output", "round"}
@@ -67,7 +68,8 @@ class References:
     def _check_after(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_after(step):
             self._check(step, prefix + field, text, roots, is_condition=is_condition)
-
+        for field, text in in_values(step.fields.get("publishes", {}), "publishes"):
+            self._check(step, field, text, SUCCEEDED, is_condition=False)
         for field, text in in_values(step.fields.get("compensate", {}).get("inputs", {}), "compensate.inputs"):
             self._check(step, field, text, UNDOING, is_condition=False)
 
