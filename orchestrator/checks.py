@@ -4,15 +4,17 @@ A warning refuses nothing, unless the definition says `configuration.strict`. Ad
 defaults; this is about what a workflow that matters ought to have.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from orchestrator import budget_db
 from orchestrator.acts import contracts
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.definitions.load import Definition, StepSource
-from orchestrator.definitions.plan import Plan
+from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.models import Budget, Workflow, WorkflowVersion
 from orchestrator.patterns import registry
 
@@ -28,6 +30,7 @@ def look(definition: Definition, plan: Plan, *, catalogue: AgentCatalogue) -> tu
     found = [_step(definition, source) for source in steps[:MOST]]
     if len(steps) > MOST:
         found.append(_whole(definition, "on_error", f"is not said by {len(steps) - MOST} more steps", _REMEDY))
+    found += [_wide(definition, step, *flaw) for step in plan.steps if (flaw := _wider_than_its_budget(step))]
     agents = agents_of(plan)
     if len(agents) > 1:
         found += [_whole(definition, *line) for line in _of_many(definition, plan, agents, catalogue)]
@@ -74,6 +77,29 @@ def _step(definition: Definition, source: StepSource) -> DefinitionProblem:
 
 def _whole(definition: Definition, field: str, message: str, remedy: str) -> DefinitionProblem:
     return DefinitionProblem(definition.file, "", field, message, remedy)
+
+
+def _wide(definition: Definition, step: PlanStep, calls: int, limit: float) -> DefinitionProblem:
+    agent = step.body.agent if step.body else ""
+    message = f"lets up to {calls:,} items come, and {agent} may take {limit:,g} documents in a run: it halts there"
+    remedy = "set a lower most, or give the agent a larger budget of documents"
+    return DefinitionProblem(definition.file, step.key, "most", message, remedy)
+
+
+def _wider_than_its_budget(step: PlanStep) -> tuple[int, float] | None:
+    """How many calls a map may make of its body's agent, and the agent's budget of documents, if that is less."""
+    if step.map is None or step.body is None or not step.body.agent:
+        return None
+    calls = -(-step.map.most // step.map.batch)
+    limit = _documents_of(step.body.agent)
+    return (calls, limit) if calls > limit else None
+
+
+def _documents_of(agent: str) -> float:
+    """An agent's own budget of documents for a run; without a limit if it is not registered yet."""
+    own = [limit for scope, name, resource, limit in budget_db.budgets_in_force()
+           if (scope, name, resource) == ("own", agent, "documents")]  # fmt: skip
+    return min(own, default=math.inf)
 
 
 def _handles_errors(source: StepSource, errors: Mapping[str, Any]) -> bool:

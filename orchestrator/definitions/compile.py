@@ -250,9 +250,9 @@ class _Compiler:
             for when, keys in ways
         )
 
-    def _output_fields(self, key: str) -> Mapping[str, Any] | None:
-        """The fields that a step's output is known to have, or None if any may be there."""
-        source = self._wiring.sources.get(key)
+    def _output_fields(self, step: str | StepSource) -> Mapping[str, Any] | None:
+        """The fields that the output of a step, by its key or itself, is known to have; None if any may be there."""
+        source = self._wiring.sources.get(step) if isinstance(step, str) else step
         if source is None:
             return None
         if source.type == "map":

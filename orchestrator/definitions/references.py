@@ -22,6 +22,7 @@ PRODUCING = ("automated", "map", "loop", "pattern")  # they have an output of th
 BOUND = {"map": frozenset({"item", "at"}), "loop": frozenset({"previous", "round"})}
 
 type Fields = Mapping[str, Any] | None  # known fields, or None if any may be there
+type OutputFields = Callable[[str | StepSource], Fields]  # of a step by its key, or itself
 type Written = tuple[str, str, bool]  # field, expression, is a condition
 
 
@@ -29,7 +30,11 @@ class References:
     """Checks expressions one by one and remembers which steps each step reads."""
 
     def __init__(
-        self, definition: Definition, wiring: Wiring, problems: Problems, output_fields: Callable[[str], Fields]
+        self,
+        definition: Definition,
+        wiring: Wiring,
+        problems: Problems,
+        output_fields: OutputFields,
     ) -> None:
         self._definition = definition
         self._wiring = wiring
@@ -109,7 +114,7 @@ class References:
                     self.needs_input.add(step.key)
                 self._check_field(step, field, reference, reference.path, self._input_fields)
             elif reference.root == "output" and step and step.type != "hybrid":  # a draft, and later an answer
-                subject = step.fields["subject"] if step.type == "approval" else step.key
+                subject = step.fields["subject"] if step.type == "approval" else step  # a body's own, not its map's
                 self._check_field(step, field, reference, reference.path, self._output_fields(subject))
 
     def _follow_step(self, step: StepSource | None, field: str, reference: Reference) -> None:

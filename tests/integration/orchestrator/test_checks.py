@@ -114,6 +114,23 @@ def test_agents_inside_a_pattern_count() -> None:
     )
 
 
+MAP = "steps: [{key: m, type: map, over: input.items, on_error: ask%s, body: {type: automated, agent: %s}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "agent", "warns"),
+    [
+        ("", "sample-note", True),
+        (", most: 101", "sample-note", True),
+        (", most: 100", "sample-note", False),
+        (", most: 1000, batch: 10", "sample-note", False),
+        ("", "test-echo", False),  # with an ample budget
+    ],
+)
+def test_map_that_may_grow_wider_than_its_agents_budget_is_told_of(more: str, agent: str, warns: bool) -> None:
+    assert warned(HEAD + MAP % (more, agent)) == ([("m", "most")] if warns else [])
+
+
 def test_publishing_keeps_its_warnings_with_the_version() -> None:
     version = services.publish(source=ONE, file="t.yaml", by=None)
 
