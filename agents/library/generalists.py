@@ -19,6 +19,7 @@ from agents.registry import agent
 from agents.types import Json
 
 OPEN: Final[dict[str, Json]] = {"type": "object"}
+PURE: Final = {"pure": True}  # it touches nothing, so a rehearsal lets it answer itself
 NOT_ASSESSED: Final = "not assessed: the specialist was not available"
 
 type Given = Mapping[str, Any]
@@ -30,6 +31,7 @@ type Given = Mapping[str, Any]
     input=OPEN,
     output=OPEN,
     capabilities=["incident.stand-in"],
+    config=PURE,
     tags=["security"],
     timeout=30,
 )
@@ -134,6 +136,7 @@ _INCIDENT: Final[tuple[tuple[str, Callable[[Given, AgentContext], dict[str, Json
     input=OPEN,
     output=OPEN,
     capabilities=["copy.stand-in"],
+    config=PURE,
     tags=["content"],
     timeout=20,
 )
@@ -191,6 +194,7 @@ async def stand_in_for_refunds(given: dict[str, Any], ctx: AgentContext) -> dict
     input=OPEN,
     output=OPEN,
     capabilities=["text.stand-in"],
+    config=PURE,
     tags=["marketing"],
     timeout=20,
 )
