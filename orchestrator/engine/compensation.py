@@ -21,7 +21,7 @@ from orchestrator import db, events
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.plan import Compensation, GateSpec, Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
-from orchestrator.engine import tool_calls
+from orchestrator.engine import delivery, tool_calls
 from orchestrator.engine.lanes import DEFAULT
 from orchestrator.engine.plans import INDEX, own_step, plan_of
 from orchestrator.models import Run, Task, task_id
@@ -193,7 +193,7 @@ def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int, *, then: S
         successors=[*([index + 1] if place + 1 < len(undo) else []), *then],
         spec={
             "step": step_to_json(made),
-            "bind": {"output": task.output or {}, "given": task.input or {}},
+            "bind": {"output": delivery.unpack(task.output) or {}, "given": task.input or {}},
             UNDOES: task.pk,
             **({"given": {"calls": list(undo[place].calls)}} if undo[place].calls else {}),
         },
