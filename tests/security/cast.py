@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
 from django.test import Client
 
-from agents.models import Agent, Tool
+from agents.models import Agent, Tool, ToolVersion
 from agents.policies import store
 from approvals import access
 from approvals.models import Gate
@@ -83,7 +83,8 @@ def world() -> World:
     Schedule.objects.create(name="nightly", workflow=run.workflow, cron="0 2 * * *", zone="UTC", reason="tests")
     Wait.objects.create(task_id=gate.task_id, kind="callback", token_hash=callback_tokens.digest(CALLBACK))
     StateEntry.objects.create(run=run, key="shared.x", version=1, value=1, writer="engine")
-    Tool.objects.create(name="test.tool", title="Tool")
+    tool = Tool.objects.create(name="test.tool", title="Tool")
+    ToolVersion.objects.create(tool=tool, number=1, risk="low", digest="x")
     policy = "policy: incident\nentitlements: []\ntests: [{name: none, agent: a, tool: b, expect: deny}]"
     store.propose(policy, by=None, reason="for the tests")
     return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons)

@@ -17,10 +17,10 @@ class Command(BaseCommand):
         try:
             registry.autodiscover()
             tools.autodiscover()
-            added = [*registry.sync(), *recording.sync()]
+            added, made = registry.sync(), recording.sync()
         except AgentsError as error:
             raise CommandError(str(error)) from error
-        for version in added:
+        for version in (*added, *made):
             self.stdout.write(f"registered {version}")
-        known, usable = len(registry.specs()), len(tools.default.specs())
-        self.stdout.write(f"{known} agent versions and {usable} tool versions are known, {len(added)} new")
+        self.stdout.write(f"{len(registry.specs())} agent versions are known, {len(added)} new")
+        self.stdout.write(f"{len(tools.default.specs())} tool versions are known, {len(made)} new")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Queue
+from orchestrator.engine import threads
 from tests import toolbox
 
 
@@ -17,4 +18,5 @@ def _toolbox(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[
         Queue.objects.get_or_create(name=name, defaults={"title": name})
     toolbox.forget()
     yield
+    threads.processes().close()
     toolbox.forget()
