@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from agents.memory import AgentState, checkpoint_given
+from agents.messaging.mailbox import Messages
 from agents.types import AgentRequest, Effects, Json, Memory
 
 
@@ -12,7 +13,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "messages", "note", "started", "state",
+        "timeout",
     )  # fmt: skip
 
     def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -25,6 +27,7 @@ class AgentContext:
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory
         self.state = AgentState(request.memory)
+        self.messages = Messages(request.memory, request.key)
         self._loop = loop
 
     async def once(

@@ -14,7 +14,7 @@ from agents import cleaning
 from agents.contracts import dotted
 from agents.errors import AgentFailure, AgentsError, ContractViolation, OutputRejected
 from agents.specs import AgentSpec
-from agents.types import Completed, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
+from agents.types import Awaits, Completed, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,8 @@ KINDS = {"transient", "permanent", "business"}
 
 def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
     """The outcome of a call that returned. Raises OutputRejected or ContractViolation; `failure_of` words them."""
+    if isinstance(returned, Awaits):  # of an agent with a process of its own
+        return replace(returned, version=spec.version)
     if isinstance(returned, Failed):
         return _failed(spec, returned)
     if isinstance(returned, NeedsApproval):

@@ -19,7 +19,9 @@ from django.db import close_old_connections
 from agents import wire
 from agents.context import AgentContext
 from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
-from agents.types import AgentRequest, Json
+from agents.messaging import errors as messaging
+from agents.messaging.mailbox import Suspended
+from agents.types import AgentRequest, Awaits, Json
 
 PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 0.3  # the parent kills first; this is for a parent whose loop is stuck
@@ -73,7 +75,14 @@ class RemoteMemory:
         return answer
 
 
-REFUSALS = {kind.__name__: kind for kind in (StateStale, StateRefused, CheckpointRefused, AttemptOver)}
+REFUSALS = {
+    kind.__name__: kind
+    for kind in (
+        *(StateStale, StateRefused, CheckpointRefused, AttemptOver),
+        *(messaging.MessageRefused, messaging.RecipientUnknown, messaging.MessageConflict, messaging.MessageLoop),
+        *(messaging.TooManyHops, messaging.WaitCycle, messaging.NoMessage),
+    )
+}
 
 
 def main(fd: int, parent: int) -> None:
@@ -111,6 +120,8 @@ def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     except SystemExit as error:  # end now, with the agent's own status, not after a slow farewell on a closed channel
         sys.stdout.flush()
         os._exit(error.code if isinstance(error.code, int) else 1)
+    except Suspended as wait:
+        outcome = Awaits(wait.serial, wait.within, spec.version)
     except Exception as error:  # noqa: BLE001 - whatever an agent raises is an outcome
         outcome = failure_of(spec, error)
     return wire.pack_outcome(outcome)

@@ -1,5 +1,16 @@
 """The tables of this app, a module for each room."""
 
+from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 
-__all__ = ["Agent", "AgentHealth", "AgentVersion"]
+__all__ = [
+    "Agent",
+    "AgentHealth",
+    "AgentVersion",
+    "BridgeHealth",
+    "Delivery",
+    "Expectation",
+    "Message",
+    "Outbound",
+    "Subscription",
+]
