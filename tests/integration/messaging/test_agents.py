@@ -60,8 +60,8 @@ def asks_in_thread(given: dict[str, Any], ctx: Any) -> dict[str, Json]:
 def step(key: str, name: str, after: str = "", **given: Any) -> str:
     inputs = ", ".join(f"{field}: {value}" for field, value in given.items())
     return (
-        f"  - {{name: {key}, type: automated, agent: {name}, input: {{{inputs}}}"
-        + (f", dependencies: [{after}]" if after else "")
+        f"  - {{key: {key}, type: automated, agent: {name}, inputs: {{{inputs}}}"
+        + (f", depends_on: [{after}]" if after else "")
         + ", timeout: 30s}"
     )
 
