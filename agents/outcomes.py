@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from agents import cleaning
 from agents.contracts import dotted
 from agents.errors import AgentFailure, AgentsError, ContractViolation, OutputRejected
+from agents.messaging.mailbox import Suspended
 from agents.specs import AgentSpec
 from agents.types import Awaits, Completed, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
 
@@ -43,6 +44,13 @@ def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
     if isinstance(returned, Completed):
         return _completed(spec, returned.output, returned)
     return _completed(spec, returned, None)
+
+
+def ended_by(spec: AgentSpec, error: BaseException) -> Awaits | Failed:
+    """What a call that raised has come to: it waits for a message, or it failed."""
+    if isinstance(error, Suspended):
+        return Awaits(error.serial, error.within, spec.version)
+    return failure_of(spec, error)
 
 
 def failure_of(spec: AgentSpec, error: BaseException) -> Failed:

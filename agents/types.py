@@ -99,7 +99,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Awaits:
-    """The agent waits for a message and is to be called again, from its beginning, when that is there (`ctx.messages`)."""
+    """The agent waits for a message and is to be called again, from its beginning, when that is there."""
 
     serial: int  # the how manyth wait of this call
     within: float  # seconds

@@ -33,7 +33,8 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
     | {"see_gate", "see_audit", "see_messages", "manage_messages"},
     "Agent Development Specialist": _WATCH_RUNS | {"start_run", "edit_agents", "see_messages"},
-    "System Integration Engineer": _WATCH_RUNS | {"start_run", "steer_run", "stop_workflow", "see_audit", "see_messages", "manage_messages"},
+    "System Integration Engineer": _WATCH_RUNS
+    | {"start_run", "steer_run", "stop_workflow", "see_audit", "see_messages", "manage_messages"},
     "Quality Assurance Lead": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
@@ -61,7 +62,9 @@ QUEUE_VERBS: Final = frozenset().union(*QUEUE_GRANTS.values())
 
 # What a bearer token's scope opens, of what its owner may do. Deciding also needs the token's own `may_decide`.
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
-    "read": frozenset({"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "see_messages", "use_api"}),
+    "read": frozenset(
+        {"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "see_messages", "use_api"}
+    ),
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "manage_messages", "use_api"}),
     "publish": frozenset({"publish_version", "edit_agents", "edit_queues", "use_api"}),

@@ -48,6 +48,7 @@ WORK = (
 MATTER = (
     Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
+    Entry("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
 )

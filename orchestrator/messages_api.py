@@ -242,9 +242,7 @@ def unsubscribe(request: HttpRequest, pk: Id, why: ReasonIn) -> Status[None]:
 def list_bridges(request: HttpRequest) -> list[BridgeOut]:
     """Each as its process last saw it."""
     _reader(request)
-    return [
-        BridgeOut(**{name: getattr(row, name) for name in BridgeOut.model_fields}) for row in queries.bridges()
-    ]
+    return [BridgeOut(**{name: getattr(row, name) for name in BridgeOut.model_fields}) for row in queries.bridges()]
 
 
 @message_routes.get(

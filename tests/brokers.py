@@ -80,7 +80,9 @@ def _redis(broker: Broker) -> list[str]:
 
 def _nats(broker: Broker) -> list[str]:
     config = broker.folder / "nats.conf"
-    config.write_text(f'listen: "127.0.0.1:{broker.port}"\njetstream {{ store_dir: "{broker.folder}", sync_interval: always }}\n')
+    config.write_text(
+        f'listen: "127.0.0.1:{broker.port}"\njetstream {{ store_dir: "{broker.folder}", sync_interval: always }}\n'
+    )
     return [program("nats") or "", "-c", str(config)]
 
 

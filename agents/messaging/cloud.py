@@ -1,4 +1,4 @@
-"""Messages as CloudEvents 1.0, in structured mode (one JSON document) and in binary mode (headers and a body). No Django.
+"""Messages as CloudEvents 1.0, in structured mode (one JSON document) and in binary mode (headers, body). No Django.
 
 Attributes: `id` the message's, `source` `/agents/<agent_id>`, `type` `watchkeeper.message.<task|result|error|status>`,
 `subject` the topic, agent or specialism it goes to, `time` its timestamp; extensions `correlationid` and `priority`.

@@ -24,7 +24,17 @@ _TYPES: Final = {
     MessageType.ERROR: pb.ERROR,
     MessageType.STATUS: pb.STATUS,
 }
-_PLAIN: Final = ("agent_id", "task_id", "to_address", "broadcast", "reply_to", "thread", "correlation_id", "ttl_s", "hops")
+_PLAIN: Final = (
+    "agent_id",
+    "task_id",
+    "to_address",
+    "broadcast",
+    "reply_to",
+    "thread",
+    "correlation_id",
+    "ttl_s",
+    "hops",
+)
 _OPTIONAL: Final = ("confidence", "parent_task_id", "to", "topic", "specialism")
 _TEXT: Final = Limits(depth=LIMITS.depth + 2, size=LARGEST, nodes=LIMITS.nodes)
 _LARGE: Final = 2**63
@@ -106,21 +116,30 @@ def _fill(into: pb.Value, value: Any) -> None:
             into.null = True
         case bool():
             into.boolean = value
-        case int() if value >= _LARGE:
-            into.large_integer = value
         case int():
-            into.integer = value
+            _fill_integer(into, value)
         case float():
             into.number = value
         case str():
             into.text = value
         case list():
-            into.list.SetInParent()
-            for item in value:
-                _fill(into.list.items.add(), item)
+            _fill_list(into.list, value)
         case _:
             into.object.SetInParent()
             _fill_object(into.object, value)
+
+
+def _fill_integer(into: pb.Value, value: int) -> None:
+    if value >= _LARGE:
+        into.large_integer = value
+    else:
+        into.integer = value
+
+
+def _fill_list(into: pb.List, value: list[Any]) -> None:
+    into.SetInParent()
+    for item in value:
+        _fill(into.items.add(), item)
 
 
 def _object(found: pb.Object) -> dict[str, Any]:

@@ -145,13 +145,15 @@ def consume(reader: Reader, handle: Callable[[Envelope], object], *, wanted: Wan
     What `handle` writes to this database commits together with the receipt, or not at all: a process that dies in
     between has neither, and the message comes again. What it raises counts as a failure of this message.
     """
-    row = waiting_for(reader, wanted).select_for_update(skip_locked=True, of=("self",)).select_related("message").first()
+    row = (
+        waiting_for(reader, wanted).select_for_update(skip_locked=True, of=("self",)).select_related("message").first()
+    )
     if row is None:
         return False
     try:
         with transaction.atomic():
             handle(envelope_of(row.message))
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - whatever a reader raises is this message's failure
         log.warning("message_failed", delivery=row.pk, agent=row.recipient, problem=type(problem).__name__)
         fail(row, f"Its reader raised {type(problem).__name__}.")
     else:

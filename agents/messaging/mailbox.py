@@ -87,7 +87,9 @@ class Messages:
 
     async def broadcast(self, payload: dict[str, Json], *, type: Kind = "STATUS", **more: Any) -> str:  # noqa: A002
         """Send to every agent that listens to broadcasts, once each."""
-        return await self._send({"payload": payload, "message_type": MessageType(type).value, "broadcast": True, **more})
+        return await self._send(
+            {"payload": payload, "message_type": MessageType(type).value, "broadcast": True, **more}
+        )
 
     async def reply(self, received: Received, payload: dict[str, Json], *, type: Kind = "RESULT", **more: Any) -> str:  # noqa: A002
         """Answer a message: to its sender, in its thread, for the very call that asked."""

@@ -141,5 +141,3 @@ def _words(problem: BaseException) -> str:
     if isinstance(problem, BaseExceptionGroup):
         return _words(problem.exceptions[0])
     return str(problem)[:500] or type(problem).__name__
-
-

@@ -7,149 +7,262 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BridgeHealth',
+            name="BridgeHealth",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('kind', models.CharField(max_length=20)),
-                ('rank', models.PositiveSmallIntegerField(help_text='0 is preferred; the next ones stand in for it.')),
-                ('up', models.BooleanField(default=False)),
-                ('active', models.BooleanField(default=False, help_text='Messages go out by this one now.')),
-                ('problem', models.CharField(blank=True, default='', max_length=500)),
-                ('sent', models.PositiveBigIntegerField(default=0)),
-                ('received', models.PositiveBigIntegerField(default=0)),
-                ('repeated', models.PositiveBigIntegerField(default=0, help_text='Came again and were passed over.')),
-                ('refused', models.PositiveBigIntegerField(default=0, help_text='Came in and were no message of ours.')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("kind", models.CharField(max_length=20)),
+                ("rank", models.PositiveSmallIntegerField(help_text="0 is preferred; the next ones stand in for it.")),
+                ("up", models.BooleanField(default=False)),
+                ("active", models.BooleanField(default=False, help_text="Messages go out by this one now.")),
+                ("problem", models.CharField(blank=True, default="", max_length=500)),
+                ("sent", models.PositiveBigIntegerField(default=0)),
+                ("received", models.PositiveBigIntegerField(default=0)),
+                ("repeated", models.PositiveBigIntegerField(default=0, help_text="Came again and were passed over.")),
+                (
+                    "refused",
+                    models.PositiveBigIntegerField(default=0, help_text="Came in and were no message of ours."),
+                ),
+                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['rank', 'name'],
+                "ordering": ["rank", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Expectation',
+            name="Expectation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reader', models.CharField(help_text="The waiting call's key.", max_length=200)),
-                ('serial', models.PositiveIntegerField(help_text='The how manyth wait of this reader.')),
-                ('agent', models.CharField(max_length=100)),
-                ('awaited', models.CharField(blank=True, default='', help_text="Whose answer; empty: anybody's.", max_length=100)),
-                ('thread', models.CharField(blank=True, default='', max_length=200)),
-                ('answers', models.UUIDField(help_text='The message that what comes must follow from.', null=True)),
-                ('correlation_id', models.CharField(blank=True, default='', max_length=200)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('deadline_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reader", models.CharField(help_text="The waiting call's key.", max_length=200)),
+                ("serial", models.PositiveIntegerField(help_text="The how manyth wait of this reader.")),
+                ("agent", models.CharField(max_length=100)),
+                (
+                    "awaited",
+                    models.CharField(
+                        blank=True, default="", help_text="Whose answer; empty: anybody's.", max_length=100
+                    ),
+                ),
+                ("thread", models.CharField(blank=True, default="", max_length=200)),
+                ("answers", models.UUIDField(help_text="The message that what comes must follow from.", null=True)),
+                ("correlation_id", models.CharField(blank=True, default="", max_length=200)),
+                ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("deadline_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('ended_at', None)), fields=['agent'], name='expectation_open'), models.Index(condition=models.Q(('ended_at', None)), fields=['correlation_id'], name='expectation_circle')],
-                'constraints': [models.UniqueConstraint(fields=('reader', 'serial'), name='one_expectation_per_wait')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(condition=models.Q(("ended_at", None)), fields=["agent"], name="expectation_open"),
+                    models.Index(
+                        condition=models.Q(("ended_at", None)), fields=["correlation_id"], name="expectation_circle"
+                    ),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("reader", "serial"), name="one_expectation_per_wait")],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(unique=True)),
-                ('agent_id', models.CharField(max_length=100)),
-                ('task_id', models.CharField(blank=True, default='', max_length=200)),
-                ('message_type', models.CharField(max_length=10)),
-                ('payload', models.TextField(help_text='Canonical JSON. Text, because jsonb would change numbers such as 1e300.')),
-                ('confidence', models.FloatField(null=True)),
-                ('timestamp', models.DateTimeField()),
-                ('parent_task_id', models.CharField(max_length=200, null=True)),
-                ('to', models.CharField(max_length=100, null=True)),
-                ('to_address', models.CharField(blank=True, default='', max_length=200)),
-                ('topic', models.CharField(max_length=200, null=True)),
-                ('specialism', models.CharField(max_length=100, null=True)),
-                ('broadcast', models.BooleanField(default=False)),
-                ('reply_to', models.CharField(blank=True, default='', max_length=200)),
-                ('thread', models.CharField(max_length=200)),
-                ('correlation_id', models.CharField(blank=True, default='', max_length=200)),
-                ('causation_id', models.UUIDField(null=True)),
-                ('priority', models.SmallIntegerField(default=1)),
-                ('ttl_s', models.PositiveIntegerField()),
-                ('hops', models.SmallIntegerField(default=0)),
-                ('digest', models.CharField(help_text='SHA-256 of what it says: the same again is a circle.', max_length=64)),
-                ('size', models.PositiveIntegerField(help_text='Bytes of its payload.')),
-                ('via', models.CharField(blank=True, default='', help_text='The bridge it came in by.', max_length=100)),
-                ('sent_by', models.CharField(help_text='As events name actors: agent:x, user:x, bridge:x.', max_length=200)),
-                ('sent_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField()),
-                ('readers', models.PositiveIntegerField(default=0, help_text='How many agents it went to.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.UUIDField(unique=True)),
+                ("agent_id", models.CharField(max_length=100)),
+                ("task_id", models.CharField(blank=True, default="", max_length=200)),
+                ("message_type", models.CharField(max_length=10)),
+                (
+                    "payload",
+                    models.TextField(
+                        help_text="Canonical JSON. Text, because jsonb would change numbers such as 1e300."
+                    ),
+                ),
+                ("confidence", models.FloatField(null=True)),
+                ("timestamp", models.DateTimeField()),
+                ("parent_task_id", models.CharField(max_length=200, null=True)),
+                ("to", models.CharField(max_length=100, null=True)),
+                ("to_address", models.CharField(blank=True, default="", max_length=200)),
+                ("topic", models.CharField(max_length=200, null=True)),
+                ("specialism", models.CharField(max_length=100, null=True)),
+                ("broadcast", models.BooleanField(default=False)),
+                ("reply_to", models.CharField(blank=True, default="", max_length=200)),
+                ("thread", models.CharField(max_length=200)),
+                ("correlation_id", models.CharField(blank=True, default="", max_length=200)),
+                ("causation_id", models.UUIDField(null=True)),
+                ("priority", models.SmallIntegerField(default=1)),
+                ("ttl_s", models.PositiveIntegerField()),
+                ("hops", models.SmallIntegerField(default=0)),
+                (
+                    "digest",
+                    models.CharField(help_text="SHA-256 of what it says: the same again is a circle.", max_length=64),
+                ),
+                ("size", models.PositiveIntegerField(help_text="Bytes of its payload.")),
+                (
+                    "via",
+                    models.CharField(blank=True, default="", help_text="The bridge it came in by.", max_length=100),
+                ),
+                (
+                    "sent_by",
+                    models.CharField(help_text="As events name actors: agent:x, user:x, bridge:x.", max_length=200),
+                ),
+                ("sent_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField()),
+                ("readers", models.PositiveIntegerField(default=0, help_text="How many agents it went to.")),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(fields=['thread', 'id'], name='message_thread'), models.Index(fields=['correlation_id', 'id'], name='message_correlation'), models.Index(fields=['agent_id', '-id'], name='message_sender'), models.Index(fields=['expires_at'], name='message_expires')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('hops__gte', 0)), name='message_hops_not_negative')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(fields=["thread", "id"], name="message_thread"),
+                    models.Index(fields=["correlation_id", "id"], name="message_correlation"),
+                    models.Index(fields=["agent_id", "-id"], name="message_sender"),
+                    models.Index(fields=["expires_at"], name="message_expires"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("hops__gte", 0)), name="message_hops_not_negative")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('recipient', models.CharField(max_length=100)),
-                ('address', models.CharField(blank=True, default='', max_length=200)),
-                ('thread', models.CharField(max_length=200)),
-                ('priority', models.SmallIntegerField()),
-                ('replay', models.PositiveSmallIntegerField(default=0, help_text='0: the first time; n: the nth replay.')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('held', 'Held'), ('done', 'Done'), ('dead', 'Dead'), ('expired', 'Expired')], default='queued', max_length=10)),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField()),
-                ('held_by', models.CharField(blank=True, default='', max_length=200)),
-                ('held_until', models.DateTimeField(null=True)),
-                ('turn', models.PositiveIntegerField(default=0, help_text='The how manyth message of its reader this is.')),
-                ('failures', models.PositiveSmallIntegerField(default=0)),
-                ('problem', models.CharField(blank=True, default='', max_length=500)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='agents.message')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("recipient", models.CharField(max_length=100)),
+                ("address", models.CharField(blank=True, default="", max_length=200)),
+                ("thread", models.CharField(max_length=200)),
+                ("priority", models.SmallIntegerField()),
+                (
+                    "replay",
+                    models.PositiveSmallIntegerField(default=0, help_text="0: the first time; n: the nth replay."),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("held", "Held"),
+                            ("done", "Done"),
+                            ("dead", "Dead"),
+                            ("expired", "Expired"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("due_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField()),
+                ("held_by", models.CharField(blank=True, default="", max_length=200)),
+                ("held_until", models.DateTimeField(null=True)),
+                (
+                    "turn",
+                    models.PositiveIntegerField(default=0, help_text="The how manyth message of its reader this is."),
+                ),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("problem", models.CharField(blank=True, default="", max_length=500)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="agents.message"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['recipient', '-priority', 'id'], name='delivery_queued'), models.Index(condition=models.Q(('state__in', ['queued', 'held'])), fields=['recipient', 'thread', 'id'], name='delivery_thread'), models.Index(condition=models.Q(('held_by', ''), _negated=True), fields=['held_by', 'turn'], name='delivery_held_by'), models.Index(condition=models.Q(('state', 'held')), fields=['held_until'], name='delivery_lease'), models.Index(condition=models.Q(('state', 'queued')), fields=['expires_at'], name='delivery_expires'), models.Index(condition=models.Q(('state', 'dead')), fields=['-id'], name='delivery_dead'), models.Index(condition=models.Q(('state', 'done')), fields=['-ended_at'], name='delivery_done')],
-                'constraints': [models.UniqueConstraint(fields=('message', 'recipient', 'replay'), name='one_delivery_per_reader'), models.CheckConstraint(condition=models.Q(models.Q(('held_until__isnull', False), ('state', 'held')), models.Q(('state', 'held'), _negated=True), _connector='OR'), name='held_delivery_has_lease')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "queued")),
+                        fields=["recipient", "-priority", "id"],
+                        name="delivery_queued",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ["queued", "held"])),
+                        fields=["recipient", "thread", "id"],
+                        name="delivery_thread",
+                    ),
+                    models.Index(
+                        condition=models.Q(("held_by", ""), _negated=True),
+                        fields=["held_by", "turn"],
+                        name="delivery_held_by",
+                    ),
+                    models.Index(condition=models.Q(("state", "held")), fields=["held_until"], name="delivery_lease"),
+                    models.Index(
+                        condition=models.Q(("state", "queued")), fields=["expires_at"], name="delivery_expires"
+                    ),
+                    models.Index(condition=models.Q(("state", "dead")), fields=["-id"], name="delivery_dead"),
+                    models.Index(condition=models.Q(("state", "done")), fields=["-ended_at"], name="delivery_done"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message", "recipient", "replay"), name="one_delivery_per_reader"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("held_until__isnull", False), ("state", "held")),
+                            models.Q(("state", "held"), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="held_delivery_has_lease",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Outbound',
+            name="Outbound",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250))),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('problem', models.CharField(blank=True, default='', max_length=500)),
-                ('bridge', models.CharField(blank=True, default='', help_text='By which it went.', max_length=100)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='outbound', to='agents.message')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("channels", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=250))),
+                ("due_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("problem", models.CharField(blank=True, default="", max_length=500)),
+                ("bridge", models.CharField(blank=True, default="", help_text="By which it went.", max_length=100)),
+                ("sent_at", models.DateTimeField(null=True)),
+                (
+                    "message",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="outbound", to="agents.message"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('sent_at', None)), fields=['due_at', 'id'], name='outbound_due')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(condition=models.Q(("sent_at", None)), fields=["due_at", "id"], name="outbound_due")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('topic', models.CharField(help_text='Words with dots; * is any one word, # at the end any rest.', max_length=200)),
-                ('match', models.CharField(blank=True, default='', help_text='CEL over message; empty: all.', max_length=2000)),
-                ('enabled', models.BooleanField(default=True)),
-                ('created_by', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subscriptions', to='agents.agent')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "topic",
+                    models.CharField(
+                        help_text="Words with dots; * is any one word, # at the end any rest.", max_length=200
+                    ),
+                ),
+                (
+                    "match",
+                    models.CharField(
+                        blank=True, default="", help_text="CEL over message; empty: all.", max_length=2000
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                ("created_by", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="subscriptions", to="agents.agent"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['topic', 'agent__name', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('agent', 'topic', 'match'), name='one_subscription_per_rule')],
+                "ordering": ["topic", "agent__name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("agent", "topic", "match"), name="one_subscription_per_rule")
+                ],
             },
         ),
     ]

@@ -27,7 +27,7 @@ KIND: Final = "message"  # of the timer that has a sleeping task look, and what 
 
 
 def key_of(job: Assignment) -> str:
-    """The name under which a task sends, reads and makes side effects: the same in all attempts at one piece of work."""
+    """The name under which a task sends, reads and makes side effects: the same in all attempts at one work."""
     return f"task-{job.claimed.id}-{job.claimed.revision}"
 
 
@@ -108,4 +108,3 @@ def _correlation(job: Assignment) -> str:
         found = Run.objects.values_list("correlation_id", flat=True).get(pk=job.claimed.run_id)
         job.correlation_id = found or f"run-{job.claimed.run_id}"
     return job.correlation_id
-

@@ -15,7 +15,12 @@ from orchestrator.ports import gatekeeper
 from orchestrator.states import RUN_TERMINAL
 
 OUTSIDE: Final = frozenset({"timer", "event", "callback", "run", "message"})  # values of Task.wait_for
-TASK_TIMERS: Final = ("task_timer", "wait_deadline", "wait_opened", "message")  # kinds of Timer whose ref is a waiting task
+TASK_TIMERS: Final = (
+    "task_timer",
+    "wait_deadline",
+    "wait_opened",
+    "message",
+)  # kinds of Timer whose ref is a waiting task
 
 
 def set_timer(kind: str, ref: int, *, due_at: datetime | None = None) -> None:

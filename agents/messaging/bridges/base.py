@@ -78,4 +78,6 @@ def library(name: str, place: Place, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as missing:
-        raise BridgeDown(bridge=place.name, problem=f"the library {name} is missing: uv sync --extra {extra}") from missing
+        raise BridgeDown(
+            bridge=place.name, problem=f"the library {name} is missing: uv sync --extra {extra}"
+        ) from missing

@@ -4,6 +4,7 @@ Offsets are committed only for what is stored. Acknowledged by all in-sync repli
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final
 
 from agents.messaging.bridges.base import GROUP, SECONDS, Incoming, Parcel, Place, library
@@ -56,14 +57,15 @@ class KafkaBridge:
         self._producer = self._consumer = None
         for client in clients:
             if client is not None:
-                try:
+                with suppress(Exception):  # the connection is gone already
                     await client.stop()
-                except Exception:  # noqa: BLE001, PERF203 - the connection is gone already
-                    continue
 
     async def publish(self, parcel: Parcel) -> None:
         """Until every in-sync replica has it."""
-        headers = [(CHANNEL, parcel.channel.encode()), *((name, text.encode()) for name, text in parcel.headers.items())]
+        headers = [
+            (CHANNEL, parcel.channel.encode()),
+            *((name, text.encode()) for name, text in parcel.headers.items()),
+        ]
         aiokafka = library("aiokafka", self.place, "kafka")
         if self._producer is None:
             raise BridgeDown(bridge=self.place.name, problem="it is not connected")

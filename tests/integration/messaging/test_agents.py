@@ -23,9 +23,11 @@ async def asks(given: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Ask `to`, wait, say what came."""
     try:
         answer = await ctx.messages.request(
-            {"question": given.get("question", "?")}, to=given.get("to", "test-answers"), within=given.get("within", 60),
+            {"question": given.get("question", "?")},
+            to=given.get("to", "test-answers"),
+            within=given.get("within", 60),
             patience=0.0,
-        )  # fmt: skip
+        )
     except NoMessage:
         return {"answer": None, "attempt": ctx.attempt}
     except WaitCycle as refused:
@@ -101,7 +103,7 @@ def test_waiting_task_holds_no_worker_and_says_what_it_waits_for():
 
 def test_attempt_that_fails_gives_its_message_back_and_the_next_one_has_it_again():
     agents("stranger")
-    publish(step("answer", "test-answers", times=1) [:-1] + ", retry: {attempts: 4}}")
+    publish(step("answer", "test-answers", times=1)[:-1] + ", retry: {attempts: 4}}")
     send({"question": "poison"}, agent_id="stranger", to="test-answers")
     with shift():
         run = start()

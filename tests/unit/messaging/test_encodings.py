@@ -40,7 +40,7 @@ def envelopes(draw: st.DrawFn) -> Envelope:
         message_type=draw(st.sampled_from(MessageType)),
         payload=draw(st.dictionaries(TEXT, VALUES, max_size=5)),
         confidence=draw(st.none() | st.floats(0, 1)),
-        timestamp=draw(st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))),  # noqa: DTZ001
+        timestamp=draw(st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))),
         parent_task_id=draw(st.none() | ADDRESSES),
         id=draw(st.uuids()),
         reply_to=draw(ADDRESSES),
