@@ -164,15 +164,20 @@ def consume(reader: Reader, handle: Callable[[Envelope], object], *, wanted: Wan
 # Readers that are tasks: each of their waits has a number, and what came of it is the same in every attempt.
 
 
-def receive(reader: Reader, *, serial: int, wanted: Wanted, within: float, correlation_id: str) -> Taken | None:
+def receive(
+    reader: Reader, *, serial: int, wanted: Wanted, within: float, correlation_id: str, lease: timedelta = LEASE
+) -> Taken | None:
     """The message of a reader's `serial`th wait: the one it had in an earlier attempt, or the next one; None if there
     is none yet, and then the wait stands until its time (`within` seconds) is over.
 
-    Raises NoMessage once that time is over, in every later attempt too, and WaitCycle for a wait that nobody would end.
+    `lease`: how long the reader's call may last. Raises NoMessage once the wait's time is over, in every later attempt
+    too, and WaitCycle for a wait that nobody would end.
     """
     found = _receive(reader, serial, wanted, within, correlation_id)
     if isinstance(found, NoMessage):  # raised here: what it stands for has to be committed first
         raise found
+    if found is not None:  # and whatever else this reader holds: it lives
+        Delivery.objects.filter(held_by=reader.key, state=HELD).update(held_until=Now() + lease)
     return found
 
 

@@ -84,6 +84,7 @@ class Relay:
             await asyncio.sleep(CHECK_SECONDS)
             async with asyncio.timeout(10):
                 await bridge.check()
+            self._up.add(bridge.place.name)  # what it would not take before it may take now
             await self._in_thread(outbox.note_health, bridge.place, rank=rank, problem=None)
 
     # Out

@@ -51,6 +51,7 @@ def receive(job: Assignment, given: dict[str, Any]) -> Json:
         wanted=Wanted(**given["wanted"]),
         within=given["within"],
         correlation_id=_correlation(job),
+        lease=timedelta(seconds=job.step.timeout) + inbox.LEASE,
     )
     return {"message": as_message(taken.envelope), "failures": taken.failures} if taken else None
 
