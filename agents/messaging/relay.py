@@ -7,11 +7,13 @@ by whichever, is known by its id. Any number of relays may run at once.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from agents.messaging import outbox
 from agents.messaging.bridges.base import Bridge, Place
@@ -29,6 +31,7 @@ class Relay:
     def __init__(self, bridges: Sequence[Bridge]) -> None:
         self._bridges = list(bridges)
         self._up: set[str] = set()
+        self._database = ThreadPoolExecutor(1, "relay-database")  # one connection, closed at the end
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry messages both ways until `stop` is set."""
@@ -47,6 +50,8 @@ class Relay:
             await asyncio.gather(*work, ended, return_exceptions=True)
             for bridge in self._bridges:
                 await bridge.close()
+            await self._in_thread(connections.close_all)
+            self._database.shutdown()
 
     # One bridge
 
@@ -130,7 +135,8 @@ class Relay:
         return None
 
     async def _in_thread[T](self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        return await asyncio.to_thread(_fresh, function, *arguments, **named)
+        call = partial(_fresh, function, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._database, call)
 
 
 def _fresh[T](function: Callable[..., T], *arguments: Any, **named: Any) -> T:

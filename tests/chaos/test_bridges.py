@@ -167,8 +167,8 @@ async def test_parcel_that_was_acknowledged_survives_a_kill_of_the_broker(broker
     one = bridge(broker.url)
     await one.connect()
     await one.publish(parcel("durable"))
-    if broker.kind == "mqtt":
-        await asyncio.sleep(1.5)  # mosquitto writes what it has acknowledged to disk once a second
+    if broker.kind == "mqtt":  # mosquitto writes what it has acknowledged to disk about once a second
+        await asyncio.to_thread(eventually, lambda: b"durable" in _disk(broker), timers=False)
     await asyncio.to_thread(broker.kill)
     with pytest.raises(BridgeDown):
         await _publish_until_it_is_noticed(one)
@@ -180,6 +180,11 @@ async def test_parcel_that_was_acknowledged_survives_a_kill_of_the_broker(broker
         assert (await _next(one.incoming())).parcel.body == b"durable"
     finally:
         await one.close()
+
+
+def _disk(broker: Broker) -> bytes:
+    path = broker.folder / "mosquitto.db"
+    return path.read_bytes() if path.exists() else b""
 
 
 async def _publish_until_it_is_noticed(one: Bridge) -> None:
@@ -270,6 +275,7 @@ def test_another_bridge_stands_in_and_that_is_told(make_broker: Callable[[str], 
         first.kill()
         send({"n": 2}, topic="claims")
         eventually(lambda: not Outbound.objects.filter(sent_at=None).exists())
+        eventually(lambda: not is_up(first))
         first.start()
         eventually(lambda: is_up(first))
         send({"n": 3}, topic="claims")

@@ -3,6 +3,7 @@
 Offsets are committed only for what is stored. Acknowledged by all in-sync replicas, without repeats by the producer.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final
@@ -41,11 +42,12 @@ class KafkaBridge:
             await self.close()
             raise self._down(problem) from problem
 
-    def _login(self) -> dict[str, str]:
+    def _login(self) -> dict[str, Any]:
         if not self.place.user:
             return {}
         return {
             "security_protocol": "SASL_SSL",
+            "ssl_context": ssl.create_default_context(),
             "sasl_mechanism": "PLAIN",
             "sasl_plain_username": self.place.user,
             "sasl_plain_password": self.place.password,

@@ -29,7 +29,13 @@ class NatsBridge:
         login = {"user": self.place.user, "password": self.place.password} if self.place.user else {}
         try:
             client = await nats.connect(
-                address, connect_timeout=SECONDS, allow_reconnect=False, error_cb=_ignore, **login
+                address,
+                connect_timeout=SECONDS,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # else the first connection, too, is tried for minutes
+                reconnect_time_wait=0.1,
+                error_cb=_ignore,
+                **login,
             )
         except (nats.errors.Error, OSError, TimeoutError) as problem:
             raise self._down(problem) from problem

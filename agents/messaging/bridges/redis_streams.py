@@ -31,6 +31,9 @@ class RedisBridge:
             password=self.place.password or None,
             socket_timeout=SECONDS,
             socket_connect_timeout=SECONDS,
+            retry=library("redis.asyncio.retry", self.place, "redis").Retry(
+                library("redis.backoff", self.place, "redis").NoBackoff(), 0
+            ),  # the relay has another bridge, and comes back to this one
         )
         try:
             await client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
