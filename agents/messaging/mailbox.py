@@ -134,10 +134,12 @@ class Messages:
             pause = next(pauses, pause)
             await asyncio.sleep(pause)
 
-    async def request(self, payload: dict[str, Json], *, to: str, within: float, **more: Any) -> Received:
+    async def request(
+        self, payload: dict[str, Json], *, to: str, within: float, patience: float = PATIENCE, **more: Any
+    ) -> Received:
         """Ask one agent and wait for its answer, as `receive` does."""
         asked = await self.send(payload, to=to, reply_to=self._key, **more)
-        return await self.receive(within=within, sender=to, answers=asked)
+        return await self.receive(within=within, sender=to, answers=asked, patience=patience)
 
     async def _send(self, message: dict[str, Any]) -> str:
         key = str(message.pop("key", ""))

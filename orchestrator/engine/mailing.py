@@ -75,7 +75,8 @@ def look(task_id: int) -> None:
     if not Run.objects.filter(pk=task_id >> TASK_BITS).exists():
         return
     transitions.lock_run(task_id >> TASK_BITS)
-    task = Task.objects.select_for_update(no_key=True).filter(pk=task_id).select_related("agent").first()
+    locked = Task.objects.select_for_update(no_key=True, of=("self",)).select_related("agent")
+    task = locked.filter(pk=task_id).first()
     if task is None:
         return
     key = f"task-{task.pk}-{task.revision}"
