@@ -70,7 +70,8 @@ def to_protobuf(envelope: Envelope) -> bytes:
     if envelope.causation_id is not None:
         made.causation_id = envelope.causation_id.bytes
     _fill_object(made.payload, envelope.payload)
-    return made.SerializeToString(deterministic=True)
+    body: bytes = made.SerializeToString(deterministic=True)
+    return body
 
 
 def from_protobuf(body: bytes) -> Envelope:
@@ -93,7 +94,7 @@ def _fields_of(found: pb.Message) -> dict[str, Any]:
         "message_type": next((kind.value for kind, number in _TYPES.items() if number == found.message_type), "?"),
     }
     fields |= {name: getattr(found, name) for name in _PLAIN if getattr(found, name) or name == "agent_id"}
-    fields |= {name: getattr(found, name) for name in _OPTIONAL if found.HasField(name)}  # type: ignore[arg-type]
+    fields |= {name: getattr(found, name) for name in _OPTIONAL if found.HasField(name)}
     if found.priority:
         fields["priority"] = next((word for word, number in _PRIORITIES.items() if number == found.priority), "?")
     if found.timestamp_us:

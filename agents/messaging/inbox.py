@@ -22,6 +22,7 @@ from agents.messaging.errors import DeliveryNotHeld, NoMessage
 from agents.messaging.ports import engine
 from agents.messaging.storing import envelope_of
 from agents.models import Delivery, Expectation
+from agents.types import Json
 
 log = structlog.get_logger(__name__)
 LEASE: Final = timedelta(minutes=5)
@@ -130,7 +131,12 @@ def fail(row: Delivery, problem: str) -> None:
     row.held_by, row.held_until, row.turn = "", None, 0
     if row.failures >= MOST_FAILURES:
         row.state, row.ended_at = DEAD, db.clock()
-        facts = {"delivery": row.pk, "agent": row.recipient, "failures": row.failures, "problem": row.problem}
+        facts: dict[str, Json] = {
+            "delivery": row.pk,
+            "agent": row.recipient,
+            "failures": row.failures,
+            "problem": row.problem,
+        }
         engine().tell("message.dead_lettered", actor=f"agent:{row.recipient}", data=facts)
     else:
         row.state = QUEUED

@@ -23,6 +23,7 @@ from agents.messaging.errors import (
 )
 from agents.messaging.ports import engine
 from agents.models import Agent, Delivery, Message, Subscription
+from agents.types import Json
 
 MOST_REPLAYED: Final = 1000
 _PATTERN: Final = re.compile(r"(?:[a-z0-9][a-z0-9_-]*|\*)(?:\.(?:[a-z0-9][a-z0-9_-]*|\*))*(?:\.#)?|#", re.ASCII)
@@ -47,7 +48,7 @@ def requeue(ids: Sequence[int], *, by: User, reason: str) -> list[int]:
         row.expires_at = max(row.expires_at, now + (row.message.expires_at - row.message.sent_at))
     Delivery.objects.bulk_update(rows, ["state", "failures", "due_at", "ended_at", "expires_at"])
     done = sorted(row.pk for row in rows)
-    facts = {"deliveries": list(done[:100]), "count": len(done), "reason": why}
+    facts: dict[str, Json] = {"deliveries": list[Json](done[:100]), "count": len(done), "reason": why}
     engine().tell("message.requeued", actor=_actor(by), data=facts)
     return done
 
@@ -68,7 +69,12 @@ def replay(correlation_id: str, *, by: User, reason: str, to: str = "") -> int:
     db.lock(db.THREAD, f"replay {correlation_id}")
     again = _again(found, to)
     Delivery.objects.bulk_create(again)
-    facts = {"correlation_id": correlation_id, "messages": len(found), "deliveries": len(again), "reason": why}
+    facts: dict[str, Json] = {
+        "correlation_id": correlation_id,
+        "messages": len(found),
+        "deliveries": len(again),
+        "reason": why,
+    }
     engine().tell("message.replayed", actor=_actor(by), data={**facts, **({"agent": to} if to else {})})
     return len(again)
 
@@ -154,7 +160,12 @@ def drop(pk: int, *, by: User, reason: str) -> None:
 
 
 def _tell(kind: str, row: Subscription, by: User | None, *, reason: str = "") -> None:
-    facts = {"subscription": row.pk, "agent": row.agent.name, "topic": row.topic, "match": row.match[:300]}
+    facts: dict[str, Json] = {
+        "subscription": row.pk,
+        "agent": row.agent.name,
+        "topic": row.topic,
+        "match": row.match[:300],
+    }
     engine().tell(kind, actor=_actor(by), data={**facts, **({"reason": reason} if reason else {})})
 
 

@@ -123,7 +123,7 @@ def heavy_types(*, limit: int = 5) -> list[dict[str, Any]]:
     """Who sends the largest messages of the last day: what one would make smaller."""
     recent = Message.objects.filter(sent_at__gte=Now() - timedelta(days=1))
     by_type = recent.values("agent_id", "message_type").annotate(count=Count("pk"), mean=Avg("size"))
-    return list(by_type.filter(mean__gte=LARGE / 4).order_by("-mean")[:limit])
+    return [dict(row) for row in by_type.filter(mean__gte=LARGE / 4).order_by("-mean")[:limit]]
 
 
 def subscriptions() -> QuerySet[Subscription]:

@@ -38,7 +38,7 @@ class Relay:
         await self._in_thread(outbox.forget_others, [bridge.place.name for bridge in self._bridges])
         work = [asyncio.create_task(self._tend(rank, bridge)) for rank, bridge in enumerate(self._bridges)]
         work.append(asyncio.create_task(self._outward()))
-        ended = asyncio.create_task(stop.wait())
+        ended: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([*work, ended], return_when=asyncio.FIRST_COMPLETED)
             for task in work:

@@ -1,10 +1,9 @@
 """Messages between agents: how many one process sends and reads a second, and how soon a critical one is read."""
 
 import time
-from uuid import uuid4
 
 from agents.messaging import inbox, sending
-from agents.messaging.envelope import Envelope, MessageType, Priority
+from agents.messaging.envelope import Priority, read
 from agents.messaging.inbox import Reader
 from agents.models import Agent
 from config.bench.measure import Result, median_of
@@ -43,13 +42,14 @@ def messages(bench: Bench) -> Result:
 
 
 def _send(number: int, priority: Priority) -> None:
-    told = Envelope(
-        id=uuid4(),
-        agent_id="bench-sender",
-        message_type=MessageType.TASK,
-        payload={"n": number},
-        to="bench-reader",
-        priority=priority,
+    told = read(
+        {
+            "agent_id": "bench-sender",
+            "message_type": "TASK",
+            "payload": {"n": number},
+            "to": "bench-reader",
+            "priority": priority,
+        }
     )
     sending.send(told, sender="agent:bench-sender")
 
