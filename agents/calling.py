@@ -16,7 +16,8 @@ from django.db import close_old_connections
 from agents import registry as registry_module
 from agents.context import AgentContext
 from agents.errors import ContractViolation, OutputRejected
-from agents.outcomes import failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
+from agents.messaging.mailbox import Suspended
+from agents.outcomes import ended_by, failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
 from agents.process import ProcessPool
 from agents.registry import Registry
 from agents.specs import AgentSpec
@@ -50,8 +51,8 @@ async def call(
         if _is_cancelled():
             raise
         outcome = failure_of(spec, error)  # something the agent awaited was cancelled, not this call
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
-        outcome = failure_of(spec, error)
+    except (Exception, SystemExit, Suspended) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
+        outcome = ended_by(spec, error)
     if _is_cancelled():  # the agent swallowed the cancellation
         raise asyncio.CancelledError
     if clock.expired() and tools.asked is None:

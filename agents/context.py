@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.errors import ToolDenied
 from agents.memory import AgentState, checkpoint_given
+from agents.messaging.mailbox import Messages
 from agents.types import AgentRequest, Effects, Json, Memory, Tools
 
 
@@ -13,8 +14,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
-        "tools",
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "messages", "note", "started", "state",
+        "timeout", "tools",
     )  # fmt: skip
 
     def __init__(
@@ -30,6 +31,7 @@ class AgentContext:
         self._memory: Memory | None = request.memory
         self.state = AgentState(request.memory)
         self.tools = AgentTools(tools, self)
+        self.messages = Messages(request.memory, request.key)
         self._loop = loop
 
     async def once(

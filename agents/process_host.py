@@ -30,6 +30,8 @@ from agents.errors import (
     ToolArgumentsInvalid,
     Transient,
 )
+from agents.messaging import errors as messaging
+from agents.messaging.mailbox import Suspended
 from agents.types import AgentRequest, Json
 
 PR_SET_PDEATHSIG = 1
@@ -84,7 +86,14 @@ class RemoteMemory:
         return answer
 
 
-REFUSALS = {kind.__name__: kind for kind in (StateStale, StateRefused, CheckpointRefused, AttemptOver)}
+REFUSALS = {
+    kind.__name__: kind
+    for kind in (
+        *(StateStale, StateRefused, CheckpointRefused, AttemptOver),
+        *(messaging.MessageRefused, messaging.RecipientUnknown, messaging.MessageConflict, messaging.MessageLoop),
+        *(messaging.TooManyHops, messaging.WaitCycle, messaging.NoMessage),
+    )
+}
 
 
 class RemoteTools:
@@ -145,7 +154,7 @@ def main(fd: int, parent: int) -> None:
 def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     # Imported late: the registry needs the apps that django.setup() loads.
     from agents import registry  # noqa: PLC0415
-    from agents.outcomes import failure_of, outcome_of, prepare_input  # noqa: PLC0415
+    from agents.outcomes import ended_by, outcome_of, prepare_input  # noqa: PLC0415
 
     importlib.import_module(asked["entrypoint"].partition(":")[0])
     spec = registry.get(asked["agent"], asked["version"])
@@ -159,8 +168,8 @@ def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     except SystemExit as error:  # end now, with the agent's own status, not after a slow farewell on a closed channel
         sys.stdout.flush()
         os._exit(error.code if isinstance(error.code, int) else 1)
-    except Exception as error:  # noqa: BLE001 - whatever an agent raises is an outcome
-        outcome = failure_of(spec, error)
+    except (Exception, Suspended) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
+        outcome = ended_by(spec, error)
     return wire.pack_outcome(outcome)
 
 

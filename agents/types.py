@@ -134,5 +134,15 @@ class Failed:
     stack: str = ""  # where it was raised: files, lines and functions, without messages or values
 
 
-type Outcome = Completed | NeedsApproval | Failed
+@dataclass(frozen=True, slots=True)
+class Awaits:
+    """The agent waits for a message and is to be called again, from its beginning, when that is there."""
+
+    serial: int  # the how manyth wait of this call
+    within: float  # seconds
+    version: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+type Outcome = Completed | NeedsApproval | Failed | Awaits
 type AgentFunction = Callable[..., Any]

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from agents import views
+from agents.messaging import views as messages
 from agents.policies import views as policies
 from agents.tools import views as tools
 
@@ -14,5 +15,13 @@ urlpatterns = [
     path("policies/", policies.policies, name="policies"),
     path("policies/<slug:name>/", policies.policy, name="policy"),
     path("matrix/", policies.matrix, name="matrix"),
+    path("messages/", messages.page, name="messages"),
+    path("messages/dead/", messages.requeue, name="messages-requeue"),
+    path("messages/replay/", messages.replay, name="messages-replay"),
+    path("messages/routing/", messages.subscribe, name="messages-subscribe"),
+    path("messages/routing/<int:pk>/enable/", messages.change, {"verb": "enable"}, name="messages-enable"),
+    path("messages/routing/<int:pk>/disable/", messages.change, {"verb": "disable"}, name="messages-disable"),
+    path("messages/routing/<int:pk>/remove/", messages.change, {"verb": "remove"}, name="messages-remove"),
+    path("messages/<uuid:uid>/", messages.message, name="message"),
     path("<slug:name>/", views.agent, name="agent"),
 ]

@@ -48,6 +48,7 @@ WORK = (
 MATTER = (
     Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
+    Entry("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
 )
@@ -110,10 +111,15 @@ class Shell:
 
     def _link(self, entry: Entry) -> Link:
         href = reverse(entry.view)
-        current = self.at == href or (href != "/" and self.at.startswith(href))
+        current = self.at == href or (href != "/" and self.at.startswith(href) and not self._is_deeper(href))
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
         return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted == "inbox")
+
+    def _is_deeper(self, href: str) -> bool:
+        """Whether another entry, below this one's address, is where the user is."""
+        others = (reverse(entry.view) for entry in (*WORK, *MATTER))
+        return any(len(other) > len(href) and self.at.startswith(other) for other in others)
 
     def _count(self, what: str) -> int:
         if what == "inbox":

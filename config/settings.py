@@ -185,6 +185,11 @@ POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 10
 
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
+MESSAGE_ENGINE = "orchestrator.messages"
+# Others' buses (docs/messages.md): the first is preferred, the others stand in for it.
+MESSAGE_BRIDGES = env.words("MESSAGE_BRIDGES")
+MESSAGE_BRIDGE_TOPICS = env.words("MESSAGE_BRIDGE_TOPICS", "#")  # topics whose messages go out
+MESSAGE_REMOTE_AGENTS = env.words("MESSAGE_REMOTE_AGENTS")  # agents elsewhere, whose messages go out
 
 LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
 logs.configure()

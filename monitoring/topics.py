@@ -1,6 +1,6 @@
 """What live pages may listen to, and which of it an event touches. Pure: no database, no sockets.
 
-Topics: `floor inbox runs workflows agents audit shell` and `run:<id> gate:<id> queue:<name>`.
+Topics: `floor inbox runs workflows agents audit messages shell` and `run:<id> gate:<id> queue:<name>`.
 A topic says *that* something changed, never what: the browser fetches the region through a view that checks rights.
 """
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from orchestrator.ledger import SealedEvent
 
-PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "shell"})
+PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "messages", "shell"})
 _ADDRESSED: Final = re.compile(r"(run|gate):([1-9][0-9]{0,17})|queue:([a-z0-9_-]{1,50})", re.ASCII)
 
 # Beside the run, gate or queue that an event names.
@@ -28,6 +28,9 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "tool": frozenset({"agents", "audit"}),
     "policy": frozenset({"agents", "audit"}),
     "entitlement": frozenset({"agents", "audit"}),
+    "message": frozenset({"messages", "audit"}),
+    "subscription": frozenset({"messages", "audit"}),
+    "bridge": frozenset({"messages", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import connections
 
+from agents.messaging import upkeep as messages
 from agents.registry import autodiscover
 from agents.tools.registry import autodiscover as discover_tools
 from orchestrator import dispatch, ledger, signals
@@ -106,8 +107,9 @@ def sequence() -> None:
 
 @shared_task
 def tend_signals() -> None:
-    """Forget signals, fired timers and what became of scheduled slots when their time is over."""
+    """Forget signals, messages, fired timers and what became of scheduled slots when their time is over."""
     signals.forget_old()
+    messages.forget_old()
     scheduling.forget_old()
 
 

@@ -1,5 +1,6 @@
 """The tables of this app, a module for each room."""
 
+from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, Tool, ToolUse, ToolVersion
 
@@ -7,10 +8,16 @@ __all__ = [
     "Agent",
     "AgentHealth",
     "AgentVersion",
+    "BridgeHealth",
+    "Delivery",
+    "Expectation",
+    "Message",
+    "Outbound",
     "Policy",
     "PolicyEpoch",
     "PolicyVersion",
     "Revocation",
+    "Subscription",
     "Tool",
     "ToolUse",
     "ToolVersion",

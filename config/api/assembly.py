@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from agents.messaging.errors import MessagingError
 from approvals.api import gates, token_routes
 from config.api.auth import Bearer, SessionCookie, by_secret_address
 from monitoring.api import events
@@ -20,6 +21,7 @@ from orchestrator import act_api, budget_api, snapshot_api, tools_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
+from orchestrator.messages_api import message_routes
 from orchestrator.schedules_api import schedule_routes
 from orchestrator.signals_api import address_routes, callback_routes, group_routes, signal_routes
 
@@ -56,6 +58,7 @@ api.add_router("/tasks", address_routes)
 api.add_router("/signals", signal_routes)
 api.add_router("/groups", group_routes)
 api.add_router("/schedules", schedule_routes)
+api.add_router("/messages", message_routes)
 api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
@@ -112,6 +115,12 @@ def _refused(request: HttpRequest, refusal: OrchestratorError) -> HttpResponse:
     if refusal.status == 429:
         response["Retry-After"] = str(refusal.facts["seconds"])
     return response
+
+
+@api.exception_handler(MessagingError)
+def _message_refused(request: HttpRequest, refusal: MessagingError) -> HttpResponse:
+    message, _, remedy = str(refusal).partition("; ")
+    return error(refusal.status, refusal.code, message, remedy=remedy, facts=dict(refusal.facts))
 
 
 @api.exception_handler(DefinitionError)

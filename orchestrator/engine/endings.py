@@ -11,7 +11,7 @@ from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator import events
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
-from orchestrator.engine import breakers, compensation, conflicts, failures, gates, rewinding, transitions
+from orchestrator.engine import breakers, compensation, conflicts, failures, gates, mailing, rewinding, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import VOIDED, Subject
@@ -123,6 +123,7 @@ def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), shown, outcome)
     request = gates.for_output(job.step.gate, job.step, subject, kind="hybrid", context=context)
     transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+    mailing.finished(job)
 
 
 @transaction.atomic
@@ -162,7 +163,8 @@ def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Fai
     ask = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=told, queue=queue)
     if outcome.error_class:
         error |= {"class": outcome.error_class, "stack": outcome.stack}
-    failures.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask)
+    if failures.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask):
+        mailing.failed(job, f"{outcome.code}: {outcome.message}")
 
 
 @transaction.atomic
@@ -216,6 +218,7 @@ def _subject(job: Assignment, run: Run, given: dict[str, Json], outcome: Complet
 
 
 def _worked(job: Assignment) -> None:
+    mailing.finished(job)
     breakers.worked(Task.objects.only("id", "agent_id").get(pk=job.claimed.id))
 
 

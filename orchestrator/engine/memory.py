@@ -8,7 +8,7 @@ from agents import checkpoints
 from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
 from agents.types import Json
 from orchestrator.engine import checkpoints as save_points
-from orchestrator.engine import run_state, transitions
+from orchestrator.engine import mailing, run_state, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import InThread
 from orchestrator.engine.run_state import Write
@@ -98,6 +98,8 @@ def _actor(job: Assignment) -> str:
 
 
 _VERBS = {
+    "send": mailing.send,
+    "receive": mailing.receive,
     "get": _get,
     "keys": _keys,
     "put": _write,

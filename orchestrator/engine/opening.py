@@ -51,7 +51,7 @@ def prepare_callback(job: Assignment, shift: int) -> str | None:
 def open_callback(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed | None) -> None:
     """Wait for the call back, unless it came while the address was still being handed over."""
     version, actor = (outcome.version, f"agent:{job.step.agent}") if outcome else (0, "engine")
-    task = _suspend(job, shift, wait_for="callback", given=given, version=version)
+    task = suspend(job, shift, wait_for="callback", given=given, version=version)
     if task is None:
         return
     assert job.step.wait is not None
@@ -74,7 +74,7 @@ def start_child(job: Assignment, shift: int, given: dict[str, Json]) -> None:
     parent = transitions.lock_run(job.claimed.run_id)
     _refuse_depth(parent)
     authorising.require_start(parent, step=job.step.key, workflow=job.step.workflow)
-    task = _suspend(job, shift, wait_for="run", given=given)
+    task = suspend(job, shift, wait_for="run", given=given)
     if task is None:
         return
     child = _living_child(task, given) or _start(job, parent, task.pk, given)
@@ -149,9 +149,10 @@ def _refuse_depth(parent: Run) -> None:
         above = Run.objects.values_list("parent_task", flat=True).get(pk=above >> TASK_BITS)
 
 
-def _suspend(
+def suspend(
     job: Assignment, shift: int, *, wait_for: str, given: dict[str, Json] | None = None, version: int = 0
 ) -> Task | None:
+    """End a running attempt that goes on when what it waits for has come; None for a late one."""
     transitions.lock_run(job.claimed.run_id)
     task = transitions.fenced(_fence(job, shift))
     if task is None:

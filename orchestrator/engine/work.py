@@ -18,7 +18,7 @@ from agents.calling import call
 from agents.errors import EffectUnknown
 from agents.health import HealthMeter
 from agents.process import ProcessPool
-from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
+from agents.types import AgentRequest, Awaits, Completed, Failed, Json, NeedsApproval, Outcome
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import (
@@ -28,6 +28,7 @@ from orchestrator.engine import (
     coordination,
     delivery,
     endings,
+    mailing,
     tooling,
     waiting_steps,
 )
@@ -128,6 +129,8 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
             await _ask_about_effect(job, host, outcome.message)
         case Failed():
             await _failed(job, host, given, outcome)
+        case Awaits():
+            await host.in_thread(mailing.sleep, job, host.shift, given, outcome)
     return None
 
 
@@ -175,7 +178,7 @@ def _request(
         agent=job.step.agent,
         version=job.step.agent_version,
         input=given,
-        key=f"task-{claimed.id}-{claimed.revision}",
+        key=mailing.key_of(job),
         attempt=claimed.attempt,
         timeout=job.step.timeout,
         note=claimed.note,
@@ -197,7 +200,7 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
     if await _asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
         await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
         return None
-    if job.step.deliver or job.step.checkpoint or job.step.publishes:
+    if job.step.deliver or job.step.checkpoint or job.step.publishes or job.mail:
         await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
         return None
     body = orjson.dumps(outcome.output)
