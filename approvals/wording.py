@@ -73,7 +73,10 @@ _BY_SIGN: Final[Mapping[str, str | Promise]] = {
 
 
 def clause_words(clause: Mapping[str, Json]) -> str:
-    """A clause that held, with the value that made it hold: `confidence is 0.31, below 0.42`. Empty if only CEL says it."""
+    """A clause that held, with the value that made it hold: `confidence is 0.31, below 0.42`.
+
+    Empty if only CEL says it.
+    """
     words = _BY_SIGN.get(str(clause.get("sign", "")))
     if words is None or "value" not in clause:
         return ""

@@ -22,12 +22,14 @@ def words(rule: str) -> list[str]:
     ("rule", "said"),
     [
         ("steps.severity.level == 'critical' || confidence < 0.42", ["confidence is 0.31, below 0.42"]),
-        ("steps.severity.critical >= 0.35 || output.containment", ["critical is 0.5, at least 0.35", "containment is yes"]),
+        ("steps.severity.critical >= 0.35 || output.containment",
+         ["critical is 0.5, at least 0.35", "containment is yes"]),
         ("steps.severity.level in ['critical', 'high'] || confidence > 0.9", ["level is high"]),
         ("confidence < 0.42 && output.containment", ["confidence is 0.31, below 0.42", "containment is yes"]),
         ("(confidence > 0.9 || output.containment) && confidence < 0.4",
          ["containment is yes", "confidence is 0.31, below 0.4"]),
-        ("(confidence < 0.42 && output.containment) || false", ["confidence is 0.31, below 0.42", "containment is yes"]),
+        ("(confidence < 0.42 && output.containment) || false",
+         ["confidence is 0.31, below 0.42", "containment is yes"]),
         # One half of an alternative holds, and the alternative does not: nothing of it is told.
         ("(output.containment && confidence > 0.9) || confidence < 0.42", ["confidence is 0.31, below 0.42"]),
         ("output.text == 'a || b' || confidence > 1.0", ["text is a || b"]),
