@@ -23,6 +23,7 @@ class Trouble:
 
     what: str | Promise
     since: datetime | None
+    seen: str | Promise  # what happened then
     means: str | Promise
     remedy: str | Promise
 
@@ -50,6 +51,7 @@ def _no_worker() -> list[Trouble]:
         Trouble(
             _("No worker is at work"),
             seen,
+            _("last seen"),
             _("Nothing that is ready starts. Decisions are kept, and take effect when workers are back."),
             _("Tell whoever runs this: the worker's log says why it is gone, and starting it again is enough."),
         )
@@ -64,6 +66,7 @@ def _no_doorbell() -> list[Trouble]:
         Trouble(
             _("The broker is away"),
             at,
+            _("last tried"),
             _("Workers that are at work go on, and nothing is lost; new workers are not woken until it is back."),
             _("Tell whoever runs this to look at the broker that BROKER_URL names."),
         )
