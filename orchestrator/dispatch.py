@@ -2,8 +2,11 @@
 
 import structlog
 from celery import Task
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
+from django.db.models.functions import Now
 from kombu.exceptions import KombuError
+
+from orchestrator.models import Doorbell
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +25,8 @@ def ring(task: Task, *, times: int = 1) -> bool:
 
 def _note_failure() -> None:
     """For the pages, which say for a while that the broker is away. Best effort, like the doorbell itself."""
+    row = Doorbell(id=1, failed_at=Now())
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO orchestrator_doorbell (id, failed_at) VALUES (1, now()) "
-                "ON CONFLICT (id) DO UPDATE SET failed_at = excluded.failed_at"
-            )
+        Doorbell.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=["failed_at"])
     except DatabaseError as problem:
         log.warning("doorbell_not_noted", problem=type(problem).__name__)
