@@ -58,6 +58,7 @@ class Card:
     action: dict[str, Json]
     consequence: str
     rule: str
+    matched: tuple[dict[str, Json], ...]  # the clauses of it that hold
     if_nobody_acts: tuple[IfNobodyActs, ...]
     confidence_words: str
     proposal: dict[str, Json]
@@ -87,6 +88,7 @@ def card(gate: Gate, user: Person) -> Card:
         action=subject["action"],
         consequence=subject["consequence"],
         rule=gate.rule,
+        matched=tuple(subject.get("matched", ())),
         if_nobody_acts=_if_nobody_acts(gate),
         confidence_words=policy.confidence_words(gate.confidence),
         proposal=subject["proposal"],

@@ -115,6 +115,10 @@ class Gatekeeper:
         """All there are; *operations* is made when it is first needed."""
         return frozenset((FALLBACK_QUEUE, *Queue.objects.values_list("name", flat=True)))
 
+    def queue_titles(self) -> dict[str, str]:
+        """What people call each queue, by its name."""
+        return dict(Queue.objects.values_list("name", "title"))
+
     def make_queues(self, names: Sequence[str]) -> None:
         """Each with its name for a title; nobody has a right to it yet, and it passes on to *operations*."""
         if missing := [name for name in names if name != FALLBACK_QUEUE]:
@@ -252,6 +256,7 @@ def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
         "alternatives": list(request.alternatives),
         "consequence": request.consequence,
         "rule": request.rule,
+        "matched": list(request.matched),
         "risk": risk,
         "confidence": request.confidence,
         "agent": request.agent,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from approvals import permissions
 from approvals import queries as approvals
 from monitoring import queries
+from monitoring.machinery import Trouble, troubles
 from monitoring.queries import StopInForce
 
 
@@ -101,6 +102,11 @@ class Shell:
     def stops(self) -> list[StopInForce]:
         """The stops in force, for everybody: nobody should wonder why nothing moves."""
         return queries.stops_in_force(may_lift=permissions.can(self.user, "lift_stop"))
+
+    @cached_property
+    def machinery(self) -> list[Trouble]:
+        """What is away of that which makes runs go on: said to everybody, for nobody should take quiet for calm."""
+        return troubles()
 
     @property
     def _links(self) -> list[Link]:

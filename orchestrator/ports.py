@@ -47,6 +47,7 @@ class GateRequest:
     evidence: tuple[dict[str, Json], ...] = ()  # {claim, source, quote, status}
     alternatives: tuple[dict[str, Json], ...] = ()
     consequence: str = ""  # what happens if approved, one sentence from the definition
+    matched: tuple[dict[str, Json], ...] = ()  # the clauses of the rule that hold (definitions.clauses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,10 @@ class Gatekeeper(Protocol):
 
     def queue_names(self) -> frozenset[str]:
         """The queues that definitions may name."""
+        ...
+
+    def queue_titles(self) -> dict[str, str]:
+        """What people call each queue, by its name."""
         ...
 
     def make_queues(self, names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """What one run's page shows: its head, graph, timeline, story, files and one task. Bounded however large the run is."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -67,6 +67,7 @@ class Head:
     started_by: str
     seconds: float
     budgets: tuple[budget_rows.Row, ...] = ()
+    overdue: GateFact | None = None  # the open gate about its deadline
 
     @property
     def tight(self) -> list[budget_rows.Row]:
@@ -156,6 +157,7 @@ def head(run: Run) -> Head:
         started_by=full_name(run.started_by),
         seconds=(end - run.started_at).total_seconds(),
         budgets=tuple(budget_rows.around(run)),
+        overdue=next((gate for gate in gates if gate.kind == "deadline"), None),
     )
 
 
@@ -246,7 +248,7 @@ def story(run: Run, *, before: int | None = None, everything: bool = False, leng
     gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
     steps = RunSteps(run)
     steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
-    entries = _named([tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown])
+    entries = _named(_told([(row, places.get(row[0])) for row in shown], gates, steps))
     return Story(tuple(entries), ids[-1] if len(rows) > length else None, short)
 
 
@@ -257,8 +259,20 @@ def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, En
     rows = {row[0]: row for row in found.values_list("id", "task_id", "kind", "at", "actor", "data")}
     steps = RunSteps(run)
     steps.load([event.task_id & STEP_MASK for event in events if event.task_id is not None])
-    told = [tell(_happening(rows[event.id], event.pos, gates, steps)) for event in events]
+    told = _told([(rows[event.id], event.pos) for event in events], gates, steps)
     return list(zip(events, _named(told), strict=True))
+
+
+def _told(rows: list[tuple[Any, int | None]], gates: dict[int, GateFact], steps: RunSteps) -> list[Entry]:
+    """Each event's line, with queues called as people call them."""
+    titles = gatekeeper().queue_titles() if any(row[2].startswith("gate.") for row, _pos in rows) else {}
+    found = [_happening(row, pos, gates, steps) for row, pos in rows]
+    return [tell(replace(event, facts=_with_titles(event.facts, titles))) for event in found]
+
+
+def _with_titles(facts: Mapping[str, Json], titles: Mapping[str, str]) -> Mapping[str, Json]:
+    queue = facts.get("queue")
+    return {**facts, "queue": titles.get(queue, queue)} if isinstance(queue, str) else facts
 
 
 def _named(entries: list[Entry]) -> list[Entry]:

@@ -103,6 +103,11 @@ def scan(text: str, known: frozenset[str] = VARIABLES) -> Source:
     )
 
 
+def signs(text: str) -> list[tuple[str, int]]:
+    """The operators and brackets of a text that `scan` lets pass, and where each begins; those in strings are none."""
+    return [(found.group(), found.start()) for found in _TOKEN.finditer(text) if found.lastgroup == "sign"]
+
+
 def _tokens(text: str) -> list[_Token]:
     tokens: list[_Token] = []
     place = 0

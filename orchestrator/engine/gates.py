@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.types import Json
-from orchestrator.definitions import expressions
+from orchestrator.definitions import clauses, expressions
 from orchestrator.definitions.plan import GateSpec, PlanStep
 from orchestrator.engine.policy import without_details
 from orchestrator.models import Run, Task
@@ -47,6 +47,7 @@ def for_output(
         title=expressions.render_text(spec.title, context) if spec.title else step.title,
         queue=spec.queue,
         rule=spec.when or "true",
+        matched=clauses.matched(spec.when, context) if spec.when and kind == "approval" else (),
         risk=_risk(spec.risk, context),
         proposal=subject.proposal,
         action=action,
