@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0009_timing"),
+        ("orchestrator", "0010_signal_depth"),
     ]
 
     operations = [
