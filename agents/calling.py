@@ -16,6 +16,8 @@ from django.db import close_old_connections
 from agents import registry as registry_module
 from agents.context import AgentContext
 from agents.errors import ContractViolation, OutputRejected
+from agents.guardrails import guarding
+from agents.guardrails.screen import Pass
 from agents.outcomes import failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
 from agents.process import ProcessPool
 from agents.registry import Registry
@@ -31,10 +33,26 @@ async def call(
     registry: Registry = registry_module.default,
 ) -> Outcome:
     """Call one agent once and return what came of it. Raises only CancelledError."""
-    prepared = _prepare(request, registry)
-    if isinstance(prepared, Failed):
-        return prepared
-    spec, argument = prepared
+    going: Pass | None = None
+    spec = registry.find(request.agent, request.version)
+    if spec is None:
+        return _unknown(request)
+    if not spec.screen.passes(request.input):
+        admitted = await guarding.admit(spec, request, threads)
+        if isinstance(admitted, Failed):
+            return admitted
+        request, going = admitted
+    argument = _prepare(spec, request)
+    if isinstance(argument, Failed):
+        return argument if going is None else guarding.noted(argument, going)
+    outcome = await _run(spec, argument, request, threads, processes)
+    return outcome if going is None else await guarding.release(spec, outcome, request, going, threads)
+
+
+async def _run(
+    spec: AgentSpec, argument: Any, request: AgentRequest, threads: Executor, processes: ProcessPool
+) -> Outcome:
+    """The call itself, within its time."""
     context = AgentContext(request, asyncio.get_running_loop())
     clock = asyncio.timeout(request.timeout)
     outcome: Outcome
@@ -59,13 +77,10 @@ async def call(
     return outcome
 
 
-def _prepare(request: AgentRequest, registry: Registry) -> tuple[AgentSpec, Any] | Failed:
-    """The agent and its own checked copy of the input."""
-    spec = registry.find(request.agent, request.version)
-    if spec is None:
-        return _unknown(request)
+def _prepare(spec: AgentSpec, request: AgentRequest) -> Any:
+    """The agent's own checked copy of its input, or the Failed that says why there is none."""
     try:
-        return spec, prepare_input(spec, request.input)
+        return prepare_input(spec, request.input)
     except (ContractViolation, OutputRejected) as error:
         return input_failure(spec, error)
 

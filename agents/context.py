@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from agents.memory import AgentState, checkpoint_given
+from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.types import AgentRequest, Effects, Json, Memory
 
 
@@ -12,7 +12,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "memory", "note", "started", "state",
+        "timeout",
     )  # fmt: skip
 
     def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -25,6 +26,7 @@ class AgentContext:
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory
         self.state = AgentState(request.memory)
+        self.memory = AgentMemory(request.memory)
         self._loop = loop
 
     async def once(

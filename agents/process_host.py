@@ -18,7 +18,14 @@ from django.db import close_old_connections
 
 from agents import wire
 from agents.context import AgentContext
-from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
+from agents.errors import (
+    AttemptOver,
+    CheckpointRefused,
+    MemoryRefused,
+    MemoryUnavailable,
+    StateRefused,
+    StateStale,
+)
 from agents.types import AgentRequest, Json
 
 PR_SET_PDEATHSIG = 1
@@ -73,7 +80,8 @@ class RemoteMemory:
         return answer
 
 
-REFUSALS = {kind.__name__: kind for kind in (StateStale, StateRefused, CheckpointRefused, AttemptOver)}
+_RAISED = (StateStale, StateRefused, CheckpointRefused, AttemptOver, MemoryRefused, MemoryUnavailable)
+REFUSALS = {kind.__name__: kind for kind in _RAISED}
 
 
 def main(fd: int, parent: int) -> None:

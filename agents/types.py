@@ -69,6 +69,7 @@ class Completed:
     version: int = 0
     changes: tuple[str, ...] = ()  # what cleaning repaired, "summary: characters that cannot be stored were replaced"
     large: bool = False  # belongs in content-addressed storage
+    guard: dict[str, Json] | None = None  # what guardrails stripped, masked and flagged: places and kinds, no data
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class NeedsApproval:
     confidence: float | None = None
     version: int = 0
     usage: Usage = field(default_factory=Usage)
+    guard: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Failed:
     usage: Usage = field(default_factory=Usage)  # a model's answer that breaks its contract has been paid for
     error_class: str = ""  # what was raised, for those who may see details
     stack: str = ""  # where it was raised: files, lines and functions, without messages or values
+    guard: dict[str, Json] | None = None
 
 
 type Outcome = Completed | NeedsApproval | Failed

@@ -26,6 +26,8 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "schedule": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
+    "guard": frozenset({"runs", "agents", "audit"}),
+    "memory": frozenset({"agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})
 

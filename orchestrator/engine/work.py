@@ -16,6 +16,7 @@ import structlog
 
 from agents.calling import call
 from agents.errors import EffectUnknown
+from agents.guardrails import guarding
 from agents.health import HealthMeter
 from agents.process import ProcessPool
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
@@ -108,6 +109,10 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
             await _agent_asks(job, host, given, outcome)
         case Failed(code=EffectUnknown.code):
             await _ask_about_effect(job, host, outcome.message)
+        case Failed(code=guarding.FROZEN):
+            await _ask(
+                job, host, code=guarding.FROZEN, message=outcome.message, rule="a spike of violations: stop and ask"
+            )
         case Failed():
             await _failed(job, host, given, outcome)
     return None
@@ -120,6 +125,8 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     seconds = monotonic() - started
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
+    if outcome.guard:
+        job.told["guard"] = outcome.guard
     if job.step.cache_s and isinstance(outcome, Completed):
         await host.in_thread(caching.keep, job, given, outcome, request)
     return outcome
