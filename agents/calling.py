@@ -6,7 +6,7 @@ stopped: it is left to end by itself, and what it returns is thrown away. Agents
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,6 @@ from agents import registry as registry_module
 from agents.context import AgentContext
 from agents.errors import ContractViolation, OutputRejected
 from agents.guardrails import guarding
-from agents.guardrails.screen import Pass
 from agents.outcomes import failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
 from agents.process import ProcessPool
 from agents.registry import Registry
@@ -25,34 +24,44 @@ from agents.specs import AgentSpec
 from agents.types import AgentRequest, Completed, Failed, Outcome
 
 
-async def call(
+def call(
     request: AgentRequest,
     *,
     threads: Executor,
     processes: ProcessPool,
     registry: Registry = registry_module.default,
-) -> Outcome:
-    """Call one agent once and return what came of it. Raises only CancelledError."""
-    going: Pass | None = None
+) -> Coroutine[Any, Any, Outcome]:
+    """Call one agent once and return what came of it. Raises only CancelledError.
+
+    Not a coroutine of its own: ten thousand waiting calls keep every frame between.
+    """
     spec = registry.find(request.agent, request.version)
     if spec is None:
-        return _unknown(request)
-    if not spec.screen.passes(request.input):
-        admitted = await guarding.admit(spec, request, threads)
-        if isinstance(admitted, Failed):
-            return admitted
-        request, going = admitted
+        return _nobody(request)
+    if spec.screen.passes(request.input):  # nearly always
+        return _run(spec, request, threads, processes)
+    return _guarded(spec, request, threads, processes)
+
+
+async def _nobody(request: AgentRequest) -> Outcome:
+    return _unknown(request)
+
+
+async def _guarded(spec: AgentSpec, request: AgentRequest, threads: Executor, processes: ProcessPool) -> Outcome:
+    """The same with the agent's guard before and after."""
+    admitted = await guarding.admit(spec, request, threads)
+    if isinstance(admitted, Failed):
+        return admitted
+    request, going = admitted
+    outcome = await _run(spec, request, threads, processes)
+    return await guarding.release(spec, outcome, request, going, threads)
+
+
+async def _run(spec: AgentSpec, request: AgentRequest, threads: Executor, processes: ProcessPool) -> Outcome:
+    """The call itself, within its time."""
     argument = _prepare(spec, request)
     if isinstance(argument, Failed):
-        return argument if going is None else guarding.noted(argument, going)
-    outcome = await _run(spec, argument, request, threads, processes)
-    return outcome if going is None else await guarding.release(spec, outcome, request, going, threads)
-
-
-async def _run(
-    spec: AgentSpec, argument: Any, request: AgentRequest, threads: Executor, processes: ProcessPool
-) -> Outcome:
-    """The call itself, within its time."""
+        return argument
     context = AgentContext(request, asyncio.get_running_loop())
     clock = asyncio.timeout(request.timeout)
     outcome: Outcome

@@ -51,16 +51,11 @@ async def release(
                 output=spec.screen.after(outcome.output, going) if outcome.output else outcome.output,
             )
         case Failed():
-            outcome = replace(outcome, message=str(_restored(outcome.message, going)))
+            outcome = replace(outcome, message=spec.screen.speakable(outcome.message, outcome.code))
     broken = _broken(going, noticed)
     if broken:
         spike = await _counted(spec, request, going, broken, threads)
         outcome = replace(spike, usage=outcome.usage) if spike else outcome
-    return noted(outcome, going)
-
-
-def noted(outcome: Outcome, going: Pass) -> Outcome:
-    """The outcome with what was done to its data."""
     facts = going.report.facts()
     return replace(outcome, guard=facts) if facts else outcome
 

@@ -31,7 +31,7 @@ class Pass:
 class Screen:
     """What one version of an agent is sent and may say. Made once, with its spec."""
 
-    __slots__ = ("_agent", "_input", "_output", "_top", "guard", "is_active", "seals")
+    __slots__ = ("_agent", "_input", "_output", "_top", "guard", "is_active", "is_tagged", "seals")
 
     def __init__(self, agent: str, guard: Guard, takes: Mapping[str, Any], gives: Mapping[str, Any]) -> None:
         self._agent = agent
@@ -39,6 +39,7 @@ class Screen:
         self._input: Shape = shape_of(takes)
         self._output: Shape = shape_of(gives)
         self.seals = any(True for _ in tags_in(self._output))
+        self.is_tagged = self.seals or any(True for _ in tags_in(self._input))
         # Undeclared, untagged and flat: nothing but names of fields has to be looked at.
         self.is_active = self.guard is not NOTHING or self.seals or self._input.is_deep
         self._top = None if self._input.is_open else self._input.names
@@ -92,6 +93,12 @@ class Screen:
             value = _sealed(value, self._output, self._agent)
         assert isinstance(value, dict)
         return value
+
+    def speakable(self, message: str, code: str) -> str:
+        """A failure's message as everybody may read it. Tokens stay; a contract's complaint quotes the value."""
+        if code.startswith("contract_") and self.is_tagged:
+            return f"{message.partition(': ')[0]}: the value does not fit (it is not quoted: the contract has tags)."
+        return str(mask_tags(_without_secrets(message, Report(), ""), EVERY, Report(), ""))
 
     def _unseal(self, value: Json, report: Report) -> Json:
         def change(text: str, place: str) -> Json:

@@ -59,8 +59,13 @@ def open_sealed(text: str) -> Opened:
 
 
 def reseal(text: str) -> str:
-    """The same under the newest key."""
-    return SEALED.sub(lambda match: f"{PREFIX}{match[1]}:{keyring.current().rotate(match[2].encode()).decode()}", text)
+    """The same under the newest key. Raises SealBroken."""
+    try:
+        return SEALED.sub(
+            lambda match: f"{PREFIX}{match[1]}:{keyring.current().rotate(match[2].encode()).decode()}", text
+        )
+    except InvalidToken:
+        raise SealBroken(problem="none of the data keys here has made it") from None
 
 
 def hidden(text: str) -> str:

@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import FloatField
+from django.db.models.expressions import RawSQL
 
 from agents.errors import MemoryUnavailable
 
@@ -33,6 +35,11 @@ def query(text: str) -> list[float]:
     require()
     with _one_at_a_time:
         return list(map(float, _model().query(text)))
+
+
+def distance_to(asked: list[float]) -> RawSQL:
+    """The cosine distance of each row's `embedding`, 0-2, as pgvector measures it."""
+    return RawSQL("embedding::vector <=> %s::vector", [str(asked)], output_field=FloatField())
 
 
 def require() -> None:

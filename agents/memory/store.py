@@ -11,8 +11,7 @@ from hmac import new as hmac
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, FloatField, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Least, Now
 
 from agents.errors import MemoryRefused
@@ -212,7 +211,7 @@ def _recallable(scope: Scope, subject: str) -> QuerySet[MemoryItem]:
 def _nearest(rows: QuerySet[MemoryItem], query: str) -> QuerySet[MemoryItem]:
     asked = embedding.query(query)
     _embed_late(rows)
-    distance = RawSQL("embedding::vector <=> %s::vector", [str(asked)], output_field=FloatField())
+    distance = embedding.distance_to(asked)
     return rows.filter(embedding__isnull=False).annotate(distance=distance).order_by("distance", "-pk")
 
 

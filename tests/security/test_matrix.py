@@ -36,6 +36,14 @@ GET act/<slug:scope>/<slug:address>/             >   .   .   +   .   .   .   +  
 GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/guardrails/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/guardrails/rules/                >   -   -   -   -   -   -   -   -   -   -   -   -   -   -   +   +
+POST agents/guardrails/consents/             >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET agents/guardrails/reveal/                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/guardrails/reveal/               >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/memory/                           >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/memory/erase/                    >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/memory/<int:pk>/<slug:verb>/     >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -96,6 +104,12 @@ GET /events                                  !   -   +   +   -   -   -   +   +  
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
+GET /privacy/violations                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /privacy/consents                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/reveals                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /privacy/memories                        !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/memories/{pk}/{verb}           !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/erasures                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET /everything/acts                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from agents.budgets import AMPLE
+from agents.errors import MemoryRefused, Permanent
 from agents.registry import agent
 from agents.types import Json
 
@@ -106,3 +107,22 @@ async def far(value: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Stands for a model elsewhere: what it is given has left this system. It answers in other words, and shouts."""
     _note("guard-far", value)
     return {"text": f"DEAR {value['text'].upper()}"}
+
+
+@agent("guard-sloppy", input=TEXT, output=Told, budget=AMPLE, guard={"sees": ["pii", "pci"]})
+async def sloppy(value: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Breaks its contract with the very data that is tagged, or fails with it."""
+    if value["text"].startswith("raise"):
+        raise Permanent(f"cannot handle {value['text']}")
+    return {"name": "x", "ssn": 123456789, "visits": value["text"]}
+
+
+@agent("guard-memo", isolation="process", input={"type": "object"}, output={"type": "object"}, budget=AMPLE)
+def memo(value: dict[str, Any], ctx: Any) -> dict[str, Json]:
+    """Remembers and recalls in a process of its own; what was refused is in the output."""
+    try:
+        number = ctx.wait_for(ctx.memory.remember(str(value["text"]), layer=str(value["layer"])))
+    except MemoryRefused as refused:
+        return {"refused": refused.code}
+    found = ctx.wait_for(ctx.memory.recall(layer=value["layer"]))
+    return {"number": number, "known": [one.text for one in found]}
