@@ -19,7 +19,8 @@ def agents(request: HttpRequest) -> HttpResponse:
     _require_see(request.user)
     search = request.GET.get("q", "").strip()[:100]
     template = "agents/agents.html" + ("#rows" if getattr(request, "wants_partial", False) else "")
-    return render(request, template, {"rows": queries.registry(search=search), "search": search})
+    may_edit = rights().can(request.user, "edit_agents")
+    return render(request, template, {"rows": queries.registry(search=search), "search": search, "may_edit": may_edit})
 
 
 @require_GET
