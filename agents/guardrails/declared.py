@@ -55,9 +55,11 @@ def guard_of(kind: str, declared: Mapping[str, Any] | None) -> Guard:
         said = {"secrets": "refuse", "injection": "flag", "identity": "tokens", **said}
     elif declared is not None:
         said = {"secrets": "refuse", "injection": "flag", "detects": True, **said}
+    if not said and declared is None:
+        return NOTHING
     for name in _LISTS:
         said[name] = frozenset(said.get(name, ()))
-    return Guard(**said) if said else NOTHING
+    return Guard(**said)
 
 
 def flaw(declared: Mapping[str, Json]) -> str | None:
