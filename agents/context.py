@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from agents.errors import ToolDenied
-from agents.memory import AgentState, checkpoint_given
+from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.messaging.mailbox import Messages
 from agents.types import AgentRequest, Effects, Json, Memory, Tools
 
@@ -14,8 +14,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "messages", "note", "started", "state",
-        "timeout", "tools",
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "memory", "messages", "note", "started",
+        "state", "timeout", "tools",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +32,7 @@ class AgentContext:
         self.state = AgentState(request.memory)
         self.tools = AgentTools(tools, self)
         self.messages = Messages(request.memory, request.key)
+        self.memory = AgentMemory(request.memory)
         self._loop = loop
 
     async def once(

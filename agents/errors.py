@@ -196,3 +196,49 @@ class PolicyInvalid(AgentsError):
     """The policy is refused: {problems}."""
 
     code = "policy_invalid"
+
+
+class GuardRefused(AgentsError):
+    """{path}: {problem}"""
+
+    code = "guard_refused"
+
+    def __init__(self, *, rule: str, path: str, problem: str) -> None:
+        self.rule = rule  # secret, injection
+        super().__init__(rule=rule, path=path, problem=problem)
+
+
+class ConsentMissing(AgentsError):
+    """The person whose data this is has not agreed to {purpose!r}; record their consent, or leave the step out."""
+
+    code = "consent_missing"
+
+
+class SealBroken(AgentsError):
+    """The sealed value cannot be opened: {problem}."""
+
+    code = "seal_broken"
+
+
+class RuleInvalid(AgentsError):
+    """The rule {name!r} cannot be used: {problem}."""
+
+    code = "rule_invalid"
+
+
+class RevealRefused(AgentsError):
+    """The value stays hidden: {problem}."""
+
+    code = "reveal_refused"
+
+
+class MemoryRefused(AgentsError):
+    """It was not kept in memory: {problem}."""
+
+    code = "memory_refused"
+
+
+class MemoryUnavailable(AgentsError):
+    """Long-term memory cannot be searched: {problem}."""
+
+    code = "memory_unavailable"

@@ -23,6 +23,8 @@ from agents.errors import (
     AttemptOver,
     Business,
     CheckpointRefused,
+    MemoryRefused,
+    MemoryUnavailable,
     OutputRejected,
     Permanent,
     StateRefused,
@@ -89,7 +91,7 @@ class RemoteMemory:
 REFUSALS = {
     kind.__name__: kind
     for kind in (
-        *(StateStale, StateRefused, CheckpointRefused, AttemptOver),
+        *(StateStale, StateRefused, CheckpointRefused, AttemptOver, MemoryRefused, MemoryUnavailable),
         *(messaging.MessageRefused, messaging.RecipientUnknown, messaging.MessageConflict, messaging.MessageLoop),
         *(messaging.TooManyHops, messaging.WaitCycle, messaging.NoMessage),
     )

@@ -105,6 +105,7 @@ class Completed:
     version: int = 0
     changes: tuple[str, ...] = ()  # what cleaning repaired, "summary: characters that cannot be stored were replaced"
     large: bool = False  # belongs in content-addressed storage
+    guard: dict[str, Json] | None = None  # what guardrails stripped, masked and flagged: places and kinds, no data
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class NeedsApproval:
     version: int = 0
     usage: Usage = field(default_factory=Usage)
     call: dict[str, Json] | None = None  # of a tool, as `agents.tools` sealed it; never what an agent returns
+    guard: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Failed:
     usage: Usage = field(default_factory=Usage)  # a model's answer that breaks its contract has been paid for
     error_class: str = ""  # what was raised, for those who may see details
     stack: str = ""  # where it was raised: files, lines and functions, without messages or values
+    guard: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class Awaits:
     within: float  # seconds
     version: int = 0
     usage: Usage = field(default_factory=Usage)
+    guard: dict[str, Json] | None = None
 
 
 type Outcome = Completed | NeedsApproval | Failed | Awaits

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from agents import views
+from agents.guardrails import views as guardrails
+from agents.memory import views as memory
 from agents.messaging import views as messages
 from agents.policies import views as policies
 from agents.tools import views as tools
@@ -23,5 +25,12 @@ urlpatterns = [
     path("messages/routing/<int:pk>/disable/", messages.change, {"verb": "disable"}, name="messages-disable"),
     path("messages/routing/<int:pk>/remove/", messages.change, {"verb": "remove"}, name="messages-remove"),
     path("messages/<uuid:uid>/", messages.message, name="message"),
+    path("guardrails/", guardrails.guardrails, name="guardrails"),
+    path("guardrails/rules/", guardrails.rule, name="guard-rule"),
+    path("guardrails/consents/", guardrails.consents, name="guard-consents"),
+    path("guardrails/reveal/", guardrails.reveal, name="reveal"),
+    path("memory/", memory.memory, name="memory"),
+    path("memory/erase/", memory.erase, name="memory-erase"),
+    path("memory/<int:pk>/<slug:verb>/", memory.change, name="memory-change"),
     path("<slug:name>/", views.agent, name="agent"),
 ]

@@ -190,6 +190,12 @@ MESSAGE_ENGINE = "orchestrator.messages"
 MESSAGE_BRIDGES = env.words("MESSAGE_BRIDGES")
 MESSAGE_BRIDGE_TOPICS = env.words("MESSAGE_BRIDGE_TOPICS", "#")  # topics whose messages go out
 MESSAGE_REMOTE_AGENTS = env.words("MESSAGE_REMOTE_AGENTS")  # agents elsewhere, whose messages go out
+GUARD_WATCH = "orchestrator.guarding"
+# So many violations of guardrails within so many seconds freeze an agent (docs/guardrails.md).
+GUARD_SPIKE = env.integer("GUARD_SPIKE", 5, low=1, high=10_000)
+GUARD_SPIKE_SECONDS = env.integer("GUARD_SPIKE_SECONDS", 60, low=1, high=86_400)
+# What seals tagged data, newest first; without it a file in the data folder is made.
+DATA_KEYS = [key for key in env.text("DATA_KEYS", "").split(",") if key]
 
 LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
 logs.configure()

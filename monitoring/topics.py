@@ -32,6 +32,8 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "subscription": frozenset({"messages", "audit"}),
     "bridge": frozenset({"messages", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
+    "guard": frozenset({"runs", "agents", "audit"}),
+    "memory": frozenset({"agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})
 

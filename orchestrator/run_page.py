@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents.types import Json
-from orchestrator import budget_rows, drawing
+from orchestrator import budget_rows, drawing, queries
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.happenings import Entry, Happening
@@ -129,6 +129,11 @@ class TaskCard:
     talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
+
+    @property
+    def guarded(self) -> list[dict[str, str]]:
+        """What guardrails did to the data of its last call."""
+        return queries.guarded(self.task.pk)
 
     @property
     def cached_run(self) -> int | None:

@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from agents.guardrails import words as guard_words
 from agents.types import Json
 from orchestrator.budgets import words as budget_words
 from orchestrator.happenings import Entry, Happening, Who
@@ -143,7 +144,23 @@ def _finished(event: Happening) -> str:
     late = event.facts.get("late_s")
     if isinstance(late, int | float):
         return _("went on %(count)d s late: nothing ran that could have woken it") % {"count": round(late)}
-    return _("finished") + _attempt(event)
+    did = guard_words.sentence(event.facts.get("guard"))
+    return _("finished") + _attempt(event) + (f"; {did}" if did else "")
+
+
+def _guarded(event: Happening) -> str:
+    return guard_words.sentence(event.facts.get("guard")) or _("its data was left as it is")
+
+
+def _violated(event: Happening) -> str:
+    told = {"agent": event.facts.get("agent", "?"), "did": guard_words.sentence(event.facts.get("guard"))}
+    text = _("%(agent)s broke its guardrails") % told
+    return f"{text}: {told['did']}" if told["did"] else text
+
+
+def _spiked(event: Happening) -> str:
+    facts = {name: event.facts.get(name, "?") for name in ("agent", "count", "seconds")}
+    return _("%(agent)s is frozen after %(count)s violations within %(seconds)s seconds; people are asked") % facts
 
 
 def _signal_published(event: Happening) -> str:
@@ -332,6 +349,9 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.released": _fixed(gettext_lazy("was handed back unjudged")),
     "task.spawned": _spawned,
     "task.noted": _noted,
+    "task.guarded": _guarded,
+    "guard.violated": _violated,
+    "guard.spiked": _spiked,
     "task.copied": lambda event: _("was copied from run #%(run)s") % {"run": event.facts.get("run", "?")},
     "task.rolled_back": _fixed(gettext_lazy("was set back and starts anew")),
     "task.restarted": _fixed(gettext_lazy("was taken from its agent and starts again")),

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import connections
 
+from agents.memory import store as memory_store
 from agents.messaging import upkeep as messages
 from agents.registry import autodiscover
 from agents.tools.registry import autodiscover as discover_tools
@@ -121,8 +122,8 @@ def rescue() -> None:
 
 @shared_task
 def purge_results() -> None:
-    """Forget agents' results that are too old to be used again."""
-    while caching.purge():
+    """Forget agents' results that are too old to be used again, and what agents remembered until now."""
+    while caching.purge() or memory_store.purge():
         continue
 
 

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from agents import sections
 from approvals import wording
 from orchestrator import rendering
 from orchestrator.story import actor_of
@@ -81,6 +82,12 @@ def icon(name: str, label: str = "") -> SafeString:
         static(SPRITE),
         name,
     )
+
+
+@register.inclusion_tag("agents/section_nav.html", takes_context=True)
+def agent_sections(context: template.Context, at: str) -> dict[str, object]:
+    """The row of tabs of the pages about agents; `at` is the address's name of the page that is shown."""
+    return {"sections": sections.sections(context["request"].user), "at": at}
 
 
 @register.filter

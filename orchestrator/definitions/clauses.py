@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agents.expressions import source as cel_source
 from agents.types import Json
-from orchestrator.definitions import cel_source, expressions
+from orchestrator.definitions import expressions
 
 MOST: Final = 12  # clauses that are told apart; a longer condition is told as a whole
 _LONGEST: Final = 120  # characters of a value that is told

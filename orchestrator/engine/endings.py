@@ -25,6 +25,7 @@ from orchestrator.states import AttemptStatus, TaskStatus
 @transaction.atomic
 def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
     """The step's rule holds for this output, or people have asked before: they look at it before it is used."""
+    _tell_guard(job)
     spec = job.step.gate or gates.agents_own(job.step)
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
@@ -37,6 +38,7 @@ def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
 @transaction.atomic
 def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: NeedsApproval) -> None:
     """The agent itself will not go on without a person."""
+    _tell_guard(job)
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
     spec = job.step.gate or gates.agents_own(job.step)
@@ -69,6 +71,7 @@ def is_undecided(job: Assignment) -> bool:
 @transaction.atomic
 def complete_delivering(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
     """The step hands over a file: output and file commit together."""
+    _tell_guard(job)
     transitions.lock_run(job.claimed.run_id)
     result = Result(output=outcome.output, input=given, confidence=outcome.confidence, version=outcome.version)
     if transitions.complete_running(_fence(job, shift), result, step=job.step, actor=f"agent:{job.step.agent}"):
@@ -116,6 +119,7 @@ def open_manual_gate(job: Assignment, shift: int, given: dict[str, Json]) -> Non
 @transaction.atomic
 def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed | NeedsApproval) -> None:
     """The agent has drafted: a person completes the form, which starts from the draft."""
+    _tell_guard(job)
     assert job.step.gate is not None
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     text = expressions.render_text(job.step.instructions, context)
@@ -143,6 +147,7 @@ def roll_back(job: Assignment, shift: int) -> None:
 @transaction.atomic
 def open_trouble_gate(job: Assignment, shift: int, error: dict[str, Json], rule: str) -> None:
     """Something gave no answer that may be acted on: stop and ask."""
+    _tell_guard(job)
     run = transitions.lock_run(job.claimed.run_id)
     subject = Subject(**_ids(run, job.claimed.id), undoing=compensation.undoes(job.claimed.spec))
     request = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=error)
@@ -152,6 +157,7 @@ def open_trouble_gate(job: Assignment, shift: int, error: dict[str, Json], rule:
 @transaction.atomic
 def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Failed) -> None:
     """The agent failed: try again later, ask, skip or fail, as the step says."""
+    _tell_guard(job)
     run = transitions.lock_run(job.claimed.run_id)
     error: dict[str, Json] = {"kind": outcome.kind, "code": outcome.code, "message": outcome.message}
     undoing = compensation.undoes(job.claimed.spec)
@@ -215,6 +221,14 @@ def _subject(job: Assignment, run: Run, given: dict[str, Json], outcome: Complet
         revision=job.claimed.revision,
         action=outcome.action if isinstance(outcome, NeedsApproval) else None,
     )
+
+
+def _tell_guard(job: Assignment) -> None:
+    """What guardrails did to the call's data, where no event of the attempt's end carries it."""
+    if found := job.told.get("guard"):
+        run, task = job.claimed.run_id, job.claimed.id
+        data: dict[str, Json] = {"agent": job.step.agent, "attempt": job.claimed.attempt, "guard": found}
+        events.append("task.guarded", actor="engine", run_id=run, task_id=task, data=data)
 
 
 def _worked(job: Assignment) -> None:

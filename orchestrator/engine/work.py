@@ -16,6 +16,7 @@ import structlog
 
 from agents.calling import call
 from agents.errors import EffectUnknown
+from agents.guardrails import guarding
 from agents.health import HealthMeter
 from agents.process import ProcessPool
 from agents.types import AgentRequest, Awaits, Completed, Failed, Json, NeedsApproval, Outcome
@@ -118,15 +119,8 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
     match outcome:
         case Completed():
             return await _completed(job, host, given, outcome)
-        case NeedsApproval(call=dict()):
-            await host.in_thread(endings.open_tool_gate, job, host.shift, given, outcome)
-        case NeedsApproval() if job.step.kind == "wait_callback":
-            message = f"The agent asks before it hands the address over: {outcome.reason}"
-            await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
         case NeedsApproval():
             await _agent_asks(job, host, given, outcome)
-        case Failed(code=EffectUnknown.code):
-            await _ask_about_effect(job, host, outcome.message)
         case Failed():
             await _failed(job, host, given, outcome)
         case Awaits():
@@ -144,6 +138,8 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     seconds = monotonic() - started
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
+    if outcome.guard:
+        job.told["guard"] = outcome.guard
     if job.step.cache_s and isinstance(outcome, Completed):
         await host.in_thread(caching.keep, job, given, outcome, request)
     return outcome
@@ -309,17 +305,29 @@ async def _ask_about_effect(job: Assignment, host: Host, message: str) -> None:
 
 
 async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: Failed) -> None:
-    log.info(
-        "attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, agent=job.step.agent, code=outcome.code
-    )
-    await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
+    match outcome.code:
+        case EffectUnknown.code:
+            await _ask_about_effect(job, host, outcome.message)
+        case guarding.FROZEN:
+            rule = "a spike of violations: stop and ask"
+            await _ask(job, host, code=guarding.FROZEN, message=outcome.message, rule=rule)
+        case code:
+            log.info(
+                "attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, agent=job.step.agent, code=code
+            )
+            await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
 
 
 async def _agent_asks(job: Assignment, host: Host, given: dict[str, Json], outcome: NeedsApproval) -> None:
-    if job.step.kind == "hybrid":
+    if outcome.call is not None:
+        await host.in_thread(endings.open_tool_gate, job, host.shift, given, outcome)
+    elif job.step.kind == "wait_callback":
+        message = f"The agent asks before it hands the address over: {outcome.reason}"
+        await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
+    elif job.step.kind == "hybrid":
         await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
-        return
-    await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
+    else:
+        await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
 
 
 async def _timer(job: Assignment, host: Host) -> None:

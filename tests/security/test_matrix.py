@@ -36,6 +36,14 @@ GET act/<slug:scope>/<slug:address>/             >   .   .   +   .   .   .   +  
 GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/guardrails/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/guardrails/rules/                >   -   -   -   -   -   -   -   -   -   -   -   -   -   -   +   +
+POST agents/guardrails/consents/             >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET agents/guardrails/reveal/                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/guardrails/reveal/               >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/memory/                           >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/memory/erase/                    >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/memory/<int:pk>/<slug:verb>/     >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/matrix/                           >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/policies/                         >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -107,6 +115,12 @@ GET /tools/{tool}                            !   -   +   +   +   +   +   +   +  
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
+GET /privacy/violations                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /privacy/consents                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/reveals                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /privacy/memories                        !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/memories/{pk}/{verb}           !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/erasures                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET /everything/acts                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
@@ -209,6 +223,11 @@ BODIES: dict[str, Any] = {
     **{f"POST /schedules/{{name}}/{verb}": REASON for verb in ("pause", "remove", "resume", "run")},
     "POST /signals": {"name": "order.paid"},
     "POST /tasks/{task}/callback": REASON,
+    "POST agents/memory/<int:pk>/<slug:verb>/": REASON,
+    "POST /privacy/memories/{pk}/{verb}": REASON,
+    "POST /privacy/erasures": {"subject": "c-7", **REASON},
+    "POST /privacy/reveals": {"sealed": "x", "purpose": "p", **REASON},
+    "POST /privacy/consents": {"subject": "c-7", "purpose": "memory", "granted": True, "evidence": "form"},
     "POST /stops": {"scope": "everything", **REASON},
     "POST /stops/{stop_id}/lift": REASON,
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
@@ -219,6 +238,7 @@ NAMES = {
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",
     "{act}": "pause",
+    "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
     "tools/<str:name>": "tools/test.tool", "/tools/{tool}": "/tools/test.tool",
