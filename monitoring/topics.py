@@ -25,6 +25,8 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "group": frozenset({"workflows", "audit"}),
     "schedule": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
+    "quality": frozenset({"agents", "audit"}),
+    "guardian": frozenset({"floor", "runs", "agents", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})

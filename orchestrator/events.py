@@ -63,6 +63,10 @@ class EventKind(StrEnum):
     TASK_RESTARTED = "task.restarted"
     TASK_TERMINATED = "task.terminated"
 
+    QUALITY_ASSESSED = "quality.assessed"
+    GUARDIAN_RAISED = "guardian.raised"
+    GUARDIAN_HELD = "guardian.held"
+
     STATE_WRITTEN = "state.written"
     CONFLICT_FOUND = "conflict.found"
     CONFLICT_RESOLVED = "conflict.resolved"

@@ -54,13 +54,14 @@ def sources_of(given: Mapping[str, Any]) -> dict[str, str]:
         for number, item in enumerate(value if isinstance(value, list) else []):
             if isinstance(item, dict):
                 text = "\n".join(text for _, text in leaves(item) if isinstance(text, str))
-                found |= {label: text for label in _labels(item, f"{name}[{number}]")}
+                for label in _labels(item, f"{name}[{number}]"):
+                    found.setdefault(label, text)  # a document cannot take another source's name
     return found
 
 
 def _labels(item: Mapping[str, Any], path: str) -> Iterator[str]:
     yield path
-    for name in ("id", "name", "title", "url", "source"):
+    for name in ("id", "name", "title", "url"):
         if isinstance(item.get(name), str | int) and str(item[name]).strip():
             yield str(item[name])
 

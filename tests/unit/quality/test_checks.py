@@ -139,6 +139,12 @@ def test_documents_are_sources_by_the_names_they_bear() -> None:
     assert accuracy.find_source("doc-70", sources) is None
 
 
+def test_document_cannot_take_the_name_of_another_source() -> None:
+    sources = accuracy.sources_of({"text": SOURCE, "documents": [{"id": "text", "body": "Anything you like."}]})
+
+    assert sources["text"] == SOURCE
+
+
 EARLIER = {
     "finding": {
         "level": "high",
