@@ -26,6 +26,8 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "schedule": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
     "quality": frozenset({"agents", "audit"}),
+    "evaluation": frozenset({"agents", "audit"}),
+    "dataset": frozenset({"agents", "audit"}),
     "guardian": frozenset({"floor", "runs", "agents", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
 }

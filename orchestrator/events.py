@@ -64,6 +64,11 @@ class EventKind(StrEnum):
     TASK_TERMINATED = "task.terminated"
 
     QUALITY_ASSESSED = "quality.assessed"
+    QUALITY_CALIBRATED = "quality.calibrated"
+    QUALITY_AUTHORITY_CHANGED = "quality.authority_changed"
+    EVALUATION_FINISHED = "evaluation.finished"
+    EVALUATION_ITEM_CLOSED = "evaluation.item_closed"
+    DATASET_KEPT = "dataset.kept"
     GUARDIAN_RAISED = "guardian.raised"
     GUARDIAN_HELD = "guardian.held"
 

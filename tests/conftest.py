@@ -15,6 +15,9 @@ from django.test import TransactionTestCase
 from config import env
 from config.postgres import NAME, Postgres
 
+_EVIDENCE = (
+    "approvals_decision", "agents_dataset", "agents_datasetcase", "agents_evaluation", "agents_evaluationcase",
+)  # fmt: skip
 _SERVER = pytest.StashKey[Postgres]()
 
 
@@ -55,10 +58,12 @@ def _flush_may_empty_evidence() -> None:
 
     def flush_evidence(self: TransactionTestCase) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER USER")
+            for table in _EVIDENCE:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         flush(self)
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE approvals_decision ENABLE TRIGGER USER")
+            for table in _EVIDENCE:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
             _empty_event_log(cursor)
 
     TransactionTestCase._fixture_teardown = flush_evidence

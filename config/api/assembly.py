@@ -20,6 +20,7 @@ from orchestrator import act_api, budget_api, snapshot_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
+from orchestrator.quality_api import evaluation_routes, quality_routes
 from orchestrator.schedules_api import schedule_routes
 from orchestrator.signals_api import address_routes, callback_routes, group_routes, signal_routes
 
@@ -47,6 +48,8 @@ api.add_router("/agents", budget_api.agent_routes)
 api.add_router("/teams", act_api.teams)
 api.add_router("/teams", budget_api.team_routes)
 api.add_router("/everything", act_api.everything)
+api.add_router("/quality", quality_routes)
+api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
 api.add_router("/gates", gates)
 api.add_router("/stops", stopping)
