@@ -1,4 +1,4 @@
-"""People's decisions as labels of agents' outputs: for calibration and for datasets. Implements `agents.quality.outcomes`.
+"""People's decisions as labels of agents' outputs, for calibration and datasets. See `agents.quality.outcomes`.
 
 An output is right if it was approved as it stood, wrong if it was edited, sent back or rejected. Ending a run and
 silence judge no output. Only outputs that people were asked about have a label: the rest are not among them.

@@ -113,6 +113,9 @@ class Shell:
     def _link(self, entry: Entry) -> Link:
         href = reverse(entry.view)
         current = self.at == href or (href != "/" and self.at.startswith(href))
+        if entry.view == "agents:agents":  # other entries have addresses below it
+            below = (reverse("agents:quality"), reverse("agents:evaluations"))
+            current = current and not self.at.startswith(below)
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
         return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted == "inbox")

@@ -104,7 +104,9 @@ def _assessed(event: Happening) -> str:
 
 
 def _guarded(event: Happening) -> str:
-    words = _("held the output of this step") if event.kind == "guardian.held" else _("raised a concern about this step")
+    words = (
+        _("held the output of this step") if event.kind == "guardian.held" else _("raised a concern about this step")
+    )
     return f"{words}: {event.facts.get('reason') or _('no reason given')}"
 
 

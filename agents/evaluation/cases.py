@@ -138,7 +138,7 @@ def write_jsonl(cases: Iterable[Case]) -> bytes:
 
 
 def personal_data(cases: Sequence[Case]) -> dict[str, int]:
-    """How many cases hold what looks like personal data, by kind. It knows forms, not names: an indication, no proof."""
+    """How many cases hold what looks like personal data, by kind. It knows forms, not names: no proof."""
     found: dict[str, int] = {}
     for case in cases:
         text = orjson.dumps([case.input, case.expected]).decode()

@@ -42,19 +42,29 @@ def latest(subject: str, kind: str) -> Evidence | None:
     if row is None:
         return None
     return Evidence(
-        row.pk, subject, kind, row.suite, row.passed, row.started_at, row.agent_version, row.agent_digest, row.dataset_digest
+        row.pk,
+        subject,
+        kind,
+        row.suite,
+        row.passed,
+        row.started_at,
+        row.agent_version,
+        row.agent_digest,
+        row.dataset_digest,
     )
 
 
 def missing(subject: str, *, newer_than: datetime, kinds: Iterable[str] = REQUIRED) -> list[str]:
-    """Why this subject may not be promoted, a sentence each; empty if passed evidence newer than the change is there."""
+    """Why this subject may not be promoted, a sentence each; empty if it passed since the change."""
     found = []
     for kind in kinds:
         known = latest(subject, kind)
         if known is None:
             found.append(f"There is no {kind} evaluation of {subject}: run one with manage.py evaluate.")
         elif known.at <= newer_than:
-            found.append(f"Evaluation {known.evaluation} ({known.suite}) is older than the change: run {known.suite} again.")
+            found.append(
+                f"Evaluation {known.evaluation} ({known.suite}) is older than the change: run {known.suite} again."
+            )
         elif not known.passed:
             found.append(f"Evaluation {known.evaluation} ({known.suite}) missed its thresholds.")
     return found

@@ -163,13 +163,25 @@ def _calibration(measure: Measure, case: Case, result: Result) -> Mark:
     return None if result.confidence is None else _match(measure, case, result)
 
 
+def _latency(measure: Measure, case: Case, result: Result) -> Mark:
+    return result.latency_ms
+
+
+def _tokens(measure: Measure, case: Case, result: Result) -> Mark:
+    return float(result.tokens)
+
+
+def _cost(measure: Measure, case: Case, result: Result) -> Mark:
+    return result.cost
+
+
 def _readable(measure: Measure, case: Case, result: Result) -> Mark:
     text = at(result.output or {}, measure.path)
     return reading_ease(text) if isinstance(text, str) and text.strip() else None
 
 
 def reading_ease(text: str) -> float:
-    """Flesch (1948): 206.835 - 1.015 words per sentence - 84.6 syllables per word; syllables are counted as vowel groups."""
+    """Flesch (1948): 206.835 - 1.015 words per sentence - 84.6 syllables per word, counted as vowel groups."""
     words = re.findall(r"[A-Za-z]+", text)
     sentences = max(1, len(re.findall(r"[.!?]+(?:\s|$)", text)))
     syllables = sum(max(1, len(re.findall(r"[aeiouy]+", word.lower().removesuffix("e")))) for word in words)
@@ -182,10 +194,10 @@ def _as_text(value: Any) -> str:
 
 
 _MARKS: Final[Mapping[str, Callable[[Measure, Case, Result], Mark]]] = {
-    "succeeded": _succeeded, "match": _match, "differs": _differs, "within": _within, "recall": _recall, "close": _close,
+    "succeeded": _succeeded, "match": _match, "differs": _differs, "within": _within, "recall": _recall,
+    "close": _close,
     "contains": _contains, "absent": _absent, "unchanged": _unchanged, "no_leak": _no_leak, "calibration": _calibration,
-    "latency": lambda _measure, _case, result: result.latency_ms, "tokens": lambda _measure, _case, result: result.tokens,
-    "cost": lambda _measure, _case, result: result.cost, "cost_per_success": lambda _measure, _case, result: result.cost,
+    "latency": _latency, "tokens": _tokens, "cost": _cost, "cost_per_success": _cost,
     "readable": _readable,
 }  # fmt: skip
 NAMES: Final = tuple(_MARKS)

@@ -51,7 +51,9 @@ def measured(evaluation: Evaluation) -> list[Measured]:
     for name, value in evaluation.measures.items():
         limit = evaluation.thresholds.get(name)
         interval = wilson(*shares[name]) if name in shares else None
-        found.append(Measured(name, value, limit_words(limit) if limit else "", limit["held"] if limit else None, interval))
+        found.append(
+            Measured(name, value, limit_words(limit) if limit else "", limit["held"] if limit else None, interval)
+        )
     return sorted(found, key=lambda one: one.held is None)
 
 

@@ -39,7 +39,9 @@ def evaluate(
     started = timezone.now()
     results = asyncio.run(_run(suite, spec, cases))
     results = [_marked(suite, case, result) for case, result in zip(cases, results, strict=True)]
-    return _store(suite, spec, Collection(tuple(cases)), results, {"trigger": trigger, "started_by": by, "started_at": started})
+    return _store(
+        suite, spec, Collection(tuple(cases)), results, {"trigger": trigger, "started_by": by, "started_at": started}
+    )
 
 
 async def _run(suite: Suite, spec: AgentSpec, cases: Sequence[Case]) -> list[Result]:
@@ -100,7 +102,12 @@ def _store(
         for measure in suite.measures
     }
     thresholds = {
-        name: {"at_least": limit.at_least, "at_most": limit.at_most, "value": values[name], "held": limit.holds(values[name])}
+        name: {
+            "at_least": limit.at_least,
+            "at_most": limit.at_most,
+            "value": values[name],
+            "held": limit.holds(values[name]),
+        }
         for name, limit in suite.thresholds.items()
     }
     made = Evaluation.objects.create(
@@ -110,7 +117,10 @@ def _store(
         passed=bool(results) and all(one["held"] for one in thresholds.values()), ended_at=timezone.now(), **facts,
     )  # fmt: skip
     EvaluationCase.objects.bulk_create(
-        [_row(made, suite, number, case, result) for number, (case, result) in enumerate(zip(cases.cases, results, strict=True))],
+        [
+            _row(made, suite, number, case, result)
+            for number, (case, result) in enumerate(zip(cases.cases, results, strict=True))
+        ],
         batch_size=500,
     )
     if not made.passed:

@@ -103,7 +103,8 @@ def read(body: bytes) -> Suite:
         name=str(written["name"]), title=str(written["title"]), kind=written["kind"], agent=str(written["agent"]),
         dataset=str(written["dataset"]), digest=hashlib.sha256(body).hexdigest(), measures=measures,
         passes=_passes(written, measures), thresholds=_thresholds(written, measures),
-        schedule=written.get("schedule", ""), limit=int(written.get("limit", 0)), timeout=float(written.get("timeout", 60)),
+        schedule=written.get("schedule", ""), limit=int(written.get("limit", 0)),
+        timeout=float(written.get("timeout", 60)),
     )  # fmt: skip
 
 
@@ -111,7 +112,16 @@ def _measure(name: str, fields: Any) -> Measure:
     if not isinstance(fields, dict) or fields.get("of") not in NAMES:
         raise SuiteRefused(f"Measure {name}: of is one of {', '.join(NAMES)}.")
     _refuse_unknown(fields, _MEASURE_FIELDS, f"measure {name}")
-    if fields["of"] in {"match", "differs", "within", "recall", "close", "unchanged", "calibration", "readable"} and not fields.get("path"):
+    if fields["of"] in {
+        "match",
+        "differs",
+        "within",
+        "recall",
+        "close",
+        "unchanged",
+        "calibration",
+        "readable",
+    } and not fields.get("path"):
         raise SuiteRefused(f"Measure {name}: {fields['of']} needs a path.")
     return Measure(str(name), **{**fields, "order": tuple(fields.get("order", ()))})
 

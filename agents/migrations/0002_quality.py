@@ -5,73 +5,94 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuthorityTable',
+            name="AuthorityTable",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weights', models.JSONField()),
-                ('reason', models.TextField()),
-                ('changed_by', models.CharField(max_length=150)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("weights", models.JSONField()),
+                ("reason", models.TextField()),
+                ("changed_by", models.CharField(max_length=150)),
+                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Assessment',
+            name="Assessment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.BigIntegerField(help_text='The task whose output it was; not known to this app.')),
-                ('run', models.BigIntegerField(help_text='Its run, likewise.')),
-                ('attempt', models.SmallIntegerField()),
-                ('workflow', models.CharField(max_length=100)),
-                ('step', models.CharField(max_length=100)),
-                ('agent', models.CharField(help_text='Who produced it.', max_length=100)),
-                ('agent_version', models.IntegerField(null=True)),
-                ('verifier', models.CharField(blank=True, help_text='Who verified it: never who produced it.', max_length=100)),
-                ('score', models.FloatField(help_text='0-100.')),
-                ('passed', models.BooleanField()),
-                ('zero_tolerance', models.BooleanField(default=False)),
-                ('reasons', models.JSONField(default=list, help_text='Why it was held; empty if it passed.')),
-                ('components', models.JSONField(default=list)),
-                ('consensus', models.JSONField(help_text='Who agreed, and every other side.', null=True)),
-                ('guardians', models.JSONField(default=list)),
-                ('claimed', models.FloatField(help_text='The confidence that its agent claims, 0-1.', null=True)),
-                ('calibrated', models.FloatField(help_text='The same, calibrated on outcomes; none where it may not be shown.', null=True)),
-                ('calibration', models.CharField(blank=True, help_text='What that rests on, or why it is not shown.', max_length=300)),
-                ('assessed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("task", models.BigIntegerField(help_text="The task whose output it was; not known to this app.")),
+                ("run", models.BigIntegerField(help_text="Its run, likewise.")),
+                ("attempt", models.SmallIntegerField()),
+                ("workflow", models.CharField(max_length=100)),
+                ("step", models.CharField(max_length=100)),
+                ("agent", models.CharField(help_text="Who produced it.", max_length=100)),
+                ("agent_version", models.IntegerField(null=True)),
+                (
+                    "verifier",
+                    models.CharField(blank=True, help_text="Who verified it: never who produced it.", max_length=100),
+                ),
+                ("score", models.FloatField(help_text="0-100.")),
+                ("passed", models.BooleanField()),
+                ("zero_tolerance", models.BooleanField(default=False)),
+                ("reasons", models.JSONField(default=list, help_text="Why it was held; empty if it passed.")),
+                ("components", models.JSONField(default=list)),
+                ("consensus", models.JSONField(help_text="Who agreed, and every other side.", null=True)),
+                ("guardians", models.JSONField(default=list)),
+                ("claimed", models.FloatField(help_text="The confidence that its agent claims, 0-1.", null=True)),
+                (
+                    "calibrated",
+                    models.FloatField(
+                        help_text="The same, calibrated on outcomes; none where it may not be shown.", null=True
+                    ),
+                ),
+                (
+                    "calibration",
+                    models.CharField(
+                        blank=True, help_text="What that rests on, or why it is not shown.", max_length=300
+                    ),
+                ),
+                ("assessed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['agent', '-id'], name='assessments_of_agent')],
-                'constraints': [models.UniqueConstraint(fields=('task', 'attempt'), name='one_assessment_per_attempt'), models.CheckConstraint(condition=models.Q(('verifier', models.F('agent')), _negated=True), name='verifier_is_not_producer'), models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 100)), name='score_from_0_to_100')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["agent", "-id"], name="assessments_of_agent")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("task", "attempt"), name="one_assessment_per_attempt"),
+                    models.CheckConstraint(
+                        condition=models.Q(("verifier", models.F("agent")), _negated=True),
+                        name="verifier_is_not_producer",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("score__gte", 0), ("score__lte", 100)), name="score_from_0_to_100"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Calibration',
+            name="Calibration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('agent', models.CharField(max_length=100)),
-                ('method', models.CharField(max_length=20)),
-                ('outcomes', models.IntegerField()),
-                ('right', models.IntegerField()),
-                ('usable', models.BooleanField()),
-                ('why', models.CharField(max_length=300)),
-                ('params', models.JSONField(default=dict)),
-                ('evidence', models.JSONField(default=dict, help_text='Errors and bins before and after.')),
-                ('fitted_by', models.CharField(blank=True, max_length=150)),
-                ('fitted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("agent", models.CharField(max_length=100)),
+                ("method", models.CharField(max_length=20)),
+                ("outcomes", models.IntegerField()),
+                ("right", models.IntegerField()),
+                ("usable", models.BooleanField()),
+                ("why", models.CharField(max_length=300)),
+                ("params", models.JSONField(default=dict)),
+                ("evidence", models.JSONField(default=dict, help_text="Errors and bins before and after.")),
+                ("fitted_by", models.CharField(blank=True, max_length=150)),
+                ("fitted_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['agent', '-id'], name='calibrations_of_agent')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["agent", "-id"], name="calibrations_of_agent")],
             },
         ),
     ]

@@ -4,7 +4,6 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-
 TABLES = ("agents_dataset", "agents_datasetcase", "agents_evaluation", "agents_evaluationcase")
 # Evidence is only ever added; this app is below the one whose function of that kind guards the event log.
 PROTECT = """
@@ -23,115 +22,156 @@ UNPROTECT = "DROP FUNCTION agents_refuse_change() CASCADE;"
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0002_quality'),
+        ("agents", "0002_quality"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=100)),
-                ('digest', models.CharField(max_length=64)),
-                ('agent', models.CharField(blank=True, help_text='Whose input and output the cases hold.', max_length=100)),
-                ('cases', models.IntegerField()),
-                ('dropped', models.IntegerField(default=0, help_text='Cases that stood in it already.')),
-                ('contradicting', models.IntegerField(default=0, help_text='Cases left out: another expects something else of the same input.')),
-                ('provenance', models.JSONField(default=dict)),
-                ('personal', models.JSONField(default=dict, help_text='What looks like personal data: kind and number of cases.')),
-                ('created_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.SlugField(max_length=100)),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "agent",
+                    models.CharField(blank=True, help_text="Whose input and output the cases hold.", max_length=100),
+                ),
+                ("cases", models.IntegerField()),
+                ("dropped", models.IntegerField(default=0, help_text="Cases that stood in it already.")),
+                (
+                    "contradicting",
+                    models.IntegerField(
+                        default=0, help_text="Cases left out: another expects something else of the same input."
+                    ),
+                ),
+                ("provenance", models.JSONField(default=dict)),
+                (
+                    "personal",
+                    models.JSONField(
+                        default=dict, help_text="What looks like personal data: kind and number of cases."
+                    ),
+                ),
+                ("created_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('name', 'digest'), name='one_dataset_per_digest')],
+                "ordering": ["-id"],
+                "constraints": [models.UniqueConstraint(fields=("name", "digest"), name="one_dataset_per_digest")],
             },
         ),
         migrations.CreateModel(
-            name='Evaluation',
+            name="Evaluation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('suite', models.SlugField(max_length=100)),
-                ('kind', models.CharField(max_length=20)),
-                ('suite_digest', models.CharField(max_length=64)),
-                ('agent', models.CharField(max_length=100)),
-                ('agent_version', models.IntegerField()),
-                ('agent_digest', models.CharField(max_length=64)),
-                ('prompt_version', models.CharField(blank=True, help_text='"name@2", where its agent has a prompt.', max_length=150)),
-                ('dataset', models.CharField(max_length=100)),
-                ('dataset_digest', models.CharField(max_length=64)),
-                ('cases', models.IntegerField()),
-                ('measures', models.JSONField(help_text='Name: value.')),
-                ('thresholds', models.JSONField(help_text='Measure: {at_least, at_most, value, held}.')),
-                ('passed', models.BooleanField()),
-                ('trigger', models.CharField(max_length=20)),
-                ('started_by', models.CharField(blank=True, max_length=150)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("suite", models.SlugField(max_length=100)),
+                ("kind", models.CharField(max_length=20)),
+                ("suite_digest", models.CharField(max_length=64)),
+                ("agent", models.CharField(max_length=100)),
+                ("agent_version", models.IntegerField()),
+                ("agent_digest", models.CharField(max_length=64)),
+                (
+                    "prompt_version",
+                    models.CharField(blank=True, help_text='"name@2", where its agent has a prompt.', max_length=150),
+                ),
+                ("dataset", models.CharField(max_length=100)),
+                ("dataset_digest", models.CharField(max_length=64)),
+                ("cases", models.IntegerField()),
+                ("measures", models.JSONField(help_text="Name: value.")),
+                ("thresholds", models.JSONField(help_text="Measure: {at_least, at_most, value, held}.")),
+                ("passed", models.BooleanField()),
+                ("trigger", models.CharField(max_length=20)),
+                ("started_by", models.CharField(blank=True, max_length=150)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['agent', 'kind', '-id'], name='evaluations_of_agent'), models.Index(fields=['suite', '-id'], name='evaluations_of_suite')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["agent", "kind", "-id"], name="evaluations_of_agent"),
+                    models.Index(fields=["suite", "-id"], name="evaluations_of_suite"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DatasetCase',
+            name="DatasetCase",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.IntegerField()),
-                ('digest', models.CharField(max_length=64)),
-                ('input', models.JSONField()),
-                ('expected', models.JSONField(default=dict)),
-                ('tags', models.JSONField(default=list)),
-                ('provenance', models.JSONField(default=dict)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='agents.dataset')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.IntegerField()),
+                ("digest", models.CharField(max_length=64)),
+                ("input", models.JSONField()),
+                ("expected", models.JSONField(default=dict)),
+                ("tags", models.JSONField(default=list)),
+                ("provenance", models.JSONField(default=dict)),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="rows", to="agents.dataset"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['dataset', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('dataset', 'number'), name='one_case_per_number')],
+                "ordering": ["dataset", "number"],
+                "constraints": [models.UniqueConstraint(fields=("dataset", "number"), name="one_case_per_number")],
             },
         ),
         migrations.CreateModel(
-            name='EvaluationCase',
+            name="EvaluationCase",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.IntegerField()),
-                ('case_digest', models.CharField(max_length=64)),
-                ('passed', models.BooleanField()),
-                ('succeeded', models.BooleanField(help_text='The call gave an output that keeps its contract.')),
-                ('latency_ms', models.FloatField()),
-                ('cost', models.FloatField(default=0)),
-                ('tokens', models.IntegerField(default=0)),
-                ('marks', models.JSONField(default=dict, help_text="Measure: this case's part in it.")),
-                ('input', models.JSONField()),
-                ('expected', models.JSONField()),
-                ('output', models.JSONField(null=True)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('tags', models.JSONField(default=list)),
-                ('evaluation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='agents.evaluation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.IntegerField()),
+                ("case_digest", models.CharField(max_length=64)),
+                ("passed", models.BooleanField()),
+                ("succeeded", models.BooleanField(help_text="The call gave an output that keeps its contract.")),
+                ("latency_ms", models.FloatField()),
+                ("cost", models.FloatField(default=0)),
+                ("tokens", models.IntegerField(default=0)),
+                ("marks", models.JSONField(default=dict, help_text="Measure: this case's part in it.")),
+                ("input", models.JSONField()),
+                ("expected", models.JSONField()),
+                ("output", models.JSONField(null=True)),
+                ("error", models.CharField(blank=True, max_length=500)),
+                ("tags", models.JSONField(default=list)),
+                (
+                    "evaluation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="rows", to="agents.evaluation"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['evaluation', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('evaluation', 'number'), name='one_row_per_evaluated_case')],
+                "ordering": ["evaluation", "number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("evaluation", "number"), name="one_row_per_evaluated_case")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='EvaluationItem',
+            name="EvaluationItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('suite', models.SlugField(max_length=100)),
-                ('agent', models.CharField(max_length=100)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('closed_by', models.CharField(blank=True, max_length=150)),
-                ('reason', models.TextField(blank=True)),
-                ('evaluation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='agents.evaluation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("suite", models.SlugField(max_length=100)),
+                ("agent", models.CharField(max_length=100)),
+                ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("closed_by", models.CharField(blank=True, max_length=150)),
+                ("reason", models.TextField(blank=True)),
+                (
+                    "evaluation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="agents.evaluation"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('suite', 'agent'), name='one_open_item_per_suite_and_agent')],
+                "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at", None)),
+                        fields=("suite", "agent"),
+                        name="one_open_item_per_suite_and_agent",
+                    )
+                ],
             },
         ),
         migrations.RunSQL(PROTECT, UNPROTECT),

@@ -1,4 +1,4 @@
-"""Datasets, evaluations and their cases: evidence, which the database refuses to change. Items are what people close."""
+"""Datasets, evaluations and their cases: evidence, which the database refuses to change. People close items."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -12,7 +12,9 @@ class Dataset(models.Model):
     agent = models.CharField(max_length=100, blank=True, help_text="Whose input and output the cases hold.")
     cases = models.IntegerField()
     dropped = models.IntegerField(default=0, help_text="Cases that stood in it already.")
-    contradicting = models.IntegerField(default=0, help_text="Cases left out: another expects something else of the same input.")
+    contradicting = models.IntegerField(
+        default=0, help_text="Cases left out: another expects something else of the same input."
+    )
     provenance = models.JSONField(default=dict)
     personal = models.JSONField(default=dict, help_text="What looks like personal data: kind and number of cases.")
     created_by = models.CharField(max_length=150)

@@ -26,7 +26,9 @@ class Assessment(models.Model):
     consensus = models.JSONField(null=True, help_text="Who agreed, and every other side.")
     guardians = models.JSONField(default=list)
     claimed = models.FloatField(null=True, help_text="The confidence that its agent claims, 0-1.")
-    calibrated = models.FloatField(null=True, help_text="The same, calibrated on outcomes; none where it may not be shown.")
+    calibrated = models.FloatField(
+        null=True, help_text="The same, calibrated on outcomes; none where it may not be shown."
+    )
     calibration = models.CharField(max_length=300, blank=True, help_text="What that rests on, or why it is not shown.")
     assessed_at = models.DateTimeField(db_default=Now())
 

@@ -139,7 +139,11 @@ def _judge_words(claim: Claim, text: str) -> Claim:
             start, end = window[0].start, window[-1].end
             share = _share(wanted, tokens(text[start:end]), rarity)
             agrees = _same_figures(said, window) and _denies_alike(said, window)
-            best = max(best, (share, start, end, agrees), key=lambda found: (found[3], round(found[0], 3), -found[2] + found[1]))
+            best = max(
+                best,
+                (share, start, end, agrees),
+                key=lambda found: (found[3], round(found[0], 3), -found[2] + found[1]),
+            )
     share, start, end, agrees = best
     return _with(claim, "verified" if agrees and share >= SUPPORTED else "unsupported", start, end, share)
 

@@ -1,4 +1,4 @@
-"""Several answers to one question: who agrees, what confidence times authority says, and the dissent kept. No Django."""
+"""Several answers to one question: who agrees, what confidence x authority says, and the dissent kept. No Django."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field

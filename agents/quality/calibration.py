@@ -13,7 +13,9 @@ FEWEST: Final = 30  # outcomes below which nothing is shown
 FEWEST_OF_EACH: Final = 5  # right ones and wrong ones
 WORST_ERROR: Final = 0.1  # expected calibration error above which it is called badly calibrated
 LEAST_SKILL: Final = 0.03  # by how much it must beat always saying the mean, as a share of that one's Brier score
-ISOTONIC_FROM: Final = 200  # outcomes: with fewer, steps follow chance (Niculescu-Mizil & Caruana 2005 say ~1,000 for SVMs)
+ISOTONIC_FROM: Final = (
+    200  # outcomes: with fewer, steps follow chance (Niculescu-Mizil & Caruana 2005 say ~1,000 for SVMs)
+)
 BINS: Final = 10
 FOLDS: Final = 5
 

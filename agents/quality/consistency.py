@@ -1,4 +1,4 @@
-"""Does it contradict what earlier steps of the run have said? Figures, dates, kinds and denials are compared. No Django.
+"""Does it contradict earlier steps of the run? Figures, dates, kinds and denials are compared. No Django.
 
 Two sentences are about the same thing when most content words of the shorter one stand in the other too. It finds a
 figure of the same unit, a date, a word of a set that excludes the others (high/low, approved/rejected ...) or a denial

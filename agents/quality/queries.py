@@ -86,7 +86,7 @@ def assessments(agent: str, *, sort: str = "newest", held: bool = False) -> Quer
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """An agent's newest fit with its dots: what was claimed, and what it is worth by folds that the fit had not seen."""
+    """An agent's newest fit with its dots: what was claimed, and what it is worth on unseen folds."""
 
     fit: Calibration
     before: list[Dot]

@@ -1,4 +1,4 @@
-"""What can be compared in sentences without a language model: words, quantities, dates, denial, opposites. No Django."""
+"""What sentences can be compared by without a language model: words, quantities, dates, denials. No Django."""
 
 import re
 from dataclasses import dataclass
@@ -113,7 +113,9 @@ def dates_in(text: str) -> frozenset[date]:
 
 def plain(text: str) -> str:
     """One spelling of quotes, dashes, blanks and case, of the same length where characters are only replaced."""
-    table = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "\n": " ", "\t": " "})
+    table = str.maketrans(
+        {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " ", "\n": " ", "\t": " "}
+    )
     return text.translate(table).lower()
 
 

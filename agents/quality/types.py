@@ -44,6 +44,11 @@ class QualitySpec:
     guardians: tuple[str, ...] = ()
     queue: str = ""
 
+    @property
+    def may_hold(self) -> bool:
+        """Whether it can put an output before people; without a minimum or others' judgement it only tells."""
+        return bool(self.minimum or self.zero_tolerance or self.verifier or self.consensus or self.guardians)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -22,7 +22,9 @@ type StepKind = Literal[
     "wait_event",
     "wait_callback",
 ]
-COORDINATING = frozenset({"map", "loop", "pattern", "assured"})  # kinds whose tasks spawn others and go on when those have ended
+COORDINATING = frozenset(
+    {"map", "loop", "pattern", "assured"}
+)  # kinds whose tasks spawn others and go on when those have ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,12 @@ from orchestrator.definitions.wiring import Wiring
 type Flaw = tuple[str, str, str]  # field, what is wrong, what to do
 
 EARLIER: Final = 50  # steps before that an output is compared with, the nearest first
-_SAYING: Final = frozenset({"automated", "manual", "hybrid", "map", "loop", "pattern"})  # kinds whose outputs state facts
+_SAYING: Final = frozenset(
+    {"automated", "manual", "hybrid", "map", "loop", "pattern"}
+)  # kinds whose outputs state facts
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "completeness": ("required", "sections"), "format": ("schema", "formats"), "accuracy": ("claims",), "consistency": (),
+    "completeness": ("required", "sections"), "format": ("schema", "formats"), "accuracy": ("claims",),
+    "consistency": (),
 }  # fmt: skip
 
 
@@ -93,7 +96,11 @@ def flaws(step: StepSource, agents: Agents, definition: Definition, wiring: Wiri
     yield from _consensus_flaws(written, agents)
     in_body = "key" not in step.fields
     if in_body and (written.get("verifier") or written.get("consensus")):
-        yield "quality", "a body's output cannot be verified by others", "verify it in a step after, or in a subworkflow"
+        yield (
+            "quality",
+            "a body's output cannot be verified by others",
+            "verify it in a step after, or in a subworkflow",
+        )
     if not (written.get("queue") or step.fields.get("gate", {}).get("queue") or definition.configuration.get("queue")):
         yield "quality.queue", "nobody is asked when a check fails", "name a queue here or in configuration.queue"
 
@@ -113,6 +120,10 @@ def _check_flaws(written: Mapping[str, Any]) -> Iterator[Flaw]:
     for check in checks:
         if _NEEDS[check] and not any(written.get(name) for name in _NEEDS[check]):
             yield f"quality.checks.{check}", "is told nothing to check", f"give it {' or '.join(_NEEDS[check])}"
+    yield from _named_flaws(written)
+
+
+def _named_flaws(written: Mapping[str, Any]) -> Iterator[Flaw]:
     for path, name in written.get("formats", {}).items():
         if name not in FORMATS:
             yield f"quality.formats.{path}", f"{name!r:.40} is not a form", f"use one of {', '.join(FORMATS)}"

@@ -182,10 +182,9 @@ def written_after(step: StepSource) -> Iterator[Written]:
         for name in ("evidence", "alternatives"):
             if name in fields:
                 yield prefix + name, fields[name], False
-    for field, text in in_values(step.fields.get("quality", {}).get("sources", {}), "quality.sources"):
-        yield field, text, False
-    for name, value in step.fields.get("deliver", {}).items():
-        yield from ((field, text, False) for field, text in in_values(value, f"deliver.{name}"))
+    written = {f"deliver.{name}": value for name, value in step.fields.get("deliver", {}).items()}
+    for place, value in (written | {"quality.sources": step.fields.get("quality", {}).get("sources", {})}).items():
+        yield from ((field, text, False) for field, text in in_values(value, place))
 
 
 def in_values(value: Any, place: str, problems: Problems | None = None) -> Iterator[tuple[str, str]]:

@@ -104,7 +104,7 @@ def judge(
     material = Material(given, _sources(asked, job, given, outcome), _earlier(job))
     report = assess(asked, outcome.output, material, others=_others(asked, told, watched))
     consensus = told.get("consensus")
-    _keep(job, producer, report, outcome.confidence, consensus, told.get("verifier"), watched)
+    _keep(job, producer, report, outcome.confidence, told, watched)
     pauses = next((one.agent for one in watched if one.verdict == "pause"), "")
     sides = tuple(consensus["sides"]) if isinstance(consensus, dict) else ()
     return Judgement(report, producer, sides, pauses)
@@ -150,10 +150,10 @@ def _others(asked: QualitySpec, told: Mapping[str, Any], watched: list[Watched])
 
 @transaction.atomic
 def _keep(
-    job: Assignment, producer: Producer, report: Report, claimed: float | None, consensus: Any, verifier: Any,
+    job: Assignment, producer: Producer, report: Report, claimed: float | None, told: Mapping[str, Any],
     watched: list[Watched],
 ) -> None:  # fmt: skip
-    claimed_job, asked = job.claimed, job.step.quality
+    claimed_job, asked, verifier = job.claimed, job.step.quality, told.get("verifier")
     assert asked is not None
     worth = trust(producer.agent, claimed)
     Assessment.objects.update_or_create(
@@ -164,7 +164,7 @@ def _keep(
             "agent": producer.agent, "agent_version": producer.version,
             "verifier": verifier["agent"] if verifier else "", "score": report.score, "passed": report.passed,
             "zero_tolerance": asked.zero_tolerance, "reasons": list(report.reasons),
-            "components": [component.as_json() for component in report.components], "consensus": consensus,
+            "components": [component.as_json() for component in report.components], "consensus": told.get("consensus"),
             "guardians": [one.as_json() for one in watched], "claimed": claimed, "calibrated": worth.value,
             "calibration": worth.why[:300],
         },
@@ -172,7 +172,9 @@ def _keep(
     place: dict[str, Any] = {"run_id": claimed_job.id >> TASK_BITS, "task_id": claimed_job.id}
     facts: dict[str, Json] = {"attempt": claimed_job.attempt, "score": report.score, "passed": report.passed}
     reasons: list[Json] = [reason[:300] for reason in report.reasons[:10]]
-    events.append("quality.assessed", actor="engine", data={**facts, **({"reasons": reasons} if reasons else {})}, **place)
+    events.append(
+        "quality.assessed", actor="engine", data={**facts, **({"reasons": reasons} if reasons else {})}, **place
+    )
     for one in watched:
         if one.verdict != "pass":
             kind = "guardian.raised" if one.verdict == "raise" else "guardian.held"
@@ -205,7 +207,7 @@ def alternatives(sides: tuple[dict[str, Any], ...]) -> list[dict[str, Json]]:
     return [
         {
             "option": expressions_text(side["value"]),
-            "note": f"{len(side['writers'])} for it: {', '.join(side['writers'])}; confidence x authority {side['weight']:.2f}",
+            "note": f"for it: {', '.join(side['writers'])}; confidence x authority {side['weight']:.2f}",
         }
         for side in sides
     ]

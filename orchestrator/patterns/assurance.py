@@ -1,4 +1,4 @@
-"""assured: the agent once or several times, then whoever verifies it; what they came to is one output with its judgement.
+"""assured: the agent once or several times, then whoever verifies it: one output with its judgement.
 
 Each call is a task of its own: claimed, budgeted, retried and shown like any other.
 """

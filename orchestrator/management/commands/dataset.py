@@ -62,7 +62,9 @@ class Command(BaseCommand):
         for name in sorted(sources.BUILT_IN):
             self.stdout.write(f"{name:30} comes with the product")
         for row in Dataset.objects.order_by("name", "-id"):
-            self.stdout.write(f"{row.name:30} {row.cases:6} cases {row.digest[:12]} {row.created_at:%Y-%m-%d} {row.agent}")
+            self.stdout.write(
+                f"{row.name:30} {row.cases:6} cases {row.digest[:12]} {row.created_at:%Y-%m-%d} {row.agent}"
+            )
 
 
 def tell(made: Dataset, *, actor: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -13,7 +14,9 @@ from agents.evaluation import comparing, running, suites
 from agents.evaluation.cases import CasesRefused
 from agents.evaluation.comparing import Comparison, NotComparable
 from agents.evaluation.suites import Suite, SuiteRefused
-from agents.models import Evaluation
+from agents.models import Agent, Evaluation
+from agents.quality import store
+from agents.quality.outcomes import outcomes_of
 from agents.registry import autodiscover
 from orchestrator import events
 
@@ -27,12 +30,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("suite", nargs="?", help="name of a suite, or a .yaml file")
         parser.add_argument("--agent", default="", help="another agent than the suite's own")
-        parser.add_argument("--agent-version", "--of-version", type=int, dest="agent_version", help="its version; the newest, if left out")
+        parser.add_argument(
+            "--agent-version",
+            "--of-version",
+            type=int,
+            dest="agent_version",
+            help="its version; the newest, if left out",
+        )
         parser.add_argument("--limit", type=int, default=0, help="at most so many cases")
         parser.add_argument("--compare", type=int, help="number of the evaluation to compare with")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument("--list", action="store_true", help="list the suites and leave")
-        parser.add_argument("--scheduled", choices=("nightly", "monthly"), help="run all suites of a schedule that are due")
+        parser.add_argument(
+            "--scheduled", choices=("nightly", "monthly"), help="run all suites of a schedule that are due"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
@@ -76,13 +87,24 @@ class Command(BaseCommand):
                 made = running.evaluate(suite, trigger=schedule)
                 tell(made)
                 self.stdout.write(f"{suite.name}: {'passed' if made.passed else 'missed its thresholds'} ({made.pk})")
+        if schedule == "nightly":
+            self._calibrate()
+
+    def _calibrate(self) -> None:
+        for name in Agent.objects.values_list("name", flat=True):
+            if outcomes_of(name):
+                made = store.calibrate(name)
+                data = {"agent": name, "outcomes": made.outcomes, "usable": made.usable, "why": made.why}
+                events.append("quality.calibrated", actor="engine", data=data)
+                self.stdout.write(f"{name}: {made.why}")
 
     def _print(self, made: Evaluation, compared: Comparison | None, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps(as_object(made, compared)))
             return
         self.stdout.write(
-            f"Evaluation {made.pk}: {made.suite} on {made.agent} v{made.agent_version}, {made.cases:,} cases of {made.dataset}"
+            f"Evaluation {made.pk}: {made.suite} on {made.agent} v{made.agent_version}, "
+            f"{made.cases:,} cases of {made.dataset}"
         )
         for name, value in made.measures.items():
             limit = made.thresholds.get(name)
@@ -91,14 +113,21 @@ class Command(BaseCommand):
         if compared is not None:
             pairs = compared.pairs
             self.stdout.write(
-                f"Against evaluation {compared.old.pk}: {pairs.verdict}; {pairs.won} won, {pairs.lost} lost, {pairs.tied} tied; "
-                f"difference {pairs.difference:+.4f} (95 %: {pairs.interval.low:+.4f} to {pairs.interval.high:+.4f}), p = {pairs.p:g}"
+                f"Against evaluation {compared.old.pk}: {pairs.verdict}; "
+                f"{pairs.won} won, {pairs.lost} lost, {pairs.tied} tied; "
+                f"difference {pairs.difference:+.4f} "
+                f"(95 %: {pairs.interval.low:+.4f} to {pairs.interval.high:+.4f}), p = {pairs.p:g}"
             )
 
 
 def tell(made: Evaluation) -> None:
     """The event of a finished evaluation."""
-    facts: dict[str, Any] = {"evaluation": made.pk, "suite": made.suite, "agent": made.agent, "version": made.agent_version}
+    facts: dict[str, Any] = {
+        "evaluation": made.pk,
+        "suite": made.suite,
+        "agent": made.agent,
+        "version": made.agent_version,
+    }
     events.append("evaluation.finished", actor="engine", data={**facts, "passed": made.passed, "trigger": made.trigger})
 
 
@@ -126,5 +155,5 @@ def _limit(limit: dict[str, Any]) -> str:
 
 
 def _ran_lately(suite: Suite) -> bool:
-    since = timezone.now() - timezone.timedelta(hours=FRESH_HOURS)
+    since = timezone.now() - timedelta(hours=FRESH_HOURS)
     return Evaluation.objects.filter(suite=suite.name, trigger=suite.schedule, started_at__gte=since).exists()

@@ -45,7 +45,7 @@ async def voter(given: dict[str, Any], ctx: Any) -> dict[str, Any]:
 def step(quality: str, *, inputs: str = "", more: str = "") -> str:
     return (
         f"- {{key: work, type: automated, agent: test-echo, inputs: {{{inputs}}}, quality: {quality}{more}}}\n"
-        "- {key: after, type: automated, agent: test-echo, inputs: {got: \"${steps.work}\"}}"
+        '- {key: after, type: automated, agent: test-echo, inputs: {got: "${steps.work}"}}'
     )
 
 
@@ -147,7 +147,10 @@ def test_verifier_is_asked_in_a_task_of_its_own(subject: str, passed: bool) -> N
     assert (found.passed, found.agent, found.verifier) == (passed, "test-echo", "test-verifier")
     assert found.reasons == ([] if passed else ["verifier: it is about cats"])
     spawned = Task.objects.of_run(run.pk).exclude(parent=None).order_by("id")
-    assert list(spawned.values_list("key", "agent__name")) == [("work.1", "test-echo"), ("work.verify", "test-verifier")]
+    assert list(spawned.values_list("key", "agent__name")) == [
+        ("work.1", "test-echo"),
+        ("work.verify", "test-verifier"),
+    ]
     if passed:
         assert task(run, "after").output["got"]["about"] == "dogs"
 
@@ -175,7 +178,15 @@ def _verified_by(name: str) -> dict[str, Any]:
 
 
 def test_database_refuses_a_verifier_that_is_the_producer() -> None:
-    columns: dict[str, Any] = {"task": 1, "run": 1, "attempt": 1, "workflow": "w", "step": "s", "score": 1, "passed": True}
+    columns: dict[str, Any] = {
+        "task": 1,
+        "run": 1,
+        "attempt": 1,
+        "workflow": "w",
+        "step": "s",
+        "score": 1,
+        "passed": True,
+    }
 
     with pytest.raises(IntegrityError, match="verifier_is_not_producer"), transaction.atomic():
         Assessment.objects.create(**columns, agent="a", verifier="a")
@@ -197,7 +208,9 @@ def test_consensus_goes_on_and_keeps_the_dissent() -> None:
     assert found.passed
     assert (found.consensus["agreeing"], found.consensus["of"]) == (2, 3)
     assert [side["value"]["level"] for side in found.consensus["sides"]] == ["low", "high"]
-    assert found.consensus["sides"][1]["tasks"] == [Task.objects.of_run(run.pk).get(output__level="high", parent__isnull=False).pk]
+    assert found.consensus["sides"][1]["tasks"] == [
+        Task.objects.of_run(run.pk).get(output__level="high", parent__isnull=False).pk
+    ]
 
 
 def test_no_consensus_is_put_before_people_with_every_side() -> None:
@@ -210,7 +223,9 @@ def test_no_consensus_is_put_before_people_with_every_side() -> None:
     assert task(run, "after").status == "blocked"
 
 
-GUARDED = "configuration: {queue: editors, guardians: [{agent: test-guardian, steps: [work]}]}\ndependencies: {after: [work]}"
+GUARDED = (
+    "configuration: {queue: editors, guardians: [{agent: test-guardian, steps: [work]}]}\ndependencies: {after: [work]}"
+)
 PLAIN = """
 - {key: work, type: automated, agent: test-echo, inputs: {guard: "%s"}}
 - {key: after, type: automated, agent: test-echo}
@@ -221,7 +236,9 @@ def test_guardian_that_passes_holds_nothing_up() -> None:
     run = run_to_the_end(PLAIN % "pass", GUARDED)
 
     assert run.status == "succeeded"
-    assert Assessment.objects.get(run=run.pk).guardians == [{"agent": "test-guardian", "verdict": "pass", "reason": "the tone is wrong"}]
+    assert Assessment.objects.get(run=run.pk).guardians == [
+        {"agent": "test-guardian", "verdict": "pass", "reason": "the tone is wrong"}
+    ]
 
 
 def test_guardian_raises_a_concern_and_the_run_goes_on() -> None:

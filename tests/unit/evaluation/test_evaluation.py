@@ -45,7 +45,13 @@ def test_bad_line_refuses_the_file_with_its_number(line: bytes, problem: str) ->
 
 
 def test_personal_data_is_counted_by_kind() -> None:
-    texts = ["write to ana@example.org", "card 4111 1111 1111 1111", "order 1234567890123", "ssn 123-45-6789", "call +49 30 1234567"]
+    texts = [
+        "write to ana@example.org",
+        "card 4111 1111 1111 1111",
+        "order 1234567890123",
+        "ssn 123-45-6789",
+        "call +49 30 1234567",
+    ]
 
     found = cases.personal_data([Case({"text": text}) for text in texts])
 
@@ -111,7 +117,14 @@ def test_every_suite_that_comes_with_the_product_can_be_read() -> None:
     assert {suite.schedule for suite in found} == {"", "nightly", "monthly"}
 
 
-SUITE = {"name": "s", "title": "S", "kind": "safety", "agent": "a", "dataset": "d", "measures": {"m": {"of": "succeeded"}}}
+SUITE = {
+    "name": "s",
+    "title": "S",
+    "kind": "safety",
+    "agent": "a",
+    "dataset": "d",
+    "measures": {"m": {"of": "succeeded"}},
+}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from agents.quality.agreement import AUTHORITY, Answer, is_tied, synthesise, wei
 
 
 def test_weight_is_confidence_times_authority() -> None:
-    assert {"regulatory": 1.0, "sop": 0.8, "general": 0.6} == AUTHORITY
+    assert AUTHORITY == {"regulatory": 1.0, "sop": 0.8, "general": 0.6}
     assert weight(0.9, AUTHORITY["sop"]) == pytest.approx(0.72)
     assert weight(None, 1.0) == 0.5
 

@@ -10,7 +10,8 @@ from agents.quality.texts import Quantity, quantities, statement
 from agents.quality.types import Claim, QualitySpec
 
 SOURCE = (
-    "The breach at Meridian Freight began on 3 March 2026. Attackers used a leaked token to read 1,240 shipment records. "
+    "The breach at Meridian Freight began on 3 March 2026. "
+    "Attackers used a leaked token to read 1,240 shipment records. "
     "Payment data was not exposed. The company reset every token within four hours and told the regulator."
 )
 SOURCES = {"report": SOURCE}
@@ -79,7 +80,7 @@ def test_format_by_name(name: str, right: str, wrong: str) -> None:
     ("claim", "source", "quote", "status"),
     [
         ("Attackers read 1,240 shipment records with a leaked token.", "report", "", "verified"),
-        ("Attackers read 1240 shipment records.", "report, page 2", "a leaked token to read 1,240  shipment records", "verified"),
+        ("Attackers read 1240 records.", "report, page 2", "token to read 1,240  shipment records", "verified"),
         ("Attackers read 9,000 shipment records with a leaked token.", "report", "", "unsupported"),
         ("The breach at Meridian Freight began on 3 May 2026.", "report", "", "unsupported"),
         ("Payment data was exposed.", "report", "", "unsupported"),
@@ -89,7 +90,10 @@ def test_format_by_name(name: str, right: str, wrong: str) -> None:
         ("Attackers used a leaked token.", "Smith et al. 2024", "", "fabricated"),
         ("Attackers used a leaked token.", "", "", "unsourced"),
     ],
-    ids=["words", "quote", "figure", "date", "denial", "invented", "false-quote", "quote-beside-the-point", "no-such-source", "no-source"],
+    ids=[
+        "words", "quote", "figure", "date", "denial", "invented", "false-quote", "quote-beside-the-point",
+        "no-such-source", "no-source",
+    ],
 )  # fmt: skip
 def test_accuracy_judges_each_claim(claim: str, source: str, quote: str, status: str) -> None:
     assert accuracy.judge(Claim(claim, source, "", quote), SOURCES).status == status
