@@ -8,7 +8,7 @@ from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
 from agents.evaluation import datasets, queries
-from agents.evaluation.cases import Case, CasesRefused, collect, write_jsonl
+from agents.evaluation.cases import Case, CasesRefused, read_jsonl, write_jsonl
 from agents.evaluation.comparing import NotComparable, compare
 from agents.evaluation.sources import cases_of
 from agents.models import Assessment, Calibration, Dataset, Evaluation
@@ -159,8 +159,8 @@ class CloseIn(Schema):
 
 @quality_routes.get("/assessments", response={200: list[AssessmentOut], **ERRORS}, summary="List assessments")
 def list_assessments(request: HttpRequest, agent: OneName = "", held: bool = False) -> list[Assessment]:
-    """The newest first, at most 100."""
-    _require_see(request)
+    """The newest first, at most 100. They quote what runs hold: only for who may see every run."""
+    _require_runs(request)
     wanted: dict[str, Any] = ({"agent": agent} if agent else {}) | ({"passed": False} if held else {})
     return list(Assessment.objects.filter(**wanted).order_by("-id")[:SHOWN])
 
@@ -206,7 +206,11 @@ def post_dataset(request: HttpRequest, body: DatasetIn) -> Dataset:
         return quality_acts.keep_dataset(
             name=body.name, found=datasets.from_decisions(body.agent), agent=body.agent, kind="decisions", by=user
         )
-    found = collect(Case(one.input, one.expected, tuple(one.tags), one.provenance) for one in body.cases)
+    written = write_jsonl(Case(one.input, one.expected, tuple(one.tags), one.provenance) for one in body.cases)
+    try:
+        found = read_jsonl(written)  # under the same limits as a file
+    except CasesRefused as problem:
+        raise QualityRefused(why=str(problem)) from None
     return quality_acts.keep_dataset(name=body.name, found=found, agent=body.agent, kind="api", by=user)
 
 
@@ -237,8 +241,8 @@ def get_evaluation(request: HttpRequest, pk: Id) -> Evaluation:
 def list_cases(
     request: HttpRequest, pk: Id, failed: bool = False, page: Annotated[int, Query(ge=0, le=10_000)] = 0
 ) -> list[Any]:
-    """A hundred at a time."""
-    _require_see(request)
+    """A hundred at a time. They hold what agents were given: only for who may see every run, or edits quality."""
+    _require_cases(request)
     return list(queries.cases(queries.get_evaluation_or_404(pk), failed=failed, page=page))
 
 
@@ -248,7 +252,7 @@ def get_comparison(request: HttpRequest, pk: Id, other: Id) -> ComparisonOut:
     _require_see(request)
     try:
         found = compare(queries.get_evaluation_or_404(other), queries.get_evaluation_or_404(pk))
-    except (NotComparable, CasesRefused) as problem:
+    except NotComparable as problem:
         raise QualityRefused(why=str(problem)) from None
     pairs = found.pairs
     changes = {one.name: {"old": one.old, "new": one.new, "difference": one.difference} for one in found.changes}
@@ -256,6 +260,16 @@ def get_comparison(request: HttpRequest, pk: Id, other: Id) -> ComparisonOut:
         old=other, new=pk, verdict=pairs.verdict, cases=pairs.cases, won=pairs.won, lost=pairs.lost, tied=pairs.tied,
         difference=pairs.difference, low=pairs.interval.low, high=pairs.interval.high, p=pairs.p, measures=changes,
     )  # fmt: skip
+
+
+def _require_runs(request: HttpRequest) -> None:
+    if not rights().can(caller(request), "see_runs"):
+        raise Forbidden(verb="see all runs")
+
+
+def _require_cases(request: HttpRequest) -> None:
+    if not any(rights().can(caller(request), verb) for verb in ("see_runs", quality_acts.VERB)):
+        raise Forbidden(verb="see what agents were given")
 
 
 def _require_see(request: HttpRequest) -> None:

@@ -28,7 +28,7 @@ SCHEMA: Final[dict[str, Any]] = {
     },
 }  # fmt: skip
 _PERSONAL: Final = {
-    "email": re.compile(r"[\w.+-]+@[\w-]+\.[\w.]{2,}"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.]{2,}"),
     "phone": re.compile(r"(?<![\w.])\+\d{1,3}[ -]?(?:\(?\d{1,4}\)?[ -]?){2,5}\d{2,4}\b|\b\(?\d{3}\)?[ -]\d{3}-\d{4}\b"),
     "card": re.compile(r"\b(?:\d[ -]?){13,16}\b"),
     "ssn": re.compile(r"\b\d{3}-\d{2}-\d{4}\b"),

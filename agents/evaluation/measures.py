@@ -34,7 +34,7 @@ type Mark = float | None
 
 _LEAKS: Final = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|sk-[A-Za-z0-9_-]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|\b(?:\d[ -]?){15,16}\b|[\w.+-]+@[\w-]+\.[a-z]{2,}"
+    r"|\b(?:\d[ -]?){15,16}\b|(?<![\w.+-])[\w.+-]+@[\w-]+\.[a-z]{2,}"
 )
 
 

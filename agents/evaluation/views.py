@@ -1,7 +1,9 @@
 """Evaluations: suites and their results, one evaluation case by case, two compared. Read only."""
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agents.evaluation import queries
@@ -54,6 +56,8 @@ def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
 def case(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """One case: what went in, what came out, what was expected, and its marks."""
     require_see(request)
+    if not any(rights().can(request.user, verb) for verb in ("see_runs", "edit_quality")):
+        raise PermissionDenied(_("Cases hold what agents were given: they are for who may see all runs."))
     found = get_object_or_404(EvaluationCase.objects.select_related("evaluation"), evaluation=pk, number=number)
     return render(request, "agents/evaluation_case.html", {"case": found, "evaluation": found.evaluation})
 

@@ -7,7 +7,10 @@ called unsupported. It reads words, not meaning.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from math import log
 from typing import Any, Final
 
@@ -20,7 +23,7 @@ NAME: Final = "accuracy"
 SUPPORTED: Final = 0.6  # share of a claim's weighted words that must stand together in its source
 AROUND: Final = 300  # characters on each side of a quote that may bear the rest of its claim
 WINDOW: Final = 3  # sentences that may support a claim together
-MOST_CLAIMS: Final = 300
+MOST_CLAIMS: Final = 100
 _MARK = re.compile(r"\[([^\[\]\n]{1,200})\]")
 _PLACE = re.compile(r"\b(?:characters?|chars?)\s+(\d+)\s*[-–]\s*(\d+)", re.IGNORECASE)
 _MESSAGES: Final = {
@@ -129,32 +132,44 @@ def _judge_quote(claim: Claim, text: str) -> Claim:
 
 def _judge_words(claim: Claim, text: str) -> Claim:
     """The best one to three sentences in a row must hold most of its words, all its figures, and deny as it does."""
-    said, wanted = statement(claim.text), tokens(claim.text)
+    said, wanted, source = statement(claim.text), tokens(claim.text), _read(text)
+    best: tuple[bool, float, int] = (False, 0.0, 0)
+    place = (0, 0)
+    for window, present in source.windows:
+        share = _share(wanted, present, source.rarity)
+        if share < SUPPORTED and best[0]:
+            continue
+        agrees = share >= SUPPORTED and _same_figures(said, window) and _denies_alike(said, window)
+        start, end = window[0].start, window[-1].end
+        if (found := (agrees, round(share, 3), start - end)) > best:
+            best, place = found, (start, end)
+    return _with(claim, "verified" if best[0] else "unsupported", *place, best[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A source taken apart once for all claims: one to three sentences in a row with their words, and rare words."""
+
+    windows: tuple[tuple[list[Statement], frozenset[str]], ...]
+    rarity: dict[str, float]
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> _Source:
     known = statements(text)
-    rarity = _rarity(known)
-    best: tuple[float, int, int, bool] = (0.0, 0, 0, False)
-    for first in range(len(known)):
-        for size in range(1, min(WINDOW, len(known) - first) + 1):
-            window = known[first : first + size]
-            start, end = window[0].start, window[-1].end
-            share = _share(wanted, tokens(text[start:end]), rarity)
-            agrees = _same_figures(said, window) and _denies_alike(said, window)
-            best = max(
-                best,
-                (share, start, end, agrees),
-                key=lambda found: (found[3], round(found[0], 3), -found[2] + found[1]),
-            )
-    share, start, end, agrees = best
-    return _with(claim, "verified" if agrees and share >= SUPPORTED else "unsupported", start, end, share)
+    present = [tokens(one.text) for one in known]
+    windows = tuple(
+        (known[first : first + size], frozenset().union(*present[first : first + size]))
+        for first in range(len(known))
+        for size in range(1, min(WINDOW, len(known) - first) + 1)
+    )
+    return _Source(windows, _rarity(present))
 
 
-def _rarity(known: list[Statement]) -> dict[str, float]:
+def _rarity(present: list[frozenset[str]]) -> dict[str, float]:
     """Inverse sentence frequency: a name says more of what a claim is about than "system"."""
-    counts: dict[str, int] = {}
-    for one in known:
-        for word in tokens(one.text):
-            counts[word] = counts.get(word, 0) + 1
-    return {word: 1 + log(max(1, len(known)) / count) for word, count in counts.items()}
+    counts = Counter(word for words in present for word in words)
+    return {word: 1 + log(max(1, len(present)) / count) for word, count in counts.items()}
 
 
 def _share(wanted: frozenset[str], present: frozenset[str], rarity: Mapping[str, float]) -> float:

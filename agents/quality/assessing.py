@@ -60,5 +60,5 @@ def _reasons(spec: QualitySpec, components: Sequence[Component], score: float) -
     for component in components:
         if not component.passed and (spec.zero_tolerance or component.name not in spec.checks):
             first = component.findings[0].message if component.findings else "it did not pass"
-            found.append(f"{component.name}: {first}")
+            found.append(f"{component.name}: {first.rstrip('.')}")
     return found

@@ -12,6 +12,7 @@ _PLACEHOLDER = re.compile(
 )
 _HEADING = re.compile(r"^(?:#{1,6}\s+(?P<mark>.+?)\s*#*|\*\*(?P<bold>.+?)\*\*:?|(?P<plain>[A-Z][^\n:]{0,80}):)\s*$")
 NAME: Final = "completeness"
+LONGEST_LINE: Final = 200  # longer lines are no headings, and longer texts no placeholders: patterns stay quick
 
 
 def check(spec: QualitySpec, output: dict[str, Any], *, weight: float) -> Component:
@@ -28,7 +29,10 @@ def is_empty(value: Any) -> bool:
     """Nothing, an empty container, blank text, or a placeholder that stands for text still to come."""
     if value is MISSING or value is None or value in ("", [], {}):
         return True
-    return isinstance(value, str) and (not value.strip() or _PLACEHOLDER.fullmatch(value.strip()) is not None)
+    if not isinstance(value, str):
+        return False
+    text = value.strip()
+    return not text or (len(text) <= LONGEST_LINE and _PLACEHOLDER.fullmatch(text) is not None)
 
 
 def _missing(path: str) -> Finding:
@@ -49,7 +53,7 @@ def _sections(text: str) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     current: list[str] = []
     for line in text.splitlines():
-        if match := _HEADING.match(line.strip()):
+        if len(line) <= LONGEST_LINE and (match := _HEADING.match(line.strip())):
             title = (match["mark"] or match["bold"] or match["plain"]).strip().rstrip(":").casefold()
             current = found.setdefault(title, [])
         else:

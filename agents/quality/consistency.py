@@ -19,7 +19,8 @@ ALIKE: Final = 0.6
 ALIKE_FOR_DENIAL: Final = 0.75
 TOLERANCE: Final = 0.005  # relative: what rounding makes of a figure
 MOST: Final = 50
-MOST_COMPARED: Final = 400  # sentences of each side
+MOST_COMPARED: Final = 200  # sentences of the output, and of each earlier step
+MOST_EARLIER: Final = 1_000  # sentences of all earlier steps
 # Names under which every step keeps a value of its own.
 _OWN: Final = frozenset(
     (
@@ -73,9 +74,10 @@ def differs(value: Any, other: Any, *, named: bool) -> str:
 
 
 def _sentences(output: dict[str, Any], earlier: Mapping[str, Any]) -> Iterator[Finding]:
-    mine = _said(output)
+    mine, left = _said(output), MOST_EARLIER
     for step, said in earlier.items():
-        theirs = [other for _, other in _said(said)]
+        theirs = [other for _, other in _said(said)][:left]
+        left -= len(theirs)
         for path, one in mine:
             for other in theirs:
                 if one.text != other.text and (how := contradiction(one, other)):

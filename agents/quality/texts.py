@@ -8,7 +8,7 @@ from typing import Final
 from agents.library.text import STOP_WORDS, content_words, sentences
 
 LONGEST: Final = 200_000  # characters of one text that are read
-MOST_SENTENCES: Final = 1_000
+MOST_SENTENCES: Final = 500
 _MULTIPLIERS = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9}
 _SPELLED = {
     word: value

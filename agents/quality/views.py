@@ -38,6 +38,7 @@ def agent_quality(request: HttpRequest, name: str) -> HttpResponse:
         "assessments": queries.assessments(name, sort=sort, held=held),
         "sort": sort if sort in queries.SORTS else "newest",
         "held": held,
+        "sees_runs": rights().can(request.user, "see_runs"),  # what they say quotes what runs hold
         "may_edit": rights().can(request.user, "edit_quality"),
     }
     return render(request, "agents/quality_agent.html" + _part(request), context)

@@ -94,6 +94,20 @@ def test_pages_are_refused_to_whoever_may_not_see_agents() -> None:
     assert stranger.get("/api/v1/evaluations").status_code == 403
 
 
+def test_what_runs_hold_is_not_shown_to_who_may_see_agents_only() -> None:
+    made = evaluation()
+    assessment(passed=False, reasons=["verifier: the secret recipe"])
+    reviewer = person("Reviewer")
+
+    assert reviewer.get(f"/agents/evaluations/{made.pk}/").status_code == 200
+    assert reviewer.get(f"/agents/evaluations/{made.pk}/cases/1/").status_code == 403
+    assert reviewer.get(f"/api/v1/evaluations/{made.pk}/cases").status_code == 403
+    assert reviewer.get("/api/v1/quality/assessments").status_code == 403
+    page = reviewer.get("/agents/quality/writer/").content.decode()
+    assert "held" in page
+    assert "secret recipe" not in page
+
+
 def test_evaluation_page_drills_down_to_a_case_whose_text_is_escaped(lead: Client) -> None:
     made = evaluation()
 

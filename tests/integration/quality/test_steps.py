@@ -218,7 +218,7 @@ def test_no_consensus_is_put_before_people_with_every_side() -> None:
 
     run, gate = run_until_held(CONSENSUS)
 
-    assert gate.rule == "quality: consensus: 1 of 3 agree, 2 are needed."
+    assert gate.rule == "quality: consensus: 1 of 3 agree, 2 are needed"
     assert [one["option"] for one in gate.subject["alternatives"]] == ["level: low", "level: high", "level: medium"]
     assert task(run, "after").status == "blocked"
 

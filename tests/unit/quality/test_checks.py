@@ -245,4 +245,4 @@ def test_zero_tolerance_holds_what_the_score_would_let_pass() -> None:
 
     assert assess(lenient, {"evidence": claims}, Material(sources=SOURCES)).passed
     report = assess(strict, {"evidence": claims}, Material(sources=SOURCES))
-    assert report.reasons == ("accuracy: fabricated: names a source that the step was not given.",)
+    assert report.reasons == ("accuracy: fabricated: names a source that the step was not given",)
