@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
@@ -27,12 +27,16 @@ FRESH_HOURS = 20
 class Command(BaseCommand):
     help = "Run an evaluation suite. Exit code 0: the thresholds hold; 1: one does not; 2: it could not be run."
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # Django's own --version gives way to the agent's.
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("suite", nargs="?", help="name of a suite, or a .yaml file")
         parser.add_argument("--agent", default="", help="another agent than the suite's own")
         parser.add_argument(
+            "--version",
             "--agent-version",
-            "--of-version",
             type=int,
             dest="agent_version",
             help="its version; the newest, if left out",

@@ -88,7 +88,7 @@ def test_red_team_set_is_run_with_and_without_each_attack() -> None:
 
 
 def test_evaluation_is_kept_with_everything_that_makes_it_evidence(suite: str) -> None:
-    found = run(suite, "--agent-version", "1")
+    found = run(suite, "--version", "1")
 
     assert (found["cases"], found["passed"]) == (8, True)
     assert found["measures"] == {"right": 0.875, "contract": 1.0}
@@ -103,7 +103,7 @@ def test_evaluation_is_kept_with_everything_that_makes_it_evidence(suite: str) -
 def test_missed_threshold_is_exit_code_1_and_opens_one_item(suite: str) -> None:
     for _ in range(2):
         with pytest.raises(CommandError) as caught:
-            run(suite, "--agent-version", "2")
+            run(suite, "--version", "2")
         assert caught.value.returncode == 1
 
     item = EvaluationItem.objects.get()
@@ -119,9 +119,9 @@ def test_what_cannot_be_run_is_exit_code_2(arguments: list[str]) -> None:
 
 
 def test_comparison_pairs_the_cases_of_two_versions(suite: str) -> None:
-    first = run(suite, "--agent-version", "1")["evaluation"]
+    first = run(suite, "--version", "1")["evaluation"]
     with pytest.raises(CommandError):
-        run(suite, "--agent-version", "2")
+        run(suite, "--version", "2")
     second = Evaluation.objects.order_by("-id")[0]
 
     found = comparing.compare(Evaluation.objects.get(pk=first), second)
@@ -133,7 +133,7 @@ def test_comparison_pairs_the_cases_of_two_versions(suite: str) -> None:
 
 @pytest.mark.parametrize("model", [Evaluation, EvaluationCase])
 def test_database_refuses_to_change_evidence(suite: str, model: Any) -> None:
-    run(suite, "--agent-version", "1")
+    run(suite, "--version", "1")
 
     with pytest.raises(DatabaseError, match="is refused"), transaction.atomic():
         model.objects.update(passed=False)
@@ -147,7 +147,7 @@ def test_promotion_asks_for_passed_evidence_newer_than_the_change(suite: str) ->
 
     assert "There is no functional evaluation" in evidence.missing(subject, newer_than=before, kinds=kinds)[0]
 
-    run(suite, "--agent-version", "1")
+    run(suite, "--version", "1")
 
     assert evidence.missing(subject, newer_than=before, kinds=kinds) == []
     assert (
@@ -155,7 +155,7 @@ def test_promotion_asks_for_passed_evidence_newer_than_the_change(suite: str) ->
     )
     assert evidence.latest("agent:test-doubler@2", "functional") is None
     with pytest.raises(CommandError):
-        run(suite, "--agent-version", "2")
+        run(suite, "--version", "2")
     assert "missed its thresholds" in evidence.missing("agent:test-doubler@2", newer_than=before, kinds=kinds)[0]
 
 
