@@ -59,6 +59,8 @@ async def _run(suite: Suite, spec: AgentSpec, cases: Sequence[Case]) -> list[Res
                 return replace(result, clean=bare.output)
 
         try:
+            if cases:  # unmeasured: loading a model is nobody's latency
+                await _call(suite, spec, cases[0].input, "evaluation-first", threads, processes)
             return list(await asyncio.gather(*(one(number, case) for number, case in enumerate(cases))))
         finally:
             processes.close()
