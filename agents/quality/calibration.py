@@ -16,6 +16,7 @@ LEAST_SKILL: Final = 0.03  # by how much it must beat always saying the mean, as
 ISOTONIC_FROM: Final = (
     200  # outcomes: with fewer, steps follow chance (Niculescu-Mizil & Caruana 2005 say ~1,000 for SVMs)
 )
+FEWEST_TOGETHER: Final = 20  # outcomes of a step of the isotonic function
 BINS: Final = 10
 FOLDS: Final = 5
 
@@ -143,12 +144,27 @@ def _isotonic(x: Any, y: Any) -> dict[str, list[float]]:
     values, places = np.unique(x, return_inverse=True)  # outcomes of one claim are one point
     counts, sums = np.bincount(places), np.bincount(places, weights=y)
     blocks: list[list[float]] = []  # sum of y, count, sum of x
-    for one, count, good in zip(values, counts, sums, strict=True):
-        blocks.append([float(good), float(count), float(one * count)])
+    for block in _groups(values, counts, sums):
+        blocks.append(block)
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
             last = blocks.pop()
             blocks[-1] = [held + more for held, more in zip(blocks[-1], last, strict=True)]
     return {"x": [block[2] / block[1] for block in blocks], "y": [block[0] / block[1] for block in blocks]}
+
+
+def _groups(values: Any, counts: Any, sums: Any) -> list[list[float]]:
+    """Neighbouring claims put together until each group has FEWEST_TOGETHER outcomes: one outlier is no certainty."""
+    groups: list[list[float]] = []
+    for one, count, good in zip(values, counts, sums, strict=True):
+        fresh = [float(good), float(count), float(one * count)]
+        if groups and groups[-1][1] < FEWEST_TOGETHER:
+            groups[-1] = [held + more for held, more in zip(groups[-1], fresh, strict=True)]
+        else:
+            groups.append(fresh)
+    if len(groups) > 1 and groups[-1][1] < FEWEST_TOGETHER:
+        last = groups.pop()
+        groups[-1] = [held + more for held, more in zip(groups[-1], last, strict=True)]
+    return groups
 
 
 def _platt(x: Any, y: Any) -> dict[str, list[float]]:

@@ -258,6 +258,7 @@ def test_guardian_holds_and_what_is_no_verdict_holds_too(verdict: str) -> None:
     assert task(run, "work").status == "waiting"
     assert run.status == ("paused" if verdict == "pause" else "running")
     assert Event.objects.filter(run=run, kind="guardian.held").exists()
+    assert not list(violations())
 
 
 def test_weighted_conflict_goes_to_confidence_times_authority_and_keeps_both_sides() -> None:

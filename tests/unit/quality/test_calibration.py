@@ -38,6 +38,15 @@ def test_calibrated_confidence_never_falls_as_the_claim_rises() -> None:
     assert all(0 <= value <= 1 for value in curve)
 
 
+def test_one_outlier_makes_no_certainty() -> None:
+    claimed, right = outcomes(400)
+
+    fit = calibration.fit([0.01, *claimed, 0.999], [True, *right, False])
+
+    assert calibration.apply(fit.method, fit.params, 0.0) < 0.3
+    assert 0.7 < calibration.apply(fit.method, fit.params, 1.0) < 1
+
+
 def test_too_few_outcomes_are_not_shown() -> None:
     fit = calibration.fit(*outcomes(calibration.FEWEST - 1))
 
