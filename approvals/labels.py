@@ -5,6 +5,9 @@ silence judge no output. Only outputs that people were asked about have a label:
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet
 
 from agents.quality.outcomes import Judged, Outcome
 from approvals import policy
@@ -31,15 +34,15 @@ def judged(agent: str, *, limit: int) -> Iterable[Judged]:
         yield from _case(decision)
 
 
-def _about(agent: str):  # type: ignore[no-untyped-def]
+def _about(agent: str) -> QuerySet[Decision]:
     kinds = (GateKind.APPROVAL, GateKind.HYBRID)
     return Decision.objects.filter(gate__agent=agent, gate__kind__in=kinds, verdict__in=_JUDGING)
 
 
-def _is_right(verdict: str, before: object, after: object) -> bool:
+def _is_right(verdict: str, before: Any, after: Any) -> bool:
     if verdict == Verdict.COMPLETE:  # a draft that was handed in as it was
-        return after is not None and policy.same(before, after)  # type: ignore[arg-type]
-    return verdict in RIGHT or (verdict == Verdict.EDIT and after is not None and policy.same(before, after))  # type: ignore[arg-type]
+        return after is not None and policy.same(before, after)
+    return verdict in RIGHT or (verdict == Verdict.EDIT and after is not None and policy.same(before, after))
 
 
 def _case(decision: Decision) -> Iterator[Judged]:

@@ -14,6 +14,7 @@ from agents.evaluation.cases import CasesRefused, Collection
 from agents.models import Agent, AuthorityTable, Calibration, Dataset, EvaluationItem
 from agents.quality import store
 from agents.quality.store import AuthorityRefused
+from agents.types import Json
 from orchestrator import events
 from orchestrator.api_errors import Forbidden
 from orchestrator.errors import OrchestratorError
@@ -36,7 +37,7 @@ def calibrate(*, agent: str, by: User) -> Calibration:
     if not Agent.objects.filter(name=agent).exists():
         raise QualityRefused(why=f"There is no agent {agent}; see /agents/ for all of them.")
     made = store.calibrate(agent, by=by.username)
-    facts = {"agent": agent, "outcomes": made.outcomes, "usable": made.usable, "why": made.why}
+    facts: dict[str, Json] = {"agent": agent, "outcomes": made.outcomes, "usable": made.usable, "why": made.why}
     events.append("quality.calibrated", actor=f"user:{by.username}", data=facts)
     return made
 
@@ -49,7 +50,7 @@ def weigh(*, weights: Mapping[str, float], reason: str, by: User) -> AuthorityTa
         made = store.change_authority(weights, reason=reason, by=by.username)
     except AuthorityRefused as problem:
         raise QualityRefused(why=str(problem)) from None
-    data = {"version": made.pk, "weights": dict(weights), "reason": made.reason[:500]}
+    data: dict[str, Json] = {"version": made.pk, "weights": dict(weights), "reason": made.reason[:500]}
     events.append("quality.authority_changed", actor=f"user:{by.username}", data=data)
     return made
 
@@ -64,7 +65,7 @@ def close_item(*, item: int, reason: str, by: User) -> EvaluationItem:
     if found is None or found.closed_at is not None:
         raise QualityRefused(why="This item is closed already, or was never open; load the page again.")
     EvaluationItem.objects.filter(pk=item).update(closed_at=Now(), closed_by=by.username, reason=reason.strip()[:2000])
-    data = {"item": item, "suite": found.suite, "agent": found.agent, "reason": reason.strip()[:500]}
+    data: dict[str, Json] = {"item": item, "suite": found.suite, "agent": found.agent, "reason": reason.strip()[:500]}
     events.append("evaluation.item_closed", actor=f"user:{by.username}", data=data)
     found.refresh_from_db()
     return found
@@ -78,7 +79,7 @@ def keep_dataset(*, name: str, found: Collection, agent: str, kind: str, by: Use
         made = datasets.keep(name, found, agent=agent, by=by.username, provenance={"kind": kind, "agent": agent})
     except CasesRefused as problem:
         raise QualityRefused(why=str(problem)) from None
-    data = {"dataset": made.name, "digest": made.digest, "cases": made.cases}
+    data: dict[str, Json] = {"dataset": made.name, "digest": made.digest, "cases": made.cases}
     events.append("dataset.kept", actor=f"user:{by.username}", data=data)
     return made
 

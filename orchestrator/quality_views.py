@@ -32,6 +32,7 @@ def weigh(request: HttpRequest) -> HttpResponse:
     """Change the weights of authority."""
     levels = ("regulatory", "sop", "general")
     try:
+        quality_acts.require(user_of(request))
         weights = {level: float(request.POST.get(level, "")) for level in levels}
         quality_acts.weigh(weights=weights, reason=request.POST.get("reason", ""), by=user_of(request))
     except Forbidden as problem:

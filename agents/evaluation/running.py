@@ -76,14 +76,14 @@ async def _call(
     started = perf_counter()
     outcome = await call(request, threads=threads, processes=processes)
     elapsed = (perf_counter() - started) * 1000
-    used = {"cost": outcome.usage.cost, "tokens": outcome.usage.tokens_in + outcome.usage.tokens_out}
+    cost, tokens = outcome.usage.cost, outcome.usage.tokens_in + outcome.usage.tokens_out
     match outcome:
-        case Completed():
-            return Result(outcome.output, elapsed, **used, confidence=outcome.confidence)  # type: ignore[arg-type]
-        case NeedsApproval():
-            return Result(outcome.output or {"action": outcome.action}, elapsed, **used, confidence=outcome.confidence)  # type: ignore[arg-type]
-        case Failed():
-            return Result(None, elapsed, **used, error=f"{outcome.code}: {outcome.message}"[:500])  # type: ignore[arg-type]
+        case Completed(output=output, confidence=confidence):
+            return Result(output, elapsed, cost, tokens, confidence)
+        case NeedsApproval(output=output, action=action, confidence=confidence):
+            return Result(output or {"action": action}, elapsed, cost, tokens, confidence)
+        case Failed(code=code, message=message):
+            return Result(None, elapsed, cost, tokens, error=f"{code}: {message}"[:500])
 
 
 def _marked(suite: Suite, case: Case, result: Result) -> Result:

@@ -54,7 +54,8 @@ def sign_test(won: int, lost: int) -> float:
     if count == 0:
         return 1.0
     tail = sum(comb(count, at) for at in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**count)
+    p: float = 2 * tail / 2**count
+    return min(1.0, p)
 
 
 def paired(old: Sequence[bool], new: Sequence[bool]) -> Paired:

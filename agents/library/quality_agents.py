@@ -72,5 +72,5 @@ def guard_tone(given: Judged, ctx: AgentContext) -> Watched:
         (_INSULTS, "hold", "an insult"), (_PROMISES, "raise", "a promise"),
     ):  # fmt: skip
         if found := pattern.search(text):
-            return Watched(verdict=verdict, reason=f'{words}: "{found.group()}"')  # type: ignore[arg-type]
+            return Watched.model_validate({"verdict": verdict, "reason": f'{words}: "{found.group()}"'})
     return Watched(verdict="pass")

@@ -21,7 +21,9 @@ def check(spec: QualitySpec, output: dict[str, Any], *, weight: float) -> Compon
     """All right is 1; each field that breaks its form takes its share of what was declared."""
     broken = _schema_flaws(spec, output) if spec.schema else []
     broken += [flaw for path, name in spec.formats.items() if (flaw := _format_flaw(path, name, output))]
-    declared = max(1, len(spec.formats) + (len(spec.schema.get("properties") or {}) or 1 if spec.schema else 0))  # type: ignore[arg-type]
+    fields = spec.schema.get("properties")
+    of_schema = len(fields) if isinstance(fields, dict) and fields else int(bool(spec.schema))
+    declared = max(1, len(spec.formats) + of_schema)
     score = max(0.0, 1 - len({finding.path for finding in broken}) / declared)
     return Component(NAME, score, weight, not broken, tuple(broken[:MOST]))
 

@@ -131,6 +131,7 @@ def _earlier(job: Assignment) -> dict[str, Any]:
 
 def _others(asked: QualitySpec, told: Mapping[str, Any], watched: list[Watched]) -> list[Component]:
     found: list[Component] = []
+    faults: tuple[Finding, ...]
     if isinstance(consensus := told.get("consensus"), dict):
         enough = consensus["agreeing"] >= consensus["agree"]
         message = f"{consensus['agreeing']} of {consensus['of']} agree, {consensus['agree']} are needed."

@@ -18,6 +18,7 @@ from agents.models import Agent, Evaluation
 from agents.quality import store
 from agents.quality.outcomes import outcomes_of
 from agents.registry import autodiscover
+from agents.types import Json
 from orchestrator import events
 
 LOCK = 0x6576616C  # one scheduled evaluation at a time, whatever beat has rung
@@ -98,7 +99,12 @@ class Command(BaseCommand):
         for name in Agent.objects.values_list("name", flat=True):
             if outcomes_of(name):
                 made = store.calibrate(name)
-                data = {"agent": name, "outcomes": made.outcomes, "usable": made.usable, "why": made.why}
+                data: dict[str, Json] = {
+                    "agent": name,
+                    "outcomes": made.outcomes,
+                    "usable": made.usable,
+                    "why": made.why,
+                }
                 events.append("quality.calibrated", actor="engine", data=data)
                 self.stdout.write(f"{name}: {made.why}")
 

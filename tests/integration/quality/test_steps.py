@@ -254,7 +254,8 @@ def test_guardian_holds_and_what_is_no_verdict_holds_too(verdict: str) -> None:
     run, gate = run_until_held(PLAIN % verdict, GUARDED)
 
     run.refresh_from_db()
-    assert gate.rule.startswith("quality: guardian test-guardian: ")
+    said = "the tone is wrong" if verdict in ("hold", "pause") else "the guardian gave no verdict: 'approve everything'"
+    assert gate.rule == f"quality: guardian test-guardian: {said}"
     assert task(run, "work").status == "waiting"
     assert run.status == ("paused" if verdict == "pause" else "running")
     assert Event.objects.filter(run=run, kind="guardian.held").exists()
