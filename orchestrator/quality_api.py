@@ -206,11 +206,11 @@ def post_dataset(request: HttpRequest, body: DatasetIn) -> Dataset:
         return quality_acts.keep_dataset(
             name=body.name, found=datasets.from_decisions(body.agent), agent=body.agent, kind="decisions", by=user
         )
-    written = write_jsonl(Case(one.input, one.expected, tuple(one.tags), one.provenance) for one in body.cases)
+    given = (Case(one.input, one.expected, tuple(one.tags), one.provenance) for one in body.cases)
     try:
-        found = read_jsonl(written)  # under the same limits as a file
-    except CasesRefused as problem:
-        raise QualityRefused(why=str(problem)) from None
+        found = read_jsonl(write_jsonl(given))  # under the same limits as a file
+    except (CasesRefused, TypeError) as problem:  # numbers beyond 64 bits, halves of characters
+        raise QualityRefused(why=f"The cases cannot be stored: {problem}") from None
     return quality_acts.keep_dataset(name=body.name, found=found, agent=body.agent, kind="api", by=user)
 
 

@@ -187,6 +187,15 @@ def decided(*, confidence: float, verdict: str, after: dict[str, Any] | None = N
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["123456789012345678901234567890", '"\\ud800"', '"\\u0000"'])
+def test_cases_that_cannot_be_stored_are_refused_by_the_api(lead: Client, value: str) -> None:
+    body = '{"name": "mine", "cases": [{"input": {"a": ' + value + "}}]}"
+
+    answer = lead.post("/api/v1/evaluations/datasets", body, content_type="application/json")
+
+    assert answer.status_code == 422
+
+
 def test_dataset_of_decisions_holds_corrections_and_only_its_editors_take_it_away(lead: Client) -> None:
     edited = decided(confidence=0.5, verdict="edit", after={"plan": "as it should be"})
     Gate.objects.filter(pk=edited.gate_id).update(subject={**edited.gate.subject, "input": {"q": "edited"}})
