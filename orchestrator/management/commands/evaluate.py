@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
 from django.utils import timezone
 
 from agents.errors import AgentNotFound
@@ -19,9 +18,8 @@ from agents.quality import store
 from agents.quality.outcomes import outcomes_of
 from agents.registry import autodiscover
 from agents.types import Json
-from orchestrator import events
+from orchestrator import db, events
 
-LOCK = 0x6576616C  # one scheduled evaluation at a time, whatever beat has rung
 FRESH_HOURS = 20
 
 
@@ -82,11 +80,9 @@ class Command(BaseCommand):
         return made, comparing.compare(other, made) if other else None
 
     def _scheduled(self, schedule: str) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-            if not cursor.fetchone()[0]:
-                self.stdout.write("Another scheduled evaluation is running.")
-                return
+        if not db.may_evaluate():
+            self.stdout.write("Another scheduled evaluation is running.")
+            return
         for suite in map(suites.find, suites.names()):
             if suite.schedule == schedule and not _ran_lately(suite):
                 made = running.evaluate(suite, trigger=schedule)
