@@ -160,6 +160,12 @@ def _finished(event: Happening) -> str:
     return _("finished") + _attempt(event)
 
 
+def _signal_published(event: Happening) -> str:
+    key = event.facts.get("key")
+    known = {"name": event.facts.get("name", ""), "key": f" “{key}”" if key else ""}
+    return _("published the signal %(name)s%(key)s") % known
+
+
 def _signal_refused(event: Happening) -> str:
     known = {"name": event.facts.get("name", ""), "problem": event.facts.get("problem", "")}
     return _("did not take the signal %(name)s: %(problem)s") % known
@@ -298,6 +304,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     ),
     "task.started": _fixed(gettext_lazy("started"), counted=True),
     "task.succeeded": _finished,
+    "signal.published": _signal_published,
     "signal.refused": _signal_refused,
     "callback.received": _fixed(gettext_lazy("received a call back before it had begun to wait; it is kept")),
     "callback.issued": _fixed(gettext_lazy("issued a new secret address; the old one works no more")),

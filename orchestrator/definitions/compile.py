@@ -135,6 +135,7 @@ class _Compiler:
             timeout=seconds(fields.get("timeout", errors.get("timeout", TIMEOUT))) or TIMEOUT,
             retry=Retry(**{**errors.get("retry", {}), **fields.get("retry", {})}),
             deliver=fields.get("deliver", {}),
+            publishes=fields.get("publishes", {}),
             body=body,
             map=coordinating.map_of(source),
             loop=coordinating.loop_of(source),
@@ -215,6 +216,8 @@ class _Compiler:
             remedy = did_you_mean(name, registry.names())
             self._note(source, "pattern", f'"{name}" is not a pattern', remedy or "see /patterns/ for all of them")
             return
+        if "fallback" in source.fields:
+            self._agents.check_named(source, [source.fields["fallback"]], field="fallback")
         flaws = list(coordinating.option_flaws(options, pattern.options))
         if not flaws:
             flaws = list(pattern.flaws(options))
@@ -255,9 +258,9 @@ class _Compiler:
             for when, keys in ways
         )
 
-    def _output_fields(self, key: str) -> Mapping[str, Any] | None:
-        """The fields that a step's output is known to have, or None if any may be there."""
-        source = self._wiring.sources.get(key)
+    def _output_fields(self, step: str | StepSource) -> Mapping[str, Any] | None:
+        """The fields that the output of a step, by its key or itself, is known to have; None if any may be there."""
+        source = self._wiring.sources.get(step) if isinstance(step, str) else step
         if source is None:
             return None
         if source.type == "map":

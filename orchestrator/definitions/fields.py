@@ -75,6 +75,11 @@ DELIVER = {
     "media_type": Field("text", "Such as text/markdown."),
     "content": Field("template", "The file's content.", required=True),
 }
+PUBLISHES = {
+    "signal": Field("signal", "The signal's name.", required=True),
+    "key": Field("template", "What it is about."),
+    "data": Field("mapping", "Values and expressions; the step's output, if left out."),
+}
 BRANCH = {
     "when": Field("condition", "This way is taken if it is the first that holds.", required=True),
     "then": Field("keys", "Steps that run if it is taken.", required=True),
@@ -162,6 +167,7 @@ COORDINATING = {
     "timeout": Field("duration", "Longest time one turn may take."),
     "gate": Field("group", "When to ask people about the output.", fields=GATE),
     "deliver": Field("group", "A file made of the output.", fields=DELIVER),
+    "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
 }
 AGENT_CALL = {
     "inputs": Field("mapping", "The agent's input: values and expressions."),
@@ -203,12 +209,14 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "gate": Field("group", "When to ask people about the output.", fields=GATE),
         "quality": Field("group", "What the output is held against before it is used.", fields=QUALITY),
         "deliver": Field("group", "A file made of the output.", fields=DELIVER),
+        "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
     }
     | RECOVERY,
     "manual": STEP
     | RUNNABLE
     | {
         "form": Field("schema", "JSON Schema of the answer.", required=True),
+        "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
         "instructions": Field("template", "What the person should do."),
         "queue": Field("name", "Queue of the people who do it."),
         "deadline": Field("duration", "How long people have."),
@@ -234,6 +242,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
             fields={name: GATE_FIELDS[name] for name in (*WORK_GATE, "revisions")},
         ),
         "deliver": Field("group", "A file made of the answer.", fields=DELIVER),
+        "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
     },
     "timer": STEP
     | RUNNABLE
@@ -306,13 +315,16 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     | COORDINATING
     | {
         "pattern": Field("key", "Name of a pattern, such as group_chat.", required=True),
+        "fallback": Field(
+            "agent", "Agent that does a turn when the one it was given to cannot; it gets the same input."
+        ),
         "options": Field("mapping", "The pattern's settings; see its help page."),
     },
     "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver"})
+NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes"})
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {

@@ -156,6 +156,7 @@ class PlanStep:
     optional: bool = False  # the run's result does not need it: its failure makes no partial success
     impact: str = ""  # what its failure means for the result, in one sentence
     deliver: dict[str, Json] = field(default_factory=dict)  # {"name": "report.md", "media_type", "content": "${CEL}"}
+    publishes: dict[str, Json] = field(default_factory=dict)  # {"signal": "order.sent", "key": "${CEL}", "data": {...}}
     need: int = 0  # join: so many dependencies must succeed; 0: all must have ended and one of them succeeded
     cancel_rest: bool = False  # join: cancel the other branches once enough have succeeded
     body: "PlanStep | None" = None  # map, loop: what each spawned task does

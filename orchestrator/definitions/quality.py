@@ -72,8 +72,8 @@ def assured(step: PlanStep) -> PlanStep:
     if asked is None or not (asked.verifier or asked.consensus):
         return step
     body = replace(
-        step, quality=None, gate=None, deliver={}, checkpoint="", conflicts=None, when="", compensate=None,
-        on_error="skip", optional=False, impact="",
+        step, quality=None, gate=None, deliver={}, publishes={}, checkpoint="", conflicts=None, when="",
+        compensate=None, on_error="skip", optional=False, impact="",
     )  # fmt: skip
     return replace(
         step, kind="assured", agent="", agent_version=None, select=None, fallback="", category="", cache_s=0.0,

@@ -13,6 +13,7 @@ from orchestrator.definitions.wiring import Wiring
 BEFORE = frozenset({"input", "steps"})  # known before a step runs
 REVIEW = BEFORE | {"output", "confidence"}
 AFTER = REVIEW | {"attempt"}
+SUCCEEDED = BEFORE | {"output"}  # known when a step has succeeded
 UNDOING = frozenset({"input", "output", "given"})  # known when a finished step is undone
 
 ROUND = BEFORE | {"output", "round"}
@@ -21,6 +22,7 @@ PRODUCING = ("automated", "map", "loop", "pattern")  # they have an output of th
 BOUND = {"map": frozenset({"item", "at"}), "loop": frozenset({"previous", "round"})}
 
 type Fields = Mapping[str, Any] | None  # known fields, or None if any may be there
+type OutputFields = Callable[[str | StepSource], Fields]  # of a step by its key, or itself
 type Written = tuple[str, str, bool]  # field, expression, is a condition
 
 
@@ -28,7 +30,11 @@ class References:
     """Checks expressions one by one and remembers which steps each step reads."""
 
     def __init__(
-        self, definition: Definition, wiring: Wiring, problems: Problems, output_fields: Callable[[str], Fields]
+        self,
+        definition: Definition,
+        wiring: Wiring,
+        problems: Problems,
+        output_fields: OutputFields,
     ) -> None:
         self._definition = definition
         self._wiring = wiring
@@ -69,7 +75,8 @@ class References:
     def _check_after(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_after(step):
             self._check(step, prefix + field, text, roots, is_condition=is_condition)
-
+        for field, text in in_values(step.fields.get("publishes", {}), "publishes"):
+            self._check(step, field, text, SUCCEEDED, is_condition=False)
         for field, text in in_values(step.fields.get("compensate", {}).get("inputs", {}), "compensate.inputs"):
             self._check(step, field, text, UNDOING, is_condition=False)
 
@@ -109,7 +116,7 @@ class References:
                     self.needs_input.add(step.key)
                 self._check_field(step, field, reference, reference.path, self._input_fields)
             elif reference.root == "output" and step and step.type != "hybrid":  # a draft, and later an answer
-                subject = step.fields["subject"] if step.type == "approval" else step.key
+                subject = step.fields["subject"] if step.type == "approval" else step  # a body's own, not its map's
                 self._check_field(step, field, reference, reference.path, self._output_fields(subject))
 
     def _follow_step(self, step: StepSource | None, field: str, reference: Reference) -> None:

@@ -21,6 +21,7 @@ from orchestrator import db, events
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.plan import Compensation, GateSpec, Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
+from orchestrator.engine import delivery
 from orchestrator.engine.lanes import DEFAULT
 from orchestrator.engine.plans import INDEX, own_step, plan_of
 from orchestrator.models import Run, Task, task_id
@@ -182,7 +183,7 @@ def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int, *, then: S
         successors=[*([index + 1] if place + 1 < len(undo) else []), *then],
         spec={
             "step": step_to_json(made),
-            "bind": {"output": task.output or {}, "given": task.input or {}},
+            "bind": {"output": delivery.unpack(task.output) or {}, "given": task.input or {}},
             UNDOES: task.pk,
         },
     )

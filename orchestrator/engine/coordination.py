@@ -4,7 +4,7 @@ A turn is an attempt like any other: claimed, fenced, repeated after a crash. Be
 waits for the tasks it spawned; nothing of it is in memory anywhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from agents.types import Json
 from orchestrator import catalogue, db
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
+from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
@@ -183,8 +184,14 @@ def add_note(task: Task, value: dict[str, Json], *, writer: str, reason: str) ->
     return run_state.write(task.run_id, change, writer=writer, task=task.pk)
 
 
+def _with_stand_in(turn: PlanStep, fallback: str) -> PlanStep:
+    """A pattern's fallback stands in for the agent of each turn that has none of its own."""
+    mine = turn.kind == "automated" and not turn.fallback and turn.agent != name_and_version(fallback)[0]
+    return replace(turn, fallback=fallback) if fallback and mine else turn
+
+
 def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
-    body = child.step or step.body
+    body = _with_stand_in(child.step, step.fallback) if child.step else step.body
     assert body is not None
     spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
     if child.given is not None:

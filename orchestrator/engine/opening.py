@@ -17,7 +17,7 @@ from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.transitions import Fence
 from orchestrator.errors import OrchestratorError, TooDeep
-from orchestrator.models import TASK_BITS, Run, Task, Wait
+from orchestrator.models import TASK_BITS, Run, Stop, Task, Wait
 from orchestrator.states import RUN_TERMINAL, AttemptStatus, RunStatus, TaskStatus
 
 DEEPEST = 8  # runs that start runs, one inside the other
@@ -80,6 +80,8 @@ def start_child(job: Assignment, shift: int, given: dict[str, Json]) -> None:
     child = _living_child(task, given) or _start(job, parent, task.pk, given)
     if parent.status == RunStatus.PAUSED:  # since this step was claimed: what it starts stands still with the rest
         _pause_with(parent, child)
+    elif (stop := _stop_of(parent)) is not None:
+        _hold_with(parent, child, stop)
     until = waits.set_deadline(task.pk, job.step.wait.deadline_s if job.step.wait else 0)
     Task.objects.filter(pk=task.pk).update(state={"run": child})
     _say(task, {"run": child, "workflow": job.step.workflow, "until": _iso(until)})
@@ -112,6 +114,18 @@ def _start(job: Assignment, parent: Run, task: int, given: dict[str, Json]) -> i
     child = starting.begin(order)
     Run.objects.filter(pk=child).update(parent_task=task)
     return child
+
+
+def _stop_of(parent: Run) -> Stop | None:
+    """What holds the workflow of a run that has started another one meanwhile."""
+    return Stop.objects.filter(scope=Stop.Scope.WORKFLOW, ref=parent.workflow_id, lifted_at=None).first()
+
+
+def _hold_with(parent: Run, child: int, stop: Stop) -> None:
+    run = transitions.lock_run(child)
+    if run.status == RunStatus.RUNNING and run.workflow_id != parent.workflow_id:
+        reason = f"the workflow of run {parent.pk}, which started it, is held"
+        families.pause_with(run, mark=-stop.pk, actor="engine", reason=reason)
 
 
 def _pause_with(parent: Run, child: int) -> None:

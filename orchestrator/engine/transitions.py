@@ -17,7 +17,7 @@ from agents.types import Json
 from orchestrator import budget_db, db, events
 from orchestrator.budgets import NOTHING, Used
 from orchestrator.definitions.plan import PlanStep
-from orchestrator.engine import checkpoints, compensation, conflicts, delivery, lanes, waits
+from orchestrator.engine import announcing, checkpoints, compensation, conflicts, delivery, lanes, waits
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
@@ -141,6 +141,7 @@ def _succeed(task: Task, step: PlanStep, *, output: dict[str, Json], actor: str,
     events.append("task.succeeded", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
     if step.checkpoint:
         checkpoints.made_by_step(task.run_id, step, task=task)
+    announcing.publish(task, step, output)
     db.advance_runs([task.pk], [True])
 
 

@@ -21,11 +21,12 @@ from agents.process import ProcessPool
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import assuring, before, caching, coordination, delivery, endings, waiting_steps
+from orchestrator.engine import announcing, assuring, before, caching, coordination, delivery, endings, waiting_steps
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
 from orchestrator.engine.opener import Opener
+from orchestrator.errors import SignalRefused, SignalTooDeep
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
 log = structlog.get_logger(__name__)
@@ -65,11 +66,16 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             await host.in_thread(endings.cancel_rest, job)
         if job.step.when and not expressions.holds(job.step.when, job.context):
             return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
+        if job.step.publishes:
+            await host.in_thread(announcing.require_depth, job.claimed.run_id, job.step)
         if job.step.conflicts and not await _agree(job, host):
             return None
         if job.step.kind in _WITH_AGENT:  # nearly always
             return await _automated(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
+    except (SignalRefused, SignalTooDeep) as problem:
+        await _failed(job, host, {}, Failed(kind="permanent", code=problem.code, message=str(problem)))
+        return None
     except ExpressionError as problem:
         await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
         return None
@@ -176,7 +182,7 @@ async def _completed(
     if await _asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
         await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
         return None
-    if job.step.deliver or job.step.checkpoint:
+    if job.step.deliver or job.step.checkpoint or job.step.publishes:
         await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
         return None
     body = orjson.dumps(outcome.output)
