@@ -3,10 +3,12 @@
 from django.urls import path
 
 from agents import views
+from agents.evaluation import views as evaluation
 from agents.guardrails import views as guardrails
 from agents.memory import views as memory
 from agents.messaging import views as messages
 from agents.policies import views as policies
+from agents.quality import views as quality
 from agents.tools import views as tools
 
 app_name = "agents"
@@ -32,5 +34,12 @@ urlpatterns = [
     path("memory/", memory.memory, name="memory"),
     path("memory/erase/", memory.erase, name="memory-erase"),
     path("memory/<int:pk>/<slug:verb>/", memory.change, name="memory-change"),
+    path("quality/", quality.quality, name="quality"),
+    path("quality/<slug:name>/", quality.agent_quality, name="agent-quality"),
+    path("evaluations/", evaluation.evaluations, name="evaluations"),
+    path("evaluations/<int:pk>/", evaluation.evaluation, name="evaluation"),
+    path("evaluations/<int:pk>/cases/<int:number>/", evaluation.case, name="evaluation-case"),
+    path("evaluations/<int:pk>/against/<int:other>/", evaluation.comparison, name="comparison"),
+    path("evaluations/datasets/<int:pk>.jsonl", evaluation.dataset, name="dataset"),
     path("<slug:name>/", views.agent, name="agent"),
 ]

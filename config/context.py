@@ -50,6 +50,8 @@ MATTER = (
     Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
     Entry("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
+    Entry("agents:quality", "circle-check", _("Quality"), "see_agents", "g q"),
+    Entry("agents:evaluations", "signal-high", _("Evaluations"), "see_agents", "g e"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
 )

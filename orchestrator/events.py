@@ -64,6 +64,15 @@ class EventKind(StrEnum):
     TASK_RESTARTED = "task.restarted"
     TASK_TERMINATED = "task.terminated"
 
+    QUALITY_ASSESSED = "quality.assessed"
+    QUALITY_CALIBRATED = "quality.calibrated"
+    QUALITY_AUTHORITY_CHANGED = "quality.authority_changed"
+    EVALUATION_FINISHED = "evaluation.finished"
+    EVALUATION_ITEM_CLOSED = "evaluation.item_closed"
+    DATASET_KEPT = "dataset.kept"
+    GUARDIAN_RAISED = "guardian.raised"
+    GUARDIAN_HELD = "guardian.held"
+
     STATE_WRITTEN = "state.written"
     CONFLICT_FOUND = "conflict.found"
     CONFLICT_RESOLVED = "conflict.resolved"

@@ -11,6 +11,8 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agents.models import Assessment
+from agents.quality.queries import assessment_of
 from agents.types import Json
 from orchestrator import budget_rows, drawing, queries
 from orchestrator.awaited import awaited
@@ -129,6 +131,7 @@ class TaskCard:
     talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
+    assessment: Assessment | None = None  # of its output, where the step asks for one
 
     @property
     def guarded(self) -> list[dict[str, str]]:
@@ -342,6 +345,7 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         assigned=_last_fact(task, "task.assigned", "reason") if step.select else None,
         cached=_cached(task) if step.cache_s else None,
         waits=_waits(task, step.title),
+        assessment=assessment_of(task.pk) if step.quality is not None else None,
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )
 

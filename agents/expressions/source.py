@@ -15,7 +15,7 @@ MAX_DEPTH = 24
 MAX_PLUS = 40
 EVERYWHERE = frozenset({"input", "steps", "output", "confidence", "attempt"})
 BY_PLACE = frozenset(
-    {"agreed", "item", "at", "previous", "round", "event", "given", "callback_url", "message"}
+    {"agreed", "quality", "item", "at", "previous", "round", "event", "given", "callback_url", "message"}
 )  # a macro may use these names for its items
 VARIABLES = EVERYWHERE | BY_PLACE
 MACROS = frozenset({"map", "filter", "all", "exists", "exists_one"})

@@ -1,8 +1,10 @@
 """The tables of this app, a module for each room."""
 
+from agents.models.evaluation import Dataset, DatasetCase, Evaluation, EvaluationCase, EvaluationItem
 from agents.models.memory import MemoryItem
 from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.privacy import Consent, DataRule, Violation
+from agents.models.quality import Assessment, AuthorityTable, Calibration
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, Tool, ToolUse, ToolVersion
 
@@ -10,9 +12,20 @@ __all__ = [
     "Agent",
     "AgentHealth",
     "AgentVersion",
+    "Assessment",
+    "AuthorityTable",
     "BridgeHealth",
+    "Calibration",
+    "Consent",
+    "DataRule",
+    "Dataset",
+    "DatasetCase",
     "Delivery",
+    "Evaluation",
+    "EvaluationCase",
+    "EvaluationItem",
     "Expectation",
+    "MemoryItem",
     "Message",
     "Outbound",
     "Policy",
@@ -23,5 +36,5 @@ __all__ = [
     "Tool",
     "ToolUse",
     "ToolVersion",
+    "Violation",
 ]
-__all__ = ["Agent", "AgentHealth", "AgentVersion", "Consent", "DataRule", "MemoryItem", "Violation"]

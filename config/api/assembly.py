@@ -23,6 +23,7 @@ from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
 from orchestrator.messages_api import message_routes
 from orchestrator.privacy_api import privacy_routes
+from orchestrator.quality_api import evaluation_routes, quality_routes
 from orchestrator.schedules_api import schedule_routes
 from orchestrator.signals_api import address_routes, callback_routes, group_routes, signal_routes
 
@@ -53,6 +54,8 @@ api.add_router("/teams", act_api.teams)
 api.add_router("/teams", budget_api.team_routes)
 api.add_router("/everything", act_api.everything)
 api.add_router("/privacy", privacy_routes)
+api.add_router("/quality", quality_routes)
+api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
 api.add_router("/gates", gates)
 api.add_router("/stops", stopping)

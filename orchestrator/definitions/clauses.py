@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agents.expressions import source as cel_source
+from agents.expressions import source
 from agents.types import Json
 from orchestrator.definitions import expressions
 
@@ -69,7 +69,7 @@ def _split(text: str, sign: str) -> list[str]:
     """The operands of a `||` or `&&` that stands outside all brackets; one part if a `?:` or `||` binds weaker."""
     text = _without_brackets(text.strip())
     depth, start, parts = 0, 0, list[str]()
-    for token, at in cel_source.signs(text):
+    for token, at in source.signs(text):
         depth += (token in "([{") - (token in ")]}")
         if depth or token not in {"?", "||", sign}:
             continue
@@ -84,7 +84,7 @@ def _without_brackets(text: str) -> str:
     """The text without brackets around all of it."""
     while text.startswith("(") and text.endswith(")"):
         depth, closed = 0, 0
-        for token, at in cel_source.signs(text):
+        for token, at in source.signs(text):
             depth += (token == "(") - (token == ")")
             closed = at
             if depth == 0:

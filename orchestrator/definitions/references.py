@@ -54,13 +54,15 @@ class References:
         if body := step.fields.get("body"):
             self._check_body(StepSource(step.key, body["type"], step.title, body, step.group, step.line), step.type)
         roots = {"approval": REVIEW, "hybrid": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE)
-        self._check_after(step, roots | agreed)
+        judged = frozenset({"quality"} if "quality" in step.fields else ())
+        self._check_after(step, roots | agreed | judged)
 
     def _check_body(self, body: StepSource, kind: str) -> None:
         """The step inside a map or loop, whose expressions may use what each of its tasks is bound to."""
         bound = BOUND[kind]
         self._check_before(body, BEFORE | bound, "body.")
-        self._check_after(body, AFTER | bound, "body.")
+        judged = frozenset({"quality"} if "quality" in body.fields else ())
+        self._check_after(body, AFTER | bound | judged, "body.")
 
     def _check_before(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_before(step):
@@ -187,8 +189,9 @@ def written_after(step: StepSource) -> Iterator[Written]:
         for name in ("evidence", "alternatives"):
             if name in fields:
                 yield prefix + name, fields[name], False
-    for name, value in step.fields.get("deliver", {}).items():
-        yield from ((field, text, False) for field, text in in_values(value, f"deliver.{name}"))
+    written = {f"deliver.{name}": value for name, value in step.fields.get("deliver", {}).items()}
+    for place, value in (written | {"quality.sources": step.fields.get("quality", {}).get("sources", {})}).items():
+        yield from ((field, text, False) for field, text in in_values(value, place))
 
 
 def in_values(value: Any, place: str, problems: Problems | None = None) -> Iterator[tuple[str, str]]:

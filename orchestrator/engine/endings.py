@@ -11,15 +11,26 @@ from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator import events
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
-from orchestrator.engine import breakers, compensation, conflicts, failures, gates, mailing, rewinding, transitions
+from orchestrator.engine import (
+    breakers,
+    compensation,
+    conflicts,
+    failures,
+    gates,
+    mailing,
+    rewinding,
+    steering,
+    transitions,
+)
 from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.assuring import Judgement
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import VOIDED, Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.transitions import Fence, Result
 from orchestrator.models import TASK_BITS, Run, Task, task_id
 from orchestrator.ports import gatekeeper
-from orchestrator.states import AttemptStatus, TaskStatus
+from orchestrator.states import AttemptStatus, RunStatus, TaskStatus
 
 
 @transaction.atomic
@@ -33,6 +44,27 @@ def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
     if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
         _worked(job)
+
+
+@transaction.atomic
+def open_quality_gate(
+    job: Assignment, shift: int, given: dict[str, Json], outcome: Completed, judgement: Judgement
+) -> None:
+    """The output fails what its step asks of it: only a person's decision lets it be used."""
+    run = transitions.lock_run(job.claimed.run_id)
+    context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+    spec = job.step.gate or gates.of_quality(job.step)
+    request = gates.for_output(spec, job.step, _subject(job, run, given, outcome), kind="approval", context=context)
+    request = gates.held(request, job.step, judgement)
+    actor = f"agent:{judgement.producer.agent}"
+    if not transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=actor):
+        return
+    if job.step.agent:
+        _worked(job)
+    if judgement.pauses and run.status == RunStatus.RUNNING:
+        steering.pause(run)
+        reason = f"guardian {judgement.pauses} wants the run to stand still"
+        events.append("run.paused", actor=f"agent:{judgement.pauses}", run_id=run.pk, data={"reason": reason})
 
 
 @transaction.atomic

@@ -7,6 +7,8 @@ from typing import Any
 from agents.types import Json
 from orchestrator.definitions import clauses, expressions
 from orchestrator.definitions.plan import GateSpec, PlanStep
+from orchestrator.engine import assuring
+from orchestrator.engine.assuring import Judgement
 from orchestrator.engine.policy import without_details
 from orchestrator.models import Run, Task
 from orchestrator.ports import GateRequest
@@ -195,6 +197,38 @@ def agents_own(step: PlanStep) -> GateSpec:
     return GateSpec(
         when="true", queue=OPERATIONS_QUEUE, title=f"{step.title}: the agent asks before it goes on", risk="high"
     )
+
+
+def of_quality(step: PlanStep) -> GateSpec:
+    """The gate of an output that fails its checks in a step whose definition has no gate."""
+    asked = step.quality
+    queue = asked.queue if asked and asked.queue else OPERATIONS_QUEUE
+    return GateSpec(when="true", queue=queue, title=f"{_literal(step.title)}: held by its checks", risk="high")
+
+
+def held(request: GateRequest, step: PlanStep, judgement: Judgement) -> GateRequest:
+    """A question about an output that fails its checks: why, claim by claim, with the sides of a vote.
+
+    With zero tolerance it is critical, so that whoever lets it pass has to say why.
+    """
+    asked = step.quality
+    strict = asked is not None and asked.zero_tolerance
+    risk = "critical" if strict or request.risk == "critical" else "high"
+    reasons = "; ".join(judgement.report.reasons)
+    return replace(
+        request,
+        rule=f"quality{', zero tolerance' if strict else ''}: {reasons}"[:2000],
+        risk=risk,
+        evidence=(*assuring.evidence(judgement.report), *request.evidence)[:100],
+        alternatives=(*assuring.alternatives(judgement.sides), *request.alternatives),
+        agent=judgement.producer.agent,
+        agent_version=judgement.producer.version,
+        consequence=request.consequence or f"What comes after {step.key} goes on with this output as it stands.",
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("${", "$${")
 
 
 def _risk(text: str, context: Mapping[str, Any]) -> str:

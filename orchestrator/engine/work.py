@@ -24,6 +24,7 @@ from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import (
     announcing,
+    assuring,
     before,
     caching,
     coordination,
@@ -156,8 +157,8 @@ async def _coordinate(job: Assignment, host: Host) -> Finished | None:
     match looked.move:
         case Spawn():
             await host.in_thread(coordination.spawn, job, host.shift, looked)
-        case Finish(output=output, confidence=confidence):
-            return await _completed(job, host, looked.given, Completed(output=output, confidence=confidence))
+        case Finish(output=output, confidence=confidence, judged=judged):
+            return await _completed(job, host, looked.given, Completed(output=output, confidence=confidence), judged)
         case Fail(kind="ask", code=code, message=message):
             await _ask(job, host, code=code, message=message, rule=f"{code}: stop and ask")
         case Fail(kind=kind, code=code, message=message):
@@ -186,12 +187,16 @@ def _request(
     )
 
 
-async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcome: Completed) -> Finished | None:
+async def _completed(
+    job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json] | None = None
+) -> Finished | None:
     if job.step.kind == "hybrid":
         await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
         return None
     if job.step.kind == "wait_callback":
         await waiting_steps.handed_over(job, host.shift, host.in_thread, given, outcome)
+        return None
+    if job.step.quality is not None and await _is_held(job, host, given, outcome, judged or {}):
         return None
     if await _asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
         await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
@@ -212,6 +217,19 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
         actor=f"agent:{job.step.agent}" if job.step.agent else "engine",
         facts=orjson.dumps({**_facts(outcome), **job.told}).decode(),
     )
+
+
+async def _is_held(
+    job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json]
+) -> bool:
+    """Whether the output fails what the step asks of it, so that people decide before anything uses it."""
+    watched = await assuring.watch(job, given, outcome, host.threads, host.processes)
+    judgement = await host.in_thread(assuring.judge, job, given, outcome, judged, watched)
+    job.context["quality"] = assuring.for_expressions(judgement)
+    if judgement.report.passed:
+        return False
+    await host.in_thread(endings.open_quality_gate, job, host.shift, given, outcome, judgement)
+    return True
 
 
 async def _asks_people(job: Assignment, host: Host, **known: Any) -> bool:
@@ -352,6 +370,7 @@ async def _roll_back(job: Assignment, host: Host) -> None:
 
 _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]] = {
     "approval": _approval,
+    "assured": _coordinate,
     "conditional": _conditional,
     "loop": _coordinate,
     "manual": _manual,

@@ -51,6 +51,16 @@ GET agents/policies/<slug:name>/             >   -   +   +   +   +   +   +   +  
 GET agents/tools/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/tools/<str:name>/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/<int:pk>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/<int:pk>/against/<int:other>/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/<int:pk>/cases/<int:number>/ >   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET agents/evaluations/datasets/<int:pk>.jsonl >   -   .   .   .   .   .   .   +   .   +   .   .   .   .   .   +
+POST agents/evaluations/items/<int:pk>/close/ >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET agents/quality/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/quality/<slug:name>/              >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/quality/<slug:name>/calibrate/   >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST agents/quality/authority/               >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
 GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
@@ -121,6 +131,17 @@ POST /privacy/reveals                        !   -   +   +   +   +   +   +   +  
 GET /privacy/memories                        !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 POST /privacy/memories/{pk}/{verb}           !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 POST /privacy/erasures                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET /evaluations                             !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /evaluations/datasets                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /evaluations/datasets                   !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET /evaluations/datasets/{pk}/jsonl         !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /evaluations/items/{pk}/close           !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET /evaluations/{pk}                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /evaluations/{pk}/against/{other}        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /evaluations/{pk}/cases                  !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /quality/assessments                     !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /quality/calibrations/{agent}            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /quality/calibrations/{agent}           !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET /everything/acts                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
@@ -230,6 +251,9 @@ BODIES: dict[str, Any] = {
     "POST /privacy/consents": {"subject": "c-7", "purpose": "memory", "granted": True, "evidence": "form"},
     "POST /stops": {"scope": "everything", **REASON},
     "POST /stops/{stop_id}/lift": REASON,
+    "POST agents/evaluations/items/<int:pk>/close/": REASON,
+    "POST /evaluations/items/{pk}/close": REASON,
+    "POST /evaluations/datasets": {"name": "mine", "cases": [{"input": {"a": 1}}]},
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
 }
 # What the parts of a pattern stand for in the world of the tests.
@@ -250,6 +274,10 @@ NAMES = {
     "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
     "{key}": "shared.x",
     "<slug:group>/<slug:verb>": "listener/disable",
+    "evaluations/<int:pk>/cases/<int:number>": "evaluations/1/cases/1",
+    "evaluations/<int:pk>/against/<int:other>": "evaluations/1/against/2", "evaluations/<int:pk>": "evaluations/1",
+    "evaluations/datasets/<int:pk>": "evaluations/datasets/1", "evaluations/items/<int:pk>": "evaluations/items/1",
+    "agents/quality/<slug:name>": "agents/quality/{agent}", "{pk}": "1", "{other}": "2",
     "/schedules/{name}": "/schedules/nightly", "<slug:schedule>/<slug:verb>": "nightly/pause",
 }  # fmt: skip
 
