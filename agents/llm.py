@@ -27,7 +27,7 @@ from agents.closing import before_loop_ends
 from agents.context import AgentContext
 from agents.contracts import ContractSource, compile_contract
 from agents.errors import InvalidRegistration, Permanent, Transient
-from agents.prompts import PromptTemplate
+from agents.prompts.fields import PromptTemplate
 from agents.registry import Registry
 from agents.specs import Facts, build_spec
 from agents.types import AgentFunction, Completed, Json, Usage

@@ -18,6 +18,7 @@ VERBS: Final[Mapping[str, str]] = {
     "edit_queues": "Edit queues and escalation",
     "see_agents": "See agents",
     "edit_agents": "Edit and freeze agents",
+    "review_prompts": "Review and publish prompts",
     "see_audit": "See the audit trail",
     "verify_audit": "Verify the audit trail",
     "manage_access": "Change roles and grants",
@@ -30,9 +31,9 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Workflow Orchestration Manager": _WATCH_RUNS
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
     | {"see_gate", "see_audit"},
-    "Agent Development Specialist": _WATCH_RUNS | {"start_run", "edit_agents"},
+    "Agent Development Specialist": _WATCH_RUNS | {"start_run", "edit_agents", "review_prompts"},
     "System Integration Engineer": _WATCH_RUNS | {"start_run", "steer_run", "stop_workflow", "see_audit"},
-    "Quality Assurance Lead": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit"},
+    "Quality Assurance Lead": _WATCH_RUNS | {"review_prompts", "see_gate", "see_audit", "verify_audit"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
     "Performance Analytics Specialist": _WATCH_RUNS,
@@ -62,7 +63,7 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "read": frozenset({"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "use_api"}),
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "use_api"}),
-    "publish": frozenset({"publish_version", "edit_agents", "edit_queues", "use_api"}),
+    "publish": frozenset({"publish_version", "edit_agents", "review_prompts", "edit_queues", "use_api"}),
     "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
 }

@@ -180,6 +180,7 @@ DRAIN_SECONDS = env.drain_seconds()
 
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
+EVENT_LOG = "orchestrator.events"
 
 LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
 logs.configure()

@@ -1,5 +1,15 @@
 """The tables of this app, a module for each room."""
 
+from agents.models.prompts import ModelCall, PartialText, Prompt, PromptEvidence, PromptVersion
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 
-__all__ = ["Agent", "AgentHealth", "AgentVersion"]
+__all__ = [
+    "Agent",
+    "AgentHealth",
+    "AgentVersion",
+    "ModelCall",
+    "PartialText",
+    "Prompt",
+    "PromptEvidence",
+    "PromptVersion",
+]
