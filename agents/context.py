@@ -12,7 +12,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "desk", "key", "note", "started", "state",
+        "timeout",
     )  # fmt: skip
 
     def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -21,6 +22,7 @@ class AgentContext:
         self.note = request.note
         self.correlation_id = request.correlation_id
         self.timeout = request.timeout
+        self.desk = request.desk
         self.started = False  # false while the call waits for a thread or process
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory

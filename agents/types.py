@@ -34,6 +34,22 @@ class Memory(Protocol):
         ...
 
 
+class ModelDesk(Protocol):
+    """What a call of a language model tells, and asks of, whoever made it."""
+
+    async def tier(self) -> str:
+        """Which models may be used now: "standard", or "economy" when the budget is nearly spent."""
+        ...
+
+    async def words(self, text: str) -> None:
+        """What the model has written so far: a glance for those who watch."""
+        ...
+
+    async def ended(self, usage: "Usage", failure: str) -> None:
+        """The call is over; `failure` is its code, or empty."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
     """One call to an agent. `key` is stable across attempts: use it as the idempotency key of outside calls."""
@@ -48,6 +64,7 @@ class AgentRequest:
     correlation_id: str = ""
     effects: Effects | None = None
     memory: Memory | None = None
+    desk: ModelDesk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,10 @@ class Usage:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    model: str = ""  # of a language model's call: which one answered, of which tier, to which version of which prompt
+    tier: str = ""
+    prompt: str = ""  # name@number
+    price: str | None = None  # the exact cost as a decimal number; None: nobody knows a price for this model
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The tables of this app, a module for each room."""
 
-from agents.models.prompts import ModelCall, PartialText, Prompt, PromptEvidence, PromptVersion
+from agents.models.prompts import ModelCall, ModelTier, PartialText, Prompt, PromptEvidence, PromptVersion
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "AgentHealth",
     "AgentVersion",
     "ModelCall",
+    "ModelTier",
     "PartialText",
     "Prompt",
     "PromptEvidence",

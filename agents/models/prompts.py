@@ -96,3 +96,11 @@ class PartialText(models.Model):
     attempt = models.IntegerField()
     text = models.TextField()
     updated_at = models.DateTimeField()
+
+
+class ModelTier(models.Model):
+    """A budget that is nearly spent: while its row is here, agents under it use their cheaper model."""
+
+    ref = models.CharField(max_length=100, unique=True, help_text="The budget's own name for itself.")
+    agent = models.CharField(max_length=100)
+    since = models.DateTimeField(auto_now_add=True)

@@ -80,7 +80,6 @@ def contract_problem(version: PromptVersion) -> str:
     for agent_version, ref in used_by(version.prompt):
         missing = required - set(agent_version.input_schema.get("properties", {}))
         if "@" not in ref and missing:
-            return (
-                f"{agent_version.agent.name} uses its newest version and its input has no {', '.join(sorted(missing))}"
-            )
+            lacks = ", ".join(sorted(missing))
+            return f"{agent_version.agent.name} uses its newest version and its input has no {lacks}"
     return ""

@@ -25,6 +25,7 @@ from orchestrator.engine import before, caching, coordination, delivery, endings
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
+from orchestrator.engine.model_desk import TaskDesk
 from orchestrator.engine.opener import Opener
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
@@ -159,6 +160,7 @@ def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentReques
         correlation_id=job.correlation_id,
         effects=TaskEffects(task_id=claimed.id, attempt=claimed.attempt, in_thread=host.in_thread),
         memory=TaskMemory(job, in_thread=host.in_thread),
+        desk=TaskDesk(job, in_thread=host.in_thread),
     )
 
 
@@ -211,6 +213,10 @@ def _facts(outcome: Completed) -> dict[str, Json]:
             "tokens_out": outcome.usage.tokens_out,
             "cost": outcome.usage.cost,
         }
+    if outcome.usage.model:
+        facts |= {"model": outcome.usage.model, "tier": outcome.usage.tier, "price": outcome.usage.price}
+    if outcome.usage.prompt:
+        facts["prompt"] = outcome.usage.prompt
     return facts
 
 

@@ -55,9 +55,8 @@ def version(author: User) -> PromptVersion:
 
 
 def evaluated(version: PromptVersion, **facts: Any) -> None:
-    evidence.record(
-        version, **{"suite": "functional", "reference": "e-1", "score": 91, "passed": True, "by": "ci", **facts}
-    )
+    result = {"suite": "functional", "reference": "e-1", "score": 91, "passed": True, **facts}
+    evidence.record(version, evidence.Result(**result), by="ci")
 
 
 def kinds() -> list[str]:
@@ -183,7 +182,7 @@ def test_pinned_version_stays_while_the_newest_moves_on(version: PromptVersion, 
 
 def an_agent(name: str, ref: str, *fields: str) -> None:
     agent = Agent.objects.create(name=name, title=name)
-    schema = {"type": "object", "properties": dict.fromkeys(fields, {"type": "string"})}
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in fields}}
     AgentVersion.objects.create(
         agent=agent, number=1, kind="llm", isolation="loop", entrypoint="a:b", input_schema=schema, digest="d",
         config={"prompt_ref": ref},
