@@ -116,7 +116,7 @@ def _facts(name: str, caller: inspect.FrameInfo, facts: ModelFacts) -> Facts:
     module = caller.frame.f_globals.get("__name__", caller.filename)
     kept: dict[str, object] = {key: facts.get(key) for key in ("model", "instructions", "prompt", "settings")}
     # Absent where they are not said: the digests of agents that were registered before stay as they were.
-    kept |= {key: facts[key] for key in ("prompt_ref", "economy", "max_tokens") if key in facts}  # type: ignore[literal-required]
+    kept |= {key: facts[key] for key in ("prompt_ref", "economy", "max_tokens") if key in facts}
     config: dict[str, Json] = orjson.loads(orjson.dumps(kept))
     return {
         "description": facts["instructions"],
@@ -210,10 +210,13 @@ async def _ask(asked: _Question, answer: Any) -> AgentRunResult[dict[str, Any]]:
         _hold_to_contract(asking, asked.promised)
         settings: ModelSettings = {"timeout": asked.ctx.timeout, **(facts.get("settings") or {})}
         limits = UsageLimits(request_limit=2, total_tokens_limit=facts.get("max_tokens"))
-        told = {"model_settings": settings, "usage": asked.used, "usage_limits": limits}
-        if asked.ctx.desk:
-            told["event_stream_handler"] = _watch(asked.ctx)
-        return await asking.run(asked.text, **told)  # type: ignore[arg-type]
+        return await asking.run(
+            asked.text,
+            model_settings=settings,
+            usage=asked.used,
+            usage_limits=limits,
+            event_stream_handler=_watch(asked.ctx) if asked.ctx.desk else None,
+        )
     except exceptions.AgentRunError as error:
         raise_ours(error)
     except exceptions.UserError as error:

@@ -70,7 +70,7 @@ def show(call: CallOf, text: str) -> None:
             " SET text = excluded.text, attempt = excluded.attempt, updated_at = excluded.updated_at",
             [call.key, call.correlation_id, call.agent, call.attempt, text[-LONGEST:]],
         )
-        cursor.execute("DELETE FROM agents_partialtext WHERE updated_at < clock_timestamp() - %s", [STALE])
+    PartialText.objects.filter(updated_at__lt=Now() - STALE).delete()
 
 
 def shown(correlation_id: str, keys: str) -> list[PartialText]:

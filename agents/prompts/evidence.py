@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -33,7 +34,7 @@ def record(version: PromptVersion, result: Result, *, by: str) -> PromptEvidence
         raise PromptInvalid(problem="a score is from 0 to 100", field="evidence")
     if at > timezone.now():
         raise PromptInvalid(problem="an evaluation cannot have ended in the future", field="evidence")
-    facts = {
+    facts: dict[str, Any] = {
         "suite": result.suite[:100],
         "reference": result.reference[:200],
         "score": result.score,
