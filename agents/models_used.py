@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Count, Q, Sum
-from django.db.models.functions import Now
+from django.db.models import BigIntegerField, Count, Func, Q, Sum, Value
+from django.db.models.functions import Cast, Now
 
 from agents import event_log
 from agents.models import ModelCall, ModelTier, PartialText
@@ -90,6 +90,13 @@ def spent(**which: object) -> Spent:
     )
     tokens = (found["t_in"] or 0) + (found["t_out"] or 0)
     return Spent(found["calls"], tokens, found["cost"] or Decimal(0), found["unpriced"])
+
+
+def unpriced(correlation_id: str, first: int, end: int) -> int:
+    """How many calls of tasks from `first` to before `end` (keys `task-<id>-...`) have no known price."""
+    number = Cast(Func("key", Value("-"), Value(2), function="split_part"), BigIntegerField())
+    found = ModelCall.objects.filter(correlation_id=correlation_id, cost=None).annotate(task=number)
+    return found.filter(task__gte=first, task__lt=end).count()
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents import event_log
 from agents.models import PromptEvidence, PromptVersion
 from agents.prompts.errors import PromptInvalid
+from agents.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,8 @@ def record(version: PromptVersion, result: Result, *, by: str) -> PromptEvidence
     found = PromptEvidence.objects.create(
         version=version, digest=version.digest, measured_at=at, recorded_by=by[:200], **facts
     )
-    event_log.record(
-        "prompt.evaluated", actor=by, data={"prompt": version.prompt.name, "version": version.number} | facts
-    )
+    told: dict[str, Json] = {"prompt": version.prompt.name, "version": version.number, **facts}
+    event_log.record("prompt.evaluated", actor=by, data=told)
     return found
 
 
