@@ -136,7 +136,7 @@ def test_words_are_shown_while_they_come_and_gone_afterwards(model: type[Model])
     stranger = Client()
     stranger.force_login(User.objects.create_user("eve"), backend="django.contrib.auth.backends.ModelBackend")
     with shift():
-        eventually(lambda: PartialText.objects.exists())
+        eventually(PartialText.objects.exists)
         page = client.get(f"/runs/{run.pk}/words/").content.decode()
         assert "Written by agent test-writer" in page
         assert "label" in page
