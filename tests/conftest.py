@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from django.test import TransactionTestCase
 
 from config import env
 from config.postgres import NAME, Postgres
+from tests.flush import empty_database
 
 _SERVER = pytest.StashKey[Postgres]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start an embedded PostgreSQL once; xdist's workers inherit its address through the environment."""
+    config.pluginmanager.register(LongestFirst())
+    # Slow on purpose elsewhere: each of the thousands of people that tests make would cost a fifth of a second.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if os.environ.get("DATABASE_URL") or config.option.collectonly:
         return
     folder = Path(tempfile.mkdtemp(prefix="watchkeeper-test-"))
@@ -29,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     with server.administrator() as connection:  # a test makes an application's role and acts as it
         connection.execute(f"ALTER ROLE {NAME} CREATEROLE")
         connection.execute(f"ALTER ROLE {NAME} SET createrole_self_grant = 'set, inherit'")
+        connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {NAME}")  # for tests.flush
     # pytest-django has read the settings by now.
     settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
 
@@ -41,6 +44,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+class LongestFirst:
+    """After everybody else has shuffled: else one worker runs a test of half a minute while the other has gone home."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        usual = int(config.getini("timeout"))
+        items.sort(key=lambda item: -_most_seconds(item, usual))
+
+
+def _most_seconds(item: pytest.Item, usual: int) -> int:
+    """What a test may take; one that may take more than usual says so."""
+    marker = item.get_closest_marker("timeout")
+    return max(usual, int(marker.args[0])) if marker else usual
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the session's server and remove its data."""
     if server := config.stash.get(_SERVER, None):
@@ -49,29 +67,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _flush_may_empty_evidence() -> None:
-    """Let the flush between transactional tests empty what the product itself can only add to."""
+def _quick_flush() -> None:
+    """Between transactional tests only what a test has written is deleted, evidence included."""
     flush = TransactionTestCase._fixture_teardown
-
-    def flush_evidence(self: TransactionTestCase) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER USER")
-        flush(self)
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE approvals_decision ENABLE TRIGGER USER")
-            _empty_event_log(cursor)
-
-    TransactionTestCase._fixture_teardown = flush_evidence
-
-
-def _empty_event_log(cursor: CursorWrapper) -> None:
-    """Unmanaged, so no flush knows of it. Ids go on counting: the mark says that none below can appear any more."""
-    for table in ("orchestrator_event", "orchestrator_ledger"):
-        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        cursor.execute(f"DELETE FROM {table}")
-        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-    last = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM orchestrator_event_id_seq"
-    cursor.execute(f"UPDATE orchestrator_ledger_mark SET low = ({last})")
+    TransactionTestCase._fixture_teardown = lambda self: empty_database(lambda: flush(self))
 
 
 @pytest.fixture(autouse=True)
