@@ -46,7 +46,7 @@ async def start_run(
     ctx: Context, workflow: Name, given: dict[str, Any], key: Annotated[str, Field(min_length=1, max_length=200)]
 ) -> Any:
     """Start a run on the input `given`. The same `key` again answers with the same run; it starts no other."""
-    return await _route(ctx, api.start_run, RunIn(workflow=workflow, input=given), key)
+    return await _route(ctx, api.start_run, RunIn.model_validate({"workflow": workflow, "input": given}), key)
 
 
 async def get_run(ctx: Context, run: Id) -> Any:
@@ -77,7 +77,7 @@ async def ask_for_approval(
     """Put a proposal to people: start a workflow with an approval step, and wait until its run has ended or the time
     is over. `status` says which; succeeded means approved. Ask again with the same `key` to go on waiting.
     """
-    begun = await _route(ctx, api.start_run, RunIn(workflow=workflow, input=proposal), key)
+    begun = await _route(ctx, api.start_run, RunIn.model_validate({"workflow": workflow, "input": proposal}), key)
     return await wait_for_run(ctx, begun["id"], seconds)
 
 
@@ -95,7 +95,8 @@ async def decide_gate(
     ctx: Context, gate: Id, version: Annotated[int, Field(ge=1)], verdict: str, note: str = ""
 ) -> Any:
     """Decide a gate: needs a token that may decide, and nobody decides what they asked for themselves."""
-    return await _route(ctx, gate_api.decide, gate, DecisionIn(version=version, verdict=verdict, note=note))
+    answer = DecisionIn.model_validate({"version": version, "verdict": verdict, "note": note})
+    return await _route(ctx, gate_api.decide, gate, answer)
 
 
 TOOLS: Final[tuple[Callable[..., Any], ...]] = (
