@@ -9,11 +9,12 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Required, Unpack
+from weakref import WeakKeyDictionary
 
 import orjson
 from django.db import close_old_connections
 from pydantic_ai import Agent as ModelAgent
-from pydantic_ai import ModelRetry, NativeOutput, StructuredDict, capture_run_messages, exceptions
+from pydantic_ai import ModelRetry, NativeOutput, RunContext, StructuredDict, capture_run_messages, exceptions
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.run import AgentRunResult
 from pydantic_ai.settings import ModelSettings
@@ -23,6 +24,7 @@ from agents import registry as registry_module
 from agents.adapters.failures import raise_ours
 from agents.adapters.prices import price_of
 from agents.adapters.providers import COMPATIBLE, close_models, model_for
+from agents.closing import before_loop_ends
 from agents.context import AgentContext
 from agents.contracts import Contract, ContractSource, compile_contract
 from agents.errors import AgentFailure, ContractViolation, InvalidRegistration, Permanent
@@ -198,16 +200,7 @@ async def _answer(asked: _Question, answer: Any) -> Completed | Failed:
 async def _ask(asked: _Question, answer: Any) -> AgentRunResult[dict[str, Any]]:
     facts = asked.facts
     try:
-        model = model_for(asked.model_id)
-        can_answer_in_json = bool(model.profile.get("supports_json_schema_output"))
-        asking: ModelAgent[None, dict[str, Any]] = ModelAgent(
-            model,
-            output_type=NativeOutput(answer) if can_answer_in_json else answer,
-            instructions=facts["instructions"],
-            deps_type=type(None),
-            retries=1,
-        )
-        _hold_to_contract(asking, asked.promised)
+        asking = _agent_for(asked, answer)
         settings: ModelSettings = {"timeout": asked.ctx.timeout, **(facts.get("settings") or {})}
         limits = UsageLimits(request_limit=2, total_tokens_limit=facts.get("max_tokens"))
         return await asking.run(
@@ -223,18 +216,47 @@ async def _ask(asked: _Question, answer: Any) -> AgentRunResult[dict[str, Any]]:
         raise Permanent(f"Model {asked.model_id} cannot be used: {error}", code="model_configuration") from error
 
 
+# A thousand calls at once share one: making it costs more than calling it. Gone with its loop, like its model.
+_agents: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[int, str], ModelAgent[None, dict[str, Any]]]] = (
+    WeakKeyDictionary()
+)
+
+
+async def _forget_agents() -> None:
+    _agents.pop(asyncio.get_running_loop(), None)
+
+
+before_loop_ends(_forget_agents)
+
+
+def _agent_for(asked: _Question, answer: Any) -> ModelAgent[None, dict[str, Any]]:
+    """pydantic-ai's agent for the running loop, that holds answers to the contract."""
+    model = model_for(asked.model_id)
+    known = _agents.setdefault(asyncio.get_running_loop(), {})
+    key = (id(asked.facts), asked.model_id)
+    if key not in known or known[key].model is not model:
+        can_answer_in_json = bool(model.profile.get("supports_json_schema_output"))
+        known[key] = ModelAgent(
+            model,
+            output_type=NativeOutput(answer) if can_answer_in_json else answer,
+            instructions=asked.facts["instructions"],
+            deps_type=type(None),
+            retries=1,
+        )
+        _hold_to_contract(known[key], asked.promised)
+    return known[key]
+
+
 def _hold_to_contract(asking: ModelAgent[None, dict[str, Any]], promised: Contract) -> None:
     """Tell the model once what is wrong with its answer; a second wrong one is judged like any agent's output."""
-    told = False
 
     @asking.output_validator
-    def check(output: dict[str, Any]) -> dict[str, Any]:
-        nonlocal told
+    def check(run: RunContext[None], output: dict[str, Any]) -> dict[str, Any]:
         try:
-            promised.check(output)
+            if not run.partial_output:
+                promised.check(output)
         except ContractViolation as problem:
-            if not told:
-                told = True
+            if run.retry == 0:
                 raise ModelRetry(f"The answer breaks its contract at {problem}") from problem
         return output
 

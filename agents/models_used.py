@@ -3,7 +3,7 @@
 Keys and correlation ids are the caller's; this app knows no runs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -14,10 +14,11 @@ from django.db.models import BigIntegerField, Count, Func, Q, Sum, Value
 from django.db.models.functions import Cast, Now
 
 from agents import event_log
+from agents.cleaning import storable
 from agents.models import ModelCall, ModelTier, PartialText
 from agents.types import Json, Usage
 
-LONGEST: Final = 8_000  # characters of partial text kept: the newest
+LONGEST: Final = 4_000  # characters of partial text kept: the newest
 STALE: Final = timedelta(minutes=2)  # a call whose worker died leaves its words for so long at most
 
 
@@ -61,14 +62,22 @@ def keep(call: CallOf, usage: Usage, *, failure: str) -> None:
     )
 
 
-def show(call: CallOf, text: str) -> None:
-    """Replace what the call has written so far; words that nobody replaced for two minutes go."""
+def show(words: Sequence[tuple[CallOf, str]]) -> None:
+    """Replace what these calls have written so far; words that nobody replaced for two minutes go."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO agents_partialtext (key, correlation_id, agent, attempt, text, updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (key) DO UPDATE"
+            " SELECT k, c, a, n, t, clock_timestamp()"
+            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[]) AS w(k, c, a, n, t)"
+            " ON CONFLICT (key) DO UPDATE"
             " SET text = excluded.text, attempt = excluded.attempt, updated_at = excluded.updated_at",
-            [call.key, call.correlation_id, call.agent, call.attempt, text[-LONGEST:]],
+            [
+                [call.key for call, _ in words],
+                [call.correlation_id for call, _ in words],
+                [call.agent for call, _ in words],
+                [call.attempt for call, _ in words],
+                [storable(text[-LONGEST:]) for _, text in words],
+            ],
         )
     PartialText.objects.filter(updated_at__lt=Now() - STALE).delete()
 
