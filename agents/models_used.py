@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import BigIntegerField, Count, Func, Q, Sum, Value
 from django.db.models.functions import Cast, Now
 
@@ -64,21 +64,19 @@ def keep(call: CallOf, usage: Usage, *, failure: str) -> None:
 
 def show(words: Sequence[tuple[CallOf, str]]) -> None:
     """Replace what these calls have written so far; words that nobody replaced for two minutes go."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO agents_partialtext (key, correlation_id, agent, attempt, text, updated_at)"
-            " SELECT k, c, a, n, t, clock_timestamp()"
-            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[]) AS w(k, c, a, n, t)"
-            " ON CONFLICT (key) DO UPDATE"
-            " SET text = excluded.text, attempt = excluded.attempt, updated_at = excluded.updated_at",
-            [
-                [call.key for call, _ in words],
-                [call.correlation_id for call, _ in words],
-                [call.agent for call, _ in words],
-                [call.attempt for call, _ in words],
-                [storable(text[-LONGEST:]) for _, text in words],
-            ],
+    rows = [
+        PartialText(
+            key=call.key,
+            correlation_id=call.correlation_id,
+            agent=call.agent,
+            attempt=call.attempt,
+            text=storable(text[-LONGEST:]),
+            updated_at=Now(),
         )
+        for call, text in words
+    ]
+    changed = ["text", "attempt", "updated_at"]
+    PartialText.objects.bulk_create(rows, update_conflicts=True, unique_fields=["key"], update_fields=changed)
     PartialText.objects.filter(updated_at__lt=Now() - STALE).delete()
 
 
@@ -94,11 +92,11 @@ def spent(**which: object) -> Spent:
         calls=Count("id"),
         t_in=Sum("tokens_in"),
         t_out=Sum("tokens_out"),
-        cost=Sum("cost"),
+        money=Sum("cost"),
         unpriced=Count("id", filter=Q(cost=None)),
     )
     tokens = (found["t_in"] or 0) + (found["t_out"] or 0)
-    return Spent(found["calls"], tokens, found["cost"] or Decimal(0), found["unpriced"])
+    return Spent(found["calls"], tokens, found["money"] or Decimal(0), found["unpriced"])
 
 
 def unpriced(correlation_id: str, first: int, end: int) -> int:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import orjson
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -30,7 +29,7 @@ async def serve(scope: Scope, receive: Any, send: Any) -> None:
     secret = _secret(scope)
     who = partial(_owner, secret, str((scope.get("client") or ("",))[0]))
     try:
-        await sync_to_async(who, thread_sensitive=False)()
+        await tools.in_thread(who)
     except OrchestratorError as refusal:
         await _refuse(send, refusal)
         return

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import connections
 from django.http import Http404, HttpRequest
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -138,13 +139,25 @@ async def _route(ctx: Context, route: Callable[..., Any], *given: Any, **named: 
     request.method = "POST"
     http: Any = ctx.request_context.request
     try:
-        request.user = await sync_to_async(http.scope["watchkeeper_user"], thread_sensitive=False)()
-        answer = await sync_to_async(route, thread_sensitive=False)(request, *given, **named)
+        request.user = await in_thread(http.scope["watchkeeper_user"])
+        answer = await in_thread(route, request, *given, **named)
     except (OrchestratorError, DefinitionError, ValidationError) as refusal:
         raise ToolError(str(refusal)) from refusal
     except (PermissionDenied, Http404) as refusal:
         raise ToolError(str(refusal) or "It does not exist, or you may not see it.") from refusal
     return _plain(answer)
+
+
+async def in_thread(work: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Database work off the loop; its connection goes back with it, because these threads end nobody's request."""
+
+    def closing() -> Any:
+        try:
+            return work(*given, **named)
+        finally:
+            connections.close_all()
+
+    return await sync_to_async(closing, thread_sensitive=False)()
 
 
 def _plain(answer: Any) -> Any:
