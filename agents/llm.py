@@ -12,7 +12,7 @@ from typing import Any, Required, Unpack
 from weakref import WeakKeyDictionary
 
 import orjson
-from django.db import close_old_connections
+from django.db import connections
 from pydantic_ai import Agent as ModelAgent
 from pydantic_ai import ModelRetry, NativeOutput, RunContext, StructuredDict, capture_run_messages, exceptions
 from pydantic_ai.messages import ModelMessage
@@ -105,12 +105,11 @@ def _from_registry(ref: str) -> Fill:
 
 
 def _rendered(ref: str, value: Mapping[str, Json]) -> tuple[str, str]:
-    close_old_connections()
     try:
         found = uses.published(ref)
         return found.render(value), found.ref
     finally:
-        close_old_connections()
+        connections.close_all()  # this thread is nobody's: nothing else would close it
 
 
 def _facts(name: str, caller: inspect.FrameInfo, facts: ModelFacts) -> Facts:
