@@ -17,6 +17,7 @@ from agents.errors import Business, Permanent, Transient
 from approvals import tokens
 from approvals.models import Decision
 from config import mcp_server
+from config.mcp_server.tools import in_thread
 from tests import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,11 +92,11 @@ async def test_gate_is_decided_only_by_a_token_that_may(scene: dict[str, Any], u
 
     for name in ("reader", "undecided", "stranger"):
         assert (await call(url, scene[name], "decide_gate", **given)).is_error
-    assert await Decision.objects.acount() == 0
+    assert await in_thread(Decision.objects.count) == 0
     done = await call(url, scene["decider"], "decide_gate", **given)
 
     assert not done.is_error, text(done)
-    assert await Decision.objects.acount() == 1
+    assert await in_thread(Decision.objects.count) == 1
 
 
 async def test_wait_for_a_gate_ends_with_its_time(scene: dict[str, Any], url: str) -> None:
