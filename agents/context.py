@@ -14,8 +14,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "memory", "messages", "note", "started",
-        "state", "timeout", "tools",
+        "_effects", "_loop", "_memory", "attempt", "correlation_id", "desk", "key", "memory", "messages", "note",
+        "started", "state", "timeout", "tools",
     )  # fmt: skip
 
     def __init__(
@@ -26,6 +26,7 @@ class AgentContext:
         self.note = request.note
         self.correlation_id = request.correlation_id
         self.timeout = request.timeout
+        self.desk = request.desk
         self.started = False  # false while the call waits for a thread or process
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory

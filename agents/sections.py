@@ -22,6 +22,7 @@ class Section:
 
 SECTIONS: Final = (
     Section("agents:agents", "bot", _("Agents"), "see_agents"),
+    Section("agents:prompts", "file-text", _("Prompts"), "see_agents"),
     Section("agents:tools", "sliders-horizontal", _("Tools"), "see_agents"),
     Section("agents:matrix", "list", _("Who may what"), "see_agents"),
     Section("agents:policies", "shield-check", _("Policies"), "see_agents"),

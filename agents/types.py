@@ -68,6 +68,22 @@ class Tools(Protocol):
         ...
 
 
+class ModelDesk(Protocol):
+    """What a call of a language model tells, and asks of, whoever made it."""
+
+    async def tier(self) -> str:
+        """Which models may be used now: "standard", or "economy" when the budget is nearly spent."""
+        ...
+
+    async def words(self, text: str) -> None:
+        """What the model has written so far: a glance for those who watch."""
+        ...
+
+    async def ended(self, usage: "Usage", failure: str) -> None:
+        """The call is over; `failure` is its code, or empty."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
     """One call to an agent. `key` is stable across attempts: use it as the idempotency key of outside calls."""
@@ -84,6 +100,7 @@ class AgentRequest:
     memory: Memory | None = None
     host: ToolHost | None = None
     facts: Mapping[str, Json] = field(default_factory=dict)  # of the run, for policies: workflow, step, attempt ...
+    desk: ModelDesk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,10 @@ class Usage:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    model: str = ""  # of a language model's call: which one answered, of which tier, to which version of which prompt
+    tier: str = ""
+    prompt: str = ""  # name@number
+    price: str | None = None  # the exact cost as a decimal number; None: nobody knows a price for this model
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The agent pages, and those of tools and policies."""
 
-from django.urls import path
+from django.urls import include, path
 
 from agents import views
 from agents.evaluation import views as evaluation
@@ -41,5 +41,6 @@ urlpatterns = [
     path("evaluations/<int:pk>/cases/<int:number>/", evaluation.case, name="evaluation-case"),
     path("evaluations/<int:pk>/against/<int:other>/", evaluation.comparison, name="comparison"),
     path("evaluations/datasets/<int:pk>.jsonl", evaluation.dataset, name="dataset"),
+    path("prompts/", include("agents.prompts.urls")),
     path("<slug:name>/", views.agent, name="agent"),
 ]

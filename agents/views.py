@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from agents import queries
+from agents import models_used, queries
+from agents.models import ModelTier
 from agents.rights import require_see
 
 
@@ -31,6 +32,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
     }
     if getattr(request, "wants_partial", False):
         return render(request, "agents/agent.html#health", context)
+    context |= {"models": models_used.spent(agent=name), "tiers": ModelTier.objects.filter(agent=name)}
     versions = queries.versions_of(found)
     wanted = request.GET.get("version", "")
     shown = next((version for version in versions if str(version.number) == wanted), versions[0] if versions else None)

@@ -22,6 +22,7 @@ VERBS: Final[Mapping[str, str]] = {
     "see_messages": "See messages between agents",
     "manage_messages": "Send, replay and route messages, put dead letters back",
     "edit_quality": "Edit datasets, calibration and evaluations",
+    "review_prompts": "Review and publish prompts",
     "see_audit": "See the audit trail",
     "verify_audit": "Verify the audit trail",
     "manage_access": "Change roles and grants",
@@ -35,10 +36,11 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
     | {"see_gate", "see_audit", "see_messages", "manage_messages"},
     "Agent Development Specialist": _WATCH_RUNS
-    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "see_messages"},
+    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages"},
     "System Integration Engineer": _WATCH_RUNS
     | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
-    "Quality Assurance Lead": _WATCH_RUNS | {"edit_quality", "see_gate", "see_audit", "verify_audit", "see_messages"},
+    "Quality Assurance Lead": _WATCH_RUNS
+    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
     "Performance Analytics Specialist": _WATCH_RUNS,
@@ -70,7 +72,9 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     ),
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "manage_messages", "use_api"}),
-    "publish": frozenset({"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "use_api"}),
+    "publish": frozenset(
+        {"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "review_prompts", "use_api"}
+    ),
     "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
 }

@@ -197,6 +197,7 @@ GUARD_SPIKE_SECONDS = env.integer("GUARD_SPIKE_SECONDS", 60, low=1, high=86_400)
 # What seals tagged data, newest first; without it a file in the data folder is made.
 DATA_KEYS = [key for key in env.text("DATA_KEYS", "").split(",") if key]
 DECISIONS = "approvals.labels"
+EVENT_LOG = "orchestrator.events"
 
 LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
 logs.configure()

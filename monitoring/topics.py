@@ -20,6 +20,8 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
     "breaker": frozenset({"floor", "runs", "agents", "audit"}),
     "agent": frozenset({"floor", "agents", "audit"}),
+    "prompt": frozenset({"agents", "audit"}),
+    "model": frozenset({"runs", "agents", "audit"}),
     "signal": frozenset({"workflows", "audit"}),
     "callback": frozenset({"runs", "audit"}),
     "group": frozenset({"workflows", "audit"}),

@@ -11,6 +11,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agents import models_used
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
@@ -54,6 +55,7 @@ class Usage:
     attempts: int
     tokens: int
     cost: float
+    unpriced: int = 0  # calls whose price nobody knows: not in `cost`
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,8 @@ def _next_retry(run: Run, tasks: Sequence[TaskFact]) -> tuple[datetime, str] | N
 def _usage(run: Run) -> Usage:
     attempts = Attempt.objects.filter(task_id__gte=task_id(run.pk, 0), task_id__lt=task_id(run.pk + 1, 0))
     found = attempts.aggregate(count=Count("id"), t_in=Sum("tokens_in"), t_out=Sum("tokens_out"), spent=Sum("cost"))
-    return Usage(found["count"], (found["t_in"] or 0) + (found["t_out"] or 0), found["spent"] or 0.0)
+    unpriced = models_used.unpriced(run.correlation_id, task_id(run.pk, 0), task_id(run.pk + 1, 0))
+    return Usage(found["count"], (found["t_in"] or 0) + (found["t_out"] or 0), found["spent"] or 0.0, unpriced)
 
 
 def graph(run: Run) -> drawing.Picture:

@@ -13,6 +13,7 @@ from orchestrator import (
     stop_views,
     team_views,
     views,
+    words_views,
     workflow_views,
 )
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("runs/start/", views.start_which, name="start-which"),
     path("runs/upcoming/", schedule_views.upcoming, name="upcoming"),
     path("runs/<int:pk>/", views.run, name="run"),
+    path("runs/<int:pk>/words/", words_views.words, name="run-words"),
     path("runs/incomplete/", remedy_views.incomplete, name="incomplete"),
     path("tasks/<int:pk>/remedies/", remedy_views.remedies, name="remedies"),
     path("tasks/<int:pk>/say/", note_views.say, name="say"),

@@ -4,6 +4,7 @@ from agents.models.evaluation import Dataset, DatasetCase, Evaluation, Evaluatio
 from agents.models.memory import MemoryItem
 from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.privacy import Consent, DataRule, Violation
+from agents.models.prompts import ModelCall, ModelTier, PartialText, Prompt, PromptEvidence, PromptVersion
 from agents.models.quality import Assessment, AuthorityTable, Calibration
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, Tool, ToolUse, ToolVersion
@@ -27,10 +28,16 @@ __all__ = [
     "Expectation",
     "MemoryItem",
     "Message",
+    "ModelCall",
+    "ModelTier",
     "Outbound",
+    "PartialText",
     "Policy",
     "PolicyEpoch",
     "PolicyVersion",
+    "Prompt",
+    "PromptEvidence",
+    "PromptVersion",
     "Revocation",
     "Subscription",
     "Tool",

@@ -14,8 +14,10 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.messaging.errors import MessagingError
+from agents.prompts.errors import PromptError
 from approvals.api import gates, token_routes
 from config.api.auth import Bearer, SessionCookie, by_secret_address
+from config.api.prompts import prompt_routes
 from monitoring.api import events
 from orchestrator import act_api, budget_api, snapshot_api, tools_api
 from orchestrator.api import runs, stopping, tasks, workflows
@@ -64,6 +66,7 @@ api.add_router("/signals", signal_routes)
 api.add_router("/groups", group_routes)
 api.add_router("/schedules", schedule_routes)
 api.add_router("/messages", message_routes)
+api.add_router("/prompts", prompt_routes)
 api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
@@ -126,6 +129,12 @@ def _refused(request: HttpRequest, refusal: OrchestratorError) -> HttpResponse:
 def _message_refused(request: HttpRequest, refusal: MessagingError) -> HttpResponse:
     message, _, remedy = str(refusal).partition("; ")
     return error(refusal.status, refusal.code, message, remedy=remedy, facts=dict(refusal.facts))
+
+
+@api.exception_handler(PromptError)
+def _prompt_refused(request: HttpRequest, refusal: PromptError) -> HttpResponse:
+    message, _, remedy = str(refusal).partition("; ")
+    return error(refusal.status, refusal.code, message, remedy=remedy, facts=refusal.facts)
 
 
 @api.exception_handler(DefinitionError)

@@ -37,6 +37,7 @@ from orchestrator.engine import (
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
+from orchestrator.engine.model_desk import TaskDesk
 from orchestrator.engine.opener import Opener
 from orchestrator.engine.tooling import TaskTools
 from orchestrator.errors import SignalRefused, SignalTooDeep
@@ -184,6 +185,7 @@ def _request(
         memory=TaskMemory(job, in_thread=host.in_thread),
         host=tools,
         facts=tooling.facts_of(job),
+        desk=TaskDesk(job, in_thread=host.in_thread),
     )
 
 
@@ -253,6 +255,10 @@ def _facts(outcome: Completed) -> dict[str, Json]:
             "tokens_out": outcome.usage.tokens_out,
             "cost": outcome.usage.cost,
         }
+    if outcome.usage.model:
+        facts |= {"model": outcome.usage.model, "tier": outcome.usage.tier, "price": outcome.usage.price}
+    if outcome.usage.prompt:
+        facts["prompt"] = outcome.usage.prompt
     return facts
 
 
