@@ -1,7 +1,7 @@
 """What an agent is told about its call, how it makes a side effect happen once, and what it keeps. No Django."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from agents.memory import AgentState, checkpoint_given
@@ -12,7 +12,8 @@ class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "key", "note", "started", "state", "timeout",
+        "_effects", "_loop", "_memory", "answer_to", "approvals", "attempt", "correlation_id", "key", "note", "started",
+        "state", "timeout",
     )  # fmt: skip
 
     def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -20,6 +21,8 @@ class AgentContext:
         self.key = request.key
         self.note = request.note
         self.correlation_id = request.correlation_id
+        self.approvals = request.approvals
+        self.answer_to = request.answer_to
         self.timeout = request.timeout
         self.started = False  # false while the call waits for a thread or process
         self._effects: Effects | None = request.effects
@@ -67,6 +70,11 @@ class AgentContext:
         """The newest checkpoint of this task, made by an earlier attempt perhaps: go on from there. None if none."""
         found = await self._memory.ask("last_checkpoint", {}) if self._memory else None
         return found if isinstance(found, dict) else None
+
+    def approval(self, action: Mapping[str, Json]) -> dict[str, Json] | None:
+        """What people answered when this task asked about exactly this action with `NeedsApproval(resume=True)`: its
+        proposal as they left or edited it. None: nobody has agreed yet, so ask."""
+        return next((found.answer for found in reversed(self.approvals) if found.action == action), None)
 
     def wait_for[T](self, work: Coroutine[Any, Any, T]) -> T:
         """The result of one of these calls for an agent that runs in a thread or process:

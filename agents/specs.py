@@ -14,7 +14,7 @@ from agents.contracts import Contract, ContractSource, compile_contract
 from agents.errors import InvalidContract, InvalidRegistration
 from agents.types import AgentFunction, Isolation, Json
 
-type Kind = Literal["python", "llm"]
+type Kind = Literal["python", "llm", "http", "external"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 

@@ -124,6 +124,8 @@ def _waiting(event: Happening) -> str:
             return _("waits for the signal %(signal)s%(key)s") % known
         case "callback":
             return _("waits for a call back")
+        case "answer":
+            return _("waits for an answer from outside")
         case "run":
             known = {"run": event.facts.get("run", ""), "workflow": event.facts.get("workflow", "")}
             return _("started run #%(run)s of %(workflow)s and waits for its end") % known

@@ -22,6 +22,7 @@ from orchestrator.engine import (
     consumers,
     deadlines,
     gates,
+    remote,
     scheduling,
     selecting,
     transitions,
@@ -92,6 +93,7 @@ def fire_timers() -> None:
     breakers.attend()
     admission.admit()
     scheduling.fire_due()
+    remote.tend()
     while waking.fire_sleepers() == waking.BATCH:
         pass
     while waking.pass_over_unsent() == waking.BATCH:

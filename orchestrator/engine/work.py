@@ -18,10 +18,21 @@ from agents.calling import call
 from agents.errors import EffectUnknown
 from agents.health import HealthMeter
 from agents.process import ProcessPool
-from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
+from agents.types import AgentRequest, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
+from orchestrator import answer_tokens
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import before, caching, coordination, delivery, endings, waiting_steps
+from orchestrator.engine import (
+    before,
+    caching,
+    coordination,
+    delivery,
+    endings,
+    external,
+    questions,
+    remote,
+    waiting_steps,
+)
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
@@ -110,14 +121,21 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
             await _ask_about_effect(job, host, outcome.message)
         case Failed():
             await _failed(job, host, given, outcome)
+        case Deferred():
+            await host.in_thread(remote.park, job, host.shift, given, sent, outcome)
     return None
 
 
 async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     started = monotonic()
     request = _request(job, given, host)
-    outcome = await call(request, threads=host.threads, processes=host.processes)
-    seconds = monotonic() - started
+    if external.may_be_unknown(request.agent, request.version):
+        await host.in_thread(external.learn, request.agent, request.version)
+    kept = await host.in_thread(remote.take, job) if remote.defers(request.agent, request.version) else None
+    outcome = kept[0] if kept else await call(request, threads=host.threads, processes=host.processes)
+    if isinstance(outcome, Deferred):
+        return outcome
+    seconds = kept[1] if kept else monotonic() - started
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
     if job.step.cache_s and isinstance(outcome, Completed):
@@ -152,13 +170,15 @@ def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentReques
         agent=job.step.agent,
         version=job.step.agent_version,
         input=given,
-        key=f"task-{claimed.id}-{claimed.revision}",
+        key=remote.key_of(job),
         attempt=claimed.attempt,
         timeout=job.step.timeout,
         note=claimed.note,
         correlation_id=job.correlation_id,
         effects=TaskEffects(task_id=claimed.id, attempt=claimed.attempt, in_thread=host.in_thread),
         memory=TaskMemory(job, in_thread=host.in_thread),
+        approvals=questions.approvals_of(job),
+        answer_to=partial(answer_tokens.address, claimed.id, claimed.attempt),
     )
 
 

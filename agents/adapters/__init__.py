@@ -1,0 +1,1 @@
+"""How agents reach what does their work: language models, MCP servers."""
