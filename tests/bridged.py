@@ -16,16 +16,9 @@ from pydantic_ai import Agent, DeferredToolRequests
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from agents.errors import Business, Permanent, Transient
+from tests.contracted import fail
 
 visited: list[str] = []  # nodes of the graph, in this process
-
-
-def fail(do: str) -> None:
-    """Raise what `do` names."""
-    kinds: dict[str, Any] = {"transient": Transient, "permanent": Permanent, "business": Business}
-    if do in kinds:
-        raise kinds[do](f"it is {do}", code="told", retry_after=0.01)
 
 
 class State(TypedDict, total=False):

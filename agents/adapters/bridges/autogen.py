@@ -15,10 +15,12 @@ from agents import registry as registry_module
 from agents.adapters.bridges.kept import Kept
 from agents.context import AgentContext
 from agents.contracts import ContractSource, compile_contract
+from agents.errors import AgentFailure, Business, Permanent, Transient
 from agents.registry import Registry
 from agents.specs import Facts, build_spec
 from agents.types import AgentFunction, Completed, Json, NeedsApproval, Usage
 
+_OURS: dict[str, type[AgentFailure]] = {kind.__name__: kind for kind in (Transient, Permanent, Business)}
 PERSON = "user"  # the handoff's target that is a person
 
 
@@ -73,6 +75,11 @@ async def _run(made: Team, task: Any) -> TaskResult:
         return await made.run(task=task, cancellation_token=token)
     except asyncio.CancelledError:
         token.cancel()
+        raise
+    except RuntimeError as error:  # a team hands on what its agents raise as a text: class, message, traceback
+        kind, _, rest = str(error).partition(": ")
+        if kind in _OURS:
+            raise _OURS[kind](rest.partition("\n")[0]) from error
         raise
 
 

@@ -99,5 +99,5 @@ def _results(action: dict[str, Any], agreed: dict[str, Any]) -> DeferredToolResu
 
 
 def _usage(ended: AgentRunResult[Any]) -> Usage:
-    used = ended.usage() if callable(ended.usage) else ended.usage
+    used = ended.usage
     return Usage(tokens_in=used.input_tokens or 0, tokens_out=used.output_tokens or 0)

@@ -232,3 +232,34 @@ def test_another_persons_call_is_not_settled():
         assert settled(other, call, output={"said": "mine"}).status_code == 409
         assert Task.objects.get(pk=call["id"]).status == "waiting"
     sweep.fire_timers()
+
+
+def test_waiting_calls_hold_no_place_of_the_engine():
+    _, api = worker()
+    registered(api)
+    publish(STEP)
+    publish("  - {key: work, type: automated, agent: test-echo}", name="own")
+    runs = [start(text=str(number)) for number in range(60)]
+    with shift(capacity=5) as working:
+        eventually(lambda: RemoteCall.objects.count() == len(runs))
+        assert not any(working.holds(task(run, "work").pk) for run in runs)
+        other = start("own")
+        eventually(lambda: finished(other))
+        for call in fetched(api, limit=100):
+            settled(api, call, output={"said": "x"})
+        eventually(lambda: all(finished(run) for run in runs))
+
+
+def test_lost_engine_worker_does_not_lose_an_answer_that_it_took():
+    _, api, run = ready()
+    with shift():
+        eventually(lambda: parked(run))
+        [call] = fetched(api)
+    settled(api, call, output={"said": "once"})
+    Task.objects.filter(pk=call["id"]).update(attempt=call["attempt"] + 1)
+    RemoteCall.objects.update(taken_by=call["attempt"] + 1)
+    Attempt.objects.create(task_id=call["id"], number=call["attempt"] + 1, status="expired", ended_at=Now())
+    with shift():
+        eventually(lambda: finished(run))
+    assert task(run, "work").output == {"said": "once"}
+    assert fetched(api) == []
