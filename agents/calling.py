@@ -6,7 +6,7 @@ stopped: it is left to end by itself, and what it returns is thrown away. Agents
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -16,26 +16,56 @@ from django.db import close_old_connections
 from agents import registry as registry_module
 from agents.context import AgentContext
 from agents.errors import ContractViolation, OutputRejected
-from agents.outcomes import failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
+from agents.guardrails import guarding
+from agents.messaging.mailbox import Suspended
+from agents.outcomes import ended_by, failure_of, input_failure, known_usage, outcome_of, prepare_input, timeout_failure
 from agents.process import ProcessPool
 from agents.registry import Registry
 from agents.specs import AgentSpec
-from agents.types import AgentRequest, Completed, Failed, Outcome
+from agents.tools.proxy import ToolProxy
+from agents.types import AgentRequest, Completed, Failed, Outcome, Usage
 
 
-async def call(
+def call(
     request: AgentRequest,
     *,
     threads: Executor,
     processes: ProcessPool,
     registry: Registry = registry_module.default,
-) -> Outcome:
-    """Call one agent once and return what came of it. Raises only CancelledError."""
-    prepared = _prepare(request, registry)
-    if isinstance(prepared, Failed):
-        return prepared
-    spec, argument = prepared
-    context = AgentContext(request, asyncio.get_running_loop())
+) -> Coroutine[Any, Any, Outcome]:
+    """Call one agent once and return what came of it. Raises only CancelledError.
+
+    Not a coroutine of its own: ten thousand waiting calls keep every frame between.
+    """
+    spec = registry.find(request.agent, request.version)
+    if spec is None:
+        return _nobody(request)
+    if spec.screen.passes(request.input):  # nearly always
+        return _run(spec, request, threads, processes)
+    return _guarded(spec, request, threads, processes)
+
+
+async def _nobody(request: AgentRequest) -> Outcome:
+    return _unknown(request)
+
+
+async def _guarded(spec: AgentSpec, request: AgentRequest, threads: Executor, processes: ProcessPool) -> Outcome:
+    """The same with the agent's guard before and after."""
+    admitted = await guarding.admit(spec, request, threads)
+    if isinstance(admitted, Failed):
+        return admitted
+    request, going = admitted
+    outcome = await _run(spec, request, threads, processes)
+    return await guarding.release(spec, outcome, request, going, threads)
+
+
+async def _run(spec: AgentSpec, request: AgentRequest, threads: Executor, processes: ProcessPool) -> Outcome:
+    """The call itself, within its time."""
+    argument = _prepare(spec, request)
+    if isinstance(argument, Failed):
+        return argument
+    tools = ToolProxy(request)
+    context = AgentContext(request, asyncio.get_running_loop(), tools)
     clock = asyncio.timeout(request.timeout)
     outcome: Outcome
     returned: object = None
@@ -48,24 +78,29 @@ async def call(
         if _is_cancelled():
             raise
         outcome = failure_of(spec, error)  # something the agent awaited was cancelled, not this call
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
-        outcome = failure_of(spec, error)
+    except (Exception, SystemExit, Suspended) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
+        outcome = ended_by(spec, error)
     if _is_cancelled():  # the agent swallowed the cancellation
         raise asyncio.CancelledError
-    if clock.expired():
+    if clock.expired() and tools.asked is None:
         return timeout_failure(spec, request.timeout, started=context.started)
+    return _final(spec, outcome, returned, tools)
+
+
+def _final(spec: AgentSpec, outcome: Outcome, returned: object, tools: ToolProxy) -> Outcome:
+    """The outcome with what the call has cost; a tool that waits for people comes before whatever the agent says."""
+    spent = known_usage(returned.usage) if isinstance(returned, Completed) else Usage()
+    if tools.asked is not None:
+        return replace(tools.asked, version=spec.version, usage=spent)
     if isinstance(outcome, Failed) and isinstance(returned, Completed):  # refused, but what it cost was spent
-        return replace(outcome, usage=known_usage(returned.usage))
+        return replace(outcome, usage=spent)
     return outcome
 
 
-def _prepare(request: AgentRequest, registry: Registry) -> tuple[AgentSpec, Any] | Failed:
-    """The agent and its own checked copy of the input."""
-    spec = registry.find(request.agent, request.version)
-    if spec is None:
-        return _unknown(request)
+def _prepare(spec: AgentSpec, request: AgentRequest) -> Any:
+    """The agent's own checked copy of its input, or the Failed that says why there is none."""
     try:
-        return spec, prepare_input(spec, request.input)
+        return prepare_input(spec, request.input)
     except (ContractViolation, OutputRejected) as error:
         return input_failure(spec, error)
 

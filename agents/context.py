@@ -4,19 +4,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from agents.memory import AgentState, checkpoint_given
-from agents.types import AgentRequest, Effects, Json, Memory
+from agents.errors import ToolDenied
+from agents.memory import AgentMemory, AgentState, checkpoint_given
+from agents.messaging.mailbox import Messages
+from agents.types import AgentRequest, Effects, Json, Memory, Tools
 
 
 class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
     __slots__ = (
-        "_effects", "_loop", "_memory", "answer_to", "approvals", "attempt", "correlation_id", "key", "note", "started",
-        "state", "timeout",
+        "_effects", "_loop", "_memory", "answer_to", "approvals", "attempt", "correlation_id", "desk", "key", "memory",
+        "messages", "note", "started", "state", "timeout", "tools",
     )  # fmt: skip
 
-    def __init__(self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None, tools: Tools | None = None
+    ) -> None:
         self.attempt = request.attempt
         self.key = request.key
         self.note = request.note
@@ -24,10 +28,14 @@ class AgentContext:
         self.approvals = request.approvals
         self.answer_to = request.answer_to
         self.timeout = request.timeout
+        self.desk = request.desk
         self.started = False  # false while the call waits for a thread or process
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory
         self.state = AgentState(request.memory)
+        self.tools = AgentTools(tools, self)
+        self.messages = Messages(request.memory, request.key)
+        self.memory = AgentMemory(request.memory)
         self._loop = loop
 
     async def once(
@@ -87,6 +95,40 @@ class AgentContext:
         if self._loop is None:
             return asyncio.run(work)
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(self.timeout)
+
+
+class AgentTools:
+    """The tools of one call. Every call of a tool is judged by the policies in force; see docs/tools.md."""
+
+    __slots__ = ("_context", "_tools")
+
+    def __init__(self, tools: Tools | None, context: AgentContext) -> None:
+        self._tools = tools
+        self._context = context
+
+    async def call(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """Call a tool and return its result.
+
+        `scopes` are the data scopes that the call touches, all of the tool's by default; `label` tells calls apart that
+        are otherwise the same. Raises subclasses of agents.errors.ToolRefused, and what the tool says of its failure.
+        """
+        if self._tools is None:
+            raise ToolDenied(
+                agent="This agent", tool=name, why="nothing here runs tools", remedy="call it in a run, or in a test"
+            )
+        return await self._tools.call(name, arguments, scopes=scopes, label=label)
+
+    def call_sync(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """The same for agents that run in a thread or process."""
+        return self._context.wait_for(self.call(name, arguments, scopes=scopes, label=label))
+
+    async def available(self) -> list[dict[str, Json]]:
+        """The tools that some entitlement of this agent is about: name, description, input (JSON Schema), risk."""
+        return await self._tools.available() if self._tools else []
 
 
 async def _resolved(work: Awaitable[Json]) -> Json:

@@ -134,3 +134,111 @@ class ProcessDied(AgentsError):
 
     code = "process_died"
     retryable = True
+
+
+class ToolRefused(AgentsError):
+    """A call of a tool did not happen; subclasses say why."""
+
+    code = "tool_refused"
+
+
+class ToolUnknown(ToolRefused):
+    """There is no tool {tool}; register it with @tool and run sync_agents, or correct the name."""
+
+    code = "tool_unknown"
+
+
+class ToolArgumentsInvalid(ToolRefused):
+    """The arguments of {tool} are refused at {path}: {problem}."""
+
+    code = "tool_arguments"
+
+
+class ToolDenied(ToolRefused):
+    """{agent} may not call {tool}: {why}; {remedy}."""
+
+    code = "tool_denied"
+
+
+class SecretRefused(ToolRefused):
+    """The call of {tool} names the secret {name!r}, which {problem}."""
+
+    code = "tool_secret"
+
+
+class ToolNeedsApproval(ToolRefused):
+    """{tool} waits for a person's approval; this attempt is over, and the same call goes through once approved."""
+
+    code = "tool_needs_approval"
+
+
+class ToolBusy(ToolRefused):
+    """{tool} was not called: {why}; try again in {seconds:g} seconds."""
+
+    code = "tool_busy"
+    retryable = True
+
+
+class ToolFailed(ToolRefused):
+    """{tool} failed: {problem}."""
+
+    code = "tool_failed"
+    retryable = True
+
+
+class ToolResultInvalid(ToolRefused):
+    """{tool} answered something that breaks its own contract at {path}: {problem}."""
+
+    code = "tool_result"
+
+
+class PolicyInvalid(AgentsError):
+    """The policy is refused: {problems}."""
+
+    code = "policy_invalid"
+
+
+class GuardRefused(AgentsError):
+    """{path}: {problem}"""
+
+    code = "guard_refused"
+
+    def __init__(self, *, rule: str, path: str, problem: str) -> None:
+        self.rule = rule  # secret, injection
+        super().__init__(rule=rule, path=path, problem=problem)
+
+
+class ConsentMissing(AgentsError):
+    """The person whose data this is has not agreed to {purpose!r}; record their consent, or leave the step out."""
+
+    code = "consent_missing"
+
+
+class SealBroken(AgentsError):
+    """The sealed value cannot be opened: {problem}."""
+
+    code = "seal_broken"
+
+
+class RuleInvalid(AgentsError):
+    """The rule {name!r} cannot be used: {problem}."""
+
+    code = "rule_invalid"
+
+
+class RevealRefused(AgentsError):
+    """The value stays hidden: {problem}."""
+
+    code = "reveal_refused"
+
+
+class MemoryRefused(AgentsError):
+    """It was not kept in memory: {problem}."""
+
+    code = "memory_refused"
+
+
+class MemoryUnavailable(AgentsError):
+    """Long-term memory cannot be searched: {problem}."""
+
+    code = "memory_unavailable"

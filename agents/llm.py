@@ -1,50 +1,58 @@
 """Agents whose work is done by a language model: any provider of pydantic-ai, or an OpenAI-compatible server.
 
-`llm_agent(...)` registers one like `@agent` does. The engine retries, nothing below it: one call is one request. The
-model's answer is held to the output contract like any other agent's. Keys come from the environment only.
+`llm_agent(...)` registers one like `@agent` does. The engine retries, nothing below it, with one exception: an answer
+that breaks the output contract is sent back to the model once, with what is wrong with it.
 """
 
 import asyncio
 import inspect
-import os
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, Required, Unpack
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Required, Unpack
+from weakref import WeakKeyDictionary
 
 import orjson
+from django.db import connections
 from pydantic_ai import Agent as ModelAgent
-from pydantic_ai import NativeOutput, StructuredDict, exceptions
-from pydantic_ai.models import Model, infer_model
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.providers import Provider, infer_provider
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai import ModelRetry, NativeOutput, RunContext, StructuredDict, capture_run_messages, exceptions
+from pydantic_ai.messages import ModelMessage
 from pydantic_ai.run import AgentRunResult
 from pydantic_ai.settings import ModelSettings
+from pydantic_ai.toolsets import FunctionToolset
+from pydantic_ai.usage import RunUsage, UsageLimits
 
 from agents import registry as registry_module
+from agents.adapters.failures import raise_ours
+from agents.adapters.prices import price_of
+from agents.adapters.providers import COMPATIBLE, close_models, model_for
 from agents.closing import before_loop_ends
 from agents.context import AgentContext
-from agents.contracts import ContractSource, compile_contract
-from agents.errors import InvalidRegistration, Permanent, Transient
-from agents.prompts import PromptTemplate
+from agents.contracts import Contract, ContractSource, compile_contract
+from agents.errors import AgentFailure, ContractViolation, InvalidRegistration, Permanent
+from agents.prompts import uses
+from agents.prompts.errors import PromptError
+from agents.prompts.fields import PromptTemplate
 from agents.registry import Registry
 from agents.specs import Facts, build_spec
-from agents.types import AgentFunction, Completed, Json, Usage
+from agents.tools.model_tools import model_tools
+from agents.types import AgentFunction, Completed, Failed, Json, Usage
 
-COMPATIBLE = "openai-compatible:"
-BUSY = {408, 409, 425, 429}
-# One loop's connections cannot serve another, and every shift has its own loop.
-_models: dict[asyncio.AbstractEventLoop, dict[str, Model]] = {}
+__all__ = ["close_models", "llm_agent"]
+
+_TOOL_ROUNDS = 10  # of one call: a model that still calls tools after so many answers is going in circles
 
 
 class ModelFacts(Facts, total=False):
-    """What the registration of an LLM agent says besides name and contracts."""
+    """What the registration of an LLM agent says besides name and contracts: `prompt` or `prompt_ref` is required."""
 
     model: Required[str]
     instructions: Required[str]
-    prompt: Required[str]
+    prompt: str
+    prompt_ref: str  # name@3, or name for the newest published version
+    economy: str  # the model to use while less than a tenth of a budget remains
     settings: ModelSettings
+    tools: Sequence[str]  # names of tools it may call, each under the policies in force
+    max_tokens: int  # of one call, in and out, with the second try
 
 
 def llm_agent(
@@ -63,11 +71,7 @@ def llm_agent(
     too: `<name>@<base URL>`. `prompt` names input fields as `{field}`; others are refused.
     """
     accepted, promised = compile_contract(input), compile_contract(output)
-    template = PromptTemplate(facts["prompt"])
-    if unknown := template.variables - set(accepted.schema.get("properties", {})):
-        problem = f"its prompt uses {', '.join(sorted(unknown))}, which its input contract does not declare"
-        raise InvalidRegistration(name=name, problem=problem)
-    work = _work(facts, template, promised.schema)
+    work = _work(facts, _fill(name, facts, accepted), promised)
     caller = inspect.stack(context=0)[1]
     work.place = f"{caller.filename}:{caller.lineno}"  # type: ignore[attr-defined]
     # The schema alone: a prompt is filled from plain values, not from a model's attributes.
@@ -75,10 +79,50 @@ def llm_agent(
     return work
 
 
+type Fill = Callable[[Mapping[str, Json]], Awaitable[tuple[str, str]]]
+
+
+def _fill(name: str, facts: ModelFacts, accepted: Contract) -> Fill:
+    """What makes the prompt of a call's input, and says which version it was."""
+    if ("prompt" in facts) == ("prompt_ref" in facts):
+        raise InvalidRegistration(name=name, problem="it must have either a prompt or a prompt_ref")
+    if "prompt_ref" in facts:
+        return _from_registry(facts["prompt_ref"])
+    template = PromptTemplate(facts["prompt"])
+    if unknown := template.variables - set(accepted.schema.get("properties", {})):
+        problem = f"its prompt uses {', '.join(sorted(unknown))}, which its input contract does not declare"
+        raise InvalidRegistration(name=name, problem=problem)
+
+    async def fill(value: Mapping[str, Json]) -> tuple[str, str]:
+        return template.fill(value), ""
+
+    return fill
+
+
+def _from_registry(ref: str) -> Fill:
+    async def fill(value: Mapping[str, Json]) -> tuple[str, str]:
+        try:
+            return await asyncio.to_thread(_rendered, ref, value)
+        except PromptError as refusal:
+            raise Permanent(str(refusal), code=refusal.code) from refusal
+
+    return fill
+
+
+def _rendered(ref: str, value: Mapping[str, Json]) -> tuple[str, str]:
+    try:
+        found = uses.published(ref)
+        return found.render(value), found.ref
+    finally:
+        connections.close_all()  # this thread is nobody's: nothing else would close it
+
+
 def _facts(name: str, caller: inspect.FrameInfo, facts: ModelFacts) -> Facts:
     told: Facts = {key: value for key, value in facts.items() if key in Facts.__annotations__}  # type: ignore[assignment]
     module = caller.frame.f_globals.get("__name__", caller.filename)
-    kept = {key: facts.get(key) for key in ("model", "instructions", "prompt", "settings")}
+    kept: dict[str, object] = {key: facts.get(key) for key in ("model", "instructions", "prompt", "settings")}
+    # Absent where they are not said: the digests of agents that were registered before stay as they were.
+    kept |= {key: facts[key] for key in ("prompt_ref", "economy", "max_tokens", "tools") if key in facts}
     config: dict[str, Json] = orjson.loads(orjson.dumps(kept))
     return {
         "description": facts["instructions"],
@@ -90,126 +134,152 @@ def _facts(name: str, caller: inspect.FrameInfo, facts: ModelFacts) -> Facts:
     }
 
 
-def _work(
-    facts: ModelFacts, template: PromptTemplate, schema: dict[str, Any]
-) -> Callable[[Mapping[str, Json], AgentContext], Any]:
-    model_id = facts["model"]
-    answer = StructuredDict(schema)
+@dataclass(slots=True)
+class _Question:
+    """One call: what is asked of which model, and what it has used so far."""
 
-    async def ask_model(value: Mapping[str, Json], ctx: AgentContext) -> Completed:
-        prompt = template.fill(value)
+    facts: ModelFacts
+    promised: Contract
+    ctx: AgentContext
+    model_id: str
+    tier: str
+    text: str
+    prompt: str
+    used: RunUsage
+    messages: list[ModelMessage]
+
+    def usage(self) -> Usage:
+        """What it used, priced where a price is known."""
+        price = None if self.model_id.startswith(COMPATIBLE) else price_of(self.messages)
+        return Usage(
+            self.used.input_tokens,
+            self.used.output_tokens,
+            float(price or 0),
+            self.model_id,
+            self.tier,
+            self.prompt,
+            str(price) if price is not None else None,
+        )
+
+
+def _work(facts: ModelFacts, fill: Fill, promised: Contract) -> Callable[[Mapping[str, Json], AgentContext], Any]:
+    answer = StructuredDict(promised.schema)
+
+    async def ask_model(value: Mapping[str, Json], ctx: AgentContext) -> Completed | Failed:
+        text, prompt = await fill(value)
         if ctx.note:
-            prompt = f"{prompt}\n\nA reviewer sent your previous answer back and asks:\n{ctx.note}"
+            text = f"{text}\n\nA reviewer sent your previous answer back and asks:\n{ctx.note}"
+        tier = await ctx.desk.tier() if ctx.desk and facts.get("economy") else "standard"
+        model_id = facts["economy"] if tier == "economy" else facts["model"]
+        asked = _Question(facts, promised, ctx, model_id, tier, text, prompt, RunUsage(), [])
+        failure = "interrupted"  # by a deadline or a stop
         try:
-            model = model_for(model_id)
-            can_answer_in_json = bool(model.profile.get("supports_json_schema_output"))
-            asking: ModelAgent[None, dict[str, Any]] = ModelAgent(
-                model,
-                output_type=NativeOutput(answer) if can_answer_in_json else answer,
-                instructions=facts["instructions"],
-                deps_type=type(None),
-                retries=0,
-            )
-            result = await asking.run(prompt, model_settings=facts.get("settings"))
-        except exceptions.AgentRunError as error:
-            _raise_ours(error)
-        except exceptions.UserError as error:
-            raise Permanent(f"Model {model_id} cannot be used: {error}", code="model_configuration") from error
-        return Completed(result.output, usage=_usage(result, priced=not model_id.startswith(COMPATIBLE)))
+            outcome = await _answer(asked, answer)
+            failure = outcome.code if isinstance(outcome, Failed) else ""
+        except AgentFailure as refusal:
+            failure = refusal.code
+            raise
+        finally:
+            if ctx.desk:
+                await asyncio.shield(ctx.desk.ended(asked.usage(), failure))
+        return outcome
 
     return ask_model
 
 
-def model_for(model_id: str) -> Model:
-    """The model with its client for the running loop; Permanent when the environment lacks what it needs."""
-    models = _models.setdefault(asyncio.get_running_loop(), {})
-    if model_id not in models:
-        for ended in [loop for loop in _models if loop.is_closed()]:  # shifts that ended without `close_models`
-            del _models[ended]
-        compatible = model_id.startswith(COMPATIBLE)
-        models[model_id] = _compatible(model_id) if compatible else infer_model(model_id, provider_factory=_provider)
-    return models[model_id]
-
-
-async def close_models() -> None:
-    """Close the running loop's connections; a shift calls this before it ends."""
-    for model in _models.pop(asyncio.get_running_loop(), {}).values():
-        client = getattr(model, "client", None)
-        if client is not None and hasattr(client, "close"):
-            await client.close()
-
-
-before_loop_ends(close_models)
-
-
-def _compatible(model_id: str) -> Model:
-    name, _, variable = model_id.removeprefix(COMPATIBLE).partition("@")
-    url, wanted = os.environ.get(variable, ""), "the base URL of the model server, such as "
-    if not name:
-        name, _, url = url.partition("@")
-        wanted = "a model and the base URL of its server, such as smollm2@"
-    if urlsplit(url).scheme not in {"http", "https"} or not name:
-        problem = f"Set {variable} to {wanted}http://127.0.0.1:8080/v1"
-        raise Permanent(f"{problem}.", code="model_configuration")
-    key = os.environ.get(f"{variable.removesuffix('_URL')}_KEY") or "none"
-    return OpenAIChatModel(name, provider=_openai(base_url=url, api_key=key))
-
-
-def _provider(name: str) -> Provider[Any]:
-    """Providers with their SDK's own retries off: a busy provider must meet the engine's back-off, not a storm."""
-    match name:
-        case "openai" | "openai-chat" | "openai-responses":
-            return _openai(base_url=None, api_key=_key("OPENAI_API_KEY"))
-        case "anthropic":
-            from anthropic import AsyncAnthropic  # noqa: PLC0415 - a slow import, needed by few workers
-
-            return AnthropicProvider(anthropic_client=AsyncAnthropic(api_key=_key("ANTHROPIC_API_KEY"), max_retries=0))
+async def _answer(asked: _Question, answer: Any) -> Completed | Failed:
+    """The model's answer; a refusal that tokens were paid for is returned with them, any other is raised."""
     try:
-        return infer_provider(name)
-    except ValueError as error:
-        message = f"No model provider is called {name!r}; correct the agent's model."
-        raise Permanent(message, code="model_configuration") from error
+        with capture_run_messages() as messages:
+            asked.messages = messages
+            result = await _ask(asked, answer)
+    except AgentFailure as refusal:
+        if not asked.used.total_tokens:
+            raise
+        kind: Any = refusal.kind
+        return Failed(kind, refusal.code, refusal.message, retry_after=refusal.retry_after, usage=asked.usage())
+    return Completed(result.output, usage=asked.usage())
 
 
-def _openai(*, base_url: str | None, api_key: str) -> OpenAIProvider:
-    from openai import AsyncOpenAI  # noqa: PLC0415 - a slow import, needed by few workers
+async def _ask(asked: _Question, answer: Any) -> AgentRunResult[dict[str, Any]]:
+    facts = asked.facts
+    try:
+        asking = _agent_for(asked, answer)
+        settings: ModelSettings = {"timeout": asked.ctx.timeout, **(facts.get("settings") or {})}
+        tools = model_tools(asked.ctx, facts.get("tools", ()))
+        rounds = _TOOL_ROUNDS if tools else 0
+        limits = UsageLimits(request_limit=2 + rounds, total_tokens_limit=facts.get("max_tokens"))
+        return await asking.run(
+            asked.text,
+            model_settings=settings,
+            usage=asked.used,
+            usage_limits=limits,
+            toolsets=[FunctionToolset(tools)] if tools else None,
+            event_stream_handler=_watch(asked.ctx) if asked.ctx.desk else None,
+        )
+    except exceptions.AgentRunError as error:
+        raise_ours(error)
+    except exceptions.UserError as error:
+        raise Permanent(f"Model {asked.model_id} cannot be used: {error}", code="model_configuration") from error
 
-    return OpenAIProvider(openai_client=AsyncOpenAI(base_url=base_url, api_key=api_key, max_retries=0))
+
+# A thousand calls at once share one: making it costs more than calling it. Gone with its loop, like its model.
+_agents: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[int, str], ModelAgent[None, dict[str, Any]]]] = (
+    WeakKeyDictionary()
+)
 
 
-def _key(variable: str) -> str:
-    key = os.environ.get(variable)
-    if not key:
-        raise Permanent(f"Set {variable} in the worker's environment to use this model.", code="model_configuration")
-    return key
+async def _forget_agents() -> None:
+    _agents.pop(asyncio.get_running_loop(), None)
 
 
-def _usage(result: AgentRunResult[Any], *, priced: bool) -> Usage:
-    used = result.usage
-    cost = 0.0
-    if priced:
+before_loop_ends(_forget_agents)
+
+
+def _agent_for(asked: _Question, answer: Any) -> ModelAgent[None, dict[str, Any]]:
+    """pydantic-ai's agent for the running loop, that holds answers to the contract."""
+    model = model_for(asked.model_id)
+    known = _agents.setdefault(asyncio.get_running_loop(), {})
+    key = (id(asked.facts), asked.model_id)
+    if key not in known or known[key].model is not model:
+        can_answer_in_json = bool(model.profile.get("supports_json_schema_output"))
+        known[key] = ModelAgent(
+            model,
+            output_type=NativeOutput(answer) if can_answer_in_json else answer,
+            instructions=asked.facts["instructions"],
+            deps_type=type(None),
+            retries=1,
+        )
+        _hold_to_contract(known[key], asked.promised)
+    return known[key]
+
+
+def _hold_to_contract(asking: ModelAgent[None, dict[str, Any]], promised: Contract) -> None:
+    """Tell the model once what is wrong with its answer; a second wrong one is judged like any agent's output."""
+
+    @asking.output_validator
+    def check(run: RunContext[None], output: dict[str, Any]) -> dict[str, Any]:
         try:
-            cost = float(result.response.cost().total_price)
-        except (LookupError, ValueError, AssertionError):
-            cost = 0.0  # no price is known for this model
-    return Usage(used.input_tokens, used.output_tokens, cost)
+            if not run.partial_output:
+                promised.check(output)
+        except ContractViolation as problem:
+            if run.retry == 0:
+                raise ModelRetry(f"The answer breaks its contract at {problem}") from problem
+        return output
 
 
-def _raise_ours(error: exceptions.AgentRunError) -> NoReturn:
-    """The provider's failure in our words. Bodies of answers are not repeated: they may quote the prompt."""
-    match error:
-        case exceptions.ModelQuotaExceededError():
-            raise Permanent("The account's quota at the model's provider is used up.", code="model_quota") from error
-        case exceptions.ModelHTTPError(status_code=status) if status in BUSY or status >= 500:
-            message = f"The model's provider answered {status}."
-            raise Transient(message, code="model_busy", retry_after=error.retry_after) from error
-        case exceptions.ModelHTTPError(status_code=status):
-            message = f"The model's provider refused the request with {status}."
-            raise Permanent(message, code="model_refused") from error
-        case exceptions.ModelTimeoutError() | exceptions.ModelRequestTimeout():
-            raise Transient("The model did not answer in time.", code="timeout") from error
-        case exceptions.ModelAPIError():
-            raise Transient("The model's provider could not be reached.", code="connection") from error
-        case exceptions.ContentFilterError():
-            raise Permanent("The provider's content filter stopped the answer.", code="content_filter") from error
-    raise Transient("The model's answer does not fit its contract.", code="model_output") from error
+def _watch(ctx: AgentContext) -> Any:
+    """Show what the model writes while it writes; what cannot be shown is nobody's failure."""
+    desk = ctx.desk
+    assert desk is not None
+
+    async def watch(_: Any, events: Any) -> None:
+        written = ""
+        async for event in events:
+            part = getattr(event, "part", None) or getattr(event, "delta", None)
+            piece = getattr(part, "content", None) or getattr(part, "content_delta", None)
+            if isinstance(piece, str):
+                written = (written + piece)[-16_000:]
+                await desk.words(written)
+
+    return watch

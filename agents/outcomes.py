@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from agents import cleaning
 from agents.contracts import dotted
 from agents.errors import AgentFailure, AgentsError, ContractViolation, OutputRejected
+from agents.messaging.mailbox import Suspended
 from agents.specs import AgentSpec
-from agents.types import Completed, Deferred, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
+from agents.types import Awaits, Completed, Deferred, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ DEFERRING = {"http", "external"}  # kinds of agents whose answer may come later
 
 def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
     """The outcome of a call that returned. Raises OutputRejected or ContractViolation; `failure_of` words them."""
+    if isinstance(returned, Awaits):  # of an agent with a process of its own
+        return replace(returned, version=spec.version)
     if isinstance(returned, Failed):
         return _failed(spec, returned)
     if isinstance(returned, NeedsApproval):
@@ -44,6 +47,13 @@ def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
     if isinstance(returned, Completed):
         return _completed(spec, returned.output, returned)
     return _completed(spec, returned, None)
+
+
+def ended_by(spec: AgentSpec, error: BaseException) -> Awaits | Failed:
+    """What a call that raised has come to: it waits for a message, or it failed."""
+    if isinstance(error, Suspended):
+        return Awaits(error.serial, error.within, spec.version)
+    return failure_of(spec, error)
 
 
 def failure_of(spec: AgentSpec, error: BaseException) -> Failed:

@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from agents.context import AgentContext
-from agents.errors import AgentsError, ProcessDied
+from agents.errors import AgentFailure, AgentsError, ProcessDied
 from agents.specs import AgentSpec
 from agents.types import AgentRequest, Effects, Json, Memory, Outcome
 from agents.wire import FRAME_LIMIT, LENGTH, pack, unpack_outcome
@@ -42,7 +42,7 @@ class ProcessPool:
             child = self._take()
             context.started = True
             try:
-                outcome = await child.run(spec, request)
+                outcome = await child.run(spec, request, context)
             except BaseException:
                 self._kill(child)
                 raise
@@ -103,7 +103,7 @@ class _Child:
         # Looks without reaping: until it is reaped no other process can get its id, so killing is safe.
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
-    async def run(self, spec: AgentSpec, request: AgentRequest) -> Outcome:
+    async def run(self, spec: AgentSpec, request: AgentRequest, context: AgentContext) -> Outcome:
         await self._send(
             {
                 "entrypoint": spec.entrypoint,
@@ -124,10 +124,29 @@ class _Child:
             frame = await self._receive()
             if "outcome" in frame:
                 return unpack_outcome(frame["outcome"])
-            if "ask" in frame:
+            if "tool" in frame:
+                await self._tool(frame, context)
+            elif "ask" in frame:
                 await self._ask(frame, request.memory)
             else:
                 await self._once(frame["once"], request.effects)
+
+    async def _tool(self, frame: dict[str, Any], context: AgentContext) -> None:
+        """Serve the child's `ctx.tools`: policies, secrets and tools are the worker's; the child gets the result."""
+        try:
+            if frame["tool"] is None:
+                answer: Json = list[Json](await context.tools.available())
+            else:
+                given = {name: frame[name] for name in ("scopes", "label")}
+                answer = await context.tools.call(frame["tool"], frame["arguments"], **given)
+        except AgentFailure as failed:
+            about = {"message": failed.message, "code": failed.code, "retry_after": failed.retry_after}
+            await self._send({"failed": failed.kind, **about})
+        except AgentsError as refused:
+            facts = {name: fact if isinstance(fact, int | float) else str(fact) for name, fact in refused.facts.items()}
+            await self._send({"refused": type(refused).__name__, "facts": facts})
+        else:
+            await self._send({"answer": answer})
 
     async def _ask(self, frame: dict[str, Any], memory: Memory | None) -> None:
         """Serve the child's `ctx.state` and `ctx.checkpoint`; what the engine refuses is raised in the child."""

@@ -10,15 +10,30 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import django
 from django.db import close_old_connections
 
-from agents import wire
+from agents import cleaning, errors, wire
 from agents.context import AgentContext
-from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
+from agents.errors import (
+    AgentsError,
+    AttemptOver,
+    Business,
+    CheckpointRefused,
+    MemoryRefused,
+    MemoryUnavailable,
+    OutputRejected,
+    Permanent,
+    StateRefused,
+    StateStale,
+    ToolArgumentsInvalid,
+    Transient,
+)
+from agents.messaging import errors as messaging
+from agents.messaging.mailbox import Suspended
 from agents.types import AgentRequest, Approval, Json
 
 PR_SET_PDEATHSIG = 1
@@ -73,7 +88,51 @@ class RemoteMemory:
         return answer
 
 
-REFUSALS = {kind.__name__: kind for kind in (StateStale, StateRefused, CheckpointRefused, AttemptOver)}
+REFUSALS = {
+    kind.__name__: kind
+    for kind in (
+        *(StateStale, StateRefused, CheckpointRefused, AttemptOver, MemoryRefused, MemoryUnavailable),
+        *(messaging.MessageRefused, messaging.RecipientUnknown, messaging.MessageConflict, messaging.MessageLoop),
+        *(messaging.TooManyHops, messaging.WaitCycle, messaging.NoMessage),
+    )
+}
+
+
+class RemoteTools:
+    """`ctx.tools` in a child: the worker judges and calls."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    async def call(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """Ask the worker; what was refused or failed there is raised here."""
+        try:
+            given = arguments if isinstance(arguments, str | None) else cleaning.clean(arguments).value
+        except OutputRejected as error:
+            raise ToolArgumentsInvalid(tool=str(name), path=error.path, problem=error.problem) from error
+        asked = {"tool": str(name), "arguments": given, "scopes": None if scopes is None else list(scopes)}
+        return self._answer({**asked, "label": str(label)})
+
+    async def available(self) -> list[dict[str, Json]]:
+        """The tools that some entitlement of this agent is about."""
+        found: Any = self._answer({"tool": None})
+        return found  # type: ignore[no-any-return]
+
+    def _answer(self, asked: dict[str, Any]) -> Json:
+        wire.send(self._channel, asked)
+        frame = wire.receive(self._channel)
+        if frame is None:
+            raise SystemExit(0)
+        if "failed" in frame:
+            kind = {"transient": Transient, "business": Business}.get(frame["failed"], Permanent)
+            raise kind(frame["message"], code=frame["code"], retry_after=frame["retry_after"])
+        if "refused" in frame:
+            refusal: type[AgentsError] = getattr(errors, frame["refused"], errors.ToolRefused)
+            raise refusal(**frame["facts"])
+        answer: Json = frame["answer"]
+        return answer
 
 
 def main(fd: int, parent: int) -> None:
@@ -97,7 +156,7 @@ def main(fd: int, parent: int) -> None:
 def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     # Imported late: the registry needs the apps that django.setup() loads.
     from agents import registry  # noqa: PLC0415
-    from agents.outcomes import failure_of, outcome_of, prepare_input  # noqa: PLC0415
+    from agents.outcomes import ended_by, outcome_of, prepare_input  # noqa: PLC0415
 
     importlib.import_module(asked["entrypoint"].partition(":")[0])
     spec = registry.get(asked["agent"], asked["version"])
@@ -109,13 +168,13 @@ def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
         **facts, correlation_id=asked["correlation_id"], effects=effects, memory=memory, approvals=approvals
     )
     try:
-        returned = spec.function(prepare_input(spec, request.input), AgentContext(request))
+        returned = spec.function(prepare_input(spec, request.input), AgentContext(request, None, RemoteTools(channel)))
         outcome = outcome_of(spec, asyncio.run(returned) if spec.is_async else returned)
     except SystemExit as error:  # end now, with the agent's own status, not after a slow farewell on a closed channel
         sys.stdout.flush()
         os._exit(error.code if isinstance(error.code, int) else 1)
-    except Exception as error:  # noqa: BLE001 - whatever an agent raises is an outcome
-        outcome = failure_of(spec, error)
+    except (Exception, Suspended) as error:  # noqa: BLE001 - whatever an agent raises is an outcome
+        outcome = ended_by(spec, error)
     return wire.pack_outcome(outcome)
 
 

@@ -6,7 +6,9 @@ from typing import Protocol, cast
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 
 class Rights(Protocol):
@@ -21,3 +23,9 @@ class Rights(Protocol):
 def rights() -> Rights:
     """The configured rights."""
     return cast("Rights", import_module(settings.RIGHTS))
+
+
+def require_see(user: User | AnonymousUser) -> None:
+    """Raise PermissionDenied unless the user may see agents, their tools and policies."""
+    if not rights().can(user, "see_agents"):
+        raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))

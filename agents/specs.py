@@ -12,6 +12,8 @@ import orjson
 from agents import budgets
 from agents.contracts import Contract, ContractSource, compile_contract
 from agents.errors import InvalidContract, InvalidRegistration
+from agents.guardrails import declared
+from agents.guardrails.screen import Screen
 from agents.types import AgentFunction, Isolation, Json
 
 type Kind = Literal["python", "llm", "http", "external"]
@@ -37,6 +39,7 @@ class Facts(TypedDict, total=False):
     entrypoint: str
     budget: Mapping[str, float]
     authority: Sequence[str] | None
+    guard: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class AgentSpec:
     config: dict[str, Json] = field(default_factory=dict)
     digest: str = ""
     budget: dict[str, float] = field(default_factory=dict)  # for one run, by resource; {}: the default of the settings
+    screen: Screen = field(default_factory=lambda: Screen("", declared.NOTHING, {}, {}), compare=False)
 
     @property
     def input_schema(self) -> dict[str, Json]:
@@ -90,6 +94,9 @@ def build_spec(
     kind, config = facts.get("kind", "python"), dict(facts.get("config", {}))
     if (authority := facts.get("authority")) is not None:
         config["authority"] = list[Json](authority)
+    if (guard := facts.get("guard")) is not None:
+        config["guard"] = dict(guard)
+    screen = _screen(name, kind, accepted, promised, guard)
     capabilities = tuple(facts.get("capabilities", ()))
     identity = [entrypoint, kind, isolation, accepted.digest, promised.digest, capabilities, config]
     return AgentSpec(
@@ -114,7 +121,17 @@ def build_spec(
         config=config,
         digest=hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest(),
         budget=dict(facts.get("budget", {})),
+        screen=screen,
     )
+
+
+def _screen(name: str, kind: str, takes: Contract, gives: Contract, said: Mapping[str, Json] | None) -> Screen:
+    if said is not None and (problem := declared.flaw(said)):
+        raise InvalidRegistration(name=name, problem=problem)
+    screen = Screen(name, declared.guard_of(kind, said), takes.schema, gives.schema)
+    if problem := screen.flaw(takes.schema.get("required", ())):
+        raise InvalidRegistration(name=name, problem=problem)
+    return screen
 
 
 def _facts_problem(name: str, facts: Facts) -> str | None:

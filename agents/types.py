@@ -1,6 +1,6 @@
 """What goes into an agent and what comes out: plain values, no Django, no runs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -34,6 +34,56 @@ class Memory(Protocol):
         ...
 
 
+class ToolHost(Protocol):
+    """What calls of tools need of whoever runs the attempt: threads for the database, memory, people's approvals."""
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a database function in a thread."""
+        ...
+
+    async def is_approved(self, seal: str) -> bool:
+        """Whether people have approved the very call that `seal` stands for, for this task, and not taken it back."""
+        ...
+
+    async def tell(self, kind: str, facts: dict[str, Json]) -> None:
+        """Record what happened to a call: `tool.called`, `tool.asked`, `tool.refused`."""
+        ...
+
+    def note(self, kind: str, facts: dict[str, Json]) -> None:
+        """The same, recorded when the attempt ends: for calls that change nothing."""
+        ...
+
+
+class Tools(Protocol):
+    """`ctx.tools`."""
+
+    async def call(
+        self, name: str, arguments: Any = None, *, scopes: Sequence[str] | None = None, label: str = ""
+    ) -> Json:
+        """Call a tool. Raises subclasses of agents.errors.ToolRefused."""
+        ...
+
+    async def available(self) -> list[dict[str, Json]]:
+        """The tools that this agent may call in some way: name, description, input schema, risk."""
+        ...
+
+
+class ModelDesk(Protocol):
+    """What a call of a language model tells, and asks of, whoever made it."""
+
+    async def tier(self) -> str:
+        """Which models may be used now: "standard", or "economy" when the budget is nearly spent."""
+        ...
+
+    async def words(self, text: str) -> None:
+        """What the model has written so far: a glance for those who watch."""
+        ...
+
+    async def ended(self, usage: "Usage", failure: str) -> None:
+        """The call is over; `failure` is its code, or empty."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """People agreed to an action that the agent asked about; `answer` is its proposal, as they left or edited it."""
@@ -59,6 +109,9 @@ class AgentRequest:
     memory: Memory | None = None
     approvals: tuple[Approval, ...] = ()  # what people said to this agent's own questions about this task
     answer_to: Callable[[], str] | None = None  # makes the signed address at which an answer may come later
+    host: ToolHost | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)  # of the run, for policies: workflow, step, attempt ...
+    desk: ModelDesk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +121,10 @@ class Usage:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    model: str = ""  # of a language model's call: which one answered, of which tier, to which version of which prompt
+    tier: str = ""
+    prompt: str = ""  # name@number
+    price: str | None = None  # the exact cost as a decimal number; None: nobody knows a price for this model
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +137,7 @@ class Completed:
     version: int = 0
     changes: tuple[str, ...] = ()  # what cleaning repaired, "summary: characters that cannot be stored were replaced"
     large: bool = False  # belongs in content-addressed storage
+    guard: dict[str, Json] | None = None  # what guardrails stripped, masked and flagged: places and kinds, no data
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +155,8 @@ class NeedsApproval:
     version: int = 0
     usage: Usage = field(default_factory=Usage)
     resume: bool = False
+    call: dict[str, Json] | None = None  # of a tool, as `agents.tools` sealed it; never what an agent returns
+    guard: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +169,7 @@ class Deferred:
     pulled: bool
     version: int = 0
     usage: Usage = field(default_factory=Usage)
+    guard: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +184,19 @@ class Failed:
     usage: Usage = field(default_factory=Usage)  # a model's answer that breaks its contract has been paid for
     error_class: str = ""  # what was raised, for those who may see details
     stack: str = ""  # where it was raised: files, lines and functions, without messages or values
+    guard: dict[str, Json] | None = None
 
 
-type Outcome = Completed | NeedsApproval | Failed | Deferred
+@dataclass(frozen=True, slots=True)
+class Awaits:
+    """The agent waits for a message and is to be called again, from its beginning, when that is there."""
+
+    serial: int  # the how manyth wait of this call
+    within: float  # seconds
+    version: int = 0
+    usage: Usage = field(default_factory=Usage)
+    guard: dict[str, Json] | None = None
+
+
+type Outcome = Completed | NeedsApproval | Failed | Awaits | Deferred
 type AgentFunction = Callable[..., Any]

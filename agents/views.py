@@ -2,21 +2,19 @@
 
 import json
 
-from django.contrib.auth.models import AnonymousUser, User
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from agents import queries
-from agents.rights import rights
+from agents import models_used, queries
+from agents.models import ModelTier
+from agents.rights import require_see
 
 
 @require_GET
 def agents(request: HttpRequest) -> HttpResponse:
     """Every registered agent with its health."""
-    _require_see(request.user)
+    require_see(request.user)
     search = request.GET.get("q", "").strip()[:100]
     template = "agents/agents.html" + ("#rows" if getattr(request, "wants_partial", False) else "")
     return render(request, template, {"rows": queries.registry(search=search), "search": search})
@@ -25,7 +23,7 @@ def agents(request: HttpRequest) -> HttpResponse:
 @require_GET
 def agent(request: HttpRequest, name: str) -> HttpResponse:
     """One agent: its contract, versions, limits and health."""
-    _require_see(request.user)
+    require_see(request.user)
     found = queries.get_agent_or_404(name)
     context = {
         "agent": found,
@@ -34,6 +32,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
     }
     if getattr(request, "wants_partial", False):
         return render(request, "agents/agent.html#health", context)
+    context |= {"models": models_used.spent(agent=name), "tiers": ModelTier.objects.filter(agent=name)}
     versions = queries.versions_of(found)
     wanted = request.GET.get("version", "")
     shown = next((version for version in versions if str(version.number) == wanted), versions[0] if versions else None)
@@ -45,8 +44,3 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
             "output_json": json.dumps(shown.output_schema, indent=2, ensure_ascii=False),
         }
     return render(request, "agents/agent.html", {**context, "versions": versions, "shown": shown})
-
-
-def _require_see(user: User | AnonymousUser) -> None:
-    if not rights().can(user, "see_agents"):
-        raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))

@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from agents.types import Completed, Failed, NeedsApproval, Outcome, Usage
+from agents.types import Awaits, Completed, Failed, NeedsApproval, Outcome, Usage
 
 LENGTH = struct.Struct(">I")
 FRAME_LIMIT = 64 * 1024 * 1024
 
-_OUTCOMES: dict[str, type[Completed | NeedsApproval | Failed]] = {
-    kind.__name__: kind for kind in (Completed, NeedsApproval, Failed)
+_OUTCOMES: dict[str, type[Completed | NeedsApproval | Failed | Awaits]] = {
+    kind.__name__: kind for kind in (Completed, NeedsApproval, Failed, Awaits)
 }
 
 

@@ -8,6 +8,8 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
+from agents.models import Assessment
+from agents.quality.queries import assessment_of
 from agents.types import Json
 from approvals import answers, permissions, policy
 from approvals.diffs import Change, changes
@@ -58,6 +60,7 @@ class Card:
     action: dict[str, Json]
     consequence: str
     rule: str
+    matched: tuple[dict[str, Json], ...]  # the clauses of it that hold
     if_nobody_acts: tuple[IfNobodyActs, ...]
     confidence_words: str
     proposal: dict[str, Json]
@@ -75,6 +78,7 @@ class Card:
     refusal: str
     claimed_by: User | None
     draft: Draft | None
+    assessment: Assessment | None  # of the output under review, where its step asks for one
 
 
 def card(gate: Gate, user: Person) -> Card:
@@ -87,6 +91,7 @@ def card(gate: Gate, user: Person) -> Card:
         action=subject["action"],
         consequence=subject["consequence"],
         rule=gate.rule,
+        matched=tuple(subject.get("matched", ())),
         if_nobody_acts=_if_nobody_acts(gate),
         confidence_words=policy.confidence_words(gate.confidence),
         proposal=subject["proposal"],
@@ -104,6 +109,7 @@ def card(gate: Gate, user: Person) -> Card:
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
         draft=Draft.objects.filter(gate=gate, author_id=user.pk or 0).first(),
+        assessment=assessment_of(gate.task_id) if gate.task_id is not None and gate.agent else None,
     )
 
 

@@ -18,6 +18,7 @@ from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
 from approvals.models import Gate, GateKind, GateStatus, Queue
 from approvals.queries import Counts, Row
+from orchestrator import queries as orchestrator_queries
 from orchestrator import rendering
 from orchestrator.models import Attempt, Run, Task, task_id
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
@@ -119,6 +120,11 @@ class Desk:
     is_form_open: bool
     is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
+
+    @property
+    def guarded(self) -> list[dict[str, str]]:
+        """What guardrails did to the data of the call that this is about."""
+        return orchestrator_queries.guarded(self.card.gate.task_id)
 
     @property
     def folded(self) -> int:

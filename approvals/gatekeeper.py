@@ -99,14 +99,25 @@ class Gatekeeper:
         return [GateFact(*row) for row in gates.order_by("deadline_at").values_list(*columns, *times)[:limit]]
 
     def answers_about(self, task_ids: Sequence[int], *, after: int = 0) -> dict[int, str]:
-        """How the last question about each task's work ended; failures are not its work."""
-        trouble = (GateKind.EXCEPTION, GateKind.QUARANTINE)
+        """How the last question about each task's work ended; failures and calls of tools are not its work."""
+        trouble = (GateKind.EXCEPTION, GateKind.QUARANTINE, GateKind.TOOL)
         asked = Gate.objects.filter(task_id__in=task_ids, pk__gt=after).exclude(kind__in=trouble).order_by("pk")
         return dict(asked.values_list("task_id", "status"))
+
+    def approved_calls(self, task_id: int, *, after: int = 0) -> frozenset[str]:
+        """Seals of calls that a person has approved and whose gates are what that person saw."""
+        gates = Gate.objects.filter(task_id=task_id, pk__gt=after, kind=GateKind.TOOL, status=GateStatus.APPROVED)
+        said = gates.filter(decisions__verdict=Verdict.APPROVE, decisions__seal=F("seal"))
+        found = (gate for gate in said if policy.seal(gate.subject) == gate.seal)
+        return frozenset(str(gate.subject["action"].get("seal", "")) for gate in found)
 
     def queue_names(self) -> frozenset[str]:
         """All there are; *operations* is made when it is first needed."""
         return frozenset((FALLBACK_QUEUE, *Queue.objects.values_list("name", flat=True)))
+
+    def queue_titles(self) -> dict[str, str]:
+        """What people call each queue, by its name."""
+        return dict(Queue.objects.values_list("name", "title"))
 
     def make_queues(self, names: Sequence[str]) -> None:
         """Each with its name for a title; nobody has a right to it yet, and it passes on to *operations*."""
@@ -245,6 +256,7 @@ def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
         "alternatives": list(request.alternatives),
         "consequence": request.consequence,
         "rule": request.rule,
+        "matched": list(request.matched),
         "risk": risk,
         "confidence": request.confidence,
         "agent": request.agent,

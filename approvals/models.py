@@ -39,6 +39,7 @@ class GateKind(models.TextChoices):
     EXCEPTION = "exception"
     QUARANTINE = "quarantine"
     HYBRID = "hybrid"  # a person completes a form that an agent has drafted
+    TOOL = "tool"  # one call of a tool, with exactly these arguments
     DEADLINE = "deadline"  # about a whole run that is alive at its deadline; no task waits for it
 
 

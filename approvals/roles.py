@@ -18,6 +18,11 @@ VERBS: Final[Mapping[str, str]] = {
     "edit_queues": "Edit queues and escalation",
     "see_agents": "See agents",
     "edit_agents": "Edit and freeze agents",
+    "edit_policies": "Propose and approve tool policies, revoke entitlements",
+    "see_messages": "See messages between agents",
+    "manage_messages": "Send, replay and route messages, put dead letters back",
+    "edit_quality": "Edit datasets, calibration and evaluations",
+    "review_prompts": "Review and publish prompts",
     "see_audit": "See the audit trail",
     "verify_audit": "Verify the audit trail",
     "manage_access": "Change roles and grants",
@@ -30,15 +35,18 @@ _WATCH_RUNS = _WATCH | {"see_runs"}
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Workflow Orchestration Manager": _WATCH_RUNS
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
-    | {"see_gate", "see_audit"},
-    "Agent Development Specialist": _WATCH_RUNS | {"start_run", "edit_agents", "work_as_agent"},
-    "System Integration Engineer": _WATCH_RUNS | {"start_run", "steer_run", "stop_workflow", "see_audit"},
-    "Quality Assurance Lead": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit"},
+    | {"see_gate", "see_audit", "see_messages", "manage_messages"},
+    "Agent Development Specialist": _WATCH_RUNS
+    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"},
+    "System Integration Engineer": _WATCH_RUNS
+    | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
+    "Quality Assurance Lead": _WATCH_RUNS
+    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
     "Performance Analytics Specialist": _WATCH_RUNS,
     "Reviewer": _WATCH,  # decides in the queues that are granted, and there only
-    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit"},
+    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages"},
     "Administrator": _WATCH_RUNS
     | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop"},
 }
@@ -62,10 +70,14 @@ AGENT_VERBS: Final = frozenset().union(*AGENT_GRANTS.values())
 
 # What a bearer token's scope opens, of what its owner may do. Deciding also needs the token's own `may_decide`.
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
-    "read": frozenset({"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "use_api"}),
+    "read": frozenset(
+        {"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "see_messages", "use_api"}
+    ),
     "run": frozenset({"start_run", "use_api"}),
-    "steer": frozenset({"steer_run", "use_api"}),
-    "publish": frozenset({"publish_version", "edit_agents", "edit_queues", "use_api"}),
+    "steer": frozenset({"steer_run", "manage_messages", "use_api"}),
+    "publish": frozenset(
+        {"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "review_prompts", "use_api"}
+    ),
     "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
     "work": frozenset({"work_as_agent", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),

@@ -1,10 +1,13 @@
 """How verdicts, and what agents name, are said to people. Pure words: no database."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+
+from agents.types import Json
 
 
 class VerdictLook(NamedTuple):
@@ -56,3 +59,32 @@ def verdict_look(verdict: str) -> VerdictLook:
 def spoken(name: str) -> str:
     """A stored name as people say it: `amount_cents` is "Amount cents"."""
     return name.replace("_", " ").strip().capitalize() or name
+
+
+_BY_SIGN: Final[Mapping[str, str | Promise]] = {
+    "==": _("%(name)s is %(value)s"),
+    "in": _("%(name)s is %(value)s"),
+    "!=": _("%(name)s is %(value)s, not %(bound)s"),
+    "<": _("%(name)s is %(value)s, below %(bound)s"),
+    "<=": _("%(name)s is %(value)s, at most %(bound)s"),
+    ">": _("%(name)s is %(value)s, above %(bound)s"),
+    ">=": _("%(name)s is %(value)s, at least %(bound)s"),
+}
+
+
+def clause_words(clause: Mapping[str, Json]) -> str:
+    """A clause that held, with the value that made it hold: `confidence is 0.31, below 0.42`.
+
+    Empty if only CEL says it.
+    """
+    words = _BY_SIGN.get(str(clause.get("sign", "")))
+    if words is None or "value" not in clause:
+        return ""
+    known = {"name": str(clause.get("name", "")).replace("_", " ")}
+    return str(words) % {**known, "value": _value(clause["value"]), "bound": _value(clause.get("bound"))}
+
+
+def _value(value: Json) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

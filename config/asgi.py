@@ -16,9 +16,10 @@ settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 2
 _http = get_asgi_application()
 
 # After the line above: consumers import models, and models need the app registry.
+from config import mcp_server  # noqa: E402
 from monitoring.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": _http, "websocket": websocket_application})
+application = ProtocolTypeRouter({"http": mcp_server.beside(_http), "websocket": websocket_application})
 
 # As in workers (config.celery): what is loaded stays, and no request waits while it is looked at again.
 gc.freeze()

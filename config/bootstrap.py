@@ -92,7 +92,7 @@ def test(arguments: list[str]) -> int:
     """Every test, with the browser it needs."""
     install(dev=True)
     os.environ["CHROMIUM"] = browser()
-    offer_redis()
+    offer_brokers()
     workers = ["-n", os.environ.get("TEST_WORKERS") or str(min(os.cpu_count() or 2, 4)), "--dist", "loadgroup"]
     pytest = ["-m", "pytest", *([] if "-n0" in arguments else workers)]
     if arguments:
@@ -336,12 +336,18 @@ def browser() -> str:
     return path
 
 
-def offer_redis() -> None:
-    """Redis for the test of many machines; without it that test is left out, and says so."""
-    if shutil.which("redis-server") is None:
-        from_debian("redis-server", title="Installing Redis for the test of many machines")
-    if shutil.which("redis-server") is None:
-        CONSOLE.note("Redis could not be installed, so its test is left out (Debian: apt-get install redis-server).")
+def offer_brokers() -> None:
+    """Brokers for the tests of many machines and of bridges; without one its tests are left out, and say so."""
+    for program, package in (("redis-server", "redis-server"), ("mosquitto", "mosquitto")):
+        if server(program) is None:
+            from_debian(package, title=f"Installing {package} for its tests")
+        if server(program) is None:
+            CONSOLE.note(f"{package} could not be installed: its tests are left out (apt-get install {package}).")
+
+
+def server(program: str) -> Optional[str]:
+    """Where a server's program is; Debian keeps some where only root's path looks."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
 
 
 def from_debian(*packages: str, title: str) -> None:

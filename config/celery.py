@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import worker_process_init
 from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
@@ -30,6 +31,10 @@ def _doorbell(task: str, *, every: float) -> dict[str, Any]:
         "schedule": every,
         "options": {"queue": "control", "expires": every * 2},
     }
+
+
+def _at(task: str, slot: crontab) -> dict[str, Any]:
+    return {"task": task, "schedule": slot, "options": {"queue": "control", "expires": 3600}}
 
 
 def _file_broker() -> dict[str, Any]:
@@ -83,6 +88,8 @@ app.conf.update(
         "rescue": _doorbell("rescue", every=5.0),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
         "purge-results": _doorbell("purge_results", every=600.0),
+        "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),
+        "evaluate-monthly": _at("agents.tasks.evaluate_monthly", crontab(day_of_month=1, hour=3, minute=10)),
     },
 )
 app.autodiscover_tasks()

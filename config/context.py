@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from approvals import permissions
 from approvals import queries as approvals
 from monitoring import queries
+from monitoring.machinery import Trouble, troubles
 from monitoring.queries import StopInForce
 
 
@@ -48,6 +49,9 @@ WORK = (
 MATTER = (
     Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
+    Entry("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
+    Entry("agents:quality", "circle-check", _("Quality"), "see_agents", "g q"),
+    Entry("agents:evaluations", "signal-high", _("Evaluations"), "see_agents", "g e"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
 )
@@ -101,6 +105,11 @@ class Shell:
         """The stops in force, for everybody: nobody should wonder why nothing moves."""
         return queries.stops_in_force(may_lift=permissions.can(self.user, "lift_stop"))
 
+    @cached_property
+    def machinery(self) -> list[Trouble]:
+        """What is away of that which makes runs go on: said to everybody, for nobody should take quiet for calm."""
+        return troubles()
+
     @property
     def _links(self) -> list[Link]:
         return [link for group in self.groups for link in group]
@@ -110,10 +119,15 @@ class Shell:
 
     def _link(self, entry: Entry) -> Link:
         href = reverse(entry.view)
-        current = self.at == href or (href != "/" and self.at.startswith(href))
+        current = self.at == href or (href != "/" and self.at.startswith(href) and not self._is_deeper(href))
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
         return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted == "inbox")
+
+    def _is_deeper(self, href: str) -> bool:
+        """Whether another entry, below this one's address, is where the user is."""
+        others = (reverse(entry.view) for entry in (*WORK, *MATTER))
+        return any(len(other) > len(href) and self.at.startswith(other) for other in others)
 
     def _count(self, what: str) -> int:
         if what == "inbox":

@@ -62,3 +62,8 @@ def database(name: str, default: str) -> dict[str, Any]:
         "HOST": url.hostname or "",
         "PORT": port,
     }
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """What a variable lists, with commas between."""
+    return [word for word in (part.strip() for part in text(name, default).split(",")) if word]

@@ -5,13 +5,18 @@ from typing import Any, Final
 
 import structlog
 
+from agents.tools import secrets
+
 # Our tokens, and passwords in addresses: whatever an exception quotes, these stay out.
 _SECRETS: Final = re.compile(r"\bwk_[0-9A-Za-z]{20,}|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)|(?i:(?<=bearer ))[^\s\"',]+")
 
 
 def mask(_logger: Any, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Mask secrets in an entry's texts, its traceback among them."""
-    return {name: _SECRETS.sub("***", value) if isinstance(value, str) else value for name, value in entry.items()}
+    return {
+        name: _SECRETS.sub("***", secrets.mask(value)) if isinstance(value, str) else value
+        for name, value in entry.items()
+    }
 
 
 _SHARED: list[structlog.typing.Processor] = [

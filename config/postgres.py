@@ -142,14 +142,14 @@ class Postgres:
             return False
         return True
 
-    def administrator(self) -> psycopg.Connection:
+    def administrator(self, database: str = "postgres") -> psycopg.Connection:
         """A session as the server's superuser; for setting up, and for tests."""
         return psycopg.connect(
             host="127.0.0.1",
             port=self._port(),
             user=cluster.SUPERUSER,
             password=self.home.secret("postgres"),
-            dbname="postgres",
+            dbname=database,
             connect_timeout=5,
             autocommit=True,
         )
@@ -195,6 +195,14 @@ class Postgres:
             connection.execute(sql.SQL("{} ROLE {} LOGIN CREATEDB PASSWORD {}").format(verb, role, password))
             if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+        for database in ("template1", NAME):  # what is made later from the template has it too
+            self._bring_vector(database)
+
+    def _bring_vector(self, database: str) -> None:
+        """Only a superuser may install it: long-term memory searches with it, and says so where it is missing."""
+        with self.administrator(database) as connection:
+            if connection.execute("SELECT FROM pg_available_extensions WHERE name = 'vector'").rowcount:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
 
     def _port(self, *, fresh: bool = False) -> int:
         path = self.home.path / "postgres.port"

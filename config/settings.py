@@ -183,8 +183,26 @@ WORKER_PATIENCE_SECONDS = env.integer("WORKER_PATIENCE_SECONDS", 3600, low=1, hi
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()
 
+# Who decides about tools (docs/tools.md): the policies stored here, or an OPA service over its data API.
+POLICY_OPA_URL = env.text("POLICY_OPA_URL", "")
+POLICY_OPA_TOKEN = env.text("POLICY_OPA_TOKEN", "")
+POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 1000
+
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
+MESSAGE_ENGINE = "orchestrator.messages"
+# Others' buses (docs/messages.md): the first is preferred, the others stand in for it.
+MESSAGE_BRIDGES = env.words("MESSAGE_BRIDGES")
+MESSAGE_BRIDGE_TOPICS = env.words("MESSAGE_BRIDGE_TOPICS", "#")  # topics whose messages go out
+MESSAGE_REMOTE_AGENTS = env.words("MESSAGE_REMOTE_AGENTS")  # agents elsewhere, whose messages go out
+GUARD_WATCH = "orchestrator.guarding"
+# So many violations of guardrails within so many seconds freeze an agent (docs/guardrails.md).
+GUARD_SPIKE = env.integer("GUARD_SPIKE", 5, low=1, high=10_000)
+GUARD_SPIKE_SECONDS = env.integer("GUARD_SPIKE_SECONDS", 60, low=1, high=86_400)
+# What seals tagged data, newest first; without it a file in the data folder is made.
+DATA_KEYS = [key for key in env.text("DATA_KEYS", "").split(",") if key]
+DECISIONS = "approvals.labels"
+EVENT_LOG = "orchestrator.events"
 
 LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
 logs.configure()

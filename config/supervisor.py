@@ -130,6 +130,8 @@ class Supervisor:
         yield "worker", commands.worker(f"worker-{self._port}", shifts=shifts)
         yield "control", commands.control(f"control-{self._port}")
         yield "beat", commands.beat()
+        if env.words("MESSAGE_BRIDGES"):
+            yield "bridge", [_PYTHON, str(ROOT / "manage.py"), "bridge"]
         if self._model and self._model.command:
             yield "model", list(self._model.command)
         if (

@@ -19,6 +19,7 @@ _PLAIN_VERBS = {
     "inbox": "see_gate",
     "agents": "see_agents",
     "audit": "see_audit",
+    "messages": "see_messages",
 }
 
 

@@ -40,11 +40,18 @@ class Hit:
 
 
 def find(user: User, text: str) -> list[Hit]:
-    """Runs, gates and agents by number or by words of their title; a number is looked up exactly."""
+    """Workflows, runs, gates and agents by number or by words of their title; a number is looked up exactly."""
     wanted = text.strip().lstrip("#")
     if not wanted:
         return []
-    return [*_runs(user, wanted), *_gates(user, wanted), *_agents(user, wanted)]
+    return [*_workflows(user, wanted), *_runs(user, wanted), *_gates(user, wanted), *_agents(user, wanted)]
+
+
+def _workflows(user: User, wanted: str) -> Iterator[Hit]:
+    matching = Q(name__icontains=wanted) | Q(title__icontains=wanted)
+    for workflow in permissions.visible_workflows(user).filter(matching).order_by("title")[:EACH]:
+        href = reverse("orchestrator:workflow", args=[workflow.name])
+        yield Hit(_("Workflows"), "workflow", workflow.title, workflow.name, href)
 
 
 def _runs(user: User, wanted: str) -> Iterator[Hit]:

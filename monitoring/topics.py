@@ -1,6 +1,6 @@
 """What live pages may listen to, and which of it an event touches. Pure: no database, no sockets.
 
-Topics: `floor inbox runs workflows agents audit shell` and `run:<id> gate:<id> queue:<name>`.
+Topics: `floor inbox runs workflows agents audit messages shell` and `run:<id> gate:<id> queue:<name>`.
 A topic says *that* something changed, never what: the browser fetches the region through a view that checks rights.
 """
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from orchestrator.ledger import SealedEvent
 
-PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "shell"})
+PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "messages", "shell"})
 _ADDRESSED: Final = re.compile(r"(run|gate):([1-9][0-9]{0,17})|queue:([a-z0-9_-]{1,50})", re.ASCII)
 
 # Beside the run, gate or queue that an event names.
@@ -20,12 +20,26 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
     "breaker": frozenset({"floor", "runs", "agents", "audit"}),
     "agent": frozenset({"floor", "agents", "audit"}),
+    "prompt": frozenset({"agents", "audit"}),
+    "model": frozenset({"runs", "agents", "audit"}),
     "signal": frozenset({"workflows", "audit"}),
     "callback": frozenset({"runs", "audit"}),
     "group": frozenset({"workflows", "audit"}),
     "schedule": frozenset({"workflows", "audit"}),
     "workflow": frozenset({"floor", "workflows", "audit"}),
+    "tool": frozenset({"agents", "audit"}),
+    "policy": frozenset({"agents", "audit"}),
+    "entitlement": frozenset({"agents", "audit"}),
+    "message": frozenset({"messages", "audit"}),
+    "subscription": frozenset({"messages", "audit"}),
+    "bridge": frozenset({"messages", "audit"}),
+    "quality": frozenset({"agents", "audit"}),
+    "evaluation": frozenset({"agents", "audit"}),
+    "dataset": frozenset({"agents", "audit"}),
+    "guardian": frozenset({"floor", "runs", "agents", "audit"}),
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
+    "guard": frozenset({"runs", "agents", "audit"}),
+    "memory": frozenset({"agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})
 

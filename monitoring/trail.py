@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from approvals import permissions
+from approvals.models import Queue
 from monitoring import wording
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -125,11 +126,14 @@ def _lines(events: Sequence[SealedEvent]) -> list[Line]:
     tasks = dict(
         Task.objects.filter(pk__in={event.task_id for event in events if event.task_id}).values_list("pk", "key")
     )
-    return [_line(event, runs, tasks) for event in events]
+    titles = dict(Queue.objects.values_list("name", "title")) if any(event.kind in _ASKING for event in events) else {}
+    return [_line(event, runs, tasks, titles) for event in events]
 
 
-def _line(event: SealedEvent, runs: Mapping[int, str], tasks: Mapping[int, str]) -> Line:
-    facts = event.data or {}
+def _line(event: SealedEvent, runs: Mapping[int, str], tasks: Mapping[int, str], titles: Mapping[str, str]) -> Line:
+    facts = dict(event.data or {})
+    if isinstance(queue := facts.get("queue"), str):
+        facts["queue"] = titles.get(queue, queue)
     return Line(
         pos=event.pos,
         at=event.at,
@@ -159,4 +163,5 @@ def _visible_runs(user: User, events: Sequence[SealedEvent]) -> set[int]:
     return set(Run.objects.filter(pk__in=ids, workflow__in=visible).values_list("pk", flat=True))
 
 
+_ASKING: Final = frozenset({"gate.opened", "gate.escalated", "gate.decided"})  # they name a queue
 _NOISE: Final = frozenset({"task.started", "task.released", "task.skipped", "gate.commented", "gate.released"})

@@ -86,7 +86,7 @@ def shell(request: HttpRequest) -> HttpResponse:
     if part == "bell":
         rows = approvals.inbox(_user(request), limit=5)
         return render(request, "monitoring/bell.html", {"rows": rows})
-    if part not in {"nav", "stops"}:
+    if part not in {"nav", "stops", "machinery"}:
         raise Http404
     return render(request, f"components/shell_{part}.html")
 

@@ -49,7 +49,8 @@ def act(request: HttpRequest, scope: str, address: str, name: str) -> HttpRespon
             found, target, by=user, reason=dialog.reason, answers=dialog.document, digest=asked.get("digest", "")
         )
     except OrchestratorError as refused:
-        return dialog.show(problem=str(refused), status=refused.status)
+        # What is missing is something that was filled in: the form's own address is there.
+        return dialog.show(problem=str(refused), status=422 if refused.status == 404 else refused.status)
     if found.name == "stop":
         return stop_views.after(request, Stop.objects.get(pk=done.stop))
     messages.success(request, done.words, extra_tags=_undo_address(done, dialog.reason))

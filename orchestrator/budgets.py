@@ -91,6 +91,8 @@ def _bounds(step: PlanStep) -> Iterator[tuple[str, Bound]]:
     """What one step may call; the agent "" stands for any."""
     if step.kind == "pattern":
         yield "", Bound(math.inf, math.inf)
+    elif step.kind == "assured" and step.body is not None:
+        yield from _assured_bounds(step, step.body)
     elif step.body is not None:
         often = step.map.most if step.map else step.loop.most if step.loop else math.inf
         yield from ((agent, bound.times(often)) for agent, bound in _bounds(step.body))
@@ -102,6 +104,16 @@ def _bounds(step: PlanStep) -> Iterator[tuple[str, Bound]]:
     if step.compensate is not None:
         undone = step.compensate
         yield undone.agent, Bound(1, undone.timeout / 60).times(undone.retry.attempts)
+
+
+def _assured_bounds(step: PlanStep, body: PlanStep) -> Iterator[tuple[str, Bound]]:
+    """Each of those who may be asked may be asked each time; the verifier once."""
+    asked = step.quality
+    consensus = asked.consensus if asked else None
+    often = consensus.of if consensus else 1
+    yield from ((agent, bound.times(often)) for agent, bound in _bounds(body))
+    for named in (*(consensus.agents if consensus else ()), *((asked.verifier,) if asked and asked.verifier else ())):
+        yield named.partition("@")[0], Bound(1, step.timeout / 60).times(often * step.retry.attempts)
 
 
 def may_exceed(bound: Bound, limits: Limits) -> bool:

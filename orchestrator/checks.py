@@ -4,15 +4,17 @@ A warning refuses nothing, unless the definition says `configuration.strict`. Ad
 defaults; this is about what a workflow that matters ought to have.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from orchestrator import budget_db
 from orchestrator.acts import contracts
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.definitions.load import Definition, StepSource
-from orchestrator.definitions.plan import Plan
+from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.models import Budget, Workflow, WorkflowVersion
 from orchestrator.patterns import registry
 
@@ -28,6 +30,7 @@ def look(definition: Definition, plan: Plan, *, catalogue: AgentCatalogue) -> tu
     found = [_step(definition, source) for source in steps[:MOST]]
     if len(steps) > MOST:
         found.append(_whole(definition, "on_error", f"is not said by {len(steps) - MOST} more steps", _REMEDY))
+    found += [_wide(definition, step, *flaw) for step in plan.steps if (flaw := _wider_than_its_budget(step))]
     agents = agents_of(plan)
     if len(agents) > 1:
         found += [_whole(definition, *line) for line in _of_many(definition, plan, agents, catalogue)]
@@ -76,6 +79,29 @@ def _whole(definition: Definition, field: str, message: str, remedy: str) -> Def
     return DefinitionProblem(definition.file, "", field, message, remedy)
 
 
+def _wide(definition: Definition, step: PlanStep, calls: int, limit: float) -> DefinitionProblem:
+    agent = step.body.agent if step.body else ""
+    message = f"lets up to {calls:,} items come, and {agent} may take {limit:,g} documents in a run: it halts there"
+    remedy = "set a lower most, or give the agent a larger budget of documents"
+    return DefinitionProblem(definition.file, step.key, "most", message, remedy)
+
+
+def _wider_than_its_budget(step: PlanStep) -> tuple[int, float] | None:
+    """How many calls a map may make of its body's agent, and the agent's budget of documents, if that is less."""
+    if step.map is None or step.body is None or not step.body.agent:
+        return None
+    calls = -(-step.map.most // step.map.batch)
+    limit = _documents_of(step.body.agent)
+    return (calls, limit) if calls > limit else None
+
+
+def _documents_of(agent: str) -> float:
+    """An agent's own budget of documents for a run; without a limit if it is not registered yet."""
+    own = [limit for scope, name, resource, limit in budget_db.budgets_in_force()
+           if (scope, name, resource) == ("own", agent, "documents")]  # fmt: skip
+    return min(own, default=math.inf)
+
+
 def _handles_errors(source: StepSource, errors: Mapping[str, Any]) -> bool:
     own = {*source.fields, *source.fields.get("gate", {})}
     return source.type in _CANNOT_FAIL or "on_error" in errors or bool(_SAYS & own)
@@ -98,17 +124,35 @@ def _of_many(
 
 def _without_stand_in(plan: Plan, agents: Sequence[str], catalogue: AgentCatalogue) -> list[str]:
     """The agents whose work the best of all candidates could not do; empty if one candidate could do it all."""
-    fallbacks = {step.agent: step.fallback for step in plan.steps if step.agent and step.fallback}
+    fallbacks = _fallbacks(plan)
     candidates = {
         name: contract
         for name in dict.fromkeys((*agents, *fallbacks.values()))
         if (contract := catalogue.find(name.partition("@")[0], None)) is not None
     }
+    needed = [agent for agent in agents if agent not in _spared(plan)]
     left = [
-        [agent for agent in agents if fallbacks.get(agent) != name and not _fits(agent, name, new, catalogue)]
+        [agent for agent in needed if fallbacks.get(agent) != name and not _fits(agent, name, new, catalogue)]
         for name, new in candidates.items()
     ]
-    return min(left, key=len, default=list(agents))
+    return min(left, key=len, default=needed)
+
+
+def _spared(plan: Plan) -> set[str]:
+    """The agents whose every step the run can do without."""
+    named = [(step.agent, step.optional or step.on_error == "skip") for step in plan.steps if step.agent]
+    return {agent for agent, _ in named} - {agent for agent, spared in named if not spared}
+
+
+def _fallbacks(plan: Plan) -> dict[str, str]:
+    """Each agent's stand-in: its step's, or that of the pattern whose turns it does."""
+    found: dict[str, str] = {}
+    for step in (inner for outer in plan.steps for inner in (outer, outer.body) if inner is not None):
+        pattern = registry.find(step.pattern) if step.pattern else None
+        named = [step.agent] if step.agent else pattern.agents(step.options) if pattern else []
+        if step.fallback:
+            found |= {name.partition("@")[0]: step.fallback.partition("@")[0] for name in named}
+    return found
 
 
 def _fits(agent: str, name: str, new: AgentContract, catalogue: AgentCatalogue) -> bool:

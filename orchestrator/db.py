@@ -351,6 +351,7 @@ def lock_claims_out() -> None:
 
 
 LIMITS_LOCK = (7301, 4)  # shared by whoever makes tasks of an agent, exclusive for changing its limits
+EVALUATION_LOCK = 0x57_4B_5E_E7
 
 
 def lock_limits() -> None:
@@ -363,6 +364,13 @@ def share_limits() -> None:
     """Read agents' limits only after whoever changes them has committed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", LIMITS_LOCK)
+
+
+def may_evaluate() -> bool:
+    """Whether this session is the only one that evaluates by schedule, until it ends: whatever beat has rung."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [EVALUATION_LOCK])
+        return bool(cursor.fetchone()[0])
 
 
 def notify_shifts(payload: str) -> None:

@@ -2,7 +2,11 @@
 
 import structlog
 from celery import Task
+from django.db import DatabaseError
+from django.db.models.functions import Now
 from kombu.exceptions import KombuError
+
+from orchestrator.models import Doorbell
 
 log = structlog.get_logger(__name__)
 
@@ -14,5 +18,15 @@ def ring(task: Task, *, times: int = 1) -> bool:
             task.apply_async(retry=False)
     except (KombuError, OSError) as problem:
         log.warning("doorbell_not_rung", task=task.name, problem=type(problem).__name__)
+        _note_failure()
         return False
     return True
+
+
+def _note_failure() -> None:
+    """For the pages, which say for a while that the broker is away. Best effort, like the doorbell itself."""
+    row = Doorbell(id=1, failed_at=Now())
+    try:
+        Doorbell.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=["failed_at"])
+    except DatabaseError as problem:
+        log.warning("doorbell_not_noted", problem=type(problem).__name__)

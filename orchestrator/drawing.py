@@ -157,6 +157,7 @@ def _kind(kind: str) -> str:
         "map": _("for each item"),
         "loop": _("again and again"),
         "pattern": _("agents together"),
+        "assured": _("agent, verified"),
         "rollback": _("sets the run back"),
     }
     return kinds.get(kind, kind)

@@ -110,6 +110,13 @@ class SignalRefused(OrchestratorError):
     status = 422
 
 
+class SignalTooDeep(OrchestratorError):
+    """{signal} is not published: {deepest} runs in a row were each started by a run's signal; break the circle."""
+
+    code = "signal_too_deep"
+    status = 409
+
+
 class SignalConflict(OrchestratorError):
     """Another signal {name!r} was sent with the id {id!r}; send a new fact under a new id."""
 

@@ -47,6 +47,7 @@ class GateRequest:
     evidence: tuple[dict[str, Json], ...] = ()  # {claim, source, quote, status}
     alternatives: tuple[dict[str, Json], ...] = ()
     consequence: str = ""  # what happens if approved, one sentence from the definition
+    matched: tuple[dict[str, Json], ...] = ()  # the clauses of the rule that hold (definitions.clauses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,16 @@ class Gatekeeper(Protocol):
         """
         ...
 
+    def approved_calls(self, task_id: int, *, after: int = 0) -> frozenset[str]:
+        """The seals of the calls of tools that people have approved for a task, since the gate with the id `after`."""
+        ...
+
     def queue_names(self) -> frozenset[str]:
         """The queues that definitions may name."""
+        ...
+
+    def queue_titles(self) -> dict[str, str]:
+        """What people call each queue, by its name."""
         ...
 
     def make_queues(self, names: Sequence[str]) -> None:

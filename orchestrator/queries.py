@@ -15,6 +15,7 @@ from django.db.models import Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
+from agents.guardrails import words
 from agents.models import Agent
 from orchestrator.awaited import awaited
 from orchestrator.definitions.graph import Layout, layout
@@ -375,3 +376,13 @@ def full_name(user: User | None) -> str:
 def layout_of(version_id: int) -> Layout:
     """Where a version's steps are drawn: a version never changes, so it is worked out once per process."""
     return layout(plan_of(version_id))
+
+
+def guarded(task: int | None) -> list[dict[str, str]]:
+    """What guardrails did to the data of a task's last call, line by line: what, where, why."""
+    if task is None:
+        return []
+    kinds = ("task.guarded", "task.succeeded", "guard.violated")
+    found = Event.objects.filter(run_id=task >> TASK_BITS, task_id=task, kind__in=kinds, data__has_key="guard")
+    newest = found.order_by("-id").values_list("data", flat=True).first()
+    return words.lines(newest["guard"]) if newest else []

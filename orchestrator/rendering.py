@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import nh3
 import orjson
@@ -18,6 +18,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from agents.guardrails import sealing
 from agents.types import Json
 
 MAX_TEXT: Final = 200_000  # characters of one text that a page shows
@@ -38,7 +39,11 @@ _BLANK_LINES: Final = re.compile(rf"\n(?:[^\S\n]*\n){{{MAX_BLANK_LINES + 1},}}")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _LATIN: Final = re.compile("[A-Za-z\u00c0-\u024f]")
 _LOOKALIKE: Final = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\uff21-\uff5a\U0001d400-\U0001d7ff]")
-_MARK: Final = re.compile("\u27e6(U\\+[0-9A-F]{4,6}|[\\d,]+ blank lines)(?:\u00b7(\\w))?\u27e7")
+_MARK: Final = re.compile(
+    "\u27e6(U\\+[0-9A-F]{4,6}|[\\d,]+ blank lines|sealed:[a-z+]+:[A-Za-z0-9_=\\-]+)(?:\u00b7(\\w))?\u27e7"
+)
+_REVEAL: Final = "/agents/guardrails/reveal/?sealed="
+LINKED: Final = 4_000  # characters of a sealed value that an address can carry
 
 
 def reveal(text: str) -> str:
@@ -48,7 +53,7 @@ def reveal(text: str) -> str:
 
 def plain(text: str) -> str:
     """The text on one line for titles and attributes, with hidden characters spelled out. Not HTML: escape it."""
-    return " ".join(_marked(text).split())
+    return " ".join(_marked(sealing.hidden(text)).split())
 
 
 def hidden_characters(text: str) -> int:
@@ -114,6 +119,8 @@ def _marked(text: str) -> str:
     )
     shown = shown.replace("\r\n", "\n")
     shown = _HIDDEN.sub(lambda found: f"\u27e6U+{ord(found[0]):04X}\u27e7", shown)
+    if sealing.PREFIX in shown:
+        shown = sealing.SEALED.sub(lambda found: f"\u27e6sealed:{found[1]}:{found[2]}\u27e7", shown)
     shown = _WORD.sub(_mark_lookalikes, shown)
     return _BLANK_LINES.sub(lambda found: f"\n\n\u27e6{found[0].count(chr(10)) - 1:,} blank lines\u27e7\n\n", shown)
 
@@ -138,11 +145,23 @@ def _decorate(safe: str) -> str:
 
 def _badge(found: re.Match[str]) -> str:
     code, letter = found[1], found[2]
+    if code.startswith("sealed:"):
+        return _lock(code)
     if code.endswith("blank lines"):
         return f'<span class="revealed">{code}</span>'
     name = html.escape(unicodedata.name(chr(int(code.removeprefix("U+"), base=16)), "control character").lower())
     shown = f"{letter} {code}" if letter else code
     return f'<span class="revealed" title="{name}">{shown}</span>'
+
+
+def _lock(code: str) -> str:
+    """A sealed value: what it is tagged as, and where to ask for it."""
+    _sealed, tags, token = code.split(":")
+    words = f"{tags.upper().replace('+', ', ')} sealed"
+    if len(token) > LINKED:
+        return f'<span class="revealed">{words}</span>'
+    address = f"{_REVEAL}{quote(f'{sealing.PREFIX}{tags}:{token}', safe='')}"
+    return f'<a class="revealed" href="{address}">{words}</a>'
 
 
 def _keep_attribute(tag: str, name: str, value: str) -> str | None:

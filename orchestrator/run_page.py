@@ -1,7 +1,7 @@
 """What one run's page shows: its head, graph, timeline, story, files and one task. Bounded however large the run is."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,8 +11,11 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agents import models_used
+from agents.models import Assessment
+from agents.quality.queries import assessment_of
 from agents.types import Json
-from orchestrator import budget_rows, drawing
+from orchestrator import budget_rows, drawing, queries
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.happenings import Entry, Happening
@@ -52,6 +55,7 @@ class Usage:
     attempts: int
     tokens: int
     cost: float
+    unpriced: int = 0  # calls whose price nobody knows: not in `cost`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Head:
     started_by: str
     seconds: float
     budgets: tuple[budget_rows.Row, ...] = ()
+    overdue: GateFact | None = None  # the open gate about its deadline
 
     @property
     def tight(self) -> list[budget_rows.Row]:
@@ -128,6 +133,12 @@ class TaskCard:
     talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
+    assessment: Assessment | None = None  # of its output, where the step asks for one
+
+    @property
+    def guarded(self) -> list[dict[str, str]]:
+        """What guardrails did to the data of its last call."""
+        return queries.guarded(self.task.pk)
 
     @property
     def cached_run(self) -> int | None:
@@ -156,6 +167,7 @@ def head(run: Run) -> Head:
         started_by=full_name(run.started_by),
         seconds=(end - run.started_at).total_seconds(),
         budgets=tuple(budget_rows.around(run)),
+        overdue=next((gate for gate in gates if gate.kind == "deadline"), None),
     )
 
 
@@ -182,7 +194,8 @@ def _next_retry(run: Run, tasks: Sequence[TaskFact]) -> tuple[datetime, str] | N
 def _usage(run: Run) -> Usage:
     attempts = Attempt.objects.filter(task_id__gte=task_id(run.pk, 0), task_id__lt=task_id(run.pk + 1, 0))
     found = attempts.aggregate(count=Count("id"), t_in=Sum("tokens_in"), t_out=Sum("tokens_out"), spent=Sum("cost"))
-    return Usage(found["count"], (found["t_in"] or 0) + (found["t_out"] or 0), found["spent"] or 0.0)
+    unpriced = models_used.unpriced(run.correlation_id, task_id(run.pk, 0), task_id(run.pk + 1, 0))
+    return Usage(found["count"], (found["t_in"] or 0) + (found["t_out"] or 0), found["spent"] or 0.0, unpriced)
 
 
 def graph(run: Run) -> drawing.Picture:
@@ -246,7 +259,7 @@ def story(run: Run, *, before: int | None = None, everything: bool = False, leng
     gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
     steps = RunSteps(run)
     steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
-    entries = _named([tell(_happening(row, places.get(row[0]), gates, steps)) for row in shown])
+    entries = _named(_told([(row, places.get(row[0])) for row in shown], gates, steps))
     return Story(tuple(entries), ids[-1] if len(rows) > length else None, short)
 
 
@@ -257,8 +270,20 @@ def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, En
     rows = {row[0]: row for row in found.values_list("id", "task_id", "kind", "at", "actor", "data")}
     steps = RunSteps(run)
     steps.load([event.task_id & STEP_MASK for event in events if event.task_id is not None])
-    told = [tell(_happening(rows[event.id], event.pos, gates, steps)) for event in events]
+    told = _told([(rows[event.id], event.pos) for event in events], gates, steps)
     return list(zip(events, _named(told), strict=True))
+
+
+def _told(rows: list[tuple[Any, int | None]], gates: dict[int, GateFact], steps: RunSteps) -> list[Entry]:
+    """Each event's line, with queues called as people call them."""
+    titles = gatekeeper().queue_titles() if any(row[2].startswith("gate.") for row, _pos in rows) else {}
+    found = [_happening(row, pos, gates, steps) for row, pos in rows]
+    return [tell(replace(event, facts=_with_titles(event.facts, titles))) for event in found]
+
+
+def _with_titles(facts: Mapping[str, Json], titles: Mapping[str, str]) -> Mapping[str, Json]:
+    queue = facts.get("queue")
+    return {**facts, "queue": titles.get(queue, queue)} if isinstance(queue, str) else facts
 
 
 def _named(entries: list[Entry]) -> list[Entry]:
@@ -323,6 +348,7 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         assigned=_last_fact(task, "task.assigned", "reason") if step.select else None,
         cached=_cached(task) if step.cache_s else None,
         waits=_waits(task, step.title),
+        assessment=assessment_of(task.pk) if step.quality is not None else None,
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )
 

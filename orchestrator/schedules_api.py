@@ -14,6 +14,7 @@ from orchestrator import schedules
 from orchestrator.api import Idempotency
 from orchestrator.api_errors import ERRORS, Forbidden, Limit, Line, Name, caller
 from orchestrator.api_schemas import ReasonIn
+from orchestrator.cron_words import in_words
 from orchestrator.errors import ScheduleNotFound, WorkflowNotFound
 from orchestrator.models import Schedule, ScheduledStart, Workflow
 from orchestrator.ports import rights
@@ -70,11 +71,14 @@ class StartOut(Schema):
 
 
 class ScheduleOut(Schema):
-    """A schedule, its next five slots and what became of its latest five. `starts_as`: in whose name runs start."""
+    """A schedule, its next five slots and what became of its latest five. `starts_as`: in whose name runs start;
+    `in_words`: its expression for people, in the caller's language.
+    """
 
     name: str
     workflow: str
     cron: str
+    in_words: str
     zone: str
     input: dict[str, Any]
     overlap: str
@@ -94,6 +98,7 @@ class ScheduleOut(Schema):
         found = standing.schedule
         return ScheduleOut(
             name=found.name, workflow=found.workflow.name, cron=found.cron, zone=found.zone, input=found.input,
+            in_words=in_words(found.cron),
             overlap=found.overlap, missed=found.missed, enabled=found.enabled, queued=found.queued,
             next=standing.next, latest=[StartOut.of(start) for start in standing.latest],
             starts_as=found.owner.username if found.owner else None,

@@ -291,6 +291,11 @@ def retry_task(*, task_id: int, actor: str) -> None:
     transitions.retry_waiting(task_id, actor=actor)
 
 
+def approve_call(*, task_id: int, actor: str) -> None:
+    """A verdict approves the call of a tool that a task waits for: its agent runs again. Raises TaskNotWaiting."""
+    transitions.approve_call(task_id, actor=actor)
+
+
 def skip_task(*, task_id: int, actor: str) -> None:
     """A verdict lets the run go on without a task. Raises TaskNotWaiting."""
     transitions.skip_waiting(task_id, actor=actor)

@@ -12,19 +12,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.cleaning import clean
-from agents.errors import OutputRejected
-from agents.types import Json
 from orchestrator import events, waits_db
-from orchestrator.definitions.fields import SIGNAL
-from orchestrator.engine import waits
-from orchestrator.engine.answers import OF_SIGNAL
-from orchestrator.errors import SignalConflict, SignalRefused
+from orchestrator.engine import announcing, waits
+from orchestrator.errors import SignalConflict
 from orchestrator.models import ConsumerGroup, Signal, Timer
 from orchestrator.ports import rights
 from orchestrator.services import actor_of
 
-RETENTION: Final = timedelta(days=30)
 FIRED: Final = timedelta(days=7)  # how long fired timers are kept
 CHUNK: Final = 5_000  # rows forgotten in one statement
 
@@ -37,7 +31,7 @@ def publish(
 
     Raises SignalRefused for what cannot be stored, SignalConflict when `sender_id` was used for other contents.
     """
-    cleaned = _clean(name, key, sender_id, data)
+    cleaned = announcing.cleaned(name, key, sender_id or "", data)
     waits_db.lock_signal(name)
     sender = actor or actor_of(by)
     before = Signal.objects.filter(name=name, dedup=sender_id, sent_by=sender).first() if sender_id else None
@@ -46,7 +40,12 @@ def publish(
             raise SignalConflict(name=name, id=sender_id)
         return before, False
     signal = Signal.objects.create(
-        name=name, key=key, data=cleaned, dedup=sender_id or None, sent_by=sender, expires_at=Now() + RETENTION
+        name=name,
+        key=key,
+        data=cleaned,
+        dedup=sender_id or None,
+        sent_by=sender,
+        expires_at=Now() + announcing.RETENTION,
     )
     signal.refresh_from_db(fields=["sent_at", "expires_at"])
     waits.set_timer("signal", signal.pk)
@@ -76,17 +75,3 @@ def _forget(rows: Any) -> bool:
     chunk = list(rows.values_list("pk", flat=True)[:CHUNK])
     rows.model.objects.filter(pk__in=chunk).delete()
     return len(chunk) == CHUNK
-
-
-def _clean(name: str, key: str, sender_id: str | None, data: Mapping[str, Any]) -> dict[str, Json]:
-    if not SIGNAL.fullmatch(name):
-        raise SignalRefused(field="name", problem="must be lower-case letters a-z, digits, . _ and -, a letter first")
-    for field, text in (("key", key), ("id", sender_id or "")):
-        if len(text) > 200 or not text.isprintable():
-            raise SignalRefused(field=field, problem="must have at most 200 printable characters")
-    try:
-        value = clean(dict(data), OF_SIGNAL).value
-    except OutputRejected as problem:
-        raise SignalRefused(field="data", problem=f"cannot be stored: {problem}") from problem
-    assert isinstance(value, dict)
-    return value

@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from agents.guardrails import words as guard_words
 from agents.types import Json
 from orchestrator.budgets import words as budget_words
 from orchestrator.happenings import Entry, Happening, Who
@@ -94,6 +95,22 @@ def _retry_scheduled(event: Happening) -> str:
     }
 
 
+def _assessed(event: Happening) -> str:
+    score = event.facts.get("score")
+    if event.facts.get("passed"):
+        return _("was given a quality score of %(score)s") % {"score": score}
+    reasons = event.facts.get("reasons")
+    told = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+    return _("was held with a quality score of %(score)s: %(reasons)s") % {"score": score, "reasons": told}
+
+
+def _guardian_said(event: Happening) -> str:
+    words = (
+        _("held the output of this step") if event.kind == "guardian.held" else _("raised a concern about this step")
+    )
+    return f"{words}: {event.facts.get('reason') or _('no reason given')}"
+
+
 def _cancelled(event: Happening) -> str:
     count = event.facts.get("count")
     if not isinstance(count, int):
@@ -110,22 +127,28 @@ def _spawned(event: Happening) -> str:
     return f"{text}: {says}" if says else text
 
 
+def _plain_waits() -> dict[str, str]:
+    return {
+        "callback": _("waits for a call back"),
+        "answer": _("waits for an answer from outside"),
+        "message": _("waits for a message"),
+    }
+
+
 def _waiting(event: Happening) -> str:
     if budget := event.facts.get("budget"):
         return _("waits for a budget: %(budget)s") % {"budget": budget}
     if "candidates" in event.facts:
         return _("waits for an agent: %(reason)s") % {"reason": event.facts.get("reason", "")}
     key = event.facts.get("key")
+    if plain := _plain_waits().get(str(event.facts.get("for"))):
+        return plain
     match event.facts.get("for"):
         case "timer":
             return _("waits until %(until)s") % {"until": moment(event.facts.get("until"))}
         case "event":
             known = {"signal": event.facts.get("signal", ""), "key": f" “{key}”" if key else ""}
             return _("waits for the signal %(signal)s%(key)s") % known
-        case "callback":
-            return _("waits for a call back")
-        case "answer":
-            return _("waits for an answer from outside")
         case "run":
             known = {"run": event.facts.get("run", ""), "workflow": event.facts.get("workflow", "")}
             return _("started run #%(run)s of %(workflow)s and waits for its end") % known
@@ -143,7 +166,29 @@ def _finished(event: Happening) -> str:
     late = event.facts.get("late_s")
     if isinstance(late, int | float):
         return _("went on %(count)d s late: nothing ran that could have woken it") % {"count": round(late)}
-    return _("finished") + _attempt(event)
+    did = guard_words.sentence(event.facts.get("guard"))
+    return _("finished") + _attempt(event) + (f"; {did}" if did else "")
+
+
+def _guarded(event: Happening) -> str:
+    return guard_words.sentence(event.facts.get("guard")) or _("its data was left as it is")
+
+
+def _violated(event: Happening) -> str:
+    told = {"agent": event.facts.get("agent", "?"), "did": guard_words.sentence(event.facts.get("guard"))}
+    text = _("%(agent)s broke its guardrails") % told
+    return f"{text}: {told['did']}" if told["did"] else text
+
+
+def _spiked(event: Happening) -> str:
+    facts = {name: event.facts.get(name, "?") for name in ("agent", "count", "seconds")}
+    return _("%(agent)s is frozen after %(count)s violations within %(seconds)s seconds; people are asked") % facts
+
+
+def _signal_published(event: Happening) -> str:
+    key = event.facts.get("key")
+    known = {"name": event.facts.get("name", ""), "key": f" “{key}”" if key else ""}
+    return _("published the signal %(name)s%(key)s") % known
 
 
 def _signal_refused(event: Happening) -> str:
@@ -284,6 +329,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     ),
     "task.started": _fixed(gettext_lazy("started"), counted=True),
     "task.succeeded": _finished,
+    "signal.published": _signal_published,
     "signal.refused": _signal_refused,
     "callback.received": _fixed(gettext_lazy("received a call back before it had begun to wait; it is kept")),
     "callback.issued": _fixed(gettext_lazy("issued a new secret address; the old one works no more")),
@@ -308,6 +354,9 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         % {"from": event.facts.get("from"), "to": event.facts.get("to")}
     ),
     "task.skipped": _task_skipped,
+    "quality.assessed": _assessed,
+    "guardian.raised": _guardian_said,
+    "guardian.held": _guardian_said,
     "task.failed": lambda event: (
         _("failed: %(code)s") % {"code": event.facts.get("code", _("no code"))} + _attempt(event)
     ),
@@ -325,6 +374,9 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.released": _fixed(gettext_lazy("was handed back unjudged")),
     "task.spawned": _spawned,
     "task.noted": _noted,
+    "task.guarded": _guarded,
+    "guard.violated": _violated,
+    "guard.spiked": _spiked,
     "task.copied": lambda event: _("was copied from run #%(run)s") % {"run": event.facts.get("run", "?")},
     "task.rolled_back": _fixed(gettext_lazy("was set back and starts anew")),
     "task.restarted": _fixed(gettext_lazy("was taken from its agent and starts again")),

@@ -9,7 +9,10 @@ from celery import shared_task
 from django.conf import settings
 from django.db import connections
 
+from agents.memory import store as memory_store
+from agents.messaging import upkeep as messages
 from agents.registry import autodiscover
+from agents.tools.registry import autodiscover as discover_tools
 from orchestrator import dispatch, ledger, signals
 from orchestrator.engine import caching, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
@@ -33,6 +36,7 @@ def work_shift() -> None:
     if _live_shifts() >= settings.SHIFTS:  # cheaper than finding out by opening one
         return
     autodiscover()
+    discover_tools()
     while _work() and not is_draining() and not dispatch.ring(work_shift):
         continue
 
@@ -104,8 +108,9 @@ def sequence() -> None:
 
 @shared_task
 def tend_signals() -> None:
-    """Forget signals, fired timers and what became of scheduled slots when their time is over."""
+    """Forget signals, messages, fired timers and what became of scheduled slots when their time is over."""
     signals.forget_old()
+    messages.forget_old()
     scheduling.forget_old()
 
 
@@ -117,8 +122,8 @@ def rescue() -> None:
 
 @shared_task
 def purge_results() -> None:
-    """Forget agents' results that are too old to be used again."""
-    while caching.purge():
+    """Forget agents' results that are too old to be used again, and what agents remembered until now."""
+    while caching.purge() or memory_store.purge():
         continue
 
 

@@ -264,6 +264,8 @@ def awaited_parts(wait: Awaited) -> list[Part]:
             parts += [Part(_(" with the key ")), Part(f"“{wait.key}”")] if wait.key else []
         case "callback":
             parts = [Part(_("waits for a call back"))]
+        case "message":
+            parts = [Part(_("waits for a message"))]
         case _:
             parts = [Part(_("waits for "))]
             parts.append(

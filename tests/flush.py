@@ -11,7 +11,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-EVIDENCE = "approvals_decision"
+EVIDENCE = (
+    "approvals_decision", "agents_dataset", "agents_datasetcase", "agents_evaluation", "agents_evaluationcase",
+)  # fmt: skip
 # Unmanaged, so no flush of Django's knows of them.
 EVENT_LOG = ("orchestrator_event", "orchestrator_ledger")
 _SWOLLEN = 4_000_000  # bytes of one table: from here on truncating pays, and leaves no dead rows to the next tests
@@ -29,10 +31,12 @@ def empty_database(flush: Callable[[], None]) -> None:
             _delete_rows(cursor)
         return
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {EVIDENCE} DISABLE TRIGGER USER")
+        for table in EVIDENCE:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     flush()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {EVIDENCE} ENABLE TRIGGER USER")
+        for table in EVIDENCE:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         _empty_event_log(cursor)
         if _may_pass_triggers(cursor):
             _keep_what_is_left(cursor)

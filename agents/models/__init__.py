@@ -1,5 +1,47 @@
 """The tables of this app, a module for each room."""
 
+from agents.models.evaluation import Dataset, DatasetCase, Evaluation, EvaluationCase, EvaluationItem
+from agents.models.memory import MemoryItem
+from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
+from agents.models.privacy import Consent, DataRule, Violation
+from agents.models.prompts import ModelCall, ModelTier, PartialText, Prompt, PromptEvidence, PromptVersion
+from agents.models.quality import Assessment, AuthorityTable, Calibration
 from agents.models.registry import Agent, AgentHealth, AgentVersion
+from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, Tool, ToolUse, ToolVersion
 
-__all__ = ["Agent", "AgentHealth", "AgentVersion"]
+__all__ = [
+    "Agent",
+    "AgentHealth",
+    "AgentVersion",
+    "Assessment",
+    "AuthorityTable",
+    "BridgeHealth",
+    "Calibration",
+    "Consent",
+    "DataRule",
+    "Dataset",
+    "DatasetCase",
+    "Delivery",
+    "Evaluation",
+    "EvaluationCase",
+    "EvaluationItem",
+    "Expectation",
+    "MemoryItem",
+    "Message",
+    "ModelCall",
+    "ModelTier",
+    "Outbound",
+    "PartialText",
+    "Policy",
+    "PolicyEpoch",
+    "PolicyVersion",
+    "Prompt",
+    "PromptEvidence",
+    "PromptVersion",
+    "Revocation",
+    "Subscription",
+    "Tool",
+    "ToolUse",
+    "ToolVersion",
+    "Violation",
+]

@@ -6,6 +6,7 @@ from django import template
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from agents.types import Json
 from approvals import desk, wording
 from approvals.models import Gate
 
@@ -18,6 +19,12 @@ SOON = 15 * 60  # seconds left: a row says so in colour
 def verdict_look(verdict: object) -> wording.VerdictLook:
     """The look of a verdict: icon, words, key."""
     return wording.verdict_look(str(verdict))
+
+
+@register.filter
+def clause_words(clause: dict[str, Json]) -> str:
+    """A clause of the rule that held, with the value that made it hold; empty if only its source says it."""
+    return wording.clause_words(clause)
 
 
 @register.filter

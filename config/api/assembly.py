@@ -14,13 +14,19 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from agents.messaging.errors import MessagingError
+from agents.prompts.errors import PromptError
 from approvals.api import gates, token_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
+from config.api.prompts import prompt_routes
 from monitoring.api import events
-from orchestrator import act_api, budget_api, snapshot_api, workers_api
+from orchestrator import act_api, budget_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
+from orchestrator.messages_api import message_routes
+from orchestrator.privacy_api import privacy_routes
+from orchestrator.quality_api import evaluation_routes, quality_routes
 from orchestrator.schedules_api import schedule_routes
 from orchestrator.signals_api import address_routes, callback_routes, group_routes, signal_routes
 
@@ -41,6 +47,8 @@ api.add_router("/workflows", workflows)
 api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
 api.add_router("/agents", act_api.agents)
+api.add_router("/tools", tools_api.tools)
+api.add_router("/policies", tools_api.policies)
 api.add_router("/runs", snapshot_api.past)
 api.add_router("/runs", budget_api.run_routes)
 api.add_router("/workflows", budget_api.workflow_routes)
@@ -48,6 +56,9 @@ api.add_router("/agents", budget_api.agent_routes)
 api.add_router("/teams", act_api.teams)
 api.add_router("/teams", budget_api.team_routes)
 api.add_router("/everything", act_api.everything)
+api.add_router("/privacy", privacy_routes)
+api.add_router("/quality", quality_routes)
+api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
 api.add_router("/gates", gates)
 api.add_router("/stops", stopping)
@@ -55,6 +66,8 @@ api.add_router("/tasks", address_routes)
 api.add_router("/signals", signal_routes)
 api.add_router("/groups", group_routes)
 api.add_router("/schedules", schedule_routes)
+api.add_router("/messages", message_routes)
+api.add_router("/prompts", prompt_routes)
 api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/workers/answers", workers_api.answers, auth=by_signed_address)
 api.add_router("/workers", workers_api.routes, auth=Bearer())
@@ -126,6 +139,18 @@ def _refused(request: HttpRequest, refusal: OrchestratorError) -> HttpResponse:
     if refusal.status == 429:
         response["Retry-After"] = str(refusal.facts["seconds"])
     return response
+
+
+@api.exception_handler(MessagingError)
+def _message_refused(request: HttpRequest, refusal: MessagingError) -> HttpResponse:
+    message, _, remedy = str(refusal).partition("; ")
+    return error(refusal.status, refusal.code, message, remedy=remedy, facts=dict(refusal.facts))
+
+
+@api.exception_handler(PromptError)
+def _prompt_refused(request: HttpRequest, refusal: PromptError) -> HttpResponse:
+    message, _, remedy = str(refusal).partition("; ")
+    return error(refusal.status, refusal.code, message, remedy=remedy, facts=refusal.facts)
 
 
 @api.exception_handler(DefinitionError)

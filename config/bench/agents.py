@@ -1,6 +1,7 @@
 """Agents that do nothing, so that what is measured is everything around them."""
 
 import asyncio
+import os
 import time
 from typing import Final
 
@@ -50,3 +51,7 @@ async def sleep(given: Pause, ctx: AgentContext) -> Pause:
 async def stamp(given: dict[str, Json], ctx: AgentContext) -> Stamp:
     """Tell when it was called."""
     return Stamp(at_ns=time.time_ns())
+
+
+if os.environ.get("BENCH_LLM_URL"):  # in the workers of the workload `llm`
+    import config.bench.model_agent  # noqa: F401

@@ -20,9 +20,9 @@ def fan(name: str, width: int, *, middle: dict[str, Any] | None = None) -> str:
     return _source(name, steps, {**{key: ["first"] for key in keys}, "last": keys})
 
 
-def side_by_side(name: str, width: int, *, seconds: float | None = None) -> str:
-    """`width` steps that wait for nothing: no-ops, or agents that wait `seconds`."""
-    what = {} if seconds is None else pause(seconds)
+def side_by_side(name: str, width: int, *, seconds: float | None = None, agent: str = "bench-noop") -> str:
+    """`width` steps that wait for nothing: no-ops, another agent, or agents that wait `seconds`."""
+    what = {"agent": agent} if seconds is None else pause(seconds)
     return _source(name, [{**_noop(f"m{number}"), **what} for number in range(width)], {})
 
 

@@ -52,6 +52,8 @@ TARGETS: Final = (
     Target("crash", "recovery_s", "s", "at most", 3, 1.5),
     Target("fair", "start_ms", "ms", "at most", 250, 50),
     Target("halt", "last_start_ms", "ms", "at most", 250, 100),
+    Target("guard", "overhead_ms", "ms", "at most", 0.3, 0.15),
+    Target("llm", "peak_rss_mb", "MB", "at most", 400, 400),
     Target("scale", "ratio_2x", "", "at most", 1.2, 1.1),
     Target("scale", "ratio_5x", "", "at most", 1.2, 1.1),
     Target("soak", "p95_growth", "", "at most", 1.2, 1.05),

@@ -17,7 +17,7 @@ def chain(bench: Bench) -> Result:
     steps, repeats = bench.scaled(100), bench.repeats(7)
     with bench.running("chain") as stack:
         stack.publish("chain", definitions.chain("chain", steps))
-        seconds, (least, most) = median_of([_timed(stack, "chain") for _ in range(repeats)])
+        seconds, (least, most) = median_of([timed(stack, "chain") for _ in range(repeats)])
         per_step = 1000 / steps
         return bench.result(
             stack,
@@ -35,9 +35,9 @@ def fanout(bench: Bench) -> Result:
     tasks = width + 2
     with bench.running("fanout") as stack:
         stack.publish("fanout", definitions.fan("fanout", width))
-        taken = [_timed(stack, "fanout") for _ in range(repeats)]
+        taken = [timed(stack, "fanout") for _ in range(repeats)]
         seconds, (least, most) = median_of(taken)
-        at_once = _timed(stack, "fanout", times=many)
+        at_once = timed(stack, "fanout", times=many)
         rate, large = tasks / seconds, tasks * many / at_once
         return bench.result(
             stack,
@@ -85,7 +85,7 @@ def wait(bench: Bench, agents: int) -> Result:
     width, repeats = bench.scaled(agents), bench.repeats(3)
     with bench.running("wait", Team(workers=1, capacity=agents + 100)) as stack:
         stack.publish("wait", definitions.side_by_side("wait", width, seconds=1.0))
-        seconds, spread = median_of([_timed(stack, "wait", submitting=False) for _ in range(repeats)])
+        seconds, spread = median_of([timed(stack, "wait", submitting=False) for _ in range(repeats)])
         return bench.result(
             stack,
             parameters={"agents": width, "repeats": repeats},
@@ -130,7 +130,7 @@ def _started(stack: Stack, run: int) -> bool:
     return bool(stack.value("SELECT remaining < total FROM orchestrator_run WHERE id = %s", run))
 
 
-def _timed(stack: Stack, name: str, *, times: int = 1, submitting: bool = True) -> float:
+def timed(stack: Stack, name: str, *, times: int = 1, submitting: bool = True) -> float:
     """Seconds until runs have ended, from before they are submitted or from the commit that submits them."""
     ids, began, committed = stack.submit(name, times=times)
     ended = stack.finish(ids)

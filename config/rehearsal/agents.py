@@ -28,6 +28,8 @@ def stub_of(spec: AgentSpec) -> AgentFunction:
         drill = under_way()
         if drill.hits(ctx.key, ctx.attempt):
             _meet_the_fault(drill)
+        if spec.config.get("pure"):  # a stand-in's contract is open: only it knows what its answer looks like
+            return Completed(output=spec.function(given, ctx), confidence=0.9)
         return Completed(output=_echoing(spec, given, answer), confidence=0.9)
 
     return stub

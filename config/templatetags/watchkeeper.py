@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from agents import sections
 from approvals import wording
 from orchestrator import rendering
 from orchestrator.story import actor_of
@@ -48,6 +49,9 @@ STATUSES: dict[str, Look] = {
     "suspended": Look("idle", "pause", _("Handed back")),
     "expired": Look("failed", "timer", _("Expired")),
     "late": Look("stopped", "timer", _("Too late")),
+    "draft": Look("idle", "pencil", _("Draft")),
+    "in_review": Look("waiting", "hand", _("In review")),
+    "published": Look("good", "check", _("Published")),
     "open": Look("waiting", "hand", _("Needs a person")),
     "approved": Look("good", "check", _("Approved")),
     "rejected": Look("failed", "x", _("Rejected")),
@@ -81,6 +85,12 @@ def icon(name: str, label: str = "") -> SafeString:
         static(SPRITE),
         name,
     )
+
+
+@register.inclusion_tag("agents/section_nav.html", takes_context=True)
+def agent_sections(context: template.Context, at: str) -> dict[str, object]:
+    """The row of tabs of the pages about agents; `at` is the address's name of the page that is shown."""
+    return {"sections": sections.sections(context["request"].user), "at": at}
 
 
 @register.filter

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 from agents.types import Json
 from orchestrator import db, ports, stops
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, counted, register
+from orchestrator.engine import families
 from orchestrator.errors import AlreadyStopped
-from orchestrator.models import Stop
+from orchestrator.models import Run, Stop
 from orchestrator.states import RUN_TERMINAL, TASK_TERMINAL
 
 WIDE: Final[tuple[Scope, ...]] = ("workflow", "agent", "everything")
@@ -69,6 +70,7 @@ class Holding(Act):
             raise AlreadyStopped(scope=name_of(target))
         reach = stops.reach(stops.Target(target.scope, target.ref, ""))
         lines = (*self._running(reach.running), *self._ready(target, reach))
+        lines += _below(target)
         more = (_("There is more than was counted."),) if reach.is_capped else ()
         return Plan(lines, {"held": found.pk if found else None}, work=found, warnings=more)
 
@@ -96,6 +98,8 @@ class Holding(Act):
     def lock(self, target: Target) -> Target:
         """The run, then claims: a shift locks runs, to settle, before it claims. No claim commits after this has."""
         locked = super().lock(target)
+        if target.scope == "workflow":
+            families.lock(families.to_pause_with_workflow(target.ref or 0))
         db.lock_claims_out()
         return locked
 
@@ -110,9 +114,19 @@ class Holding(Act):
             lets_finish=self.lets_finish,
         )  # fmt: skip
         act.record("stop.set", stop=made.pk, scope=target.scope, ref=target.ref, lets_finish=self.lets_finish)
+        below = self._hold_below(act, made)
         if not self.lets_finish:
             db.notify_shifts(f"stop:{made.pk}")
-        return {"stop": made.pk}
+        return {"stop": made.pk, **below}
+
+    def _hold_below(self, act: Performing, made: Stop) -> Mapping[str, Json]:
+        """Runs of other workflows that this workflow's runs have started; those a pause held go over to its stop."""
+        if act.target.scope != "workflow":
+            return {}
+        if act.plan.work is not None:
+            Run.objects.filter(paused_with=-act.plan.work.pk).update(paused_with=-made.pk)
+        runs = families.to_pause_with_workflow(act.target.ref or 0)
+        return {"with_it": families.pause_with_stop(runs, stop_id=made.pk, actor=act.actor, reason=act.reason)}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -186,12 +200,20 @@ class Resume(Act):
             _("Held by %(by)s: “%(reason)s”") % {"by": by, "reason": found.reason},
             *counted(ready, "%(count)s ready task may start at once.", "%(count)s ready tasks may start at once."),
             *(() if found.lets_finish else (_("Tasks that were cancelled and returned run again."),)),
+            *counted(
+                len(families.to_resume_with_stop(found.pk)),
+                "%(count)s run of another workflow that was paused with it goes on.",
+                "%(count)s runs of other workflows that were paused with it go on.",
+            ),
         )
         return Plan(lines, {"held": found.pk}, work=found)
 
     def lock(self, target: Target) -> Target:
         """Two people who resume the same thing are served one after the other."""
         locked = super().lock(target)
+        held = in_force(target)
+        if held is not None:
+            families.lock(families.to_resume_with_stop(held.pk))
         list(Stop.objects.select_for_update().filter(scope=target.scope, ref=target.ref, lifted_at=None))
         return locked
 
@@ -214,7 +236,19 @@ def lift(act: Performing) -> None:
     found: Stop = act.plan.work
     Stop.objects.filter(pk=found.pk).update(lifted_at=Now(), lifted_by=act.by)
     act.record("stop.lifted", stop=found.pk, scope=act.target.scope, ref=act.target.ref)
+    families.resume_with_stop(found.pk, actor=act.actor, reason=act.reason)
     db.wake_idle()
+
+
+def _below(target: Target) -> tuple[str, ...]:
+    """How many runs of other workflows are paused with a workflow."""
+    if target.scope != "workflow":
+        return ()
+    return counted(
+        len(families.to_pause_with_workflow(target.ref or 0)),
+        "%(count)s run of another workflow that its runs have started is paused too; what runs in it may finish.",
+        "%(count)s runs of other workflows that its runs have started are paused too; what runs in them may finish.",
+    )
 
 
 def may_hold(user: Person, target: Target) -> bool:

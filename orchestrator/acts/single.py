@@ -113,7 +113,9 @@ def _split(run: Run, agent: str) -> Split:
         step = step_in_trouble(task)
         if step.agent == agent or not _has_yet_to_start(task, run):
             continue
-        why = contracts.misfits(given_to(task), contracts.contract_of(step), new)
+        # The definition vouches for a step's own fallback: it is asked for its input only.
+        old = None if step.fallback.partition("@")[0] == agent else contracts.contract_of(step)
+        why = contracts.misfits(given_to(task), old, new)
         if why:
             left.append((task.key, why[0]))
         else:

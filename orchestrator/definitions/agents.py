@@ -76,11 +76,11 @@ class Agents:
         for path, message in _literal_flaws(contract.input_schema, inputs, complete=complete):
             self._note(step, at + ".".join(part for part in ("inputs", path) if part), message, "")
 
-    def check_named(self, step: StepSource, agents: Iterable[str]) -> None:
-        """Each of the agents that a pattern's options name exists."""
+    def check_named(self, step: StepSource, agents: Iterable[str], *, field: str = "options") -> None:
+        """Each of the agents that a pattern names in this field exists."""
         for agent in agents:
             if self.contract(agent) is None:
-                self._refuse_unknown(step, agent, "options")
+                self._refuse_unknown(step, agent, field)
 
     def _refuse_unknown(self, step: StepSource, agent: str, field: str) -> None:
         name, version = name_and_version(agent)

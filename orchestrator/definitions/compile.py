@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.definitions import contracts, coordinating, flow, limits, remembering
+from orchestrator.definitions import contracts, coordinating, flow, limits, quality, remembering
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
 from orchestrator.definitions.fields import LONGEST_WAIT, seconds
@@ -109,7 +109,10 @@ class _Compiler:
         needs = [*self.references.needs[source.key], *([fields["subject"]] if "subject" in fields else [])]
         if "conflicts" in fields:
             needs += self._wiring.before[source.key]
-        return PlanStep(
+        asked = quality.spec_of(source, self._definition.configuration)
+        if asked is not None and "consistency" in asked.checks:
+            needs += quality.earlier(source.key, self._wiring)
+        made = PlanStep(
             index=-1,
             key=source.key,
             title=source.title,
@@ -120,7 +123,9 @@ class _Compiler:
             agent_version=version,
             inputs=fields.get("inputs", {}),
             needs=self._indexes(dict.fromkeys(needs)),
-            needs_run_input=source.key in self.references.needs_input,
+            needs_run_input=source.key in self.references.needs_input
+            or (asked is not None and "consistency" in asked.checks),
+            quality=asked,
             when=condition(fields["when"]) if "when" in fields else "",
             branches=self._branches(source),
             subject=self._index.get(fields.get("subject", "")),
@@ -130,6 +135,7 @@ class _Compiler:
             timeout=seconds(fields.get("timeout", errors.get("timeout", TIMEOUT))) or TIMEOUT,
             retry=Retry(**{**errors.get("retry", {}), **fields.get("retry", {})}),
             deliver=fields.get("deliver", {}),
+            publishes=fields.get("publishes", {}),
             body=body,
             map=coordinating.map_of(source),
             loop=coordinating.loop_of(source),
@@ -144,6 +150,7 @@ class _Compiler:
             effort=fields.get("effort", {}),
             **self._recovery.fields(source),
         )
+        return quality.assured(made)
 
     def _indexes(self, keys: Mapping[str, None] | list[str]) -> tuple[int, ...]:
         return tuple(sorted(self._index[key] for key in keys if key in self._index))
@@ -173,6 +180,8 @@ class _Compiler:
             if "agent" in source.fields:
                 self._check_flow(source)
             self._recovery.check(source)
+        for flaw in quality.flaws(source, self._agents, self._definition, self._wiring):
+            self._note(source, *flaw)
         if source.type == "approval":
             self._check_subject(source)
         if source.type == "conditional":
@@ -207,6 +216,8 @@ class _Compiler:
             remedy = did_you_mean(name, registry.names())
             self._note(source, "pattern", f'"{name}" is not a pattern', remedy or "see /patterns/ for all of them")
             return
+        if "fallback" in source.fields:
+            self._agents.check_named(source, [source.fields["fallback"]], field="fallback")
         flaws = list(coordinating.option_flaws(options, pattern.options))
         if not flaws:
             flaws = list(pattern.flaws(options))
@@ -247,9 +258,9 @@ class _Compiler:
             for when, keys in ways
         )
 
-    def _output_fields(self, key: str) -> Mapping[str, Any] | None:
-        """The fields that a step's output is known to have, or None if any may be there."""
-        source = self._wiring.sources.get(key)
+    def _output_fields(self, step: str | StepSource) -> Mapping[str, Any] | None:
+        """The fields that the output of a step, by its key or itself, is known to have; None if any may be there."""
+        source = self._wiring.sources.get(step) if isinstance(step, str) else step
         if source is None:
             return None
         if source.type == "map":

@@ -6,7 +6,8 @@
 import re
 from dataclasses import dataclass, field
 
-from orchestrator.definitions.cel_source import RESERVED
+from agents.expressions.source import RESERVED
+from agents.quality.types import CHECKS
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,99}")
@@ -20,7 +21,7 @@ RISKS = ("low", "medium", "high", "critical")
 REVIEW_VERDICTS = ("approve", "edit", "request_changes", "reject", "terminate")
 MANUAL_VERDICTS = ("complete", "reject", "terminate")
 HYBRID_VERDICTS = ("complete", "request_changes", "reject", "terminate")
-CONFLICT_RULES = ("ask", "first", "last", "highest_confidence", "majority")
+CONFLICT_RULES = ("ask", "first", "last", "highest_confidence", "majority", "weighted")
 ON_ERROR = ("escalate", "fail", "skip", "ask")
 ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
@@ -74,6 +75,11 @@ DELIVER = {
     "media_type": Field("text", "Such as text/markdown."),
     "content": Field("template", "The file's content.", required=True),
 }
+PUBLISHES = {
+    "signal": Field("signal", "The signal's name.", required=True),
+    "key": Field("template", "What it is about."),
+    "data": Field("mapping", "Values and expressions; the step's output, if left out."),
+}
 BRANCH = {
     "when": Field("condition", "This way is taken if it is the first that holds.", required=True),
     "then": Field("keys", "Steps that run if it is taken.", required=True),
@@ -85,10 +91,40 @@ CONFLICTS = {
     ),
     "rule": Field(
         "choice",
-        "What decides where they do not: a person, the first or last of the steps before, the surest, or most of them.",
+        "What decides where they do not: a person, the first or last of the steps before, the surest, most of them, or "
+        "confidence times authority.",
         choices=CONFLICT_RULES,
     ),
     "queue": Field("name", "With rule ask: queue of the people who decide."),
+    "authority": Field("mapping", "With rule weighted: step: regulatory, sop or general, which is what others are."),
+}
+CONSENSUS = {
+    "of": Field("integer", "How many independent calls are made.", required=True, low=2, high=9),
+    "agree": Field("integer", "So many of them must say the same; more than half.", required=True, low=2, high=9),
+    "fields": Field("texts", "What must be the same; all but the confidence, if left out."),
+    "agents": Field("texts", "Who is asked, in turn; the step's own agent, if left out."),
+    "authority": Field("mapping", "Agent: regulatory, sop or general, which is what others are."),
+}
+QUALITY = {
+    "checks": Field("choices", "What is checked; if left out, whatever is said enough about.", choices=CHECKS),
+    "required": Field("texts", "Completeness: paths with dots that must hold something."),
+    "sections": Field("texts", "Completeness: headings that the text must have, with words under each."),
+    "text": Field("text", "Path of the running text."),
+    "schema": Field("schema", "Format: JSON Schema of the output, beyond its agent's contract."),
+    "formats": Field("mapping", "Format: path: date, datetime, email, url, uuid, cve, currency or one_line."),
+    "claims": Field("text", "Accuracy: path of a list of {claim, source, quote}, or of a text with [source] marks."),
+    "sources": Field("mapping", "Accuracy: name: text or documents; the step's own input, if left out."),
+    "facts": Field("texts", "Consistency: names of fields that must stay as earlier steps have them."),
+    "minimum": Field("number", "People are asked when the score is below it.", low=0, high=100),
+    "weights": Field("mapping", "Component: its weight in the score."),
+    "zero_tolerance": Field("flag", "Any failed check holds the output until a person says why it may be used."),
+    "verifier": Field("agent", "Agent that verifies the output; never the one that produced it."),
+    "consensus": Field("group", "Several independent calls that must agree.", fields=CONSENSUS),
+    "queue": Field("name", "Queue of the people who are asked; the gate's or the workflow's, if left out."),
+}
+GUARDIAN = {
+    "agent": Field("agent", "Agent that watches; it may only raise and hold.", required=True),
+    "steps": Field("keys", "Steps whose outputs it sees; all automated ones, if left out."),
 }
 
 STEP = {
@@ -131,6 +167,7 @@ COORDINATING = {
     "timeout": Field("duration", "Longest time one turn may take."),
     "gate": Field("group", "When to ask people about the output.", fields=GATE),
     "deliver": Field("group", "A file made of the output.", fields=DELIVER),
+    "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
 }
 AGENT_CALL = {
     "inputs": Field("mapping", "The agent's input: values and expressions."),
@@ -170,13 +207,16 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "timeout": Field("duration", "Longest time one try may take."),
         "retry": Field("group", "How to try again.", fields=RETRY),
         "gate": Field("group", "When to ask people about the output.", fields=GATE),
+        "quality": Field("group", "What the output is held against before it is used.", fields=QUALITY),
         "deliver": Field("group", "A file made of the output.", fields=DELIVER),
+        "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
     }
     | RECOVERY,
     "manual": STEP
     | RUNNABLE
     | {
         "form": Field("schema", "JSON Schema of the answer.", required=True),
+        "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
         "instructions": Field("template", "What the person should do."),
         "queue": Field("name", "Queue of the people who do it."),
         "deadline": Field("duration", "How long people have."),
@@ -202,6 +242,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
             fields={name: GATE_FIELDS[name] for name in (*WORK_GATE, "revisions")},
         ),
         "deliver": Field("group", "A file made of the answer.", fields=DELIVER),
+        "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
     },
     "timer": STEP
     | RUNNABLE
@@ -274,13 +315,16 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     | COORDINATING
     | {
         "pattern": Field("key", "Name of a pattern, such as group_chat.", required=True),
+        "fallback": Field(
+            "agent", "Agent that does a turn when the one it was given to cannot; it gets the same input."
+        ),
         "options": Field("mapping", "The pattern's settings; see its help page."),
     },
     "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver"})
+NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes"})
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {
@@ -295,6 +339,7 @@ CONFIGURATION = {
     "strict": Field("flag", "Refuse to publish while one of the publishing checks warns."),
     "run_deadline": Field("wait", "Longest time that a run may take; then people decide whether it goes on."),
     "escalation_queue": Field("name", "Queue of the people who decide then; operations, if left out."),
+    "guardians": Field("list", "Agents that watch what steps put out.", fields=GUARDIAN),
     "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
     "shares": Field(
         "mapping", "Agent: share of the run's budgets. They sum to 1.0; orchestrator stands for all others."

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agents.quality.types import QualitySpec
 from agents.types import Json
 
 type StepKind = Literal[
@@ -14,13 +15,16 @@ type StepKind = Literal[
     "map",
     "loop",
     "pattern",
+    "assured",  # an automated step whose agent is asked several times, or whose output another one verifies
     "rollback",  # the engine's own: no definition has it
     "subworkflow",
     "timer",
     "wait_event",
     "wait_callback",
 ]
-COORDINATING = frozenset({"map", "loop", "pattern"})  # kinds whose tasks spawn others and go on when those have ended
+COORDINATING = frozenset(
+    {"map", "loop", "pattern", "assured"}
+)  # kinds whose tasks spawn others and go on when those have ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,9 @@ class ConflictSpec:
     """Fields of what the steps before put out that must agree, and what decides where they do not."""
 
     fields: tuple[str, ...]  # names, or paths with dots
-    rule: Literal["ask", "first", "last", "highest_confidence", "majority"] = "ask"
+    rule: Literal["ask", "first", "last", "highest_confidence", "majority", "weighted"] = "ask"
     queue: str = "operations"  # ask: the people
+    authority: dict[str, str] = field(default_factory=dict)  # weighted: step key: level of authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,7 @@ class PlanStep:
     optional: bool = False  # the run's result does not need it: its failure makes no partial success
     impact: str = ""  # what its failure means for the result, in one sentence
     deliver: dict[str, Json] = field(default_factory=dict)  # {"name": "report.md", "media_type", "content": "${CEL}"}
+    publishes: dict[str, Json] = field(default_factory=dict)  # {"signal": "order.sent", "key": "${CEL}", "data": {...}}
     need: int = 0  # join: so many dependencies must succeed; 0: all must have ended and one of them succeeded
     cancel_rest: bool = False  # join: cancel the other branches once enough have succeeded
     body: "PlanStep | None" = None  # map, loop: what each spawned task does
@@ -168,6 +174,7 @@ class PlanStep:
     checkpoint: str = ""  # name of the save point made when it has succeeded
     conflicts: ConflictSpec | None = None
     effort: dict[str, float] = field(default_factory=dict)  # estimate a call by resource, reserved before it
+    quality: QualitySpec | None = None  # what its output is held against before it is used
     category: str = ""  # kind of task that its agent must have the authority for; "": any agent may
 
 

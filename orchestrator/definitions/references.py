@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from agents.expressions.source import Reference, Source
 from orchestrator.definitions import contracts, expressions
-from orchestrator.definitions.cel_source import Reference, Source
 from orchestrator.definitions.errors import Problems, did_you_mean
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.definitions.load import Definition, StepSource
@@ -13,6 +13,7 @@ from orchestrator.definitions.wiring import Wiring
 BEFORE = frozenset({"input", "steps"})  # known before a step runs
 REVIEW = BEFORE | {"output", "confidence"}
 AFTER = REVIEW | {"attempt"}
+SUCCEEDED = BEFORE | {"output"}  # known when a step has succeeded
 UNDOING = frozenset({"input", "output", "given"})  # known when a finished step is undone
 
 ROUND = BEFORE | {"output", "round"}
@@ -21,6 +22,7 @@ PRODUCING = ("automated", "map", "loop", "pattern")  # they have an output of th
 BOUND = {"map": frozenset({"item", "at"}), "loop": frozenset({"previous", "round"})}
 
 type Fields = Mapping[str, Any] | None  # known fields, or None if any may be there
+type OutputFields = Callable[[str | StepSource], Fields]  # of a step by its key, or itself
 type Written = tuple[str, str, bool]  # field, expression, is a condition
 
 
@@ -28,7 +30,11 @@ class References:
     """Checks expressions one by one and remembers which steps each step reads."""
 
     def __init__(
-        self, definition: Definition, wiring: Wiring, problems: Problems, output_fields: Callable[[str], Fields]
+        self,
+        definition: Definition,
+        wiring: Wiring,
+        problems: Problems,
+        output_fields: OutputFields,
     ) -> None:
         self._definition = definition
         self._wiring = wiring
@@ -48,13 +54,15 @@ class References:
         if body := step.fields.get("body"):
             self._check_body(StepSource(step.key, body["type"], step.title, body, step.group, step.line), step.type)
         roots = {"approval": REVIEW, "hybrid": REVIEW, **dict.fromkeys(PRODUCING, AFTER)}.get(step.type, BEFORE)
-        self._check_after(step, roots | agreed)
+        judged = frozenset({"quality"} if "quality" in step.fields else ())
+        self._check_after(step, roots | agreed | judged)
 
     def _check_body(self, body: StepSource, kind: str) -> None:
         """The step inside a map or loop, whose expressions may use what each of its tasks is bound to."""
         bound = BOUND[kind]
         self._check_before(body, BEFORE | bound, "body.")
-        self._check_after(body, AFTER | bound, "body.")
+        judged = frozenset({"quality"} if "quality" in body.fields else ())
+        self._check_after(body, AFTER | bound | judged, "body.")
 
     def _check_before(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_before(step):
@@ -67,7 +75,8 @@ class References:
     def _check_after(self, step: StepSource, roots: frozenset[str], prefix: str = "") -> None:
         for field, text, is_condition in written_after(step):
             self._check(step, prefix + field, text, roots, is_condition=is_condition)
-
+        for field, text in in_values(step.fields.get("publishes", {}), "publishes"):
+            self._check(step, field, text, SUCCEEDED, is_condition=False)
         for field, text in in_values(step.fields.get("compensate", {}).get("inputs", {}), "compensate.inputs"):
             self._check(step, field, text, UNDOING, is_condition=False)
 
@@ -107,7 +116,7 @@ class References:
                     self.needs_input.add(step.key)
                 self._check_field(step, field, reference, reference.path, self._input_fields)
             elif reference.root == "output" and step and step.type != "hybrid":  # a draft, and later an answer
-                subject = step.fields["subject"] if step.type == "approval" else step.key
+                subject = step.fields["subject"] if step.type == "approval" else step  # a body's own, not its map's
                 self._check_field(step, field, reference, reference.path, self._output_fields(subject))
 
     def _follow_step(self, step: StepSource | None, field: str, reference: Reference) -> None:
@@ -180,8 +189,9 @@ def written_after(step: StepSource) -> Iterator[Written]:
         for name in ("evidence", "alternatives"):
             if name in fields:
                 yield prefix + name, fields[name], False
-    for name, value in step.fields.get("deliver", {}).items():
-        yield from ((field, text, False) for field, text in in_values(value, f"deliver.{name}"))
+    written = {f"deliver.{name}": value for name, value in step.fields.get("deliver", {}).items()}
+    for place, value in (written | {"quality.sources": step.fields.get("quality", {}).get("sources", {})}).items():
+        yield from ((field, text, False) for field, text in in_values(value, place))
 
 
 def in_values(value: Any, place: str, problems: Problems | None = None) -> Iterator[tuple[str, str]]:

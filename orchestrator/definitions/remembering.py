@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from agents.quality.agreement import AUTHORITY
 from orchestrator.definitions.load import StepSource
 from orchestrator.definitions.plan import ConflictSpec
 
@@ -20,7 +21,10 @@ def fields_of(step: StepSource, *, queue: str) -> dict[str, Any]:
     spec = None
     if written is not None:
         spec = ConflictSpec(
-            fields=tuple(written["fields"]), rule=written.get("rule", "ask"), queue=written.get("queue", queue)
+            fields=tuple(written["fields"]),
+            rule=written.get("rule", "ask"),
+            queue=written.get("queue", queue),
+            authority=written.get("authority", {}),
         )
     return {
         "shares": tuple(step.fields.get("shares", ())),
@@ -52,5 +56,14 @@ def _conflict_flaws(conflicts: dict[str, Any], before: int) -> Iterator[Flaw]:
     for path in conflicts.get("fields", ()):
         if not _PATH.fullmatch(path):
             yield "conflicts.fields", f'"{path}" is not a field or a path with dots', "write verdict or verdict.level"
+    yield from _authority_flaws(conflicts)
     if conflicts.get("queue") and conflicts.get("rule", "ask") != "ask":
         yield "conflicts.queue", "nobody is asked with this rule", "leave it out, or use rule: ask"
+
+
+def _authority_flaws(conflicts: dict[str, Any]) -> Iterator[Flaw]:
+    if conflicts.get("authority") and conflicts.get("rule", "ask") != "weighted":
+        yield "conflicts.authority", "counts only with rule: weighted", "leave it out, or use rule: weighted"
+    for key, level in conflicts.get("authority", {}).items():
+        if level not in AUTHORITY:
+            yield f"conflicts.authority.{key}", f"{level!r:.40} is not a level", f"use {', '.join(AUTHORITY)}"

@@ -95,7 +95,7 @@ def _field(field: Field) -> dict[str, Any]:
             return {"type": "array", "minItems": 1, "items": _object(field.fields)}
         case "choice":
             return {"enum": list(field.choices)}
-        case "verdicts":
+        case "verdicts" | "choices":
             return {"type": "array", "minItems": 1, "items": {"enum": list(field.choices)}}
         case "integer" | "number":
             return {"type": field.kind, "minimum": field.low, "maximum": field.high}

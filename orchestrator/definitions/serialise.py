@@ -5,6 +5,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from agents.quality.types import ConsensusSpec, QualitySpec
 from orchestrator.definitions.plan import (
     Branch,
     Compensation,
@@ -29,8 +30,12 @@ _NESTED: dict[str, type] = {
     "compensate": Compensation,
     "conflicts": ConflictSpec,
     "body": PlanStep,
+    "quality": QualitySpec,
+    "consensus": ConsensusSpec,
 }
-_TUPLES = frozenset({"dependencies", "successors", "needs", "then", "allowed", "tags", "agents", "fields"})
+_TUPLES = frozenset(
+    "dependencies successors needs then allowed tags agents fields checks required sections facts guardians".split()
+)
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:

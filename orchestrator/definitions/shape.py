@@ -209,6 +209,12 @@ def _verdicts(value: Any, field: Field) -> Flaw:
     return None
 
 
+def _choices(value: Any, field: Field) -> Flaw:
+    if not isinstance(value, list) or not value or any(item not in field.choices for item in value):
+        return "must be a list of names", f"choose from {', '.join(field.choices)}"
+    return None
+
+
 def _flag(value: Any, _: Field) -> Flaw:
     return None if isinstance(value, bool) else ("must be true or false", "")
 
@@ -270,6 +276,7 @@ CHECKS: dict[str, Callable[[Any, Field], Flaw]] = {
     "signal": _signal,
     "choice": _choice,
     "verdicts": _verdicts,
+    "choices": _choices,
     "risk": _risk,
     "flag": _flag,
     "join": _rule,

@@ -16,7 +16,12 @@ _DEEPEST: Final = 8  # runs inside runs that are looked into
 
 def asks(step: PlanStep, *, deeper: int = _DEEPEST) -> bool:
     """Whether its definition has people asked: by the step, by what it starts, or about what it joins."""
-    if step.kind in ASKING or step.gate is not None or (step.conflicts is not None and step.conflicts.rule == "ask"):
+    if (
+        step.kind in ASKING
+        or step.gate is not None
+        or (step.quality is not None and step.quality.may_hold)
+        or (step.conflicts is not None and step.conflicts.rule == "ask")
+    ):
         return True
     if step.kind == "subworkflow" and deeper:
         return _asks_inside(step.workflow, deeper - 1)

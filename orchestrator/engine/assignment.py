@@ -20,6 +20,7 @@ class Assignment:
     correlation_id: str
     used: Used = NOTHING  # by its call, once that has ended
     told: dict[str, Json] = field(default_factory=dict)  # facts for the event of its end
+    mail: bool = False  # its agent has looked into its mailbox: what it read is settled with it
     seen: int = 0  # coordinating: the last note of a person that its pattern has been told
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.models import Agent
@@ -21,6 +21,7 @@ from orchestrator import db, events
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.plan import Compensation, GateSpec, Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
+from orchestrator.engine import delivery, tool_calls
 from orchestrator.engine.lanes import DEFAULT
 from orchestrator.engine.plans import INDEX, own_step, plan_of
 from orchestrator.models import Run, Task, task_id
@@ -42,6 +43,7 @@ class Undo:
     task: Task
     step: PlanStep
     how: Compensation
+    calls: tuple[dict[str, Json], ...] = ()  # of tools, the last first: what `agents.library.tool_undo` is given
 
 
 def undoes(spec: Mapping[str, Any] | None) -> bool:
@@ -112,19 +114,28 @@ def begin_rollback(run: Run, undo: Sequence[Undo], *, checkpoint: int, reason: s
 
 def to_undo(run: Run, plan: Plan) -> tuple[Undo, ...]:
     """The run's finished tasks that have something to undo them, the last one to finish first."""
-    if not any(step.compensate or (step.body and step.body.compensate) for step in plan.steps):
+    calls = tool_calls.to_undo(run.pk)
+    if not calls and not any(step.compensate or (step.body and step.body.compensate) for step in plan.steps):
         return ()
     undone = _undone_at(run.pk)
     found = []
-    succeeded = Task.objects.of_run(run.pk).filter(status=TaskStatus.SUCCEEDED).order_by("-ended_at", "-id")
-    for task in succeeded:
+    ended = Task.objects.of_run(run.pk).filter(Q(status=TaskStatus.SUCCEEDED) | Q(pk__in=list(calls)))
+    for task in ended.order_by("-ended_at", "-id"):
         step = own_step(plan, task.pk, task.spec)
-        if step.compensate is None or is_undoing(task):
+        how = _how(step, task, calls)
+        if how is None or is_undoing(task):
             continue
         if task.pk in undone and task.ended_at is not None and undone[task.pk] >= task.ended_at:
             continue  # an earlier failure of this run has undone it, and it was not done again
-        found.append(Undo(task, step, step.compensate))
+        found.append(Undo(task, step, how, () if how is step.compensate else calls[task.pk]))
     return tuple(found)
+
+
+def _how(step: PlanStep, task: Task, calls: Mapping[int, Any]) -> Compensation | None:
+    """What its definition says, if it succeeded; else its tools' hooks undo what it called, however it ended."""
+    if step.compensate is not None and task.status == TaskStatus.SUCCEEDED:
+        return step.compensate
+    return Compensation(agent=tool_calls.AGENT) if task.pk in calls else None
 
 
 def _undone_at(run_id: int) -> dict[int, Any]:
@@ -182,8 +193,9 @@ def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int, *, then: S
         successors=[*([index + 1] if place + 1 < len(undo) else []), *then],
         spec={
             "step": step_to_json(made),
-            "bind": {"output": task.output or {}, "given": task.input or {}},
+            "bind": {"output": delivery.unpack(task.output) or {}, "given": task.input or {}},
             UNDOES: task.pk,
+            **({"given": {"calls": list(undo[place].calls)}} if undo[place].calls else {}),
         },
     )
 

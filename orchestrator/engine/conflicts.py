@@ -12,6 +12,8 @@ from typing import Any, Final
 import orjson
 from django.db.models.functions import Now
 
+from agents.quality.agreement import DEFAULT_LEVEL, Answer, is_tied, synthesise
+from agents.quality.store import authority_weights
 from agents.types import Json
 from orchestrator import events
 from orchestrator.definitions.plan import ConflictSpec, PlanStep
@@ -83,9 +85,26 @@ def _conflict(task: Task, spec: ConflictSpec, path: str, sides: list[Side]) -> C
     made = Conflict.objects.create(run_id=task.run_id, task=task.pk, key=path, sides=stored)
     facts: dict[str, Json] = {"conflict": made.pk, "key": path, "rule": spec.rule}
     events.append("conflict.found", actor="engine", run_id=task.run_id, task_id=task.pk, data=facts)
-    if (right := chosen(spec.rule, sides)) is not None:
+    if (right := _right(spec, sides)) is not None:
         _settle(made, right.as_json(), by=f"rule:{spec.rule}", actor="engine")
     return made
+
+
+def _right(spec: ConflictSpec, sides: Sequence[Side]) -> Side | None:
+    return weightiest(spec, sides, authority_weights()) if spec.rule == "weighted" else chosen(spec.rule, sides)
+
+
+def weightiest(spec: ConflictSpec, sides: Sequence[Side], weights: Mapping[str, float]) -> Side | None:
+    """The side that confidence times authority is for; None if it decides nothing. The others stay beside it."""
+    levels = [weights.get(spec.authority.get(side.writer, DEFAULT_LEVEL), 0.0) for side in sides]
+    answers = [
+        Answer(side.writer, {"value": side.value}, side.confidence, level, side.task)
+        for side, level in zip(sides, levels, strict=True)
+    ]
+    verdict = synthesise(answers, ("value",), by_count=False)
+    if verdict is None or is_tied(verdict):
+        return None
+    return next(side for side in sides if side.task in verdict.sides[0].tasks)
 
 
 def chosen(rule: str, sides: Sequence[Side]) -> Side | None:

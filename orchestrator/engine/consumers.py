@@ -13,7 +13,7 @@ from agents.types import Json
 from orchestrator import events, orders
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import starting, waits
+from orchestrator.engine import announcing, starting, waits
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import ConsumerGroup, Signal, Workflow
 from orchestrator.ports import rights
@@ -87,7 +87,7 @@ def _start(group: ConsumerGroup, signal: Signal) -> None:
         signal.data,
         user=sender.pk if (sender := sender_of(signal)) is not None else group.created_by_id,
         title="",
-        key=f"group {group.pk} {group.replays} {signal.pk}",  # with spaces, which no caller's key may have
+        key=announcing.key_of(group.pk, group.replays, signal),  # with spaces, which no caller's key may have
         correlation=f"signal-{signal.pk}",
         priority=None,
         actor=f"group:{group.name}",

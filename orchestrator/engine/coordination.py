@@ -4,15 +4,17 @@ A turn is an attempt like any other: claimed, fenced, repeated after a crash. Be
 waits for the tasks it spawned; nothing of it is in memory anywhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
 
+from agents.quality.store import authority_weights
 from agents.types import Json
 from orchestrator import catalogue, db
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
+from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
@@ -22,7 +24,7 @@ from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX
 from orchestrator.engine.transitions import Fence
 from orchestrator.models import Attempt, StateEntry, Task, task_id
-from orchestrator.patterns import looping, mapping, registry
+from orchestrator.patterns import assurance, looping, mapping, registry
 from orchestrator.patterns.moves import Child, Fail, Move, Note, Result, Spawn, Turn
 from orchestrator.patterns.registry import Pattern
 from orchestrator.states import AttemptStatus
@@ -49,6 +51,8 @@ def look(job: Assignment) -> Looked:
             move = mapping.look(turn)
         case "loop":
             move = looping.look(turn)
+        case "assured":
+            move = assurance.look(turn, authority_weights())
         case _:
             pattern = registry.find(step.pattern)
             if pattern is None:
@@ -103,9 +107,12 @@ def _results(run_id: int, state: dict[str, Any]) -> tuple[Result, ...]:
     first = task_id(run_id, state["first"])
     rows = Task.objects.filter(id__gte=first, id__lt=first + state["count"]).order_by("id")
     used: dict[int, int] = {}
+    versions: dict[int, int | None] = {}
     attempts = Attempt.objects.filter(task_id__gte=first, task_id__lt=first + state["count"])
-    for task, tokens_in, tokens_out in attempts.values_list("task_id", "tokens_in", "tokens_out"):
+    columns = ("task_id", "tokens_in", "tokens_out", "agent_version")
+    for task, tokens_in, tokens_out, version in attempts.order_by("number").values_list(*columns):
         used[task] = used.get(task, 0) + tokens_in + tokens_out
+        versions[task] = version
     return tuple(
         Result(
             key=key,
@@ -115,9 +122,11 @@ def _results(run_id: int, state: dict[str, Any]) -> tuple[Result, ...]:
             confidence=confidence,
             tokens=used.get(pk, 0),
             task=pk,
+            agent=agent or "",
+            version=versions.get(pk),
         )
-        for pk, key, status, output, error, confidence in rows.values_list(
-            "id", "key", "status", "output", "error", "confidence"
+        for pk, key, status, output, error, confidence, agent in rows.values_list(
+            "id", "key", "status", "output", "error", "confidence", "agent__name"
         )
     )
 
@@ -151,13 +160,16 @@ def spawn(job: Assignment, shift: int, looked: Looked) -> None:
     end_attempt(task, AttemptStatus.SUSPENDED, used=NOTHING)
     write_shared(task, move.shared)
     state = {"turn": looked.turn, "memory": move.memory, "seen": job.seen, "count": len(move.children)}
-    db.spawn_tasks(
+    first = db.spawn_tasks(
         task=task.pk,
         rows=[_row(task, job.step, child) for child in move.children],
         need=move.need,
         state=state,
         facts={**move.facts, "turn": looked.turn},
     )
+    if move.note:
+        pk = task_id(task.run_id, first)
+        Task.objects.filter(id__gte=pk, id__lt=pk + len(move.children)).update(note=move.note)
 
 
 def write_shared(task: Task, values: dict[str, Json]) -> None:
@@ -172,8 +184,14 @@ def add_note(task: Task, value: dict[str, Json], *, writer: str, reason: str) ->
     return run_state.write(task.run_id, change, writer=writer, task=task.pk)
 
 
+def _with_stand_in(turn: PlanStep, fallback: str) -> PlanStep:
+    """A pattern's fallback stands in for the agent of each turn that has none of its own."""
+    mine = turn.kind == "automated" and not turn.fallback and turn.agent != name_and_version(fallback)[0]
+    return replace(turn, fallback=fallback) if fallback and mine else turn
+
+
 def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
-    body = child.step or step.body
+    body = _with_stand_in(child.step, step.fallback) if child.step else step.body
     assert body is not None
     spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
     if child.given is not None:

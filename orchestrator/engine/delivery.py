@@ -56,12 +56,7 @@ def deliver(task: Task, step: PlanStep, output: dict[str, Json]) -> None:
     """
     if not step.deliver:
         return
-    run_input = Run.objects.values_list("input", flat=True).get(pk=task.run_id)
-    needed = Task.objects.filter(
-        pk__in=[task_id(task.run_id, index) for index in step.needs], status=TaskStatus.SUCCEEDED
-    )
-    context = {"input": run_input, "steps": {other.key: unpack(other.output) for other in needed}, "output": output}
-    fields = expressions.resolve(dict(step.deliver), context)
+    fields = expressions.resolve(dict(step.deliver), context_of(task, step, output))
     assert isinstance(fields, dict)
     Artifact.objects.update_or_create(
         task_id=task.pk,
@@ -72,3 +67,12 @@ def deliver(task: Task, step: PlanStep, output: dict[str, Json]) -> None:
             "sha256": store(str(fields["content"]).encode()),
         },
     )
+
+
+def context_of(task: Task, step: PlanStep, output: dict[str, Json]) -> dict[str, Any]:
+    """What a succeeding step's file and signal may name: the run's input, the steps before, and its output."""
+    run_input = Run.objects.values_list("input", flat=True).get(pk=task.run_id)
+    needed = Task.objects.filter(
+        pk__in=[task_id(task.run_id, index) for index in step.needs], status=TaskStatus.SUCCEEDED
+    )
+    return {"input": run_input, "steps": {other.key: unpack(other.output) for other in needed}, "output": output}

@@ -12,20 +12,33 @@ from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator import events
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
-from orchestrator.engine import breakers, compensation, conflicts, failures, gates, questions, rewinding, transitions
+from orchestrator.engine import (
+    breakers,
+    compensation,
+    conflicts,
+    failures,
+    gates,
+    mailing,
+    questions,
+    rewinding,
+    steering,
+    transitions,
+)
 from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.assuring import Judgement
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import VOIDED, Subject
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.engine.transitions import Fence, Result
 from orchestrator.models import TASK_BITS, Run, Task, task_id
 from orchestrator.ports import gatekeeper
-from orchestrator.states import AttemptStatus, TaskStatus
+from orchestrator.states import AttemptStatus, RunStatus, TaskStatus
 
 
 @transaction.atomic
 def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
     """The step's rule holds for this output, or people have asked before: they look at it before it is used."""
+    _tell_guard(job)
     spec = job.step.gate or gates.agents_own(job.step)
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
@@ -36,8 +49,30 @@ def open_output_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
 
 
 @transaction.atomic
+def open_quality_gate(
+    job: Assignment, shift: int, given: dict[str, Json], outcome: Completed, judgement: Judgement
+) -> None:
+    """The output fails what its step asks of it: only a person's decision lets it be used."""
+    run = transitions.lock_run(job.claimed.run_id)
+    context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+    spec = job.step.gate or gates.of_quality(job.step)
+    request = gates.for_output(spec, job.step, _subject(job, run, given, outcome), kind="approval", context=context)
+    request = gates.held(request, job.step, judgement)
+    actor = f"agent:{judgement.producer.agent}"
+    if not transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=actor):
+        return
+    if job.step.agent:
+        _worked(job)
+    if judgement.pauses and run.status == RunStatus.RUNNING:
+        steering.pause(run)
+        reason = f"guardian {judgement.pauses} wants the run to stand still"
+        events.append("run.paused", actor=f"agent:{judgement.pauses}", run_id=run.pk, data={"reason": reason})
+
+
+@transaction.atomic
 def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: NeedsApproval) -> None:
     """The agent itself will not go on without a person."""
+    _tell_guard(job)
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
     spec = job.step.gate or gates.agents_own(job.step)
@@ -48,6 +83,17 @@ def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
         if outcome.resume:
             questions.remember(job.claimed.id, outcome.action)
+        _worked(job)
+
+
+@transaction.atomic
+def open_tool_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: NeedsApproval) -> None:
+    """A tool that the agent calls is not called before people approve: this call, with these arguments."""
+    assert outcome.call is not None
+    subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
+    request = gates.for_tool(job.step, subject, outcome.call)
+    fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
+    if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
         _worked(job)
 
 
@@ -63,6 +109,7 @@ def is_undecided(job: Assignment) -> bool:
 @transaction.atomic
 def complete_delivering(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
     """The step hands over a file: output and file commit together."""
+    _tell_guard(job)
     transitions.lock_run(job.claimed.run_id)
     result = Result(output=outcome.output, input=given, confidence=outcome.confidence, version=outcome.version)
     if transitions.complete_running(_fence(job, shift), result, step=job.step, actor=f"agent:{job.step.agent}"):
@@ -110,6 +157,7 @@ def open_manual_gate(job: Assignment, shift: int, given: dict[str, Json]) -> Non
 @transaction.atomic
 def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed | NeedsApproval) -> None:
     """The agent has drafted: a person completes the form, which starts from the draft."""
+    _tell_guard(job)
     assert job.step.gate is not None
     context = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
     text = expressions.render_text(job.step.instructions, context)
@@ -117,6 +165,7 @@ def open_hybrid_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), shown, outcome)
     request = gates.for_output(job.step.gate, job.step, subject, kind="hybrid", context=context)
     transitions.wait_for_people(_fence(job, shift), request, version=outcome.version, actor=f"agent:{job.step.agent}")
+    mailing.finished(job)
 
 
 @transaction.atomic
@@ -136,6 +185,7 @@ def roll_back(job: Assignment, shift: int) -> None:
 @transaction.atomic
 def open_trouble_gate(job: Assignment, shift: int, error: dict[str, Json], rule: str) -> None:
     """Something gave no answer that may be acted on: stop and ask."""
+    _tell_guard(job)
     run = transitions.lock_run(job.claimed.run_id)
     subject = Subject(**_ids(run, job.claimed.id), undoing=compensation.undoes(job.claimed.spec))
     request = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=error)
@@ -145,6 +195,7 @@ def open_trouble_gate(job: Assignment, shift: int, error: dict[str, Json], rule:
 @transaction.atomic
 def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Failed) -> None:
     """The agent failed: try again later, ask, skip or fail, as the step says."""
+    _tell_guard(job)
     run = transitions.lock_run(job.claimed.run_id)
     error: dict[str, Json] = {"kind": outcome.kind, "code": outcome.code, "message": outcome.message}
     undoing = compensation.undoes(job.claimed.spec)
@@ -156,7 +207,8 @@ def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Fai
     ask = gates.for_trouble(job.step, subject, kind="exception", rule=rule, error=told, queue=queue)
     if outcome.error_class:
         error |= {"class": outcome.error_class, "stack": outcome.stack}
-    failures.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask)
+    if failures.fail_attempt(_fence(job, shift), error, step=job.step, retry_after=outcome.retry_after, ask=ask):
+        mailing.failed(job, f"{outcome.code}: {outcome.message}")
 
 
 @transaction.atomic
@@ -209,7 +261,16 @@ def _subject(job: Assignment, run: Run, given: dict[str, Json], outcome: Complet
     )
 
 
+def _tell_guard(job: Assignment) -> None:
+    """What guardrails did to the call's data, where no event of the attempt's end carries it."""
+    if found := job.told.get("guard"):
+        run, task = job.claimed.run_id, job.claimed.id
+        data: dict[str, Json] = {"agent": job.step.agent, "attempt": job.claimed.attempt, "guard": found}
+        events.append("task.guarded", actor="engine", run_id=run, task_id=task, data=data)
+
+
 def _worked(job: Assignment) -> None:
+    mailing.finished(job)
     breakers.worked(Task.objects.only("id", "agent_id").get(pk=job.claimed.id))
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.types import Json
-from orchestrator.definitions import expressions
+from orchestrator.definitions import clauses, expressions
 from orchestrator.definitions.plan import GateSpec, PlanStep
+from orchestrator.engine import assuring
+from orchestrator.engine.assuring import Judgement
 from orchestrator.engine.policy import without_details
 from orchestrator.models import Run, Task
 from orchestrator.ports import GateRequest
@@ -47,6 +49,7 @@ def for_output(
         title=expressions.render_text(spec.title, context) if spec.title else step.title,
         queue=spec.queue,
         rule=spec.when or "true",
+        matched=clauses.matched(spec.when, context) if spec.when and kind == "approval" else (),
         risk=_risk(spec.risk, context),
         proposal=subject.proposal,
         action=action,
@@ -58,6 +61,27 @@ def for_output(
         evidence=_objects(spec.evidence, context),
         alternatives=_objects(spec.alternatives, context),
         consequence=expressions.render_text(spec.consequence, context),
+    )
+
+
+def for_tool(step: PlanStep, subject: Subject, call: Mapping[str, Any]) -> GateRequest:
+    """The gate of one call of a tool. Nothing in it is read as an expression: all of it comes from the agent."""
+    shown = {name: call[name] for name in ("arguments", "scopes", "dry_run") if call.get(name) not in (None, [])}
+    action: dict[str, Json] = {"tool": f"{call['tool']} v{call['version']}", **shown}
+    action |= {"policy": call["policy"], "entitlement": call["entitlement"], "seal": call["seal"]}
+    return GateRequest(
+        **_of(subject, step),
+        kind="tool",
+        title=f"{step.title}: {call['title']}",
+        queue=call["queue"],
+        rule=f"{call['policy']}: people approve calls of {call['tool']} ({call['risk']} risk) first",
+        risk=call["risk"],
+        proposal={},
+        action=action,
+        allowed=("approve", "request_changes", "reject", "terminate"),
+        deadline_s=_ASK_DEADLINE,
+        on_timeout="escalate",
+        consequence="The agent runs again, and this call goes through once, with exactly these arguments.",
     )
 
 
@@ -173,6 +197,38 @@ def agents_own(step: PlanStep) -> GateSpec:
     return GateSpec(
         when="true", queue=OPERATIONS_QUEUE, title=f"{step.title}: the agent asks before it goes on", risk="high"
     )
+
+
+def of_quality(step: PlanStep) -> GateSpec:
+    """The gate of an output that fails its checks in a step whose definition has no gate."""
+    asked = step.quality
+    queue = asked.queue if asked and asked.queue else OPERATIONS_QUEUE
+    return GateSpec(when="true", queue=queue, title=f"{_literal(step.title)}: held by its checks", risk="high")
+
+
+def held(request: GateRequest, step: PlanStep, judgement: Judgement) -> GateRequest:
+    """A question about an output that fails its checks: why, claim by claim, with the sides of a vote.
+
+    With zero tolerance it is critical, so that whoever lets it pass has to say why.
+    """
+    asked = step.quality
+    strict = asked is not None and asked.zero_tolerance
+    risk = "critical" if strict or request.risk == "critical" else "high"
+    reasons = "; ".join(judgement.report.reasons)
+    return replace(
+        request,
+        rule=f"quality{', zero tolerance' if strict else ''}: {reasons}"[:2000],
+        risk=risk,
+        evidence=(*assuring.evidence(judgement.report), *request.evidence)[:100],
+        alternatives=(*assuring.alternatives(judgement.sides), *request.alternatives),
+        agent=judgement.producer.agent,
+        agent_version=judgement.producer.version,
+        consequence=request.consequence or f"What comes after {step.key} goes on with this output as it stands.",
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("${", "$${")
 
 
 def _risk(text: str, context: Mapping[str, Any]) -> str:

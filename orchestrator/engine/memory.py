@@ -1,14 +1,19 @@
 """`agents.types.Memory` for one attempt: each verb is one small fenced transaction, safe to repeat."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
 
-from agents import checkpoints
-from agents.errors import AttemptOver, CheckpointRefused, StateRefused, StateStale
+from agents import checkpoints, registry
+from agents.errors import AttemptOver, CheckpointRefused, MemoryRefused, StateRefused, StateStale
+from agents.guardrails import violations
+from agents.guardrails.violations import Seen
+from agents.memory import store
+from agents.memory.store import Scope
 from agents.types import Json
 from orchestrator.engine import checkpoints as save_points
-from orchestrator.engine import run_state, transitions
+from orchestrator.engine import mailing, run_state, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import InThread
 from orchestrator.engine.run_state import Write
@@ -81,6 +86,47 @@ def _last_checkpoint(job: Assignment, given: dict[str, Any]) -> Json:
     return {part: getattr(found, part) for part in parts}
 
 
+def _remember(job: Assignment, given: dict[str, Any]) -> Json:
+    return _kept(job, given, store.remember)
+
+
+def _summarise(job: Assignment, given: dict[str, Any]) -> Json:
+    return _kept(job, given, store.summarise)
+
+
+def _kept(job: Assignment, given: dict[str, Any], keep: Callable[..., int]) -> Json:
+    """Embedding takes a while and locks nothing; the attempt is looked at in the transaction that writes."""
+    scope = _scope(job)
+    try:
+        return keep(scope, given, before=lambda: _standing(job))
+    except MemoryRefused as refused:
+        if rule := str(refused.facts.get("rule") or ""):
+            violations.record(Seen(scope.agent, scope.version, rule, {"memory": str(refused)}, scope.key))
+        raise
+
+
+def _recall(job: Assignment, given: dict[str, Any]) -> Json:
+    return store.recall(_scope(job), given)
+
+
+def _forget(job: Assignment, given: dict[str, Any]) -> Json:
+    return store.forget(_scope(job), given, before=lambda: _standing(job))
+
+
+def _scope(job: Assignment) -> Scope:
+    spec = registry.find(job.step.agent, job.step.agent_version)
+    key = f"task-{job.claimed.id}-{job.claimed.revision}"
+    return Scope(
+        agent=job.step.agent,
+        version=spec.version if spec else 0,
+        realm=job.plan.name,
+        run=job.claimed.run_id,
+        task=job.claimed.id,
+        key=key,
+        sees=spec.screen.guard.sees if spec else frozenset(),
+    )
+
+
 def _standing(job: Assignment) -> Task:
     """The locked task, if this attempt still runs it: what a replaced one writes counts no more."""
     transitions.lock_run(job.claimed.run_id)
@@ -98,10 +144,16 @@ def _actor(job: Assignment) -> str:
 
 
 _VERBS = {
+    "send": mailing.send,
+    "receive": mailing.receive,
     "get": _get,
     "keys": _keys,
     "put": _write,
     "delete": _write,
     "checkpoint": _checkpoint,
     "last_checkpoint": _last_checkpoint,
+    "remember": _remember,
+    "recall": _recall,
+    "forget": _forget,
+    "summarise": _summarise,
 }

@@ -17,7 +17,7 @@ from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.transitions import Fence
 from orchestrator.errors import OrchestratorError, TooDeep
-from orchestrator.models import TASK_BITS, Run, Task, Wait
+from orchestrator.models import TASK_BITS, Run, Stop, Task, Wait
 from orchestrator.states import RUN_TERMINAL, AttemptStatus, RunStatus, TaskStatus
 
 DEEPEST = 8  # runs that start runs, one inside the other
@@ -51,7 +51,7 @@ def prepare_callback(job: Assignment, shift: int) -> str | None:
 def open_callback(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed | None) -> None:
     """Wait for the call back, unless it came while the address was still being handed over."""
     version, actor = (outcome.version, f"agent:{job.step.agent}") if outcome else (0, "engine")
-    task = _suspend(job, shift, wait_for="callback", given=given, version=version)
+    task = suspend(job, shift, wait_for="callback", given=given, version=version)
     if task is None:
         return
     assert job.step.wait is not None
@@ -74,12 +74,14 @@ def start_child(job: Assignment, shift: int, given: dict[str, Json]) -> None:
     parent = transitions.lock_run(job.claimed.run_id)
     _refuse_depth(parent)
     authorising.require_start(parent, step=job.step.key, workflow=job.step.workflow)
-    task = _suspend(job, shift, wait_for="run", given=given)
+    task = suspend(job, shift, wait_for="run", given=given)
     if task is None:
         return
     child = _living_child(task, given) or _start(job, parent, task.pk, given)
     if parent.status == RunStatus.PAUSED:  # since this step was claimed: what it starts stands still with the rest
         _pause_with(parent, child)
+    elif (stop := _stop_of(parent)) is not None:
+        _hold_with(parent, child, stop)
     until = waits.set_deadline(task.pk, job.step.wait.deadline_s if job.step.wait else 0)
     Task.objects.filter(pk=task.pk).update(state={"run": child})
     _say(task, {"run": child, "workflow": job.step.workflow, "until": _iso(until)})
@@ -114,6 +116,18 @@ def _start(job: Assignment, parent: Run, task: int, given: dict[str, Json]) -> i
     return child
 
 
+def _stop_of(parent: Run) -> Stop | None:
+    """What holds the workflow of a run that has started another one meanwhile."""
+    return Stop.objects.filter(scope=Stop.Scope.WORKFLOW, ref=parent.workflow_id, lifted_at=None).first()
+
+
+def _hold_with(parent: Run, child: int, stop: Stop) -> None:
+    run = transitions.lock_run(child)
+    if run.status == RunStatus.RUNNING and run.workflow_id != parent.workflow_id:
+        reason = f"the workflow of run {parent.pk}, which started it, is held"
+        families.pause_with(run, mark=-stop.pk, actor="engine", reason=reason)
+
+
 def _pause_with(parent: Run, child: int) -> None:
     run = transitions.lock_run(child)
     if run.status == RunStatus.RUNNING:
@@ -135,9 +149,10 @@ def _refuse_depth(parent: Run) -> None:
         above = Run.objects.values_list("parent_task", flat=True).get(pk=above >> TASK_BITS)
 
 
-def _suspend(
+def suspend(
     job: Assignment, shift: int, *, wait_for: str, given: dict[str, Json] | None = None, version: int = 0
 ) -> Task | None:
+    """End a running attempt that goes on when what it waits for has come; None for a late one."""
     transitions.lock_run(job.claimed.run_id)
     task = transitions.fenced(_fence(job, shift))
     if task is None:

@@ -28,7 +28,7 @@ def next_move(step: PlanStep, kind: str, tries: int, *, breaker_open: bool = Fal
         again = kind == "transient" and tries < step.retry.attempts
         if again and not (breaker_open and step.fallback):
             return "retry"
-        if step.fallback:
+        if step.fallback and step.kind != "pattern":  # a pattern's stands in for the agents of its turns
             return "fall_back"
     if step.on_error == "ask":
         return "ask"

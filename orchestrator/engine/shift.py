@@ -22,6 +22,7 @@ from django.db import OperationalError
 
 from agents import closing
 from agents.health import HealthMeter, record_health
+from agents.tools.meter import write_down
 from orchestrator import db, failpoints
 from orchestrator.db import Claimed
 from orchestrator.engine import delivery, threads
@@ -121,6 +122,7 @@ class Shift:
             await db.close_shift(self._main, shift=self._id)
         with suppress(OperationalError):
             await threads.database(record_health, self._host.meter.drain())
+            await threads.database(write_down)
         await asyncio.to_thread(threads.close)
         await self._hang_up()
 
@@ -372,6 +374,7 @@ class Shift:
             await asyncio.sleep(self._lease / 3)
             with suppress(OperationalError):
                 await threads.database(record_health, self._host.meter.drain())
+                await threads.database(write_down)
 
     async def _database(self, function: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """Call a `db` function on the main connection, again and again while the database is away."""

@@ -12,6 +12,7 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
+from agents.messaging import upkeep as messages
 from agents.types import Json
 from orchestrator import db
 from orchestrator.engine import (
@@ -22,6 +23,7 @@ from orchestrator.engine import (
     consumers,
     deadlines,
     gates,
+    mailing,
     remote,
     scheduling,
     selecting,
@@ -48,9 +50,10 @@ def sweep() -> None:
 
 
 def tend() -> None:
-    """Let go on what waits for a budget that reaches again or for an agent that is back."""
+    """Let go on what waits for a budget that reaches again or for an agent that is back; look after messages."""
     budgeting.tend()
     selecting.tend()
+    messages.tend()
 
 
 @transaction.atomic
@@ -143,4 +146,5 @@ _FIRE: dict[str, Callable[[int], object]] = {
     "run_orphaned": waking.cancel_orphan,
     "signal": _signal,
     "group": consumers.hand_on,
+    mailing.KIND: mailing.look,
 }

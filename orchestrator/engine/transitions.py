@@ -17,7 +17,7 @@ from agents.types import Json
 from orchestrator import budget_db, db, events
 from orchestrator.budgets import NOTHING, Used
 from orchestrator.definitions.plan import PlanStep
-from orchestrator.engine import checkpoints, compensation, conflicts, delivery, lanes, questions, waits
+from orchestrator.engine import announcing, checkpoints, compensation, conflicts, delivery, lanes, questions, waits
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
@@ -143,6 +143,7 @@ def _succeed(task: Task, step: PlanStep, *, output: dict[str, Json], actor: str,
     events.append("task.succeeded", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
     if step.checkpoint:
         checkpoints.made_by_step(task.run_id, step, task=task)
+    announcing.publish(task, step, output)
     db.advance_runs([task.pk], [True])
 
 
@@ -189,6 +190,14 @@ def retry_waiting(pk: int, *, actor: str) -> None:
     Effect.objects.filter(task_id=pk, status="unknown").update(status="prepared", updated_at=Now())
     make_ready(task, failures=0, losses=0, suspect=False)
     events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
+
+
+def approve_call(pk: int, *, actor: str) -> None:
+    """A person approves the call of a tool: the agent runs again, and finds it approved."""
+    task = waiting_task(pk)
+    make_ready(task)
+    data: dict[str, Json] = {"attempt": task.attempt, "reason": "call approved"}
+    events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data=data)
 
 
 def skip_waiting(pk: int, *, actor: str) -> None:

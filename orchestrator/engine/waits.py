@@ -14,8 +14,13 @@ from orchestrator.models import Run, Task, Timer, Wait
 from orchestrator.ports import gatekeeper
 from orchestrator.states import RUN_TERMINAL
 
-OUTSIDE: Final = frozenset({"timer", "event", "callback", "run"})  # values of Task.wait_for
-TASK_TIMERS: Final = ("task_timer", "wait_deadline", "wait_opened")  # kinds of Timer whose ref is a waiting task
+OUTSIDE: Final = frozenset({"timer", "event", "callback", "run", "message"})  # values of Task.wait_for
+TASK_TIMERS: Final = (
+    "task_timer",
+    "wait_deadline",
+    "wait_opened",
+    "message",
+)  # kinds of Timer whose ref is a waiting task
 
 
 def set_timer(kind: str, ref: int, *, due_at: datetime | None = None) -> None:

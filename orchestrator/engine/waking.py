@@ -18,6 +18,7 @@ from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import delivery, failures, steering, transitions
 from orchestrator.engine.consumers import as_event, refusal_of
 from orchestrator.engine.plans import plan_of, step_in_trouble
+from orchestrator.engine.returns import return_waiting
 from orchestrator.models import TASK_BITS, Run, Signal, Task, Timer, Wait
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 
@@ -197,7 +198,10 @@ def wait_overdue(task_id: int) -> None:
     run = transitions.lock_run(task_id >> TASK_BITS)
     task = Task.objects.select_for_update(no_key=True).get(pk=task_id)
     overdue = Timer.objects.filter(kind="wait_deadline", ref=task_id, fired_at=None, due_at__lte=Now()).exists()
-    if not overdue or task.status != TaskStatus.WAITING or task.wait_for not in {"event", "callback", "run"}:
+    if not overdue or task.status != TaskStatus.WAITING or task.wait_for not in {"event", "callback", "run", "message"}:
+        return
+    if task.wait_for == "message":  # the agent itself says what follows
+        return_waiting(task, reason="no message came in time")
         return
     step = step_in_trouble(task)
     what = {"event": "the signal", "callback": "the call back", "run": "the run that it started"}[task.wait_for]

@@ -16,27 +16,35 @@ import structlog
 
 from agents.calling import call
 from agents.errors import EffectUnknown
+from agents.guardrails import guarding
 from agents.health import HealthMeter
 from agents.process import ProcessPool
-from agents.types import AgentRequest, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
+from agents.types import AgentRequest, Awaits, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
 from orchestrator import answer_tokens
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import (
+    announcing,
+    assuring,
     before,
     caching,
     coordination,
     delivery,
     endings,
     external,
+    mailing,
     questions,
     remote,
+    tooling,
     waiting_steps,
 )
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
 from orchestrator.engine.memory import TaskMemory
+from orchestrator.engine.model_desk import TaskDesk
 from orchestrator.engine.opener import Opener
+from orchestrator.engine.tooling import TaskTools
+from orchestrator.errors import SignalRefused, SignalTooDeep
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
 log = structlog.get_logger(__name__)
@@ -76,11 +84,16 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             await host.in_thread(endings.cancel_rest, job)
         if job.step.when and not expressions.holds(job.step.when, job.context):
             return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
+        if job.step.publishes:
+            await host.in_thread(announcing.require_depth, job.claimed.run_id, job.step)
         if job.step.conflicts and not await _agree(job, host):
             return None
         if job.step.kind in _WITH_AGENT:  # nearly always
             return await _automated(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
+    except (SignalRefused, SignalTooDeep) as problem:
+        await _failed(job, host, {}, Failed(kind="permanent", code=problem.code, message=str(problem)))
+        return None
     except ExpressionError as problem:
         await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
         return None
@@ -112,32 +125,34 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
     match outcome:
         case Completed():
             return await _completed(job, host, given, outcome)
-        case NeedsApproval() if job.step.kind == "wait_callback":
-            message = f"The agent asks before it hands the address over: {outcome.reason}"
-            await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
         case NeedsApproval():
             await _agent_asks(job, host, given, outcome)
-        case Failed(code=EffectUnknown.code):
-            await _ask_about_effect(job, host, outcome.message)
         case Failed():
             await _failed(job, host, given, outcome)
         case Deferred():
             await host.in_thread(remote.park, job, host.shift, given, sent, outcome)
+        case Awaits():
+            await host.in_thread(mailing.sleep, job, host.shift, given, outcome)
     return None
 
 
 async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     started = monotonic()
-    request = _request(job, given, host)
+    effects = TaskEffects(task_id=job.claimed.id, attempt=job.claimed.attempt, in_thread=host.in_thread)
+    tools = TaskTools(job, effects, in_thread=host.in_thread)
+    request = _request(job, given, host, effects, tools)
     if external.may_be_unknown(request.agent, request.version):
         await host.in_thread(external.learn, request.agent, request.version)
     kept = await host.in_thread(remote.take, job) if remote.defers(request.agent, request.version) else None
     outcome = kept[0] if kept else await call(request, threads=host.threads, processes=host.processes)
+    await tools.write_notes()
     if isinstance(outcome, Deferred):
         return outcome
     seconds = kept[1] if kept else monotonic() - started
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
+    if outcome.guard:
+        job.told["guard"] = outcome.guard
     if job.step.cache_s and isinstance(outcome, Completed):
         await host.in_thread(caching.keep, job, given, outcome, request)
     return outcome
@@ -154,8 +169,8 @@ async def _coordinate(job: Assignment, host: Host) -> Finished | None:
     match looked.move:
         case Spawn():
             await host.in_thread(coordination.spawn, job, host.shift, looked)
-        case Finish(output=output, confidence=confidence):
-            return await _completed(job, host, looked.given, Completed(output=output, confidence=confidence))
+        case Finish(output=output, confidence=confidence, judged=judged):
+            return await _completed(job, host, looked.given, Completed(output=output, confidence=confidence), judged)
         case Fail(kind="ask", code=code, message=message):
             await _ask(job, host, code=code, message=message, rule=f"{code}: stop and ask")
         case Fail(kind=kind, code=code, message=message):
@@ -164,35 +179,44 @@ async def _coordinate(job: Assignment, host: Host) -> Finished | None:
     return None
 
 
-def _request(job: Assignment, given: dict[str, Json], host: Host) -> AgentRequest:
+def _request(
+    job: Assignment, given: dict[str, Json], host: Host, effects: TaskEffects, tools: TaskTools
+) -> AgentRequest:
     claimed = job.claimed
     return AgentRequest(
         agent=job.step.agent,
         version=job.step.agent_version,
         input=given,
-        key=remote.key_of(job),
+        key=mailing.key_of(job),
         attempt=claimed.attempt,
         timeout=job.step.timeout,
         note=claimed.note,
         correlation_id=job.correlation_id,
-        effects=TaskEffects(task_id=claimed.id, attempt=claimed.attempt, in_thread=host.in_thread),
+        effects=effects,
         memory=TaskMemory(job, in_thread=host.in_thread),
         approvals=questions.approvals_of(job),
         answer_to=partial(answer_tokens.address, claimed.id, claimed.attempt),
+        host=tools,
+        facts=tooling.facts_of(job),
+        desk=TaskDesk(job, in_thread=host.in_thread),
     )
 
 
-async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcome: Completed) -> Finished | None:
+async def _completed(
+    job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json] | None = None
+) -> Finished | None:
     if job.step.kind == "hybrid":
         await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
         return None
     if job.step.kind == "wait_callback":
         await waiting_steps.handed_over(job, host.shift, host.in_thread, given, outcome)
         return None
+    if job.step.quality is not None and await _is_held(job, host, given, outcome, judged or {}):
+        return None
     if await _asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
         await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
         return None
-    if job.step.deliver or job.step.checkpoint:
+    if job.step.deliver or job.step.checkpoint or job.step.publishes or job.mail:
         await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
         return None
     body = orjson.dumps(outcome.output)
@@ -208,6 +232,19 @@ async def _completed(job: Assignment, host: Host, given: dict[str, Json], outcom
         actor=f"agent:{job.step.agent}" if job.step.agent else "engine",
         facts=orjson.dumps({**_facts(outcome), **job.told}).decode(),
     )
+
+
+async def _is_held(
+    job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json]
+) -> bool:
+    """Whether the output fails what the step asks of it, so that people decide before anything uses it."""
+    watched = await assuring.watch(job, given, outcome, host.threads, host.processes)
+    judgement = await host.in_thread(assuring.judge, job, given, outcome, judged, watched)
+    job.context["quality"] = assuring.for_expressions(judgement)
+    if judgement.report.passed:
+        return False
+    await host.in_thread(endings.open_quality_gate, job, host.shift, given, outcome, judgement)
+    return True
 
 
 async def _asks_people(job: Assignment, host: Host, **known: Any) -> bool:
@@ -231,6 +268,10 @@ def _facts(outcome: Completed) -> dict[str, Json]:
             "tokens_out": outcome.usage.tokens_out,
             "cost": outcome.usage.cost,
         }
+    if outcome.usage.model:
+        facts |= {"model": outcome.usage.model, "tier": outcome.usage.tier, "price": outcome.usage.price}
+    if outcome.usage.prompt:
+        facts["prompt"] = outcome.usage.prompt
     return facts
 
 
@@ -301,17 +342,29 @@ async def _ask_about_effect(job: Assignment, host: Host, message: str) -> None:
 
 
 async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: Failed) -> None:
-    log.info(
-        "attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, agent=job.step.agent, code=outcome.code
-    )
-    await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
+    match outcome.code:
+        case EffectUnknown.code:
+            await _ask_about_effect(job, host, outcome.message)
+        case guarding.FROZEN:
+            rule = "a spike of violations: stop and ask"
+            await _ask(job, host, code=guarding.FROZEN, message=outcome.message, rule=rule)
+        case code:
+            log.info(
+                "attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, agent=job.step.agent, code=code
+            )
+            await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
 
 
 async def _agent_asks(job: Assignment, host: Host, given: dict[str, Json], outcome: NeedsApproval) -> None:
-    if job.step.kind == "hybrid":
+    if outcome.call is not None:
+        await host.in_thread(endings.open_tool_gate, job, host.shift, given, outcome)
+    elif job.step.kind == "wait_callback":
+        message = f"The agent asks before it hands the address over: {outcome.reason}"
+        await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
+    elif job.step.kind == "hybrid":
         await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
-        return
-    await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
+    else:
+        await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
 
 
 async def _timer(job: Assignment, host: Host) -> None:
@@ -336,6 +389,7 @@ async def _roll_back(job: Assignment, host: Host) -> None:
 
 _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]] = {
     "approval": _approval,
+    "assured": _coordinate,
     "conditional": _conditional,
     "loop": _coordinate,
     "manual": _manual,

@@ -1,7 +1,7 @@
 """What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control` and so on."""
 
 from orchestrator.models.choosing import PatternChoice
-from orchestrator.models.control import AgentRate, Breaker, Budget, Reservation, Stop
+from orchestrator.models.control import AgentRate, Breaker, Budget, Doorbell, Reservation, Stop
 from orchestrator.models.core import (
     TASK_BITS,
     Attempt,
@@ -43,6 +43,7 @@ __all__ = [
     "Conflict",
     "ConsumerGroup",
     "Content",
+    "Doorbell",
     "Effect",
     "Event",
     "Lane",

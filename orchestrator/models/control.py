@@ -128,3 +128,13 @@ class Reservation(models.Model):
             models.UniqueConstraint(fields=["budget", "task", "attempt"], name="one_reservation_per_attempt")
         ]
         indexes = [models.Index(fields=["task", "attempt"], name="reservation_by_attempt")]
+
+
+class Doorbell(models.Model):
+    """One row (id 1): when a Celery message could last not be sent. Pages say so for a while."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    failed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_doorbell")]

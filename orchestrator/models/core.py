@@ -108,7 +108,9 @@ class Run(models.Model):
     error = models.JSONField(null=True, blank=True)
     outcome = models.JSONField(null=True, blank=True, help_text="Partial success: what failed, its impact, what to do.")
     parent_task = models.BigIntegerField(null=True, help_text="The subworkflow task that started this run.")
-    paused_with = models.BigIntegerField(null=True, help_text="The run whose pause paused this one with it.")
+    paused_with = models.BigIntegerField(
+        null=True, help_text="The run, or as a negative number the stop, that paused this one with it."
+    )
     forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="forks")
     forked_at = models.BigIntegerField(null=True, help_text="The event of that run after which this one began.")
     deadline_at = models.DateTimeField(null=True, help_text="A run still alive then is escalated.")

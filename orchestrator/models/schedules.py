@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Now
 
+from orchestrator.cron_words import in_words
 from orchestrator.models.core import Run, Workflow
 
 
@@ -56,6 +57,11 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def in_words(self) -> str:
+        """Its expression for people."""
+        return in_words(self.cron)
 
 
 class ScheduledStart(models.Model):

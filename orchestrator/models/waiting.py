@@ -58,6 +58,7 @@ class Signal(models.Model):
     sent_by = models.CharField(max_length=200)
     sent_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+    depth = models.SmallIntegerField(default=0, db_default=0, help_text="Runs in a row that led to it by signals.")
 
     class Meta:
         indexes = [

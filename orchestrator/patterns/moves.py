@@ -19,6 +19,8 @@ class Result:
     confidence: float | None = None
     tokens: int = 0
     task: int = 0
+    agent: str = ""  # who did it in the end: a fallback, or whom a person chose
+    version: int | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -86,6 +88,7 @@ class Spawn:
     need: int = -1
     shared: dict[str, Json] = field(default_factory=dict)  # keys of the run's state to write, under this step's key
     facts: dict[str, Json] = field(default_factory=dict)  # small, for the narrative: {"says": one sentence, ...}
+    note: str = ""  # what a reviewer asked to be changed, for the agents of these tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Finish:
 
     output: dict[str, Json]
     confidence: float | None = None
+    judged: dict[str, Json] = field(default_factory=dict)  # what others said of it, for its assessment
 
 
 @dataclass(frozen=True, slots=True)

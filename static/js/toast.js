@@ -22,6 +22,11 @@ document.addEventListener("toast", (event) => show(event.detail));
 // A server error must not replace the region that asked: what was shown stays, and the failure is said.
 // A region that refreshes by itself says so once, and tries again by itself (live.js).
 const stale = new Set();
+const WORDS = {
+  403: "You may not do this, or the page is too old. Reload it and try again.",
+  404: "This is not there any more, or you may not see it. Reload the page.",
+  429: "That was too often in a short time. Wait a moment and try again.",
+};
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { response, sourceElement } = event.detail.ctx;
@@ -30,7 +35,7 @@ document.addEventListener("htmx:before:swap", (event) => {
   event.preventDefault();
   if (region && stale.has(region)) return;
   if (region) stale.add(region);
-  show({ text: `${response.status}: ${response.raw.statusText || "the server refused"}. Reload the page and try again.`, tone: "failed" });
+  show({ text: WORDS[response.status] ?? `Something broke on our side (${response.status}). What was acknowledged is kept; try again.`, tone: "failed" });
 });
 
 document.addEventListener("htmx:error", (event) => {

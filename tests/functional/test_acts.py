@@ -104,3 +104,21 @@ def test_workflow_and_agent_are_paused_from_their_pages(site: Site, page: Page, 
 
     expect(page.locator("#shell-stops")).to_contain_text("It lies")
     expect(page.locator("#shell-stops")).to_contain_text("is paused")
+
+
+def test_refused_act_says_why_in_its_dialog_and_keeps_the_height_of_a_field(site: Site, page: Page, run: Run, maria):
+    """A field that was drawn larger has an inline style, which no answer may carry over: the policy refuses those."""
+    site.enter(page, maria, f"/act/run/{run.pk}/fork/")
+    page.goto(f"{site.address}/runs/{run.pk}/")
+    page.locator(f'a[href="/act/run/{run.pk}/fork/"]').first.dispatch_event("click")
+    dialog = page.locator("#dialog")
+    dialog.get_by_label("After event").fill("999999999")
+    why = dialog.get_by_label("Why")
+    why.fill("To try again")
+    why.evaluate("field => { field.style.height = '140px' }")
+
+    dialog.get_by_role("button", name="Fork").click()
+
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    expect(why).to_have_value("To try again")
+    expect(why).to_have_css("height", "140px")

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from agents.models import Agent
+from agents.models import Agent, Dataset, Evaluation, EvaluationCase, EvaluationItem, Tool, ToolVersion
+from agents.policies import store
 from approvals import access
 from approvals.models import Gate
 from approvals.roles import ROLES
@@ -81,8 +83,35 @@ def world() -> World:
     ConsumerGroup.objects.create(name="listener", workflow=run.workflow, signal="order.paid")
     Schedule.objects.create(name="nightly", workflow=run.workflow, cron="0 2 * * *", zone="UTC", reason="tests")
     Wait.objects.create(task_id=gate.task_id, kind="callback", token_hash=callback_tokens.digest(CALLBACK))
+    _evaluations()
     StateEntry.objects.create(run=run, key="shared.x", version=1, value=1, writer="engine")
+    tool = Tool.objects.create(name="test.tool", title="Tool")
+    ToolVersion.objects.create(tool=tool, number=1, risk="low", digest="x")
+    policy = "policy: incident\nentitlements: []\ntests: [{name: none, agent: a, tool: b, expect: deny}]"
+    store.propose(policy, by=None, reason="for the tests")
     return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons)
+
+
+def _evaluations() -> None:
+    """Two evaluations with a case each, an open item and a dataset, all with numbers that addresses know."""
+    for pk in (1, 2):
+        made = Evaluation.objects.create(
+            pk=pk, suite="s", kind="safety", suite_digest="s", agent="assessor", agent_version=1, agent_digest="a",
+            dataset="d", dataset_digest="d", cases=1, measures={}, thresholds={}, passed=False, trigger="command",
+            started_at=timezone.now(),
+        )  # fmt: skip
+        EvaluationCase.objects.create(
+            evaluation=made,
+            number=1,
+            case_digest="c",
+            passed=False,
+            succeeded=True,
+            latency_ms=1,
+            input={},
+            expected={},
+        )
+    EvaluationItem.objects.create(pk=1, suite="s", agent="assessor", evaluation_id=1)
+    Dataset.objects.create(pk=1, name="d", digest="d", cases=0, created_by="tests")
 
 
 def _sealed() -> int:

@@ -42,6 +42,17 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/tasks/{task}/notes"): (None, {404}),
     ("POST", "/tasks/{task}/notes"): ({"text": "x"}, {404}),
     ("GET", "/tasks/{task}"): (None, {404}),
+    ("GET", "/evaluations"): (None, {403}),
+    ("GET", "/evaluations/datasets"): (None, {403}),
+    ("POST", "/evaluations/datasets"): ({"name": "x", "agent": "assessor"}, {403}),
+    ("GET", "/evaluations/datasets/{pk}/jsonl"): (None, {403}),
+    ("POST", "/evaluations/items/{pk}/close"): (REASON, {403}),
+    ("GET", "/evaluations/{pk}"): (None, {403}),
+    ("GET", "/evaluations/{pk}/against/{other}"): (None, {403}),
+    ("GET", "/evaluations/{pk}/cases"): (None, {403}),
+    ("GET", "/quality/assessments"): (None, {403}),
+    ("GET", "/quality/calibrations/{agent}"): (None, {403}),
+    ("POST", "/quality/calibrations/{agent}"): (None, {403}),
     ("GET", "/events"): (None, {403}),
     ("GET", "/gates"): (None, {403}),
     ("GET", "/gates/{gate_id}"): (None, {404}),
@@ -100,6 +111,7 @@ def path_to_real_things(path: str) -> str:
     return path.format(
         name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
         act="pause", pos=1, call=task.pk, key="shared.x", workflow="incident", agent="assessor", team=10**9,
+        pk=1, other=2,
     )  # fmt: skip
 
 

@@ -37,8 +37,31 @@ GET act/<slug:scope>/<slug:address>/             >   .   .   +   .   .   .   +  
 GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 POST act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET agents/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/guardrails/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/guardrails/rules/                >   -   -   -   -   -   -   -   -   -   -   -   -   -   -   +   +
+POST agents/guardrails/consents/             >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET agents/guardrails/reveal/                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/guardrails/reveal/               >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/memory/                           >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/memory/erase/                    >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/memory/<int:pk>/<slug:verb>/     >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET agents/<slug:name>/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/matrix/                           >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/policies/                         >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/policies/<slug:name>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/tools/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/tools/<str:name>/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/<int:pk>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/<int:pk>/against/<int:other>/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/evaluations/<int:pk>/cases/<int:number>/ >   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET agents/evaluations/datasets/<int:pk>.jsonl >   -   .   .   .   .   .   .   +   .   +   .   .   .   .   .   +
+POST agents/evaluations/items/<int:pk>/close/ >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET agents/quality/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/quality/<slug:name>/              >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/quality/<slug:name>/calibrate/   >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST agents/quality/authority/               >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
 GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
@@ -94,9 +117,32 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /policies                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /policies/matrix                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /policies/{policy}                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /policies/check                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /tools                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /tools/{tool}                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
+GET /privacy/violations                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /privacy/consents                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/reveals                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /privacy/memories                        !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/memories/{pk}/{verb}           !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /privacy/erasures                       !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET /evaluations                             !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /evaluations/datasets                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /evaluations/datasets                   !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET /evaluations/datasets/{pk}/jsonl         !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /evaluations/items/{pk}/close           !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET /evaluations/{pk}                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /evaluations/{pk}/against/{other}        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /evaluations/{pk}/cases                  !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /quality/assessments                     !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /quality/calibrations/{agent}            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /quality/calibrations/{agent}           !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET /everything/acts                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
@@ -193,6 +239,7 @@ BODIES: dict[str, Any] = {
     "POST /tasks/{task}/notes": {"text": "mind the budget"},
     "POST /workflows/{workflow}/acts/{act}": REASON,
     "POST /agents/{agent}/acts/{act}": REASON,
+    "POST /policies/check": {"agent": "assessor", "tool": "test.tool"},
     "POST /everything/acts/{act}": REASON,
     "POST /teams/{team}/acts/{act}": {"answers": {"resource": "tokens", "limit": 5}, **REASON},
     "POST /gates/{gate_id}/decisions": VERDICT,
@@ -204,9 +251,17 @@ BODIES: dict[str, Any] = {
     **{f"POST /schedules/{{name}}/{verb}": REASON for verb in ("pause", "remove", "resume", "run")},
     "POST /signals": {"name": "order.paid"},
     "POST /tasks/{task}/callback": REASON,
+    "POST agents/memory/<int:pk>/<slug:verb>/": REASON,
+    "POST /privacy/memories/{pk}/{verb}": REASON,
+    "POST /privacy/erasures": {"subject": "c-7", **REASON},
+    "POST /privacy/reveals": {"sealed": "x", "purpose": "p", **REASON},
+    "POST /privacy/consents": {"subject": "c-7", "purpose": "memory", "granted": True, "evidence": "form"},
     "POST /stops": {"scope": "everything", **REASON},
     "POST /stops/{stop_id}/lift": REASON,
     "POST /workers/answers/{token}": {"output": {}},
+    "POST agents/evaluations/items/<int:pk>/close/": REASON,
+    "POST /evaluations/items/{pk}/close": REASON,
+    "POST /evaluations/datasets": {"name": "mine", "cases": [{"input": {"a": 1}}]},
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
 }
 # What the parts of a pattern stand for in the world of the tests.
@@ -215,8 +270,11 @@ NAMES = {
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",
     "{act}": "pause",
+    "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
+    "tools/<str:name>": "tools/test.tool", "/tools/{tool}": "/tools/test.tool",
+    "policies/<slug:name>": "policies/incident", "/policies/{policy}": "/policies/incident",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "/agents/{name}": "/agents/{agent}",
@@ -225,6 +283,10 @@ NAMES = {
     "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
     "{key}": "shared.x",
     "<slug:group>/<slug:verb>": "listener/disable",
+    "evaluations/<int:pk>/cases/<int:number>": "evaluations/1/cases/1",
+    "evaluations/<int:pk>/against/<int:other>": "evaluations/1/against/2", "evaluations/<int:pk>": "evaluations/1",
+    "evaluations/datasets/<int:pk>": "evaluations/datasets/1", "evaluations/items/<int:pk>": "evaluations/items/1",
+    "agents/quality/<slug:name>": "agents/quality/{agent}", "{pk}": "1", "{other}": "2",
     "/schedules/{name}": "/schedules/nightly", "<slug:schedule>/<slug:verb>": "nightly/pause",
 }  # fmt: skip
 

@@ -64,6 +64,9 @@ ELSEWHERE = {
     ("run", "accept"),
     *(("task", f"ledger-{does}") for does in ("add", "edit", "drop", "move")),
     *(("task", name) for name in ("fire", "deliver", "answer")),
+    *(("everything", f"{does}-policy") for does in ("propose", "approve", "reject")),  # tests/integration/tools
+    *(("everything", f"{does}-tool") for does in ("reset", "limit")),
+    *(("agent", f"{does}-entitlement") for does in ("revoke", "restore")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",

@@ -179,7 +179,18 @@ async def test_model_answer_that_breaks_its_promise_may_be_tried_again(
     outcome = await ask("x")
 
     assert isinstance(outcome, Failed)
-    assert (outcome.kind, outcome.code, len(provider.asked)) == ("transient", code, 1)
+    assert (outcome.kind, outcome.code, len(provider.asked)) == ("transient", code, 2)
+    assert (outcome.usage.tokens_in, outcome.usage.tokens_out) == (6, 4)  # both answers were paid for
+
+
+async def test_model_is_told_once_what_breaks_its_contract(ask: Ask, provider: type[Refusing]) -> None:
+    provider.answer = (200, {}, completion('{"severity": "extreme"}'))
+
+    await ask("x")
+
+    assert len(provider.asked) == 2
+    assert "severity" not in json.dumps(provider.asked[0]["messages"])
+    assert "breaks its contract at severity" in json.dumps(provider.asked[1]["messages"])
 
 
 async def test_model_is_told_instructions_prompt_and_the_reviewers_note(ask: Ask, provider: type[Refusing]) -> None:

@@ -33,6 +33,7 @@ def test_schedule_lives_its_life_over_the_api(api: Any) -> None:
 
     changed = api.post("/schedules/nightly/change", {"cron": "0 4 * * *", "overlap": "queue", "reason": "later"}).json()
     assert (changed["cron"], changed["zone"], changed["overlap"]) == ("0 4 * * *", "UTC", "queue")
+    assert changed["in_words"] == "At 04:00"
     paused = api.post("/schedules/nightly/pause", {"reason": "holiday"}).json()
     assert (paused["enabled"], paused["next"]) == (False, [])
     again = api.post("/schedules/nightly/pause", {"reason": "holiday"})

@@ -64,6 +64,13 @@ def test_deadline_opens_one_gate_in_the_workflows_queue_and_the_run_goes_on(run:
     assert gate.allowed == ["extend", "go_on", "terminate"]
     assert gate.subject["input"]["steps_left"] == 1
     assert Event.objects.filter(run_id=run.pk, kind="run.deadline_passed").count() == 1
+    link = Client()
+    link.force_login(
+        people.person("mia", "Workflow Orchestration Manager"), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    page = link.get(f"/runs/{run.pk}/?tab=narrative").content.decode()
+    assert f'href="/inbox/{gate.pk}/">{gate.queue.title} is asked what follows' in page
+    assert f"Asked {gate.queue.title} to decide" in page
     run.refresh_from_db()
     assert (run.status, run.priority) == ("running", 100)
     assert Task.objects.get(run_id=run.pk).status == "ready"

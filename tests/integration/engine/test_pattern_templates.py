@@ -11,7 +11,7 @@ from approvals.services import decide
 from orchestrator import groups, services, signals
 from orchestrator.engine import delivery
 from orchestrator.invariants import violations
-from orchestrator.models import Event, Run, StateEntry, Task, Workflow
+from orchestrator.models import Event, Run, Signal, StateEntry, Task, Workflow
 from orchestrator.patterns import plain
 from orchestrator.states import RunStatus
 from tests import people
@@ -208,6 +208,8 @@ def test_choreography_reacts_in_two_groups_and_again_on_replay():
     assert {run.correlation_id for run in (goods, *runs_of(invoice))} == {f"signal-{placed.pk}"}
     assert (goods.input, bill.input) == (order, order)
     assert output_of(goods, "send")["says"] == "order A-1 is sent off"
+    sent = Signal.objects.get(name="order.sent")
+    assert (sent.key, sent.data, sent.depth) == ("A-1", {"order": "A-1", "says": "order A-1 is sent off"}, 1)
     assert [output_of(run, "invoice")["text"] for run in runs_of(invoice)] == ["Order A-1: 12.5 to pay."] * 2
     assert [run.status for run in (*runs_of(stock), *runs_of(invoice))] == ["succeeded"] * 3
     assert not list(violations())

@@ -155,11 +155,12 @@ def test_live_run_stands_still_while_it_is_undone_and_then_starts_anew():
     assert not list(violations())
 
 
-def test_items_of_a_map_are_undone_each_and_done_again():
+@pytest.mark.parametrize("named", ["given.what", "output.receipt.done"])
+def test_items_of_a_map_are_undone_each_and_done_again(named):
     steps = START + (
         "- key: each\n  type: map\n  over: input.items\n"
         '  body: {type: automated, agent: test-buyer, inputs: {what: "${item}"},'
-        ' compensate: {agent: test-returner, inputs: {what: "${given.what}"}}}\n'
+        ' compensate: {agent: test-returner, inputs: {what: "${NAMED}"}}}\n'.replace("NAMED", named)
     )
     run = ended(steps, "dependencies: {each: [a]}", items=["x", "y"])
     assert len(preview(run).plan.lines) == 6

@@ -81,11 +81,28 @@ def test_several_agents_need_a_stand_in_a_cost_budget_and_a_checkpoint() -> None
     assert warned(whole + "configuration: {budgets: {cost: 2}}\n") == []
 
 
+REFUNDS = Path("orchestrator/library/refund-approval.yaml").read_text()
+
+
 def test_agents_that_cannot_do_each_others_work_need_a_fallback() -> None:
     """The refund agents take and give what the other does not."""
-    library = Path("orchestrator/library/refund-approval.yaml").read_text()
+    alone = REFUNDS.replace("    fallback: refund-generalist\n", "")
 
-    assert ("", "fallback") in warned(library)
+    assert warned(alone) == [("", "fallback")]
+
+
+def test_agent_that_the_run_can_do_without_needs_no_fallback() -> None:
+    alone = REFUNDS.replace("    agent: refund-payer\n    fallback: refund-generalist\n", "    agent: refund-payer\n")
+
+    assert warned(alone) == [("", "fallback")]
+    assert warned(alone.replace("    agent: refund-payer\n", "    agent: refund-payer\n    on_error: skip\n")) == []
+
+
+def test_fallback_of_a_pattern_stands_in_for_its_agents() -> None:
+    chat = next(entry for entry in plain.entries() if entry.name == "group_chat").help.template
+
+    assert warned(chat) == []
+    assert warned(chat.replace("    fallback: campaign-generalist\n", "")) == [("", "fallback")]
 
 
 def test_agents_inside_a_pattern_count() -> None:
@@ -95,6 +112,23 @@ def test_agents_inside_a_pattern_count() -> None:
     assert checks.agents_of(plan) == tuple(
         f"campaign-{who}" for who in ("copywriter", "strategist", "legal", "compliance")
     )
+
+
+MAP = "steps: [{key: m, type: map, over: input.items, on_error: ask%s, body: {type: automated, agent: %s}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "agent", "warns"),
+    [
+        ("", "sample-note", True),
+        (", most: 101", "sample-note", True),
+        (", most: 100", "sample-note", False),
+        (", most: 1000, batch: 10", "sample-note", False),
+        ("", "test-echo", False),  # with an ample budget
+    ],
+)
+def test_map_that_may_grow_wider_than_its_agents_budget_is_told_of(more: str, agent: str, warns: bool) -> None:
+    assert warned(HEAD + MAP % (more, agent)) == ([("m", "most")] if warns else [])
 
 
 def test_publishing_keeps_its_warnings_with_the_version() -> None:

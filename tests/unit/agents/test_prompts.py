@@ -3,7 +3,7 @@
 import pytest
 
 from agents.errors import InvalidRegistration
-from agents.prompts import PromptTemplate
+from agents.prompts.fields import PromptTemplate
 
 
 def test_fill_inserts_text_and_json() -> None:

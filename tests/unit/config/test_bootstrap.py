@@ -105,11 +105,14 @@ def test_find_python_refuses_a_named_one_that_does_not_run(monkeypatch: pytest.M
         bootstrap.find_python()
 
 
-def test_redis_that_cannot_be_installed_is_said_in_one_sentence(
+def test_broker_that_cannot_be_installed_is_said_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    bootstrap.offer_redis()
+    monkeypatch.setattr(bootstrap, "server", lambda program: None)
 
-    assert capsys.readouterr().out.count("apt-get install redis-server") == 1
+    bootstrap.offer_brokers()
+
+    said = capsys.readouterr().out
+    assert [said.count(f"apt-get install {name}") for name in ("redis-server", "mosquitto")] == [1, 1]

@@ -82,7 +82,7 @@ def test_variant_with_a_model_differs_only_in_who_words_the_summary() -> None:
 
     assert [step["key"] for step in words["steps"][:3]] == ["quotes", "words", "summary"]
     words["steps"][:3] = group["steps"][:1]
-    assert variant["steps"][-1]["inputs"].pop("summary") == "${steps.quotes}"
+    assert variant["steps"][-1]["inputs"].pop("summary")["summary"] == "${steps.quotes.summary}"
     plain["steps"][-1]["inputs"].pop("summary")
     assert [variant["dependencies"].pop(key) for key in ("words", "summary")] == [["quotes"], ["quotes", "words"]]
     variant["configuration"]["outputs"].pop("summary")

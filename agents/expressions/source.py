@@ -15,7 +15,7 @@ MAX_DEPTH = 24
 MAX_PLUS = 40
 EVERYWHERE = frozenset({"input", "steps", "output", "confidence", "attempt"})
 BY_PLACE = frozenset(
-    {"agreed", "item", "at", "previous", "round", "event", "given", "callback_url"}
+    {"agreed", "quality", "item", "at", "previous", "round", "event", "given", "callback_url", "message"}
 )  # a macro may use these names for its items
 VARIABLES = EVERYWHERE | BY_PLACE
 MACROS = frozenset({"map", "filter", "all", "exists", "exists_one"})
@@ -83,8 +83,8 @@ type _Token = tuple[str, str]  # kind, text
 
 
 @lru_cache(maxsize=8192)
-def scan(text: str) -> Source:
-    """Check `text` against the limits and list what it refers to; SourceError otherwise."""
+def scan(text: str, known: frozenset[str] = VARIABLES) -> Source:
+    """Check `text` against the limits and list what it refers to; SourceError otherwise. `known`: its variables."""
     if len(text) > MAX_SOURCE:
         raise SourceError(f"is {len(text):,} characters long; at most {MAX_SOURCE:,} are allowed")
     tokens = _tokens(text)
@@ -93,7 +93,7 @@ def scan(text: str) -> Source:
     _check_functions(tokens)
     if sum(token == ("sign", "+") for token in tokens) > MAX_PLUS:
         raise SourceError(f'has more than {MAX_PLUS} "+"')
-    references, is_path = _references(tokens, macros)
+    references, is_path = _references(tokens, macros, known)
     return Source(
         text,
         references,
@@ -101,6 +101,11 @@ def scan(text: str) -> Source:
         tuple(tokens[macro.first - 1][1] for macro in macros),
         is_path,
     )
+
+
+def signs(text: str) -> list[tuple[str, int]]:
+    """The operators and brackets of a text that `scan` lets pass, and where each begins; those in strings are none."""
+    return [(found.group(), found.start()) for found in _TOKEN.finditer(text) if found.lastgroup == "sign"]
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -235,7 +240,9 @@ def _ends_value(token: _Token) -> bool:
     )
 
 
-def _references(tokens: list[_Token], macros: list[_Macro]) -> tuple[tuple[Reference, ...], bool]:
+def _references(
+    tokens: list[_Token], macros: list[_Macro], known: frozenset[str]
+) -> tuple[tuple[Reference, ...], bool]:
     found: dict[Reference, None] = {}
     is_path = False
     for place, (kind, text) in enumerate(tokens):
@@ -248,13 +255,13 @@ def _references(tokens: list[_Token], macros: list[_Macro]) -> tuple[tuple[Refer
             continue
         path, end, whole = _path(tokens, place)
         is_path = whole and place == 0 and end == len(tokens)
-        found[_reference(text, path, in_macro=bool(inside))] = None
+        found[_reference(text, path, known, in_macro=bool(inside))] = None
     return tuple(found), is_path
 
 
-def _reference(root: str, path: tuple[str, ...], *, in_macro: bool) -> Reference:
-    if root not in VARIABLES:
-        raise SourceError(f'"{root}" is not known; an expression may use {", ".join(sorted(VARIABLES))}')
+def _reference(root: str, path: tuple[str, ...], known: frozenset[str], *, in_macro: bool) -> Reference:
+    if root not in known:
+        raise SourceError(f'"{root}" is not known; an expression may use {", ".join(sorted(known))}')
     if root == "steps" and not path:
         raise SourceError('"steps" needs the name of a step: steps.key.field')
     return Reference(root, path, in_macro)

@@ -8,8 +8,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0002_remote_kinds"),
-        ("orchestrator", "0009_timing"),
+        ("agents", "0008_remote_kinds"),
+        ("orchestrator", "0011_doorbell"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

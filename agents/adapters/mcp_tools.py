@@ -1,0 +1,120 @@
+"""Tools of MCP servers, for whoever keeps the registry of tools: `list_tools()` and `call_tool()`, and nothing more.
+
+Only servers that MCP_SERVERS names are reached: `name=https://host/mcp,other=...`; no agent and no definition names an
+address. The token of a server is in `MCP_<NAME>_TOKEN`. What a server says is data: bounded, and never an instruction.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+import orjson
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+
+from agents.contracts import compile_contract
+from agents.errors import Business, ContractViolation, InvalidContract, Permanent, Transient
+from agents.types import Json
+
+VARIABLE: Final = "MCP_SERVERS"
+MOST_TOOLS: Final = 200
+MOST_BYTES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class McpTool:
+    """One tool as its server describes it; `name` is `<server>.<tool>`."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any] | None
+
+
+def servers() -> dict[str, str]:
+    """Addresses by name. Permanent when the variable cannot be read."""
+    found: dict[str, str] = {}
+    for part in filter(None, os.environ.get(VARIABLE, "").split(",")):
+        name, _, url = part.strip().partition("=")
+        if not name.isidentifier() or urlsplit(url).scheme not in {"http", "https"} or "@" in url:
+            raise Permanent(f"Set {VARIABLE} to name=https://host/mcp.", code="mcp_configuration")
+        found[name] = url
+    return found
+
+
+async def list_tools(server: str, *, seconds: float = 30) -> list[McpTool]:
+    """The tools of a server, 200 at most; those whose input schema cannot be used are left out.
+
+    Raises Permanent and Transient.
+    """
+    async with _session(server, seconds) as client:
+        answer = await client.list_tools()
+    return [
+        McpTool(f"{server}.{tool.name}", (tool.description or "")[:2000], tool.input_schema, tool.output_schema)
+        for tool in answer.tools[:MOST_TOOLS]
+        if _is_usable(tool.input_schema)
+    ]
+
+
+async def call_tool(tool: McpTool, given: Mapping[str, Json], *, seconds: float = 60) -> dict[str, Json]:
+    """What a tool answers, held to its contracts: `{"text": ...}` where it gives no structure.
+
+    Raises Permanent, Transient, and Business when the tool itself says that it failed.
+    """
+    server, _, name = tool.name.partition(".")
+    try:
+        compile_contract(tool.input_schema).check(given)
+    except ContractViolation as problem:
+        raise Permanent(f"The input does not fit {tool.name} at {problem}", code="contract_input") from problem
+    async with _session(server, seconds) as client:
+        answer = await client.call_tool(name, dict(given))
+    text = "\n".join(getattr(part, "text", "") for part in answer.content)
+    output = answer.structured_content or {"text": text}
+    if len(orjson.dumps(output)) > MOST_BYTES:
+        raise Permanent(f"{tool.name} answered with more than {MOST_BYTES:,} bytes.", code="output_too_large")
+    if answer.is_error:
+        raise Business(f"{tool.name} refused: {text[:300]}", code="tool_refused")
+    if tool.output_schema:
+        try:
+            compile_contract(tool.output_schema).check(output)
+        except ContractViolation as problem:
+            raise Permanent(f"{tool.name} broke its contract at {problem}", code="contract_output") from problem
+    return output
+
+
+@asynccontextmanager
+async def _session(server: str, seconds: float) -> AsyncIterator[Client]:
+    url = servers().get(server)
+    if url is None:
+        raise Permanent(f"No MCP server is called {server!r}; name it in {VARIABLE}.", code="mcp_configuration")
+    token = os.environ.get(f"MCP_{server.upper()}_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        # A redirect would lead where nobody allowed it to.
+        async with (
+            asyncio.timeout(seconds),
+            httpx2.AsyncClient(headers=headers, timeout=seconds, follow_redirects=False) as http,
+            Client(streamable_http_client(url, http_client=http)) as client,
+        ):
+            yield client
+    except (Permanent, Transient, Business):
+        raise
+    except TimeoutError as error:
+        raise Transient(f"MCP server {server} did not answer in time.", code="timeout") from error
+    except MCPError as error:
+        raise Permanent(f"MCP server {server} refused the call.", code="mcp_refused") from error
+    except Exception as error:
+        raise Transient(f"MCP server {server} could not be reached.", code="connection") from error
+
+
+def _is_usable(schema: Mapping[str, Any]) -> bool:
+    try:
+        compile_contract(schema)
+    except InvalidContract:
+        return False
+    return True

@@ -1,0 +1,109 @@
+"""Guardrails around one call: admit its input, release its outcome, and record what broke the rules."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.db import close_old_connections
+
+from agents.errors import AgentsError, GuardRefused
+from agents.guardrails import consent, violations
+from agents.guardrails.screen import Pass
+from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
+
+if TYPE_CHECKING:
+    from agents.specs import AgentSpec
+
+FROZEN = "agent_frozen"
+
+
+async def admit(spec: "AgentSpec", request: AgentRequest, threads: Executor) -> tuple[AgentRequest, Pass] | Failed:
+    """The request as the agent may see it, or the failure of a call that must not be made."""
+    going, guard = Pass(), spec.screen.guard
+    try:
+        if guard.purpose:
+            subject = _at(request.input, guard.subject)
+            await _in_thread(threads, consent.require, subject, guard.purpose)
+        given = spec.screen.before(request.input, going)
+    except GuardRefused as refused:
+        message = f"{spec.name} was not called: {refused}."
+        spike = await _counted(spec, request, going, {refused.rule: 1}, threads)
+        return _noted(spike or Failed("permanent", f"guard_{refused.rule}", message, spec.version), going)
+    except AgentsError as problem:  # no consent, or a sealed value that cannot be opened
+        return _noted(Failed("permanent", problem.code, str(problem), spec.version), going)
+    return replace(request, input=given), going
+
+
+async def release(
+    spec: "AgentSpec", outcome: Outcome, request: AgentRequest, going: Pass, threads: Executor
+) -> Outcome:
+    """The outcome as it may be kept and shown; Failed once the agent has broken its rules too often."""
+    noticed = len(going.report.masked)
+    match outcome:
+        case Completed():
+            outcome = replace(outcome, output=spec.screen.after(outcome.output, going))
+        case NeedsApproval():
+            outcome = replace(
+                outcome,
+                action=_restored(outcome.action, going),
+                output=spec.screen.after(outcome.output, going) if outcome.output else outcome.output,
+            )
+        case Failed():
+            outcome = replace(outcome, message=spec.screen.speakable(outcome.message, outcome.code))
+    broken = _broken(going, noticed)
+    if broken:
+        spike = await _counted(spec, request, going, broken, threads)
+        outcome = replace(spike, usage=outcome.usage) if spike else outcome
+    facts = going.report.facts()
+    return replace(outcome, guard=facts) if facts else outcome
+
+
+def _noted(failed: Failed, going: Pass) -> Failed:
+    return replace(failed, guard=going.report.facts() or None)
+
+
+def _broken(going: Pass, noticed: int) -> dict[str, int]:
+    """Rules that the call broke, with how often: injections in its input, and what its output tried to say."""
+    broken: dict[str, int] = {}
+    for flagged in going.report.flagged:
+        broken[str(flagged["kind"])] = 1
+    for masked in going.report.masked[noticed:]:
+        rule = "output_secret" if masked["tag"] == "secret" else f"output_{masked['tag']}"
+        broken[rule] = broken.get(rule, 0) + 1
+    return broken
+
+
+async def _counted(
+    spec: "AgentSpec", request: AgentRequest, going: Pass, broken: Mapping[str, int], threads: Executor
+) -> Failed | None:
+    """Record the violation; for the one that makes a spike, what takes its outcome's place: the agent is frozen."""
+    facts: dict[str, Json] = {**going.report.facts(), "rules": dict[str, Json](broken)}
+    seen = violations.Seen(spec.name, spec.version, next(iter(broken)), facts, request.key)
+    spike = await _in_thread(threads, violations.record, seen)
+    return Failed("permanent", FROZEN, f"{spec.name} is frozen: {spike}.", spec.version) if spike else None
+
+
+def _restored[T](value: T, going: Pass) -> T:
+    return going.tokens.restore(value) if going.tokens else value  # type: ignore[return-value, arg-type]
+
+
+def _at(given: Mapping[str, Json], path: str) -> str:
+    """The data subject's id in the input, as text; empty if it is not there."""
+    found: Any = given
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return str(found) if isinstance(found, str | int) else ""
+
+
+async def _in_thread(threads: Executor, work: Callable[..., Any], *args: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(threads, _with_connection, work, *args)
+
+
+def _with_connection(work: Callable[..., Any], *args: Any) -> Any:
+    close_old_connections()
+    try:
+        return work(*args)
+    finally:
+        close_old_connections()

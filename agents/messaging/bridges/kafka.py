@@ -1,0 +1,109 @@
+"""Kafka: one topic, keyed by thread so that a thread keeps its order, read by one consumer group.
+
+Offsets are committed only for what is stored. Acknowledged by all in-sync replicas, without repeats by the producer.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any, Final
+
+from agents.messaging.bridges.base import GROUP, SECONDS, Incoming, Parcel, Place, library
+from agents.messaging.errors import BridgeDown
+
+TOPIC: Final = "watchkeeper.messages"
+CHANNEL: Final = "wk-channel"  # the header that says where a parcel belongs
+
+
+class KafkaBridge:
+    """Order: per key."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._producer: Any = None
+        self._consumer: Any = None
+
+    async def connect(self) -> None:
+        """Join the group; the broker makes the topic, or an operator did."""
+        await self.close()
+        aiokafka = library("aiokafka", self.place, "kafka")
+        common = {"bootstrap_servers": f"{self.place.host}:{self.place.port}", **self._login()}
+        producer = aiokafka.AIOKafkaProducer(
+            **common, acks="all", enable_idempotence=True, request_timeout_ms=int(SECONDS * 1000)
+        )
+        consumer = aiokafka.AIOKafkaConsumer(
+            TOPIC, **common, group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        self._producer, self._consumer = producer, consumer
+        try:
+            await producer.start()
+            await consumer.start()
+        except (aiokafka.errors.KafkaError, OSError) as problem:
+            await self.close()
+            raise self._down(problem) from problem
+
+    def _login(self) -> dict[str, Any]:
+        if not self.place.user:
+            return {}
+        return {
+            "security_protocol": "SASL_SSL",
+            "ssl_context": ssl.create_default_context(),
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": self.place.user,
+            "sasl_plain_password": self.place.password,
+        }
+
+    async def close(self) -> None:
+        """Leave the group."""
+        clients = (self._consumer, self._producer)
+        self._producer = self._consumer = None
+        for client in clients:
+            if client is not None:
+                with suppress(Exception):  # the connection is gone already
+                    await client.stop()
+
+    async def publish(self, parcel: Parcel) -> None:
+        """Until every in-sync replica has it."""
+        headers = [
+            (CHANNEL, parcel.channel.encode()),
+            *((name, text.encode()) for name, text in parcel.headers.items()),
+        ]
+        aiokafka = library("aiokafka", self.place, "kafka")
+        if self._producer is None:
+            raise BridgeDown(bridge=self.place.name, problem="it is not connected")
+        try:
+            await self._producer.send_and_wait(TOPIC, parcel.body, key=parcel.key.encode() or None, headers=headers)
+        except (aiokafka.errors.KafkaError, OSError, TimeoutError) as problem:
+            raise self._down(problem) from problem
+
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        """In the order of each partition."""
+        aiokafka = library("aiokafka", self.place, "kafka")
+        consumer = self._consumer
+        if consumer is None:
+            raise BridgeDown(bridge=self.place.name, problem="it is not connected")
+        try:
+            async for record in consumer:
+                told = {name: value.decode(errors="replace") for name, value in record.headers}
+                parcel = Parcel(told.pop(CHANNEL, ""), record.value or b"", told)
+                place = aiokafka.TopicPartition(record.topic, record.partition)
+
+                async def settle(place: Any = place, following: int = record.offset + 1) -> None:
+                    await consumer.commit({place: following})
+
+                yield Incoming(parcel, settle)
+        except (aiokafka.errors.KafkaError, OSError) as problem:
+            raise self._down(problem) from problem
+
+    async def check(self) -> None:
+        """Ask the broker which topics there are."""
+        aiokafka = library("aiokafka", self.place, "kafka")
+        if self._producer is None:
+            raise BridgeDown(bridge=self.place.name, problem="it is not connected")
+        try:
+            await self._producer.partitions_for(TOPIC)
+        except (aiokafka.errors.KafkaError, OSError) as problem:
+            raise self._down(problem) from problem
+
+    def _down(self, problem: BaseException) -> BridgeDown:
+        return BridgeDown(bridge=self.place.name, problem=str(problem)[:200] or type(problem).__name__)

@@ -1,0 +1,106 @@
+"""NATS JetStream: one stream on disk, one durable pull consumer. Words of a channel are the tokens of a subject."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from agents.messaging.bridges.base import GROUP, SECONDS, Incoming, Parcel, Place, library
+from agents.messaging.errors import BridgeDown
+
+STREAM: Final = "WATCHKEEPER"
+SUBJECTS: Final = ("agents.*.in", "topics.>")
+REPEATED_WITHIN: Final = 120.0  # seconds: the server itself passes over the same message id
+
+
+class NatsBridge:
+    """Order: the stream's own."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._client: Any = None
+        self._stream: Any = None
+        self._pull: Any = None
+
+    async def connect(self) -> None:
+        """Make the stream and the consumer if they are not there."""
+        await self.close()
+        nats = library("nats", self.place, "nats")
+        api = library("nats.js.api", self.place, "nats")
+        address = f"nats://{self.place.host}:{self.place.port}"
+        login = {"user": self.place.user, "password": self.place.password} if self.place.user else {}
+        try:
+            client = await nats.connect(
+                address,
+                connect_timeout=SECONDS,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # else the first connection, too, is tried for minutes
+                reconnect_time_wait=0.1,
+                error_cb=_ignore,
+                **login,
+            )
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            raise self._down(problem) from problem
+        self._client = client
+        try:
+            self._stream = client.jetstream(timeout=SECONDS)
+            kept = api.StreamConfig(
+                name=STREAM, subjects=list(SUBJECTS), storage="file", duplicate_window=REPEATED_WITHIN
+            )
+            try:
+                await self._stream.add_stream(kept)
+            except nats.js.errors.BadRequestError:  # it is there, as somebody else wants it
+                await self._stream.stream_info(STREAM)
+            self._pull = await self._stream.pull_subscribe("", durable=GROUP, stream=STREAM)
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            await self.close()
+            raise self._down(problem) from problem
+
+    async def close(self) -> None:
+        """Leave; the consumer stays where it is."""
+        client, self._client = self._client, None
+        if client is not None:
+            try:
+                await client.close()
+            except Exception:  # noqa: BLE001 - the connection is gone already
+                return
+
+    async def publish(self, parcel: Parcel) -> None:
+        """Until JetStream's acknowledgement."""
+        headers = {**parcel.headers, **({"Nats-Msg-Id": parcel.headers["ce-id"]} if "ce-id" in parcel.headers else {})}
+        subject = parcel.channel.replace("/", ".")
+        await self._do(self._stream, "publish", subject, parcel.body, headers=headers or None, timeout=SECONDS)
+
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        """In the stream's order."""
+        nats = library("nats", self.place, "nats")
+        while True:
+            try:
+                batch = await self._do(self._pull, "fetch", 100, timeout=1.0, waits=True)
+            except nats.errors.TimeoutError:
+                continue
+            for message in batch:
+                parcel = Parcel(message.subject.replace(".", "/"), message.data, dict(message.headers or {}))
+                yield Incoming(parcel, message.ack)
+
+    async def check(self) -> None:
+        """PING and PONG."""
+        await self._do(self._client, "flush", timeout=SECONDS)
+
+    async def _do(self, on: Any, verb: str, *arguments: Any, waits: bool = False, **named: Any) -> Any:
+        nats = library("nats", self.place, "nats")
+        if self._client is None or self._client.is_closed or on is None:
+            raise BridgeDown(bridge=self.place.name, problem="it is not connected")
+        try:
+            return await getattr(on, verb)(*arguments, **named)
+        except nats.errors.TimeoutError as problem:
+            if waits and not self._client.is_closed:
+                raise
+            raise self._down(problem) from problem
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            raise self._down(problem) from problem
+
+    def _down(self, problem: BaseException) -> BridgeDown:
+        return BridgeDown(bridge=self.place.name, problem=str(problem)[:200] or type(problem).__name__)
+
+
+async def _ignore(_problem: Exception) -> None:
+    """What goes wrong is raised where it was asked for; the library would print it besides."""

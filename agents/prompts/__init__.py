@@ -1,0 +1,1 @@
+"""Prompts: versioned, reviewed, sandboxed text for language models."""

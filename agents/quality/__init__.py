@@ -1,0 +1,1 @@
+"""Judging what agents put out: checks, scores, calibrated confidence, agreement. The checks know no Django."""

@@ -1,0 +1,65 @@
+"""People's decisions as labels of agents' outputs, for calibration and datasets. See `agents.quality.outcomes`.
+
+An output is right if it was approved as it stood, wrong if it was edited, sent back or rejected. Ending a run and
+silence judge no output. Only outputs that people were asked about have a label: the rest are not among them.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from agents.quality.outcomes import Judged, Outcome
+from approvals import policy
+from approvals.models import Decision, GateKind, Verdict
+
+RIGHT = frozenset({Verdict.APPROVE})
+WRONG = frozenset({Verdict.EDIT, Verdict.REQUEST_CHANGES, Verdict.REJECT})
+_JUDGING = RIGHT | WRONG | {Verdict.COMPLETE}
+
+
+def outcomes_of(agent: str, *, limit: int) -> list[Outcome]:
+    """Outputs of this agent that claimed a confidence and that people judged, the newest first."""
+    found = _about(agent).filter(gate__confidence__isnull=False).order_by("-id")
+    columns = ("gate__confidence", "verdict", "before", "after", "gate__kind")
+    return [
+        Outcome(min(1.0, max(0.0, float(claimed))), _is_right(verdict, before, after))
+        for claimed, verdict, before, after, _kind in found.values_list(*columns)[:limit]
+    ]
+
+
+def judged(agent: str, *, limit: int) -> Iterable[Judged]:
+    """Decisions about this agent's outputs, the newest first."""
+    for decision in _about(agent).select_related("gate").order_by("-id")[:limit]:
+        yield from _case(decision)
+
+
+def _about(agent: str) -> QuerySet[Decision]:
+    kinds = (GateKind.APPROVAL, GateKind.HYBRID)
+    return Decision.objects.filter(gate__agent=agent, gate__kind__in=kinds, verdict__in=_JUDGING)
+
+
+def _is_right(verdict: str, before: Any, after: Any) -> bool:
+    if verdict == Verdict.COMPLETE:  # a draft that was handed in as it was
+        return after is not None and policy.same(before, after)
+    return verdict in RIGHT or (verdict == Verdict.EDIT and after is not None and policy.same(before, after))
+
+
+def _case(decision: Decision) -> Iterator[Judged]:
+    subject = decision.gate.subject
+    given, output = subject.get("input"), subject.get("proposal")
+    if not isinstance(given, dict) or not isinstance(output, dict) or not given:
+        return
+    right = _is_right(decision.verdict, decision.before, decision.after)
+    expected = output if right else decision.after if isinstance(decision.after, dict) else None
+    yield Judged(
+        input=given,
+        output=output,
+        expected=expected,
+        verdict=decision.verdict,
+        agent_version=decision.gate.agent_version,
+        provenance={
+            "kind": "decision", "decision": decision.pk, "gate": decision.gate_id, "run": decision.gate.run_id,
+            "verdict": decision.verdict, "at": decision.decided_at.isoformat(), "note": decision.note[:500],
+        },
+    )  # fmt: skip

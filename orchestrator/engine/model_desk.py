@@ -1,0 +1,116 @@
+"""`agents.types.ModelDesk` for one attempt: its tier by the budgets it falls under, its words, what it used."""
+
+import asyncio
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import structlog
+from django.db.models import Q
+
+from agents import models_used
+from agents.models import Agent
+from agents.models_used import CallOf
+from agents.types import Usage
+from orchestrator.engine import budgeting
+from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.effects import InThread
+from orchestrator.models import Budget, WorkflowVersion
+
+TIGHT: Final = 0.1  # below this share of a budget the cheaper model is used
+SHOW_EVERY: Final = 0.5  # seconds: about as fast as people can read
+MOST_SHOWN: Final = 200  # calls with each writing: nobody watches more
+
+log = structlog.get_logger(__name__)
+
+
+class TaskDesk:
+    """For the agent of one attempt."""
+
+    def __init__(self, job: Assignment, *, in_thread: InThread) -> None:
+        claimed = job.claimed
+        self._job = job
+        self._in_thread = in_thread
+        self._call = CallOf(
+            f"task-{claimed.id}-{claimed.revision}", job.correlation_id, claimed.attempt, job.step.agent
+        )
+
+    async def tier(self) -> str:
+        """By the tightest budget of tokens or money that this call falls under."""
+        tier: str = await self._in_thread(_tier, self._job)
+        return tier
+
+    async def words(self, text: str) -> None:
+        """Waits for nothing: the board takes what is newest."""
+        _board(self._in_thread).put(self._call, text)
+
+    async def ended(self, usage: Usage, failure: str) -> None:
+        """Keep what it used."""
+        await _board(self._in_thread).drop(self._call)
+        await self._in_thread(_keep, self._call, usage, failure)
+
+
+class Board:
+    """The newest words of a loop's calls, written together: one statement each half second, however many calls."""
+
+    def __init__(self, in_thread: InThread) -> None:
+        self._in_thread = in_thread
+        self._newest: dict[str, tuple[CallOf, str]] = {}
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, call: CallOf, text: str) -> None:
+        """Show this with the next writing."""
+        self._newest[call.key] = (call, text)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write())
+
+    async def drop(self, call: CallOf) -> None:
+        """Show no more of it, whatever is being written now."""
+        self._newest.pop(call.key, None)
+        async with self._writing:
+            pass
+
+    async def _write(self) -> None:
+        while self._newest:
+            async with self._writing:
+                words, self._newest = list(self._newest.values())[:MOST_SHOWN], {}
+                try:
+                    await self._in_thread(models_used.show, words)
+                except Exception:
+                    log.warning("words_not_shown", calls=len(words), exc_info=True)
+            await asyncio.sleep(SHOW_EVERY)
+
+
+_boards: WeakKeyDictionary[asyncio.AbstractEventLoop, Board] = WeakKeyDictionary()
+
+
+def _board(in_thread: InThread) -> Board:
+    loop = asyncio.get_running_loop()
+    if loop not in _boards:
+        _boards[loop] = Board(in_thread)
+    return _boards[loop]
+
+
+def _keep(call: CallOf, usage: Usage, failure: str) -> None:
+    models_used.keep(call, usage, failure=failure)
+
+
+def _tier(job: Assignment) -> str:
+    run, agent = job.claimed.run_id, job.step.agent
+    scopes = (
+        Q(scope="agent", agent=None, ref__in=_agent_ids(agent))
+        | Q(scope="run", ref=run)
+        | Q(scope="run_agent", ref=run, agent__name=agent)
+        | Q(scope="workflow", ref__in=_workflow_ids(job))
+    )
+    found = Budget.objects.filter(scopes, resource__in=("tokens", "cost"), limit__gt=0).select_related("agent")
+    remaining = {budgeting.named(row): 1 - row.spent / row.limit for row in found}
+    return models_used.note_tiers(agent, remaining, below=TIGHT)
+
+
+def _agent_ids(name: str) -> list[int]:
+    return list(Agent.objects.filter(name=name).values_list("pk", flat=True))
+
+
+def _workflow_ids(job: Assignment) -> list[int]:
+    return list(WorkflowVersion.objects.filter(pk=job.claimed.version_id).values_list("workflow_id", flat=True))

@@ -1,0 +1,153 @@
+"""Watchkeeper as an MCP server, and its tools through our own MCP client: uvicorn, HTTP and the real `mcp` package."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from django.core.asgi import get_asgi_application
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from agents.adapters import mcp_tools
+from agents.errors import Business, Permanent, Transient
+from approvals import tokens
+from approvals.models import Decision
+from config import mcp_server
+from config.mcp_server.tools import in_thread
+from tests import people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def url(transactional_db: None) -> Iterator[str]:
+    app: Any = mcp_server.beside(get_asgi_application())
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/mcp"
+    server.should_exit = True
+    thread.join()
+
+
+def secret_of(user: Any, *scopes: str, may_decide: bool = False) -> str:
+    return tokens.create(user=user, name="mcp", scopes=list(scopes), may_decide=may_decide)[1]
+
+
+async def call(url: str, secret: str, tool: str, **given: Any) -> Any:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {secret}"}) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        return await client.call_tool(tool, given)
+
+
+def text(answer: Any) -> str:
+    return "\n".join(part.text for part in answer.content)
+
+
+@pytest.fixture
+def scene() -> dict[str, Any]:
+    """One open gate, its reviewer and a watcher; the fixture's rows are committed."""
+    gate = people.gate()
+    reviewer = people.person("ana", "Reviewer", "Quality Assurance Lead", decides=people.queue())
+    return {
+        "gate": gate.pk,
+        "run": gate.run_id,
+        "reader": secret_of(people.person("wim", "Auditor"), "read"),
+        "undecided": secret_of(reviewer, "read", "decide"),
+        "decider": secret_of(reviewer, "read", "decide", may_decide=True),
+        "stranger": secret_of(people.person("eve", "Reviewer"), "read"),
+    }
+
+
+async def test_runs_gates_and_story_are_read(scene: dict[str, Any], url: str) -> None:
+    run = await call(url, scene["reader"], "get_run", run=scene["run"])
+    story = await call(url, scene["reader"], "read_story", run=scene["run"])
+    gates = await call(url, scene["reader"], "list_gates")
+
+    assert not run.is_error, text(run)
+    assert f'"id": {scene["run"]}' in text(run)
+    assert not story.is_error, text(story)
+    assert not gates.is_error, text(gates)
+    assert f'"id": {scene["gate"]}' in text(gates)
+
+
+async def test_object_rights_hold(scene: dict[str, Any], url: str) -> None:
+    answer = await call(url, scene["stranger"], "get_run", run=scene["run"])
+
+    assert answer.is_error
+
+
+async def test_gate_is_decided_only_by_a_token_that_may(scene: dict[str, Any], url: str) -> None:
+    given = {"gate": scene["gate"], "version": 1, "verdict": "approve"}
+
+    for name in ("reader", "undecided", "stranger"):
+        assert (await call(url, scene[name], "decide_gate", **given)).is_error
+    assert await in_thread(Decision.objects.count) == 0
+    done = await call(url, scene["decider"], "decide_gate", **given)
+
+    assert not done.is_error, text(done)
+    assert await in_thread(Decision.objects.count) == 1
+
+
+async def test_wait_for_a_gate_ends_with_its_time(scene: dict[str, Any], url: str) -> None:
+    answer = await call(url, scene["reader"], "wait_for_gate", gate=scene["gate"], seconds=0.1)
+
+    assert '"status": "open"' in text(answer)
+
+
+async def test_run_is_not_started_without_the_scope(scene: dict[str, Any], url: str) -> None:
+    answer = await call(url, scene["reader"], "start_run", workflow="incident", given={}, key="k")
+
+    assert answer.is_error
+
+
+@pytest.mark.parametrize("secret", ["none", "wk_wrong"])
+def test_nobody_gets_in_without_a_token(url: str, secret: str) -> None:
+    headers = {"Authorization": f"Bearer {secret}", "Accept": "application/json, text/event-stream"}
+    answer = httpx2.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"]
+
+
+def test_foreign_host_and_origin_are_refused(scene: dict[str, Any], url: str) -> None:
+    sent = {"Authorization": f"Bearer {scene['reader']}", "Accept": "application/json, text/event-stream"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+    assert httpx2.post(url, json=body, headers=sent | {"Host": "evil.example"}).status_code in {403, 421}
+    assert httpx2.post(url, json=body, headers=sent | {"Origin": "http://evil.example"}).status_code == 403
+
+
+async def test_other_servers_tools_are_listed_called_and_held_to_their_contract(
+    scene: dict[str, Any], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_SERVERS", f"watch={url}")
+    monkeypatch.setenv("MCP_WATCH_TOKEN", scene["reader"])
+
+    found = {tool.name: tool for tool in await mcp_tools.list_tools("watch")}
+    answer = await mcp_tools.call_tool(found["watch.get_run"], {"run": scene["run"]})
+
+    assert f'"id": {scene["run"]}' in str(answer["text"])
+    with pytest.raises(Permanent, match="does not fit"):
+        await mcp_tools.call_tool(found["watch.get_run"], {"run": "x"})
+    with pytest.raises(Business, match="refused"):
+        await mcp_tools.call_tool(found["watch.get_run"], {"run": 1})
+
+
+async def test_only_named_servers_are_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_SERVERS", "down=http://127.0.0.1:9/mcp")
+
+    with pytest.raises(Permanent, match="No MCP server"):
+        await mcp_tools.list_tools("other")
+    with pytest.raises(Transient):
+        await mcp_tools.list_tools("down", seconds=5)

@@ -1,0 +1,97 @@
+"""Pages say when nothing makes runs go on: no worker, or a broker that is away."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from monitoring.machinery import troubles
+from orchestrator import dispatch
+from orchestrator.models import Doorbell, Shift, Task
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+class Bell:
+    """A Celery task whose broker is away, or is not."""
+
+    name = "orchestrator.tasks.work_shift"
+
+    def __init__(self, problem: Exception | None = None) -> None:
+        self._problem = problem
+
+    def apply_async(self, **_kwargs: object) -> None:
+        if self._problem is not None:
+            raise self._problem
+
+
+def shift(*, seen_s: float, ended: bool = False) -> Shift:
+    at = timezone.now() - timedelta(seconds=seen_s)
+    until = at + timedelta(seconds=settings.LEASE_SECONDS)
+    return Shift.objects.create(
+        process="w", capacity=1, started_at=at, renewed_at=at, lease_until=until, ended_at=at if ended else None
+    )
+
+
+def said() -> list[str]:
+    return [str(trouble.what) for trouble in troubles()]
+
+
+def test_a_stack_at_work_says_nothing():
+    shift(seen_s=1)
+
+    assert said() == []
+
+
+def test_between_two_shifts_nothing_is_said():
+    shift(seen_s=settings.LEASE_SECONDS, ended=True)
+
+    assert said() == []
+
+
+def test_workers_that_were_not_seen_for_two_leases_are_said_to_be_gone():
+    shift(seen_s=3 * settings.LEASE_SECONDS)
+
+    assert said() == ["No worker is at work"]
+
+
+def test_workers_that_never_came_are_missed_once_work_is_ready():
+    made = factories.run(factories.workflow(), statuses=["ready"])
+    Task.objects.of_run(made.pk).update(ready_at=timezone.now())
+    assert said() == []
+
+    Task.objects.of_run(made.pk).update(ready_at=timezone.now() - timedelta(minutes=5))
+
+    assert said() == ["No worker is at work"]
+
+
+def test_a_doorbell_that_does_not_ring_is_said_for_a_while():
+    shift(seen_s=1)
+    assert not dispatch.ring(Bell(ConnectionRefusedError()))
+    assert not dispatch.ring(Bell(ConnectionRefusedError()))  # again: still one row
+
+    assert said() == ["The broker is away"]
+    Doorbell.objects.update(failed_at=timezone.now() - timedelta(minutes=2))
+    assert said() == []
+
+
+def test_a_doorbell_that_rings_leaves_no_trace():
+    shift(seen_s=1)
+
+    assert dispatch.ring(Bell())
+    assert said() == []
+
+
+def test_every_page_says_so_and_asks_again_by_the_clock(client: Client):
+    shift(seen_s=3 * settings.LEASE_SECONDS)
+    client.force_login(
+        factories.user("mia", "Workflow Orchestration Manager"), backend="django.contrib.auth.backends.ModelBackend"
+    )
+
+    assert "No worker is at work" in client.get("/").content.decode()
+    part = client.get("/shell/?part=machinery", headers={"HX-Request": "true"}).content.decode()
+    assert "No worker is at work" in part
+    assert 'hx-trigger="every 20s"' in part
