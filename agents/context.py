@@ -1,13 +1,13 @@
 """What an agent is told about its call, how it makes a side effect happen once, and what it keeps. No Django."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from agents.errors import ToolDenied
 from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.messaging.mailbox import Messages
-from agents.types import AgentRequest, Effects, Json, Memory, ModelDesk, Tools
+from agents.types import AgentRequest, Approval, Effects, Json, Memory, ModelDesk, Tools
 
 
 class AgentContext:
@@ -46,6 +46,16 @@ class AgentContext:
     def correlation_id(self) -> str:
         """What ties this run to others' records."""
         return self._request.correlation_id
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """What people said to this agent's own questions about this task."""
+        return self._request.approvals
+
+    @property
+    def answer_to(self) -> Callable[[], str] | None:
+        """Makes the signed address at which an answer may come later; None where none can."""
+        return self._request.answer_to
 
     @property
     def timeout(self) -> float:
@@ -119,6 +129,11 @@ class AgentContext:
         """The newest checkpoint of this task, made by an earlier attempt perhaps: go on from there. None if none."""
         found = await self._memory.ask("last_checkpoint", {}) if self._memory else None
         return found if isinstance(found, dict) else None
+
+    def approval(self, action: Mapping[str, Json]) -> dict[str, Json] | None:
+        """What people answered when this task asked about exactly this action with `NeedsApproval(resume=True)`: its
+        proposal as they left or edited it. None: nobody has agreed yet, so ask."""
+        return next((found.answer for found in reversed(self.approvals) if found.action == action), None)
 
     def wait_for[T](self, work: Coroutine[Any, Any, T]) -> T:
         """The result of one of these calls for an agent that runs in a thread or process:
