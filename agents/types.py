@@ -37,6 +37,10 @@ class Memory(Protocol):
 class ToolHost(Protocol):
     """What calls of tools need of whoever runs the attempt: threads for the database, memory, people's approvals."""
 
+    def facts(self) -> dict[str, Json]:
+        """What policies may read of the run: workflow, step, attempt ..."""
+        ...
+
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a database function in a thread."""
         ...
@@ -99,7 +103,6 @@ class AgentRequest:
     effects: Effects | None = None
     memory: Memory | None = None
     host: ToolHost | None = None
-    facts: Mapping[str, Json] = field(default_factory=dict)  # of the run, for policies: workflow, step, attempt ...
     desk: ModelDesk | None = None
 
 

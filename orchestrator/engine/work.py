@@ -31,7 +31,6 @@ from orchestrator.engine import (
     delivery,
     endings,
     mailing,
-    tooling,
     waiting_steps,
 )
 from orchestrator.engine.assignment import Assignment
@@ -184,7 +183,6 @@ def _request(
         effects=effects,
         memory=TaskMemory(job, in_thread=host.in_thread),
         host=tools,
-        facts=tooling.facts_of(job),
         desk=TaskDesk(job, in_thread=host.in_thread),
     )
 
