@@ -83,6 +83,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "schedule.paused": gettext_lazy("Schedule paused"),
     "schedule.resumed": gettext_lazy("Schedule resumed"),
     "schedule.removed": gettext_lazy("Schedule removed"),
+    "schedule.backfilled": gettext_lazy("Missed starts of a schedule made up for"),
     "schedule.fired": gettext_lazy("Run started by a schedule"),
     "schedule.queued": gettext_lazy("Scheduled run waits for an earlier one"),
     "schedule.skipped": gettext_lazy("Scheduled run left out"),

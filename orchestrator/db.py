@@ -243,25 +243,29 @@ class SpawnRow:
     need: int
 
 
-def spawn_tasks(*, task: int, rows: Sequence[SpawnRow], need: int, state: dict[str, Any], facts: dict[str, Any]) -> int:
+type SpawnColumns = tuple[list[Any], ...]
+
+
+def spawn_columns(rows: Sequence[SpawnRow]) -> SpawnColumns:
+    """Tasks to spawn as `spawn_tasks` takes them."""
+    return (
+        [row.key for row in rows],
+        [row.kind for row in rows],
+        [row.agent for row in rows],
+        [row.lane for row in rows],
+        [orjson.dumps(row.spec).decode() for row in rows],
+        [orjson.dumps(row.after).decode() for row in rows],
+        [row.need for row in rows],
+    )
+
+
+def spawn_tasks(*, task: int, rows: SpawnColumns, need: int, state: dict[str, Any], facts: dict[str, Any]) -> int:
     """Start tasks that `task` then waits for; return the first one's index. The caller has locked run and task."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT spawn_tasks_v1(%s, %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[],"
             " %s::int[], %s, %s::jsonb, %s::jsonb)",
-            (
-                task,
-                [row.key for row in rows],
-                [row.kind for row in rows],
-                [row.agent for row in rows],
-                [row.lane for row in rows],
-                [orjson.dumps(row.spec).decode() for row in rows],
-                [orjson.dumps(row.after).decode() for row in rows],
-                [row.need for row in rows],
-                need,
-                orjson.dumps(state).decode(),
-                orjson.dumps(facts).decode(),
-            ),
+            (task, *rows, need, orjson.dumps(state).decode(), orjson.dumps(facts).decode()),
         )
         return int(cursor.fetchone()[0])
 

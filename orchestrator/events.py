@@ -117,6 +117,7 @@ class EventKind(StrEnum):
     SCHEDULE_QUEUED = "schedule.queued"
     SCHEDULE_SKIPPED = "schedule.skipped"
     SCHEDULE_REFUSED = "schedule.refused"
+    SCHEDULE_BACKFILLED = "schedule.backfilled"
 
     GATE_OPENED = "gate.opened"
     GATE_CLAIMED = "gate.claimed"

@@ -15,7 +15,7 @@ from agents import models_used
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
-from orchestrator import budget_rows, drawing, queries
+from orchestrator import budget_rows, drawing, queries, shortfalls
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.happenings import Entry, Happening
@@ -34,6 +34,7 @@ from orchestrator.queries import (
 )
 from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
+from orchestrator.shortfalls import Shortfall
 from orchestrator.snapshots import Happened
 from orchestrator.states import TASK_TERMINAL, RunStatus
 from orchestrator.story import ROUTINE, tell
@@ -72,6 +73,7 @@ class Head:
     seconds: float
     budgets: tuple[budget_rows.Row, ...] = ()
     overdue: GateFact | None = None  # the open gate about its deadline
+    shortfalls: tuple[Shortfall, ...] = ()  # agents whose documents will not do for what is to come
 
     @property
     def tight(self) -> list[budget_rows.Row]:
@@ -157,6 +159,7 @@ def head(run: Run) -> Head:
     if run.status == RunStatus.PAUSED:
         facts = paused_by(facts, pauses_of([run.pk]).get(run.pk))
     end = run.ended_at or timezone.now()
+    around = tuple(budget_rows.around(run))
     return Head(
         run=run,
         version=_version_number(run),
@@ -166,7 +169,8 @@ def head(run: Run) -> Head:
         files=Artifact.objects.filter(run=run).count(),
         started_by=full_name(run.started_by),
         seconds=(end - run.started_at).total_seconds(),
-        budgets=tuple(budget_rows.around(run)),
+        budgets=around,
+        shortfalls=shortfalls.ahead(tasks, around) if run.ended_at is None else (),
         overdue=next((gate for gate in gates if gate.kind == "deadline"), None),
     )
 

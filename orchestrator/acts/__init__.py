@@ -4,6 +4,7 @@ See `core` for the mechanism and docs/steering.md for the acts. Importing this p
 """
 
 from orchestrator.acts import (
+    backfilling,
     budgets,
     choosing,
     deadlines,
@@ -65,6 +66,7 @@ __all__ = [
     "TargetUnknown",
     "Undo",
     "acts_for",
+    "backfilling",
     "budgets",
     "choosing",
     "deadlines",

@@ -148,11 +148,17 @@ def _shared(run_id: int, key: str, seen: int) -> tuple[dict[str, Json], tuple[No
     return shared, tuple(notes), seen
 
 
-@transaction.atomic
 def spawn(job: Assignment, shift: int, looked: Looked) -> None:
     """Start the move's tasks and wait for them; a late turn changes nothing."""
     move = looked.move
     assert isinstance(move, Spawn)
+    # Thousands of rows are written out before the run is locked: others wait for its row meanwhile.
+    rows = db.spawn_columns([_row(job.claimed.id, job.step, child) for child in move.children])
+    _spawn(job, shift, looked, move, rows)
+
+
+@transaction.atomic
+def _spawn(job: Assignment, shift: int, looked: Looked, move: Spawn, rows: db.SpawnColumns) -> None:
     transitions.lock_run(job.claimed.run_id)
     task = transitions.fenced(Fence(job.claimed.id, job.claimed.attempt, shift))
     if task is None:
@@ -160,13 +166,8 @@ def spawn(job: Assignment, shift: int, looked: Looked) -> None:
     end_attempt(task, AttemptStatus.SUSPENDED, used=NOTHING)
     write_shared(task, move.shared)
     state = {"turn": looked.turn, "memory": move.memory, "seen": job.seen, "count": len(move.children)}
-    first = db.spawn_tasks(
-        task=task.pk,
-        rows=[_row(task, job.step, child) for child in move.children],
-        need=move.need,
-        state=state,
-        facts={**move.facts, "turn": looked.turn},
-    )
+    facts = {**move.facts, "turn": looked.turn}
+    first = db.spawn_tasks(task=task.pk, rows=rows, need=move.need, state=state, facts=facts)
     if move.note:
         pk = task_id(task.run_id, first)
         Task.objects.filter(id__gte=pk, id__lt=pk + len(move.children)).update(note=move.note)
@@ -190,7 +191,7 @@ def _with_stand_in(turn: PlanStep, fallback: str) -> PlanStep:
     return replace(turn, fallback=fallback) if fallback and mine else turn
 
 
-def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
+def _row(task: int, step: PlanStep, child: Child) -> db.SpawnRow:
     body = _with_stand_in(child.step, step.fallback) if child.step else step.body
     assert body is not None
     spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
@@ -198,7 +199,7 @@ def _row(task: Task, step: PlanStep, child: Child) -> db.SpawnRow:
         spec["given"] = child.given
     if child.step is not None and child.step.kind == "manual" and child.step.on_error == "skip":
         spec[TELLS_REJECTION] = True
-    if child.step is None and step.index == task.pk & INDEX:
+    if child.step is None and step.index == task & INDEX:
         spec["of"] = step.index
     else:
         spec["step"] = {**step_to_json(body), "key": child.key}

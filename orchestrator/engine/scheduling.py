@@ -66,7 +66,7 @@ def _fire(pk: int) -> None:
         facts["late_s"] = round((now - due.slot).total_seconds())
     if late and schedule.missed == Schedule.Missed.SKIP:
         tell(schedule, due.slot, Outcome.MISSED, facts, problem="nothing ran that could have started it in time")
-    elif schedule.overlap == Schedule.Overlap.ALLOW or not _is_busy(schedule):
+    elif schedule.overlap == Schedule.Overlap.ALLOW or not is_busy(schedule):
         start(schedule, due.slot, facts)
     elif schedule.overlap == Schedule.Overlap.QUEUE and schedule.queued is None:
         Schedule.objects.filter(pk=pk).update(queued=due.slot)
@@ -88,7 +88,7 @@ def _take_slot(schedule: Schedule) -> tuple[datetime, cron.Due]:
 def _follow(pk: int) -> None:
     """What waited starts as soon as no run of the schedule lives."""
     schedule = claim(pk, queued__isnull=False)
-    if schedule is None or schedule.queued is None or _is_busy(schedule):
+    if schedule is None or schedule.queued is None or is_busy(schedule):
         return
     slot = schedule.queued
     Schedule.objects.filter(pk=pk).update(queued=None)
@@ -103,7 +103,7 @@ def _give_up(pk: int, problem: str) -> None:
         tell(schedule, due.slot, Outcome.REFUSED, {}, problem=problem)
 
 
-def _is_busy(schedule: Schedule) -> bool:
+def is_busy(schedule: Schedule) -> bool:
     """Whether a run of it lives, or a slot waits for one already."""
     latest = schedule.starts.exclude(run=None).order_by("-pk").values_list("run_id", flat=True)[:LOOKED_AT]
     return Run.objects.filter(pk__in=list(latest), status__in=RUN_LIVE).exists()
@@ -120,11 +120,32 @@ def start(schedule: Schedule, slot: datetime, facts: Mapping[str, Json]) -> None
     try:
         with transaction.atomic():
             actor = f"schedule:{schedule.name}"
-            run, _is_new = begin(schedule, slot, key=f"{slot:%Y%m%dT%H%M%SZ}", user=owner.pk, actor=actor)
+            run, _is_new = begin(schedule, slot, key=_key(slot), user=owner.pk, actor=actor)
     except OrchestratorError as problem:
         tell(schedule, slot, Outcome.REFUSED, facts, problem=str(problem))
         return
     tell(schedule, slot, Outcome.STARTED, facts, run=run)
+
+
+def make_up(schedule: Schedule, slot: datetime, *, user: int, actor: str, reason: str) -> int:
+    """Start a past slot's run in a person's name; return the run. The caller has locked the schedule.
+
+    Its row is written anew, so that the run counts among the latest; a slot that has a run already has the same one.
+    """
+    run, _is_new = begin(schedule, slot, key=_key(slot), user=user, actor=actor)
+    schedule.starts.filter(slot=slot).delete()
+    ScheduledStart.objects.create(
+        schedule=schedule, slot=slot, outcome=Outcome.STARTED, run_id=run, late=True, by_hand=True
+    )
+    said: dict[str, Json] = {"schedule": schedule.name, "workflow": schedule.workflow.name, "slot": slot.isoformat()}
+    said |= {"late": True, "by_hand": True, "reason": reason}
+    events.append("schedule.fired", actor=actor, run_id=run, data=said)
+    return run
+
+
+def _key(slot: datetime) -> str:
+    """A slot's part of its run's idempotency key: whoever starts it, it is one run."""
+    return f"{slot:%Y%m%dT%H%M%SZ}"
 
 
 def begin(schedule: Schedule, slot: datetime, *, key: str, user: int, actor: str) -> tuple[int, bool]:

@@ -58,6 +58,7 @@ ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),
+    ("workflow", "backfill"),
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     ("run", "undo"),

@@ -1,9 +1,11 @@
 """Schedules over REST, with rights and refusals."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from orchestrator import db
 from orchestrator.engine import scheduling
 from orchestrator.models import Run, Schedule
 from tests import engine, people
@@ -100,3 +102,21 @@ def test_schedule_made_through_a_token_fires_by_its_owners_own_rights(api: Any) 
     scheduling.fire_due()
 
     assert Run.objects.get().started_by.username == "mia"  # type: ignore[union-attr]
+
+
+def test_missed_starts_are_made_up_for_over_the_api_after_a_preview(api: Any) -> None:
+    api.post("/schedules", NIGHTLY | {"cron": "0 0 * * *", "zone": "UTC", "overlap": "allow"})
+    today = db.clock().date()
+    given = {"answers": {"schedule": "nightly", "from": str(today - timedelta(days=2)), "to": str(today)}}
+
+    preview = api.post("/workflows/billing/acts/backfill?preview=true", given).json()
+    done = api.post(
+        "/workflows/billing/acts/backfill", {**given, "reason": "the host was down", "digest": preview["digest"]}
+    ).json()
+
+    assert preview["lines"][0] == "3 runs start now."
+    assert done["data"]["runs"] == list(Run.objects.order_by("pk").values_list("pk", flat=True))
+    latest = api.get("/schedules/nightly").json()["latest"]
+    assert [(start["outcome"], start["late"], start["by_hand"]) for start in latest] == [("started", True, True)] * 3
+    refused = api.post("/workflows/billing/acts/backfill", {**given, "reason": "again"})
+    assert (refused.status_code, "No slot in this range" in refused.json()["error"]["message"]) == (409, True)

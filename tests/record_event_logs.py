@@ -1,0 +1,122 @@
+"""Records this release's event logs as a fixture for every later one to agree with (scenario 35).
+
+Once a release, with the next number, and committed: `RECORD_EVENT_LOGS=3 pytest tests/record_event_logs.py -n 0`.
+What an earlier release recorded is never written again. A kind of event that came since is worth a workflow below.
+Not collected otherwise: its name does not begin with `test_`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.contrib.auth.models import User
+
+from approvals import services as approvals
+from approvals.models import Gate
+from orchestrator import acts, services, signals
+from orchestrator.models import TASK_BITS, Event, Run, Task
+from orchestrator.snapshots import graph_of
+from tests import factories, hands
+from tests.engine import eventually, finished, publish, shift, start, statuses
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER: Final = os.environ.get("RECORD_EVENT_LOGS", "")
+FIXTURES: Final = Path(__file__).parent / "fixtures"
+MASK: Final = (1 << TASK_BITS) - 1
+
+FAILS: Final = "type: automated, agent: test-flaky, inputs: {permanent: true}"
+ASKS: Final = "- {key: a, type: automated, agent: test-echo}\n- {key: q, type: approval, subject: a, queue: reviewers}"
+WORKFLOWS: Final = {
+    "map": "- {key: m, type: map, over: input.items, body: {type: automated, agent: test-echo}}",
+    "loop": "- {key: l, type: loop, until: 'round == 3', most: 5, body: {type: automated, agent: test-echo}}",
+    "publishes": "- {key: a, type: automated, agent: test-echo, checkpoint: half, publishes: {signal: done}}",
+    "waits": "- {key: w, type: wait_event, event: paid}\n- {key: t, type: timer, duration: 0.1s}",
+    "keeps": "- {key: k, type: automated, agent: test-keeper,"
+    " inputs: {times: 1, do: [[put, total, 1], [checkpoint, half], [add, total], [delete, total]]}}",
+    "falls-back": "- {key: a, type: automated, agent: test-flaky, fallback: test-echo, inputs: {permanent: true}}",
+    "partly": f"- {{key: a, {FAILS}, on_error: skip}}",
+    "asks": ASKS,
+    "sends-back": ASKS,
+    "undoes": "- {key: a, type: automated, agent: test-echo, compensate: {agent: test-echo}}\n"
+    f"- {{key: b, {FAILS}, retry: {{attempts: 1}}, on_error: fail}}",
+    "retried": "- {key: a, type: automated, agent: test-flaky, retry: {attempts: 1}, on_error: fail,"
+    " inputs: {times: 1}}\n- {key: b, type: automated, agent: test-echo}",
+    "cancelled": "- {key: a, type: wait_event, event: never}\n- {key: b, type: automated, agent: test-echo}",
+    "skips": "- {key: a, type: wait_event, event: never}\n- {key: b, type: automated, agent: test-echo}",
+    "outer": "- {key: s, type: subworkflow, workflow: loop}",
+}
+REST: Final = {
+    "asks": "dependencies: {q: [a]}",
+    "sends-back": "dependencies: {q: [a]}",
+    "undoes": "dependencies: {b: [a]}\nerror_handling: {on_failure: compensate}",
+    "retried": "dependencies: {b: [a]}",
+    "cancelled": "dependencies: {b: [a]}",
+    "skips": "dependencies: {b: [a]}",
+}
+
+
+def test_record() -> None:
+    assert NUMBER, "say which number the file is to have: RECORD_EVENT_LOGS=3"
+    file = FIXTURES / f"event_logs_{NUMBER}.json"
+    assert not file.exists(), "a release never edits what another has recorded"
+    by = factories.user("mia", "Workflow Orchestration Manager")
+    for name, steps in WORKFLOWS.items():
+        publish(steps, name=name, rest=REST.get(name, ""))
+
+    with shift():
+        runs = {name: start(name, items=[1, 2, 3]) for name in WORKFLOWS}
+        _steer(runs, by)
+        for run in runs.values():
+            eventually(lambda run=run: finished(run))
+
+    assert not hands.violations()
+    lines = [json.dumps(_recorded(name, run), default=str) for name, run in runs.items()]
+    file.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def _steer(runs: Mapping[str, Run], by: User) -> None:
+    """What people do while the runs are under way."""
+    for name in ("waits", "cancelled", "skips"):
+        key = "w" if name == "waits" else "a"
+        eventually(lambda name=name, key=key: statuses(runs[name])[key] == "waiting")
+    _act(acts.of("run", runs["waits"].pk), "pause", by)
+    _act(acts.of("run", runs["waits"].pk), "resume", by)
+    _act(acts.of("run", runs["cancelled"].pk), "cancel", by)
+    _act(acts.of("task", Task.objects.of_run(runs["skips"].pk).get(key="a").pk), "skip", by)
+    signals.publish(name="paid", data={}, by=None, actor="feed")
+    _decide(runs["asks"], "approve")
+    _decide(runs["sends-back"], "request_changes")
+    _decide(runs["sends-back"], "approve")
+    eventually(lambda: finished(runs["retried"]))
+    services.retry_run(run_id=runs["retried"].pk, by=by, reason="to record it")
+
+
+def _act(target: acts.Target, name: str, by: User, **answers: Any) -> None:
+    act = acts.find(target.scope, name)
+    digest = acts.preview(act, target, answers).digest
+    acts.perform(act, target, by=by, reason="to record it", answers=answers, digest=digest)
+
+
+def _decide(run: Run, verdict: str) -> None:
+    open_gates = Gate.objects.filter(run=run, status="open")
+    eventually(open_gates.exists)
+    gate = open_gates.get()
+    approvals.decide(
+        gate_id=gate.pk, by=hands.reviewer(), verdict=verdict, gate_version=gate.version, note="to record it"
+    )
+
+
+def _recorded(name: str, run: Run) -> dict[str, Any]:
+    """A run's facts, its stored state, and the graph it was started with. Facts name tasks by their index."""
+    run.refresh_from_db()
+    dependencies, needs = graph_of(run.version_id)
+    facts = [
+        [event.kind, None if event.task_id is None else event.task_id & MASK, event.data]
+        for event in Event.objects.filter(run_id=run.pk).order_by("id")
+    ]
+    tasks = [[task.status, task.attempt] for task in Task.objects.of_run(run.pk).order_by("pk")]
+    graph = {"dependencies": dependencies, "needs": needs}
+    return {"name": name, **graph, "facts": facts, "status": run.status, "tasks": tasks}
