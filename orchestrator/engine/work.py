@@ -138,7 +138,8 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     outcome = await call(request, threads=host.threads, processes=host.processes)
     await tools.write_notes()
     seconds = monotonic() - started
-    host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
+    failed = isinstance(outcome, Failed)
+    host.meter.record(job.step.agent, ms=seconds * 1000, failed=failed, version=outcome.version)
     before.note_use(job, outcome, seconds=seconds)
     if outcome.guard:
         job.told["guard"] = outcome.guard
