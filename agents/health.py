@@ -1,8 +1,9 @@
 """Agents' health: counted in memory by each shift, added to one row per agent and minute, read by pages."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,12 +11,22 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
-from agents.models import Agent, AgentHealth
+from agents.lifecycle.histogram import bucket_of
+from agents.models import Agent, AgentHealth, VersionMinute
 
 WINDOW: Final = timedelta(minutes=5)
 DEGRADED_SHARE: Final = 0.05
 FAILING_SHARE: Final = 0.5
 LEAST_CALLS: Final = 3  # fewer do not make an agent failing
+
+
+@dataclass(slots=True)
+class VersionCount:
+    """The part of one version in it; `buckets` count latencies as `agents.lifecycle.histogram` says."""
+
+    calls: int = 0
+    failures: int = 0
+    buckets: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -28,6 +39,7 @@ class HealthRow:
     failures: int = 0
     total_ms: float = 0.0
     seen_at: datetime | None = None
+    versions: dict[int, VersionCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +78,8 @@ class HealthMeter:
         self._rows: dict[tuple[str, datetime], HealthRow] = {}
         self._lock = threading.Lock()
 
-    def record(self, agent: str, *, ms: float, failed: bool) -> None:
-        """Count one call that ended now."""
+    def record(self, agent: str, *, ms: float, failed: bool, version: int = 0) -> None:
+        """Count one call that ended now; `version` 0 if nobody knows which it was."""
         now = timezone.now()
         minute = now.replace(second=0, microsecond=0)
         with self._lock:
@@ -78,6 +90,11 @@ class HealthMeter:
             row.failures += failed
             row.total_ms += ms
             row.seen_at = now
+            if version:
+                own = row.versions.setdefault(version, VersionCount())
+                own.calls += 1
+                own.failures += failed
+                own.buckets[bucket_of(ms)] += 1
 
     def drain(self) -> list[HealthRow]:
         """Everything counted since the last time, and start again from nothing."""
@@ -107,7 +124,28 @@ def record_health(rows: Sequence[HealthRow]) -> int:
         sums.failures += new.failures
         sums.total_ms += new.total_ms
         sums.seen_at = max(sums.seen_at, new.seen_at or new.minute)
+    _record_versions(news)
     return AgentHealth.objects.bulk_update(stored, ["calls", "failures", "total_ms", "seen_at"])
+
+
+def _record_versions(news: Mapping[tuple[int, datetime], HealthRow]) -> None:
+    """The same by version: the locks on the agents' minutes keep two shifts apart here too."""
+    new = {
+        (agent, minute, number): one for (agent, minute), row in news.items() for number, one in row.versions.items()
+    }
+    empty = [VersionMinute(agent_id=agent, minute=minute, version=number) for agent, minute, number in sorted(new)]
+    if not empty:
+        return
+    VersionMinute.objects.bulk_create(empty, ignore_conflicts=True)
+    wanted = Q(*(Q(agent=agent, minute=minute) for agent, minute in news), _connector=Q.OR)
+    touched = []
+    for row in VersionMinute.objects.filter(wanted).order_by("pk"):
+        if one := new.get((row.agent_id, row.minute, row.version)):
+            row.calls += one.calls
+            row.failures += one.failures
+            row.buckets = dict(Counter(row.buckets) + Counter({str(key): n for key, n in one.buckets.items()}))
+            touched.append(row)
+    VersionMinute.objects.bulk_update(touched, ["calls", "failures", "buckets"])
 
 
 def health_by_agent(ids: Iterable[int]) -> dict[int, Health]:

@@ -11,7 +11,8 @@ from django.http import Http404
 from django.utils import timezone
 
 from agents.health import Health, health_by_agent
-from agents.models import Agent, AgentHealth, AgentVersion
+from agents.lifecycle import canaries, targets
+from agents.models import Agent, AgentHealth, AgentRelease, AgentVersion, QualityTarget
 
 MAX_AGENTS: Final = 500
 MINUTES: Final = 30
@@ -21,11 +22,13 @@ MAX_DEPTH: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One agent of the registry, with its newest version."""
+    """One agent of the registry, with its newest version, its release and its targets as last measured."""
 
     agent: Agent
     version: AgentVersion | None
     health: Health
+    release: AgentRelease | None = None
+    held: tuple[targets.Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class ContractField:
 
 
 def registry(*, search: str = "") -> list[Row]:
-    """Every registered agent, in three queries however many there are."""
-    agents = Agent.objects.order_by(Lower("title"), "name")
+    """Every registered agent, in four queries however many there are."""
+    agents = Agent.objects.select_related("release", "target").order_by(Lower("title"), "name")
     if search:
         agents = agents.filter(name__icontains=search) | agents.filter(title__icontains=search)
     found = list(agents[:MAX_AGENTS])
@@ -52,7 +55,13 @@ def registry(*, search: str = "") -> list[Row]:
     )
     by_agent = {version.agent_id: version for version in versions}
     health = health_by_agent(agent.pk for agent in found)
-    return [Row(agent, by_agent.get(agent.pk), health[agent.pk]) for agent in found]
+    return [_row(agent, by_agent.get(agent.pk), health[agent.pk]) for agent in found]
+
+
+def _row(agent: Agent, version: AgentVersion | None, health: Health) -> Row:
+    target: QualityTarget | None = getattr(agent, "target", None)
+    held = tuple(targets.held(target)) if target else ()
+    return Row(agent, version, health, getattr(agent, "release", None), held)
 
 
 def get_agent_or_404(name: str) -> Agent:
@@ -66,6 +75,20 @@ def get_agent_or_404(name: str) -> Agent:
 def versions_of(agent: Agent) -> list[AgentVersion]:
     """An agent's versions, the newest first."""
     return list(agent.versions.order_by("-number")[:50])
+
+
+def standing_of(agent: Agent) -> dict[str, Any]:
+    """Its release, its targets and what they came to, and the items that are open about it."""
+    target = targets.target_of(agent)
+    release = AgentRelease.objects.filter(agent=agent).first()
+    lines = release.comparison.get("lines", []) if release else []
+    return {
+        "release": release,
+        "lines": [(canaries.NAMES[line["measure"]], line) for line in lines],
+        "target": target,
+        "held": targets.held(target) if target else [],
+        "items": agent.items.filter(closed_at=None),
+    }
 
 
 def health_of(agent: Agent) -> Health:

@@ -110,17 +110,14 @@ def _import_if_present(name: str) -> None:
 def sync(registry: Registry = default) -> list[AgentVersion]:
     """Record every registered agent and version; return the versions that are new.
 
-    A recorded version never changes: VersionChanged if the code now says otherwise. Titles, texts and tags follow the
-    code; limits are taken from it once, and belong to people afterwards.
+    A recorded version never changes: VersionChanged if the code now says otherwise. Titles and texts follow the code,
+    and so do owners and tags that nobody has edited; limits are taken from it once, and belong to people afterwards.
     """
     specs = [spec for spec in registry.specs() if spec.kind != "external"]  # theirs are recorded as they register
     rows = {spec.name: _agent_row(spec) for spec in specs}  # the newest version comes last and describes the agent
-    Agent.objects.bulk_create(
-        rows.values(),
-        update_conflicts=True,
-        unique_fields=["name"],
-        update_fields=["title", "description", "owner", "domain_tags"],
-    )
+    edited = set(Agent.objects.filter(name__in=rows, edited=True).values_list("name", flat=True))
+    _put([row for name, row in rows.items() if name not in edited], ["title", "description", "owner", "domain_tags"])
+    _put([row for name, row in rows.items() if name in edited], ["title", "description"])
     ids = dict(Agent.objects.filter(name__in=rows).values_list("name", "id"))
     wanted = {(ids[spec.name], spec.version): spec for spec in specs}
     before = set(AgentVersion.objects.filter(agent__in=ids.values()).values_list("agent_id", "number"))
@@ -139,6 +136,10 @@ def sync(registry: Registry = default) -> list[AgentVersion]:
     return [
         row for row in recorded if (row.agent_id, row.number) in wanted and (row.agent_id, row.number) not in before
     ]
+
+
+def _put(rows: list[Agent], fields: list[str]) -> None:
+    Agent.objects.bulk_create(rows, update_conflicts=True, unique_fields=["name"], update_fields=fields)
 
 
 def _agent_row(spec: AgentSpec) -> Agent:

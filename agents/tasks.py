@@ -1,7 +1,7 @@
-"""Celery tasks of this app: evaluations by schedule.
+"""Celery tasks of this app: evaluations by schedule, and the watch over targets and canaries.
 
-Each only starts a process of its own and returns: an evaluation takes minutes and memory that no control worker has to
-spare. The process looks by itself whether something is due and whether another one is at it.
+Those of evaluations only start a process of its own and return: an evaluation takes minutes and memory that no control
+worker has to spare. The process looks by itself whether something is due and whether another one is at it.
 """
 
 import subprocess
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from celery import shared_task
 from django.conf import settings
+
+from agents.lifecycle import watching
 
 
 @dataclass(slots=True)
@@ -32,6 +34,12 @@ def evaluate_nightly() -> None:
 def evaluate_monthly() -> None:
     """Run the red team's suites."""
     _start("monthly")
+
+
+@shared_task
+def watch_agents() -> None:
+    """Hold targets and canaries against what agents did; safe to lose, repeat or run twice at once."""
+    watching.watch()
 
 
 def _start(schedule: str) -> None:

@@ -29,6 +29,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "agent": found,
         "health": queries.health_of(found),
         "minutes": queries.calls_by_minute(found),
+        **queries.standing_of(found),
     }
     if getattr(request, "wants_partial", False):
         return render(request, "agents/agent.html#health", context)

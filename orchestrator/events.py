@@ -64,6 +64,16 @@ class EventKind(StrEnum):
     TASK_RESTARTED = "task.restarted"
     TASK_TERMINATED = "task.terminated"
 
+    AGENT_TARGETS_SET = "agent.targets_set"
+    AGENT_CANARY_STARTED = "agent.canary_started"
+    AGENT_CANARY_ENDED = "agent.canary_ended"
+    AGENT_CANARY_ROLLED_BACK = "agent.canary_rolled_back"
+    AGENT_PROMOTED = "agent.promoted"
+    AGENT_REVERTED = "agent.reverted"
+    AGENT_DESCRIBED = "agent.described"
+    AGENT_ITEM_OPENED = "agent.item_opened"
+    AGENT_ITEM_CLOSED = "agent.item_closed"
+
     QUALITY_ASSESSED = "quality.assessed"
     QUALITY_CALIBRATED = "quality.calibrated"
     QUALITY_AUTHORITY_CHANGED = "quality.authority_changed"

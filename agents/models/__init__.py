@@ -1,6 +1,7 @@
 """The tables of this app, a module for each room."""
 
 from agents.models.evaluation import Dataset, DatasetCase, Evaluation, EvaluationCase, EvaluationItem
+from agents.models.lifecycle import AgentItem, AgentRelease, QualityTarget, VersionMinute
 from agents.models.memory import MemoryItem
 from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.privacy import Consent, DataRule, Violation
@@ -12,6 +13,8 @@ from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, 
 __all__ = [
     "Agent",
     "AgentHealth",
+    "AgentItem",
+    "AgentRelease",
     "AgentVersion",
     "Assessment",
     "AuthorityTable",
@@ -38,10 +41,12 @@ __all__ = [
     "Prompt",
     "PromptEvidence",
     "PromptVersion",
+    "QualityTarget",
     "Revocation",
     "Subscription",
     "Tool",
     "ToolUse",
     "ToolVersion",
+    "VersionMinute",
     "Violation",
 ]

@@ -12,6 +12,14 @@ class Agent(models.Model):
     description = models.TextField(blank=True)
     owner = models.CharField(max_length=150, blank=True)
     domain_tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    authority = ArrayField(
+        models.CharField(max_length=100), null=True, blank=True, help_text="As people set it; null: as registered."
+    )
+    edited = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="People have set owner, domains and authority: registering leaves them alone.",
+    )
     max_concurrency = models.PositiveIntegerField(null=True, blank=True)
     rate_per_minute = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -6,7 +6,7 @@ put in the first one's place. The refusal is an event, and a person is asked.
 
 from django.db import transaction
 
-from agents.models import AgentVersion
+from agents.models import Agent, AgentVersion
 from agents.specs import AgentSpec
 from agents.types import Json
 from orchestrator import budgets, events
@@ -19,8 +19,13 @@ from orchestrator.states import AttemptStatus
 
 
 def may_do(found: AgentSpec | AgentVersion, category: str) -> bool:
-    """Whether an agent has the authority for a category of tasks; one that states none has it for what it can do."""
-    stated = found.config.get("authority")
+    """Whether an agent has the authority for a category of tasks; one that states none has it for what it can do.
+
+    What people have set counts before what its registration states.
+    """
+    name = found.name if isinstance(found, AgentSpec) else found.agent.name
+    by_people = Agent.objects.filter(name=name).values_list("authority", flat=True).first()
+    stated = found.config.get("authority") if by_people is None else by_people
     return category in (stated if isinstance(stated, list) else found.capabilities)
 
 

@@ -3,8 +3,10 @@ and whether a budget lets it. For nearly every call that is a look at the plan a
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
+from agents.lifecycle import routes
 from agents.types import Completed, Json, Outcome
 from orchestrator import budgets
 from orchestrator.engine import authority, budgeting, caching, selecting
@@ -27,6 +29,8 @@ async def instead_of_calling(
     step = job.step
     if step.select is not None and not await in_thread(selecting.choose, job, shift):
         return None
+    await _route(job, in_thread)
+    step = job.step
     if step.category and not await in_thread(authority.permits, job, shift):
         return None
     if step.cache_s and (known := await in_thread(caching.find, job, given)) is not None:
@@ -41,6 +45,14 @@ async def instead_of_calling(
         return None
     job.used = budgets.Used(documents=documents, held=True)
     return CALL
+
+
+async def _route(job: Assignment, in_thread: InThread) -> None:
+    """Which version of its agent does it, where the definition leaves that open."""
+    if routes.view.is_stale():
+        await in_thread(routes.refresh)
+    if job.step.agent_version is None and (version := routes.view.version_for(job.step.agent, job.claimed.id)):
+        job.step = replace(job.step, agent_version=version)
 
 
 def note_use(job: Assignment, outcome: Outcome, *, seconds: float) -> None:

@@ -187,7 +187,7 @@ def candidates(*, lane: str = DEFAULT) -> list[Candidate]:
 
 
 def _candidate(row: AgentVersion, health: Health) -> Candidate:
-    authority = row.config.get("authority")
+    authority = row.config.get("authority") if row.agent.authority is None else row.agent.authority
     return Candidate(
         id=row.agent_id,
         name=row.agent.name,

@@ -47,6 +47,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
     ("agent", "resume"): ("pause", {}, "mdca", "stop.lifted"),
     ("agent", "cancel"): ("", {}, "me", "task.cancelled"),
+    ("agent", "set-targets"): ("", {"success": 0.9, "hours": 12}, "d", "agent.targets_set"),
+    ("agent", "describe"): ("", {"owner": "ana", "domains": "fraud, refunds"}, "d", "agent.described"),
     ("everything", "pause"): ("", {}, "mca", "stop.set"),
     ("everything", "stop"): ("", {}, "mca", "stop.set"),
     ("everything", "resume"): ("pause", {}, "mca", "stop.lifted"),
@@ -61,6 +63,7 @@ ELSEWHERE = {
     ("workflow", "backfill"),
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
+    *(("agent", name) for name in ("canary", "end-canary", "promote", "revert", "close-item")),  # test_releasing
     ("run", "undo"),
     ("run", "accept"),
     *(("task", f"ledger-{does}") for does in ("add", "edit", "drop", "move")),
