@@ -12,6 +12,7 @@ from agents.models import Policy, PolicyVersion, Prompt
 from agents.policies import store
 from agents.prompts import services
 from agents.prompts.services import Text
+from agents.types import Json
 from approvals import permissions
 
 POLICY: Final = "incident-lookups"
@@ -42,8 +43,8 @@ def seed_policy() -> None:
     version = store.propose(source, by=None, reason="Ships with the demo.")
     if version.state != PolicyVersion.State.ACTIVE:
         store.activate(version, by=None)
+    facts: dict[str, Json] = {"policy": POLICY, "number": version.number, "digest": version.digest}
     for kind in ("policy.proposed", "policy.activated"):
-        facts = {"policy": POLICY, "number": version.number, "digest": version.digest}
         event_log.record(kind, actor="engine", data=facts)
 
 
