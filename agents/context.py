@@ -1,40 +1,93 @@
 """What an agent is told about its call, how it makes a side effect happen once, and what it keeps. No Django."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from agents.errors import ToolDenied
 from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.messaging.mailbox import Messages
-from agents.types import AgentRequest, Effects, Json, Memory, Tools
+from agents.types import AgentRequest, Approval, Effects, Json, Memory, ModelDesk, Tools
 
 
 class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
-    __slots__ = (
-        "_effects", "_loop", "_memory", "attempt", "correlation_id", "desk", "key", "memory", "messages", "note",
-        "started", "state", "timeout", "tools",
-    )  # fmt: skip
+    __slots__ = ("_effects", "_loop", "_memory", "_messages", "_request", "_tools", "started")
 
     def __init__(
         self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None, tools: Tools | None = None
     ) -> None:
-        self.attempt = request.attempt
-        self.key = request.key
-        self.note = request.note
-        self.correlation_id = request.correlation_id
-        self.timeout = request.timeout
-        self.desk = request.desk
         self.started = False  # false while the call waits for a thread or process
+        # Ten thousand waiting calls keep one of these each: what few of them use is made when it is used.
+        self._request = request
         self._effects: Effects | None = request.effects
         self._memory: Memory | None = request.memory
-        self.state = AgentState(request.memory)
-        self.tools = AgentTools(tools, self)
-        self.messages = Messages(request.memory, request.key)
-        self.memory = AgentMemory(request.memory)
+        self._messages: Messages | None = None
+        self._tools = tools
         self._loop = loop
+
+    @property
+    def attempt(self) -> int:
+        """The how manyth attempt at the task this is, from 1."""
+        return self._request.attempt
+
+    @property
+    def key(self) -> str:
+        """The same for every attempt: the idempotency key of outside calls."""
+        return self._request.key
+
+    @property
+    def note(self) -> str:
+        """What a reviewer asked for when they sent the work back; empty otherwise."""
+        return self._request.note
+
+    @property
+    def correlation_id(self) -> str:
+        """What ties this run to others' records."""
+        return self._request.correlation_id
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """What people said to this agent's own questions about this task."""
+        return self._request.approvals
+
+    @property
+    def answer_to(self) -> Callable[[], str] | None:
+        """Makes the signed address at which an answer may come later; None where none can."""
+        return self._request.answer_to
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that the call may take."""
+        return self._request.timeout
+
+    @property
+    def desk(self) -> ModelDesk | None:
+        """What a call of a language model tells whoever made it."""
+        return self._request.desk
+
+    @property
+    def state(self) -> AgentState:
+        """The run's state, as far as this agent may read and write it."""
+        return AgentState(self._memory)
+
+    @property
+    def memory(self) -> AgentMemory:
+        """What this agent remembers."""
+        return AgentMemory(self._memory)
+
+    @property
+    def tools(self) -> "AgentTools":
+        """The tools that it may call."""
+        return AgentTools(self._tools, self)
+
+    @property
+    def messages(self) -> Messages:
+        """Its mailbox: one for the whole call, because it counts what was sent."""
+        if self._messages is None:
+            self._messages = Messages(self._memory, self._request.key)
+        return self._messages
 
     async def once(
         self, key: str, call: Callable[[], Awaitable[Json]], *, reconcile: Callable[[], Awaitable[Json]] | None = None
@@ -76,6 +129,11 @@ class AgentContext:
         """The newest checkpoint of this task, made by an earlier attempt perhaps: go on from there. None if none."""
         found = await self._memory.ask("last_checkpoint", {}) if self._memory else None
         return found if isinstance(found, dict) else None
+
+    def approval(self, action: Mapping[str, Json]) -> dict[str, Json] | None:
+        """What people answered when this task asked about exactly this action with `NeedsApproval(resume=True)`: its
+        proposal as they left or edited it. None: nobody has agreed yet, so ask."""
+        return next((found.answer for found in reversed(self.approvals) if found.action == action), None)
 
     def wait_for[T](self, work: Coroutine[Any, Any, T]) -> T:
         """The result of one of these calls for an agent that runs in a thread or process:

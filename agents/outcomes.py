@@ -15,7 +15,7 @@ from agents.contracts import dotted
 from agents.errors import AgentFailure, AgentsError, ContractViolation, OutputRejected
 from agents.messaging.mailbox import Suspended
 from agents.specs import AgentSpec
-from agents.types import Awaits, Completed, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
+from agents.types import Awaits, Completed, Deferred, Failed, FailureKind, Json, NeedsApproval, Outcome, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +31,7 @@ CONNECTION_ERRORS = {
     "RequestException",
 }
 KINDS = {"transient", "permanent", "business"}
+DEFERRING = {"http", "external"}  # kinds of agents whose answer may come later
 
 
 def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
@@ -41,6 +42,8 @@ def outcome_of(spec: AgentSpec, returned: object) -> Outcome:
         return _failed(spec, returned)
     if isinstance(returned, NeedsApproval):
         return _needs_approval(spec, returned)
+    if isinstance(returned, Deferred) and spec.kind in DEFERRING:
+        return replace(returned, version=spec.version)
     if isinstance(returned, Completed):
         return _completed(spec, returned.output, returned)
     return _completed(spec, returned, None)
@@ -131,10 +134,12 @@ def _completed(spec: AgentSpec, value: object, claimed: Completed | None) -> Com
 def _needs_approval(spec: AgentSpec, returned: NeedsApproval) -> NeedsApproval:
     action = _object(cleaning.clean(returned.action).value)
     output = _object(cleaning.clean(returned.output).value)
-    if output:
+    if output and not returned.resume:
         spec.output.check(output)
-    confidence = _confidence(returned.confidence)
-    return NeedsApproval(action, _sentence(returned.reason), output, confidence, spec.version)
+    confidence, usage = _confidence(returned.confidence), known_usage(returned.usage)
+    return NeedsApproval(
+        action, _sentence(returned.reason), output, confidence, spec.version, usage, resume=bool(returned.resume)
+    )
 
 
 def _failed(spec: AgentSpec, returned: Failed) -> Failed:

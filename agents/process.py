@@ -7,6 +7,7 @@ outlives event loops, so that shifts share warm children; use it from one runnin
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -116,6 +117,7 @@ class _Child:
                 "correlation_id": request.correlation_id,
                 "effects": request.effects is not None,
                 "memory": request.memory is not None,
+                "approvals": [dataclasses.asdict(one) for one in request.approvals],
             }
         )
         while True:

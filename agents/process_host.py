@@ -34,7 +34,7 @@ from agents.errors import (
 )
 from agents.messaging import errors as messaging
 from agents.messaging.mailbox import Suspended
-from agents.types import AgentRequest, Json
+from agents.types import AgentRequest, Approval, Json
 
 PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 0.3  # the parent kills first; this is for a parent whose loop is stuck
@@ -163,7 +163,10 @@ def _run(asked: dict[str, Any], channel: socket.socket) -> dict[str, Any]:
     effects = RemoteEffects(channel) if asked["effects"] else None
     facts = {name: asked[name] for name in ("agent", "version", "input", "key", "attempt", "timeout", "note")}
     memory = RemoteMemory(channel) if asked["memory"] else None
-    request = AgentRequest(**facts, correlation_id=asked["correlation_id"], effects=effects, memory=memory)
+    approvals = tuple(Approval(**one) for one in asked["approvals"])
+    request = AgentRequest(
+        **facts, correlation_id=asked["correlation_id"], effects=effects, memory=memory, approvals=approvals
+    )
     try:
         returned = spec.function(prepare_input(spec, request.input), AgentContext(request, None, RemoteTools(channel)))
         outcome = outcome_of(spec, asyncio.run(returned) if spec.is_async else returned)

@@ -113,7 +113,7 @@ def sync(registry: Registry = default) -> list[AgentVersion]:
     A recorded version never changes: VersionChanged if the code now says otherwise. Titles, texts and tags follow the
     code; limits are taken from it once, and belong to people afterwards.
     """
-    specs = registry.specs()
+    specs = [spec for spec in registry.specs() if spec.kind != "external"]  # theirs are recorded as they register
     rows = {spec.name: _agent_row(spec) for spec in specs}  # the newest version comes last and describes the agent
     Agent.objects.bulk_create(
         rows.values(),

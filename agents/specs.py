@@ -16,7 +16,7 @@ from agents.guardrails import declared
 from agents.guardrails.screen import Screen
 from agents.types import AgentFunction, Isolation, Json
 
-type Kind = Literal["python", "llm"]
+type Kind = Literal["python", "llm", "http", "external"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 

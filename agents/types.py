@@ -37,6 +37,10 @@ class Memory(Protocol):
 class ToolHost(Protocol):
     """What calls of tools need of whoever runs the attempt: threads for the database, memory, people's approvals."""
 
+    def facts(self) -> dict[str, Json]:
+        """What policies may read of the run: workflow, step, attempt ..."""
+        ...
+
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a database function in a thread."""
         ...
@@ -85,6 +89,15 @@ class ModelDesk(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """People agreed to an action that the agent asked about; `answer` is its proposal, as they left or edited it."""
+
+    action: dict[str, Json]
+    answer: dict[str, Json]
+    decided_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentRequest:
     """One call to an agent. `key` is stable across attempts: use it as the idempotency key of outside calls."""
 
@@ -98,8 +111,9 @@ class AgentRequest:
     correlation_id: str = ""
     effects: Effects | None = None
     memory: Memory | None = None
+    approvals: tuple[Approval, ...] = ()  # what people said to this agent's own questions about this task
+    answer_to: Callable[[], str] | None = None  # makes the signed address at which an answer may come later
     host: ToolHost | None = None
-    facts: Mapping[str, Json] = field(default_factory=dict)  # of the run, for policies: workflow, step, attempt ...
     desk: ModelDesk | None = None
 
 
@@ -131,7 +145,11 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class NeedsApproval:
-    """The agent will not go on without a person: `action` is what it wants to do, from its arguments."""
+    """The agent will not go on without a person: `action` is what it wants to do, from its arguments.
+
+    Approved, the task ends with `output`; or, with `resume`, the agent is called again and finds the answer in
+    `ctx.approval(action)`, where `output` is what it proposes and need not keep its contract.
+    """
 
     action: dict[str, Json]
     reason: str
@@ -139,7 +157,21 @@ class NeedsApproval:
     confidence: float | None = None
     version: int = 0
     usage: Usage = field(default_factory=Usage)
+    resume: bool = False
     call: dict[str, Json] | None = None  # of a tool, as `agents.tools` sealed it; never what an agent returns
+    guard: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The answer comes later, from outside: the task waits for it and holds no place. For adapters, not for agents.
+
+    `pulled`: an external worker fetches the call; else whoever took it answers at the call's signed address.
+    """
+
+    pulled: bool
+    version: int = 0
+    usage: Usage = field(default_factory=Usage)
     guard: dict[str, Json] | None = None
 
 
@@ -169,5 +201,5 @@ class Awaits:
     guard: dict[str, Json] | None = None
 
 
-type Outcome = Completed | NeedsApproval | Failed | Awaits
+type Outcome = Completed | NeedsApproval | Failed | Awaits | Deferred
 type AgentFunction = Callable[..., Any]

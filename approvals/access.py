@@ -9,18 +9,19 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
+from agents.models import Agent
 from agents.types import Json
 from approvals import db, permissions
 from approvals.errors import NotPermitted, SelfGrant, UnknownName
 from approvals.models import Queue
-from approvals.roles import QUEUE_GRANTS, ROLES, WORKFLOW_GRANTS
+from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, WORKFLOW_GRANTS
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import Workflow
 
 OPERATOR = "operator"
 type Holder = User | Group
-type Granted = Workflow | Queue
+type Granted = Workflow | Queue | Agent
 
 
 @transaction.atomic
@@ -96,7 +97,7 @@ def _authorise(by: User | None, holder: Holder) -> None:
 
 
 def _check(permission: str, on: Granted) -> None:
-    known = QUEUE_GRANTS if isinstance(on, Queue) else WORKFLOW_GRANTS
+    known = QUEUE_GRANTS if isinstance(on, Queue) else AGENT_GRANTS if isinstance(on, Agent) else WORKFLOW_GRANTS
     if permission not in known:
         raise UnknownName(what="permission", name=permission, known=", ".join(known))
 

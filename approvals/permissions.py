@@ -6,16 +6,19 @@ less what the bearer token in use leaves out. Nobody, superusers included, may d
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model, Q, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
+from agents.models import Agent
 from approvals import policy
 from approvals.models import ApiToken, Gate, Queue, RightsEpoch
 from approvals.roles import (
+    AGENT_GRANTS,
+    AGENT_VERBS,
     QUEUE_GRANTS,
     QUEUE_VERBS,
     ROLES,
@@ -33,7 +36,7 @@ type Grants = Mapping[str, frozenset[int]]  # verb: ids of the objects it is gra
 
 _CACHE: Final = "_watchkeeper_rights"
 _TOKEN: Final = "_watchkeeper_token"
-_APPS: Final = ("orchestrator", "approvals")
+_APPS: Final = ("orchestrator", "approvals", "agents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Rights:
     workflows: Grants
     queues: Grants
     limit: frozenset[str] | None = None
+    agents: Grants = field(default_factory=dict)
 
     def allows(self, verb: str, grants: Grants, ref: int) -> bool:
         """Whether the verb holds on one object."""
@@ -69,6 +73,8 @@ def can(user: Person, verb: str, obj: Model | None = None) -> bool:
         return not own and verb in QUEUE_VERBS and rights.allows(verb, rights.queues, obj.queue_id)
     if isinstance(obj, Queue):
         return verb in rights.everywhere or rights.allows(verb, rights.queues, obj.pk)
+    if isinstance(obj, Agent):
+        return verb in rights.everywhere or (verb in AGENT_VERBS and rights.allows(verb, rights.agents, obj.pk))
     workflow_id = _workflow_of(obj)
     return verb in WORKFLOW_VERBS and workflow_id is not None and rights.allows(verb, rights.workflows, workflow_id)
 
@@ -77,6 +83,7 @@ def can_somewhere(user: Person, verb: str) -> bool:
     """Whether the user may do `verb` on at least one object: what a link or a tab is shown for."""
     rights = rights_of(user)
     granted = verb in rights.everywhere or bool(rights.workflows.get(verb)) or bool(rights.queues.get(verb))
+    granted = granted or bool(rights.agents.get(verb))
     return granted and rights.within_limit(verb)
 
 
@@ -168,11 +175,12 @@ def _read(user: User) -> Rights:
         workflows=_by_verb(granted["workflow"], WORKFLOW_GRANTS),
         queues=_by_verb(granted["queue"], QUEUE_GRANTS),
         limit=limit,
+        agents=_by_verb(granted["agent"], AGENT_GRANTS),
     )
 
 
 def _object_grants(user: User) -> dict[str, list[tuple[str, int]]]:
-    ours = {"content_type__model__in": ("workflow", "queue"), "content_type__app_label__in": _APPS}
+    ours = {"content_type__model__in": ("workflow", "queue", "agent"), "content_type__app_label__in": _APPS}
     columns = ("content_type__model", "permission__codename", "object_pk")
     own = UserObjectPermission.objects.filter(user=user, **ours).order_by().values_list(*columns)
     groups = GroupObjectPermission.objects.filter(group__user=user, **ours).order_by().values_list(*columns)

@@ -26,6 +26,7 @@ VERBS: Final[Mapping[str, str]] = {
     "see_audit": "See the audit trail",
     "verify_audit": "Verify the audit trail",
     "manage_access": "Change roles and grants",
+    "work_as_agent": "Work as an external agent",
     "use_api": "Use the API",
 }
 _WATCH = frozenset({"see_floor", "see_agents", "use_api"})
@@ -36,7 +37,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
     | {"see_gate", "see_audit", "see_messages", "manage_messages"},
     "Agent Development Specialist": _WATCH_RUNS
-    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages"},
+    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"},
     "System Integration Engineer": _WATCH_RUNS
     | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
     "Quality Assurance Lead": _WATCH_RUNS
@@ -62,8 +63,10 @@ QUEUE_GRANTS: Final[Mapping[str, frozenset[str]]] = {
     "see_gates": frozenset({"see_gate"}),
     "decide_gates": frozenset({"decide_gate", "see_gate"}),
 }
+AGENT_GRANTS: Final[Mapping[str, frozenset[str]]] = {"work_as_agent": frozenset({"work_as_agent"})}
 WORKFLOW_VERBS: Final = frozenset().union(*WORKFLOW_GRANTS.values())
 QUEUE_VERBS: Final = frozenset().union(*QUEUE_GRANTS.values())
+AGENT_VERBS: Final = frozenset().union(*AGENT_GRANTS.values())
 
 # What a bearer token's scope opens, of what its owner may do. Deciding also needs the token's own `may_decide`.
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
@@ -76,6 +79,7 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
         {"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "review_prompts", "use_api"}
     ),
     "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
+    "work": frozenset({"work_as_agent", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
 }
 

@@ -4,12 +4,20 @@
 third of a second of each start. `celery -A config worker` does the same work, and costs that much more.
 """
 
-import click
-from celery.bin.base import CLIContext
-from celery.bin.beat import beat
-from celery.bin.worker import worker
+import sys
 
-from config.celery import app
+# structlog loads rich for coloured tracebacks, which no worker prints: 4 MB of each process. Others may have it.
+sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402, F401
+
+del sys.modules["rich"]
+
+import click  # noqa: E402
+from celery.bin.base import CLIContext  # noqa: E402
+from celery.bin.beat import beat  # noqa: E402
+from celery.bin.worker import worker  # noqa: E402
+
+from config.celery import app  # noqa: E402
 
 
 @click.group(commands=[worker, beat])

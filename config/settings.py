@@ -175,6 +175,11 @@ MOST_RUNS_PER_WORKFLOW = env.integer("MOST_RUNS_PER_WORKFLOW", 50_000, low=1, hi
 MOST_READY_PER_LANE = env.integer("MOST_READY_PER_LANE", 500_000, low=1, high=100_000_000)
 OVER_LIMIT = env.choice("OVER_LIMIT", "queue", ("queue", "refuse"))
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 15, low=1, high=3600)
+# External workers and remote agents (docs/adapters.md).
+WORKER_LEASE_SECONDS = env.integer("WORKER_LEASE_SECONDS", 30, low=2, high=3600)
+REMOTE_AGENT_HOSTS = [host for host in env.text("REMOTE_AGENT_HOSTS", "").split(",") if host]
+REMOTE_AGENT_NETWORKS = [net for net in env.text("REMOTE_AGENT_NETWORKS", "").split(",") if net]
+WORKER_PATIENCE_SECONDS = env.integer("WORKER_PATIENCE_SECONDS", 3600, low=1, high=30 * 86400)
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()
 

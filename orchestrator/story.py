@@ -127,22 +127,28 @@ def _spawned(event: Happening) -> str:
     return f"{text}: {says}" if says else text
 
 
+def _plain_waits() -> dict[str, str]:
+    return {
+        "callback": _("waits for a call back"),
+        "answer": _("waits for an answer from outside"),
+        "message": _("waits for a message"),
+    }
+
+
 def _waiting(event: Happening) -> str:
     if budget := event.facts.get("budget"):
         return _("waits for a budget: %(budget)s") % {"budget": budget}
     if "candidates" in event.facts:
         return _("waits for an agent: %(reason)s") % {"reason": event.facts.get("reason", "")}
     key = event.facts.get("key")
+    if plain := _plain_waits().get(str(event.facts.get("for"))):
+        return plain
     match event.facts.get("for"):
         case "timer":
             return _("waits until %(until)s") % {"until": moment(event.facts.get("until"))}
         case "event":
             known = {"signal": event.facts.get("signal", ""), "key": f" “{key}”" if key else ""}
             return _("waits for the signal %(signal)s%(key)s") % known
-        case "callback":
-            return _("waits for a call back")
-        case "message":
-            return _("waits for a message")
         case "run":
             known = {"run": event.facts.get("run", ""), "workflow": event.facts.get("workflow", "")}
             return _("started run #%(run)s of %(workflow)s and waits for its end") % known

@@ -8,7 +8,7 @@ from django.test import Client
 
 from approvals import tokens
 
-ALL_SCOPES = ["read", "run", "steer", "decide", "stop", "publish"]
+ALL_SCOPES = ["read", "run", "steer", "decide", "stop", "publish", "work"]
 ROOT = "/api/v1"
 
 

@@ -11,7 +11,7 @@ from agents.tools.specs import Sandbox
 OPEN = {"type": "object"}
 
 
-@tool("test.sandboxed", input=OPEN, output=OPEN, sandbox=Sandbox(seconds=5, cpu=2, memory=400, disk=1))
+@tool("test.sandboxed", input=OPEN, output=OPEN, sandbox=Sandbox(seconds=60, cpu=2, memory=400, disk=1))
 def sandboxed(arguments: dict[str, Any], ctx: Any) -> Any:
     """Try to get out."""
     return TRICKS[arguments["do"]](arguments, ctx)

@@ -20,7 +20,7 @@ from agents.evaluation.suites import Suite
 from agents.models import Evaluation, EvaluationCase, EvaluationItem
 from agents.process import ProcessPool
 from agents.specs import AgentSpec
-from agents.types import AgentRequest, Awaits, Completed, Failed, NeedsApproval
+from agents.types import AgentRequest, Awaits, Completed, Deferred, Failed, NeedsApproval
 
 AT_ONCE: Final = 4
 KEPT: Final = 20_000  # bytes of an input or output that are kept with its case
@@ -86,6 +86,8 @@ async def _call(
             return Result(None, elapsed, cost, tokens, error=f"{code}: {message}"[:500])
         case Awaits():
             return Result(None, elapsed, cost, tokens, error="awaits: it waits for a message, and here nobody writes")
+        case Deferred():
+            return Result(None, elapsed, cost, tokens, error="deferred: it is answered from outside, in runs only")
 
 
 def _marked(suite: Suite, case: Case, result: Result) -> Result:

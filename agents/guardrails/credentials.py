@@ -11,24 +11,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
-from detect_secrets.plugins import (
-    aws,
-    azure_storage_key,
-    discord,
-    github_token,
-    gitlab_token,
-    mailchimp,
-    openai,
-    pypi_token,
-    sendgrid,
-    slack,
-    square_oauth,
-    stripe,
-    telegram_token,
-    twilio,
-)  # fmt: skip
-from detect_secrets.plugins.base import RegexBasedDetector
-
 LEAST: Final = 16  # characters
 ENTROPY: Final = 4.5  # bits a character, detect-secrets' own limit for base64
 
@@ -42,13 +24,6 @@ class Secret(NamedTuple):
     is_sure: bool
 
 
-_PLUGINS: Final = (
-    aws.AWSKeyDetector, azure_storage_key.AzureStorageKeyDetector, discord.DiscordBotTokenDetector,
-    github_token.GitHubTokenDetector, gitlab_token.GitLabTokenDetector, mailchimp.MailchimpDetector,
-    openai.OpenAIDetector, pypi_token.PypiTokenDetector, sendgrid.SendGridDetector, slack.SlackDetector,
-    square_oauth.SquareOAuthDetector, stripe.StripeDetector, telegram_token.TelegramBotTokenDetector,
-    twilio.TwilioKeyDetector,
-)  # fmt: skip
 _RUN: Final = re.compile(r"[A-Za-z0-9+/=_\-.:]{16,}")  # where a token can stand: nothing else is matched against forms
 _OWN: Final = (
     ("JSON web token", re.compile(r"eyJ[\w\-]{5,}\.[\w\-]{5,}(?:\.[\w\-]*)?")),
@@ -132,10 +107,6 @@ def _entropy(word: str) -> float:
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    found: list[tuple[str, re.Pattern[str]]] = []
-    for plugin in _PLUGINS:
-        assert issubclass(plugin, RegexBasedDetector)
-        found += (
-            (plugin.secret_type, pattern) for pattern in plugin().denylist if not pattern.pattern.startswith("aws")
-        )
-    return tuple(found)
+    from agents.guardrails import forms  # noqa: PLC0415 - loaded by workers whose agents are screened only
+
+    return forms.patterns()

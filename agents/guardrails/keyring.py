@@ -6,22 +6,48 @@ The newest seals, all of them open. `manage.py rotate_keys` puts a new one in fr
 import os
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from hmac import new as hmac
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+
+from agents.errors import SealBroken
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 FILE: Final = "data.keys"
 
 
 @cache
-def current() -> MultiFernet:
+def current() -> "MultiFernet":
     """The keys in use by this process."""
+    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - 6 MB of every worker that seals nothing
+
     return MultiFernet([Fernet(key) for key in keys()])
+
+
+def decrypt(token: bytes) -> bytes:
+    """What a token holds. Raises SealBroken if no key here has made it."""
+    return _opened(current().decrypt, token)
+
+
+def rotate(token: bytes) -> bytes:
+    """The same under the newest key. Raises SealBroken if no key here has made it."""
+    return _opened(current().rotate, token)
+
+
+def _opened(cipher: Callable[[bytes], bytes], token: bytes) -> bytes:
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415 - as above
+
+    try:
+        return cipher(token)
+    except InvalidToken:
+        raise SealBroken(problem="none of the data keys here has made it") from None
 
 
 def keys() -> list[str]:
@@ -30,7 +56,7 @@ def keys() -> list[str]:
         return list(settings.DATA_KEYS)
     path = _path()
     if not path.exists():
-        _create(path, [Fernet.generate_key().decode()])
+        _create(path, [_new_key()])
     return path.read_text().split()
 
 
@@ -41,7 +67,7 @@ def add_key() -> int:
     """
     if settings.DATA_KEYS:
         raise RuntimeError("DATA_KEYS names the keys; put the new one in front there and start everything anew.")
-    known = [Fernet.generate_key().decode(), *keys()]
+    known = [_new_key(), *keys()]
     new = _path().with_suffix(f".{secrets.token_hex(4)}")
     _create(new, known)
     new.replace(_path())
@@ -52,6 +78,11 @@ def add_key() -> int:
 def pseudonym(subject: str) -> str:
     """A person's id as it is kept: a keyed hash (HMAC-SHA256) of it, stable as long as the oldest key is kept."""
     return hmac(keys()[-1].encode(), subject.strip().casefold().encode(), sha256).hexdigest()
+
+
+def _new_key() -> str:
+    """As Fernet makes its keys: 32 random bytes in URL-safe base64."""
+    return urlsafe_b64encode(os.urandom(32)).decode()
 
 
 def key_of_text(text: str) -> str:

@@ -18,6 +18,7 @@ class Agent(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("work_as_agent", "Can register and do the work of this agent from outside")]
 
     def __str__(self) -> str:
         return self.name
@@ -29,6 +30,8 @@ class AgentVersion(models.Model):
     class Kind(models.TextChoices):
         PYTHON = "python"
         LLM = "llm"
+        HTTP = "http"
+        EXTERNAL = "external"
 
     class Isolation(models.TextChoices):
         LOOP = "loop"

@@ -10,7 +10,6 @@ from typing import Any, Final
 from django.conf import settings
 
 from agents.policies import store
-from agents.policies.opa import Opa
 from agents.policies.rules import PolicyEngine, Rules
 
 SECONDS: Final = 1.0
@@ -53,6 +52,10 @@ class View:
 default = View()
 
 
-def _opa() -> Opa | None:
+def _opa() -> PolicyEngine | None:
     url = settings.POLICY_OPA_URL
-    return Opa(url, timeout=settings.POLICY_OPA_SECONDS, token=settings.POLICY_OPA_TOKEN) if url else None
+    if not url:
+        return None
+    from agents.policies.opa import Opa  # noqa: PLC0415 - an HTTP client that nobody else in a worker needs
+
+    return Opa(url, timeout=settings.POLICY_OPA_SECONDS, token=settings.POLICY_OPA_TOKEN)

@@ -56,13 +56,15 @@ class Call:
 class ToolProxy:
     """`ctx.tools` of one attempt, in the worker."""
 
+    __slots__ = ("_registry", "_request", "_seen", "_told", "_view", "asked")
+
     def __init__(
         self, request: AgentRequest, *, registry: ToolRegistry | None = None, view: View | None = None
     ) -> None:
         self._request = request
         self._registry = registry or registry_module.default
         self._view = view or policy_view.default
-        self._seen: Counter[str] = Counter()
+        self._seen: Counter[str] | None = None
         self._told = 0
         self.asked: NeedsApproval | None = None  # the attempt is over: this is what came of it
 
@@ -110,6 +112,7 @@ class ToolProxy:
             await self._refused(str(known), refused.code, str(refused))
             raise
         own = seal(spec.name, spec.version, given, list(chosen), str(label)[:200])
+        self._seen = self._seen or Counter()
         self._seen[own] += 1
         place = f"{own[:40]}.{self._seen[own]}"
         return Call(spec, given, chosen, seal(self._request.agent, self._request.key, place, own), f"tool:{place}")
@@ -123,7 +126,7 @@ class ToolProxy:
             risk=spec.risk,
             scopes=call.scopes,
             arguments=call.arguments,
-            run=self._request.facts,
+            run=self._request.host.facts() if self._request.host else {},
             version=spec.version,
         )
         ruling = await engine.decide(question)

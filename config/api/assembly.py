@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
@@ -16,10 +17,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
 from approvals.api import gates, token_routes
-from config.api.auth import Bearer, SessionCookie, by_secret_address
+from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.prompts import prompt_routes
 from monitoring.api import events
-from orchestrator import act_api, budget_api, snapshot_api, tools_api
+from orchestrator import act_api, budget_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -68,6 +69,9 @@ api.add_router("/schedules", schedule_routes)
 api.add_router("/messages", message_routes)
 api.add_router("/prompts", prompt_routes)
 api.add_router("/callbacks", callback_routes, auth=by_secret_address)
+api.add_router("/workers/answers", workers_api.answers, auth=by_signed_address)
+api.add_router("/workers", workers_api.routes, auth=Bearer())
+api.add_router("/workers", workers_api.fetching, auth=WorkerBearer())
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
 
@@ -81,18 +85,30 @@ def nowhere(request: HttpRequest, path: str) -> HttpResponse:
 def in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A route's view whose "method not allowed" has the shape of every other error."""
 
+    if iscoroutinefunction(view):
+
+        @csrf_exempt
+        @wraps(view)
+        async def awaited(request: HttpRequest, **arguments: str) -> HttpResponse:
+            return _shaped(request, await view(request, **arguments))
+
+        return awaited  # type: ignore[return-value]  # Django takes both
+
     @csrf_exempt  # a session's calls are checked by SessionCookie
     @wraps(view)
     def wrapped(request: HttpRequest, **arguments: str) -> HttpResponse:
-        response = view(request, **arguments)
-        response["Cache-Control"] = "no-store"
-        if response.status_code != 405:
-            return response
-        refusal = error(405, "method_not_allowed", f"{request.method} is not for this address", remedy="see /api/docs")
-        refusal["Allow"] = response["Allow"]
-        return refusal
+        return _shaped(request, view(request, **arguments))
 
     return wrapped
+
+
+def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    if response.status_code != 405:
+        return response
+    refusal = error(405, "method_not_allowed", f"{request.method} is not for this address", remedy="see /api/docs")
+    refusal["Allow"] = response["Allow"]
+    return refusal
 
 
 def error(

@@ -5,6 +5,7 @@ import math
 from collections import OrderedDict
 from typing import Final
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -13,7 +14,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from approvals import permissions, tokens
 from approvals.errors import TokenInvalid
 from config.api.limits import CALLBACK, FAILURE, TOKEN, USER, Rate, buckets
-from orchestrator import callbacks
+from orchestrator import callbacks, workers
 from orchestrator.api_errors import Forbidden
 from orchestrator.errors import CallbackUnknown, OrchestratorError
 
@@ -57,6 +58,14 @@ class Bearer(HttpBearer):
             self._known.popitem(last=False)
 
 
+class WorkerBearer(HttpBearer):
+    """The same for routes that wait without holding a thread."""
+
+    async def authenticate(self, request: HttpRequest, token: str) -> User:
+        """As `Bearer` does."""
+        return await sync_to_async(_bearer.authenticate)(request, token)
+
+
 class SessionCookie(APIKeyCookie):
     """The browser's session; anything but a read also needs the CSRF token in the `X-CSRFToken` header."""
 
@@ -75,6 +84,17 @@ class SessionCookie(APIKeyCookie):
         return _admit(request, request.user)
 
 
+def by_signed_address(request: HttpRequest) -> bool:
+    """Remote agents answer at addresses that we signed. Guesses are throttled like tokens'."""
+    caller = request.META.get("REMOTE_ADDR", "")
+    _spend(f"failed:{caller}", FAILURE, amount=0)
+    token = request.resolver_match.kwargs.get("token", "") if request.resolver_match else ""
+    if not workers.is_known(token):
+        buckets.take(f"failed:{caller}", FAILURE)
+        raise CallbackUnknown
+    return True
+
+
 def by_secret_address(request: HttpRequest) -> bool:
     """A call back needs no session: its address is the permission. Guesses at addresses are throttled like tokens'."""
     caller = request.META.get("REMOTE_ADDR", "")
@@ -85,6 +105,9 @@ def by_secret_address(request: HttpRequest) -> bool:
         buckets.take(f"failed:{caller}", FAILURE)
         raise CallbackUnknown
     return True
+
+
+_bearer: Final = Bearer()
 
 
 def _admit(request: HttpRequest, user: User) -> User:

@@ -3,6 +3,7 @@
 A late end (the attempt no longer stands) changes nothing.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from orchestrator.engine import (
     failures,
     gates,
     mailing,
+    questions,
     rewinding,
     steering,
     transitions,
@@ -75,8 +77,12 @@ def open_agents_gate(job: Assignment, shift: int, given: dict[str, Json], outcom
     subject = _subject(job, transitions.lock_run(job.claimed.run_id), given, outcome)
     spec = job.step.gate or gates.agents_own(job.step)
     request = gates.for_output(spec, job.step, subject, kind="approval", context=context)
+    if outcome.resume:
+        request = replace(request, consequence="The agent goes on from where it stopped, with this answer.")
     fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
     if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
+        if outcome.resume:
+            questions.remember(job.claimed.id, outcome.action)
         _worked(job)
 
 

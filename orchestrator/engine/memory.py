@@ -27,6 +27,8 @@ MOST_KEYS = 1000
 class TaskMemory:
     """What the agent of one attempt may read, and what it asks to be written, in its run's state."""
 
+    __slots__ = ("_in_thread", "_job", "was_used")
+
     def __init__(self, job: Assignment, *, in_thread: InThread) -> None:
         self._job = job
         self._in_thread = in_thread

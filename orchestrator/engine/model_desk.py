@@ -26,13 +26,16 @@ log = structlog.get_logger(__name__)
 class TaskDesk:
     """For the agent of one attempt."""
 
+    __slots__ = ("_in_thread", "_job")
+
     def __init__(self, job: Assignment, *, in_thread: InThread) -> None:
-        claimed = job.claimed
         self._job = job
         self._in_thread = in_thread
-        self._call = CallOf(
-            f"task-{claimed.id}-{claimed.revision}", job.correlation_id, claimed.attempt, job.step.agent
-        )
+
+    @property
+    def _call(self) -> "CallOf":
+        job, claimed = self._job, self._job.claimed
+        return CallOf(f"task-{claimed.id}-{claimed.revision}", job.correlation_id, claimed.attempt, job.step.agent)
 
     async def tier(self) -> str:
         """By the tightest budget of tokens or money that this call falls under."""

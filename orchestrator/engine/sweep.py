@@ -24,6 +24,7 @@ from orchestrator.engine import (
     deadlines,
     gates,
     mailing,
+    remote,
     scheduling,
     selecting,
     transitions,
@@ -95,6 +96,7 @@ def fire_timers() -> None:
     breakers.attend()
     admission.admit()
     scheduling.fire_due()
+    remote.tend()
     while waking.fire_sleepers() == waking.BATCH:
         pass
     while waking.pass_over_unsent() == waking.BATCH:

@@ -18,11 +18,17 @@ type InThread = Callable[..., Awaitable[Any]]
 class TaskTools:
     """What calls of tools by the agent of one attempt need of the engine."""
 
+    __slots__ = ("_effects", "_in_thread", "_job", "_notes")
+
     def __init__(self, job: Assignment, effects: TaskEffects, *, in_thread: InThread) -> None:
         self._job = job
         self._effects = effects
         self._in_thread = in_thread
-        self._notes: list[tuple[str, dict[str, Json]]] = []
+        self._notes: list[tuple[str, dict[str, Json]]] | None = None
+
+    def facts(self) -> dict[str, Json]:
+        """What the conditions of policies may read of a run, as `run`."""
+        return facts_of(self._job)
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a database function in a thread, again while the database is away."""
@@ -41,12 +47,12 @@ class TaskTools:
     def note(self, kind: str, facts: dict[str, Json]) -> None:
         """Append an event with the end of the attempt."""
         self._effects.was_used = True
-        self._notes.append((kind, facts))
+        self._notes = [*(self._notes or ()), (kind, facts)]
 
     async def write_notes(self) -> None:
         """Append what was noted."""
         if self._notes:
-            notes, self._notes = self._notes, []
+            notes, self._notes = self._notes, None
             await self._in_thread(_append, self._job, notes)
 
 

@@ -17,7 +17,7 @@ from agents.types import Json
 from orchestrator import budget_db, db, events
 from orchestrator.budgets import NOTHING, Used
 from orchestrator.definitions.plan import PlanStep
-from orchestrator.engine import announcing, checkpoints, compensation, conflicts, delivery, lanes, waits
+from orchestrator.engine import announcing, checkpoints, compensation, conflicts, delivery, lanes, questions, waits
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
@@ -127,6 +127,8 @@ def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str
 def complete_waiting(pk: int, *, output: dict[str, Json], actor: str) -> None:
     """A person's verdict lets a waiting task go on with `output`."""
     task = waiting_task(pk)
+    if questions.approve(task, output, actor=actor):
+        return
     step = step_of(task)
     if step.conflicts and conflicts.answer(task, output, actor=actor):
         make_ready(task)

@@ -19,7 +19,8 @@ from agents.errors import EffectUnknown
 from agents.guardrails import guarding
 from agents.health import HealthMeter
 from agents.process import ProcessPool
-from agents.types import AgentRequest, Awaits, Completed, Failed, Json, NeedsApproval, Outcome
+from agents.types import AgentRequest, Awaits, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
+from orchestrator import answer_tokens
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import (
@@ -30,8 +31,10 @@ from orchestrator.engine import (
     coordination,
     delivery,
     endings,
+    external,
     mailing,
-    tooling,
+    questions,
+    remote,
     waiting_steps,
 )
 from orchestrator.engine.assignment import Assignment
@@ -125,6 +128,8 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
             await _agent_asks(job, host, given, outcome)
         case Failed():
             await _failed(job, host, given, outcome)
+        case Deferred():
+            await host.in_thread(remote.park, job, host.shift, given, sent, outcome)
         case Awaits():
             await host.in_thread(mailing.sleep, job, host.shift, given, outcome)
     return None
@@ -135,9 +140,14 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     effects = TaskEffects(task_id=job.claimed.id, attempt=job.claimed.attempt, in_thread=host.in_thread)
     tools = TaskTools(job, effects, in_thread=host.in_thread)
     request = _request(job, given, host, effects, tools)
-    outcome = await call(request, threads=host.threads, processes=host.processes)
+    if external.may_be_unknown(request.agent, request.version):
+        await host.in_thread(external.learn, request.agent, request.version)
+    kept = await host.in_thread(remote.take, job) if remote.defers(request.agent, request.version) else None
+    outcome = kept[0] if kept else await call(request, threads=host.threads, processes=host.processes)
     await tools.write_notes()
-    seconds = monotonic() - started
+    if isinstance(outcome, Deferred):
+        return outcome
+    seconds = kept[1] if kept else monotonic() - started
     host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed))
     before.note_use(job, outcome, seconds=seconds)
     if outcome.guard:
@@ -183,8 +193,9 @@ def _request(
         correlation_id=job.correlation_id,
         effects=effects,
         memory=TaskMemory(job, in_thread=host.in_thread),
+        approvals=questions.approvals_of(job),
+        answer_to=partial(answer_tokens.address, claimed.id, claimed.attempt),
         host=tools,
-        facts=tooling.facts_of(job),
         desk=TaskDesk(job, in_thread=host.in_thread),
     )
 

@@ -27,6 +27,7 @@ from orchestrator.models.memory import (
     Rehearsal,
     StateEntry,
 )
+from orchestrator.models.remote import RemoteCall
 from orchestrator.models.schedules import Schedule, ScheduledStart
 from orchestrator.models.waiting import ConsumerGroup, Signal, Timer, Wait
 
@@ -49,6 +50,7 @@ __all__ = [
     "LedgerEntry",
     "PatternChoice",
     "Rehearsal",
+    "RemoteCall",
     "Reservation",
     "Run",
     "Schedule",

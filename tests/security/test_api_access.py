@@ -84,13 +84,18 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("POST", "/schedules/{name}/change"): ({"cron": "0 2 * * *", **REASON}, {404}),
     **{("POST", f"/schedules/{{name}}/{verb}"): (REASON, {404}) for verb in ("pause", "resume", "run", "remove")},
     ("POST", "/tasks/{task}/callback"): (REASON, {404}),
+    ("POST", "/workers/agents"): ({"name": "x", "input": {}, "output": {}}, {403}),
+    ("POST", "/workers/calls"): ({"agents": ["x"], "worker": "w"}, {404}),
+    ("POST", "/workers/heartbeat"): ({"calls": []}, {403}),
+    ("POST", "/workers/calls/{call}/settle"): ({"attempt": 1, "output": {}}, {403}),
+    ("POST", "/workers/calls/{call}/release"): ({"attempt": 1}, {403}),
     ("GET", "/tokens"): (None, {401}),
     ("POST", "/tokens"): ({"name": "x", "scopes": ["read"]}, {401}),
     ("DELETE", "/tokens/{token_id}"): (None, {401}),
 }
 
 # The address itself is the permission; tests/integration/api/test_signals.py holds it to that.
-PUBLIC = {("POST", "/callbacks/{token}")}
+PUBLIC = {("POST", "/callbacks/{token}"), ("POST", "/workers/answers/{token}")}
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +110,8 @@ def path_to_real_things(path: str) -> str:
     task = Task.objects.filter(run=gate.run).order_by("id")[0]
     return path.format(
         name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
-        act="pause", pos=1, key="shared.x", workflow="incident", agent="assessor", team=10**9, pk=1, other=2,
+        act="pause", pos=1, call=task.pk, key="shared.x", workflow="incident", agent="assessor", team=10**9,
+        pk=1, other=2,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from approvals.services import decide
 from config.api.assembly import api
 from config.api.limits import buckets
 from monitoring import admission, topics
+from orchestrator import answer_tokens
 from tests import people
 from tests.security.cast import CALLBACK, PERSONAS, World, world
 
@@ -195,6 +196,12 @@ GET /tasks/{task}                            !   -   .   +   .   .   .   +   +  
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+POST /workers/answers/{token}                +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /workers/agents                         !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+POST /workers/calls                          !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+POST /workers/calls/{call}/release           !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+POST /workers/calls/{call}/settle            !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+POST /workers/heartbeat                      !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
@@ -251,6 +258,7 @@ BODIES: dict[str, Any] = {
     "POST /privacy/consents": {"subject": "c-7", "purpose": "memory", "granted": True, "evidence": "form"},
     "POST /stops": {"scope": "everything", **REASON},
     "POST /stops/{stop_id}/lift": REASON,
+    "POST /workers/answers/{token}": {"output": {}},
     "POST agents/evaluations/items/<int:pk>/close/": REASON,
     "POST /evaluations/items/{pk}/close": REASON,
     "POST /evaluations/datasets": {"name": "mine", "cases": [{"input": {"a": 1}}]},
@@ -271,6 +279,7 @@ NAMES = {
     "stop/<int:pk>": "stop/{stop}",
     "/workflows/{name}": "/workflows/{workflow}", "/agents/{name}": "/agents/{agent}",
     "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
+    "/workers/answers/{token}": f"/workers/answers/{answer_tokens.issue(1, 1)}",
     "{token_id}": "1", "{token}": CALLBACK, "/groups/{name}": "/groups/listener",
     "{key}": "shared.x",
     "<slug:group>/<slug:verb>": "listener/disable",

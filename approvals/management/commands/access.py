@@ -6,10 +6,11 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 
+from agents.models import Agent
 from approvals import access, permissions
 from approvals.errors import ApprovalsError
 from approvals.models import Queue
-from approvals.roles import QUEUE_GRANTS, ROLES, VERBS, WORKFLOW_GRANTS
+from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, VERBS, WORKFLOW_GRANTS
 from orchestrator.models import Workflow
 
 EXAMPLES = """
@@ -35,8 +36,8 @@ class Command(BaseCommand):
         for name in ("grant", "revoke"):
             change = verbs.add_parser(name, help=f"{name} a permission on one workflow or queue")
             change.add_argument("holder", help="a user's or a role's name")
-            change.add_argument("permission", choices=[*WORKFLOW_GRANTS, *QUEUE_GRANTS])
-            change.add_argument("on", help="workflow:NAME or queue:NAME")
+            change.add_argument("permission", choices=[*WORKFLOW_GRANTS, *QUEUE_GRANTS, *AGENT_GRANTS])
+            change.add_argument("on", help="workflow:NAME, queue:NAME or agent:NAME")
         for name in ("close", "open"):
             verbs.add_parser(name, help=f"{name} an account").add_argument("user")
 
@@ -53,7 +54,11 @@ class Command(BaseCommand):
             return
         rights = permissions.rights_of(_user(options["user"]))
         self.stdout.write(f"everywhere: {', '.join(verb for verb in VERBS if verb in rights.everywhere) or 'nothing'}")
-        for kind, model, grants in (("workflow", Workflow, rights.workflows), ("queue", Queue, rights.queues)):
+        for kind, model, grants in (
+            ("workflow", Workflow, rights.workflows),
+            ("queue", Queue, rights.queues),
+            ("agent", Agent, rights.agents),
+        ):
             names = dict(model._default_manager.values_list("pk", "name"))
             for verb, refs in sorted(grants.items()):
                 self.stdout.write(f"{verb} on {kind} {', '.join(sorted(names[ref] for ref in refs if ref in names))}")
@@ -95,10 +100,11 @@ def _holder(name: str) -> User | Group:
     return access.role_group(name) if name in ROLES else _user(name)
 
 
-def _object(text: str) -> Workflow | Queue:
+def _object(text: str) -> Workflow | Queue | Agent:
     kind, _, name = text.partition(":")
-    models: dict[str, type[Workflow] | type[Queue]] = {"workflow": Workflow, "queue": Queue}
+    models: dict[str, type[Workflow] | type[Queue] | type[Agent]]
+    models = {"workflow": Workflow, "queue": Queue, "agent": Agent}
     found = models[kind]._default_manager.filter(name=name).first() if kind in models else None
     if found is None:
-        raise CommandError(f"{text!r} names nothing; write workflow:NAME or queue:NAME.")
+        raise CommandError(f"{text!r} names nothing; write workflow:NAME, queue:NAME or agent:NAME.")
     return found

@@ -29,7 +29,7 @@ def test_auditor_changes_nothing():
 
 
 def test_every_grant_and_scope_names_known_verbs():
-    for meaning in (roles.WORKFLOW_GRANTS, roles.QUEUE_GRANTS, roles.SCOPES):
+    for meaning in (roles.WORKFLOW_GRANTS, roles.QUEUE_GRANTS, roles.AGENT_GRANTS, roles.SCOPES):
         assert frozenset().union(*meaning.values()) <= set(roles.VERBS)
 
 

@@ -1,0 +1,143 @@
+"""The worker's side of the REST API, one typed method each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from .errors import CallOver, Refused
+
+_PATIENCE = 15.0  # seconds for an answer, beyond what a fetch waits
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One version of an agent: JSON Schemas of what it takes and gives, and its limits."""
+
+    name: str
+    input: Mapping[str, Any]
+    output: Mapping[str, Any]
+    version: int = 1
+    title: str = ""
+    description: str = ""
+    capabilities: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    timeout: float = 60
+    max_concurrency: int | None = None
+    rate_per_minute: int | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As it is sent."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, leased to this worker. `key` is stable across attempts: send it as the idempotency key."""
+
+    id: int
+    attempt: int
+    agent: str
+    version: int
+    input: dict[str, Any]
+    key: str
+    note: str = ""
+    approvals: Sequence[Mapping[str, Any]] = ()
+    correlation_id: str = ""
+    timeout: float = 60.0
+    lease_until: str = ""
+    cancelled: Event = field(default_factory=Event, compare=False)  # set when it is over: stop, the answer is dropped
+
+    def approval(self, action: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What people answered to `Ask(action, ...)`; None: they have not been asked, so ask."""
+        found = [one["answer"] for one in self.approvals if one["action"] == action]
+        return dict(found[-1]) if found else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What to do about a call: anything but `go_on` means to stop."""
+
+    id: int
+    attempt: int
+    state: str
+    lease_until: str | None = None
+
+
+class Client:
+    """Calls one Watchkeeper. Raises Refused, CallOver, and httpx.TransportError when it cannot be reached."""
+
+    def __init__(self, url: str, token: str, *, http: httpx.Client | None = None) -> None:
+        self._http = http or httpx.Client()
+        self._root = url.rstrip("/") + "/api/v1/workers"
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._http.close()
+
+    def register(self, registration: Registration) -> float:
+        """Record an agent; returns the seconds that a lease lasts."""
+        return float(self._post("/agents", registration.body())["lease_seconds"])
+
+    def fetch(self, agents: Sequence[str], *, worker: str, limit: int = 1, wait: float = 20) -> list[Call]:
+        """Lease calls; waits up to `wait` seconds for the first."""
+        body = {"agents": list(agents), "worker": worker, "limit": limit, "wait": wait}
+        return [Call(**call) for call in self._post("/calls", body, wait=wait)["calls"]]
+
+    def heartbeat(self, calls: Sequence[Call]) -> list[Standing]:
+        """Renew the leases of all calls that are worked on."""
+        body = {"calls": [{"id": call.id, "attempt": call.attempt} for call in calls]}
+        return [Standing(**one) for one in self._post("/heartbeat", body)["calls"]]
+
+    def complete(
+        self,
+        call: Call,
+        output: Mapping[str, Any],
+        *,
+        confidence: float | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Settle with an output; returns "completed", or "failed" if it breaks the contract."""
+        more = {"confidence": confidence, "usage": dict(usage or {})}
+        return self._settle(call, {"output": dict(output), **more})
+
+    def fail(self, call: Call, kind: str, message: str, *, code: str = "", retry_after: float | None = None) -> str:
+        """Settle with a failure: transient, permanent or business."""
+        failure = {"kind": kind, "message": message, "code": code, "retry_after": retry_after}
+        return self._settle(call, {"failure": failure})
+
+    def ask(self, call: Call, action: Mapping[str, Any], reason: str, proposal: Mapping[str, Any] | None = None) -> str:
+        """End this attempt with a question to people; approved, the call is handed out again."""
+        question = {"action": dict(action), "reason": reason, "proposal": dict(proposal or {})}
+        return self._settle(call, {"question": question})
+
+    def release(self, call: Call) -> None:
+        """Give a call back unjudged."""
+        self._post(f"/calls/{call.id}/release", {"attempt": call.attempt})
+
+    def _settle(self, call: Call, how: dict[str, Any]) -> str:
+        found = self._post(f"/calls/{call.id}/settle", {"attempt": call.attempt, **how})
+        return str(found["outcome"])
+
+    def _post(self, path: str, body: dict[str, Any], *, wait: float = 0) -> Any:
+        response = self._http.post(self._root + path, json=body, headers=self._headers, timeout=wait + _PATIENCE)
+        if response.is_success:
+            return response.json() if response.content else {}
+        raise _refusal(response)
+
+
+def _refusal(response: httpx.Response) -> Refused:
+    try:
+        said = response.json()["error"]
+        facts = (response.status_code, said["code"], said["message"], said["remedy"])
+    except (ValueError, KeyError, TypeError):
+        facts = (response.status_code, "unreadable", f"The server answered {response.status_code}", "")
+    kind = CallOver if facts[1] == "call_over" else Refused
+    return kind(*facts, retry_after=float(response.headers.get("Retry-After", 0) or 0))

@@ -1,0 +1,156 @@
+"""One contract for every adapter: the same words lead to the same outcomes, whoever does the work."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents.adapters.bridges.autogen import autogen_agent
+from agents.adapters.bridges.langgraph import langgraph_agent
+from agents.adapters.bridges.pydantic_ai import pydantic_ai_agent
+from agents.adapters.http import http_agent
+from agents.budgets import AMPLE
+from agents.client import Ask, Call, Worker
+from agents.client import agent as outside_agent
+from agents.client.errors import Business as OutsideBusiness
+from agents.client.errors import Permanent as OutsidePermanent
+from agents.client.errors import Transient as OutsideTransient
+from approvals.models import Gate
+from approvals.services import decide
+from orchestrator import services
+from orchestrator.models import Attempt
+from tests import bridged, people
+from tests.contracted import SCHEMAS, keys
+from tests.engine import eventually, finished, publish, shift, start, task
+from tests.outside import secret_of, worker
+from tests.remote_agent import ACTION, SECRET, remote_agent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+http_agent("contract-http", **SCHEMAS, url="TEST_REMOTE_URL", secret="TEST_REMOTE_SECRET", budget=AMPLE)
+langgraph_agent(
+    "contract-langgraph", bridged.graph, **SCHEMAS, answer=lambda s: {"said": s["said"]}, facts={"budget": AMPLE}
+)
+pydantic_ai_agent(
+    "contract-pydantic",
+    bridged.model_agent,
+    **SCHEMAS,
+    prompt=lambda g: g["do"],
+    answer=bridged.said,
+    facts={"budget": AMPLE},
+)
+autogen_agent(
+    "contract-autogen",
+    bridged.team,
+    **SCHEMAS,
+    prompt=lambda g: g["do"],
+    answer=bridged.last_word,
+    facts={"budget": AMPLE},
+)
+
+
+@outside_agent("contract-external", **SCHEMAS)
+def outside(given: dict[str, Any], call: Call) -> Any:
+    keys.setdefault(given["do"], []).append(call.key)
+    kinds: Any = {"permanent": OutsidePermanent, "business": OutsideBusiness, "transient": OutsideTransient}
+    match given["do"]:
+        case "breach":
+            return {"said": 5}
+        case "slow":
+            call.cancelled.wait(10)
+        case "ask" if call.approval(ACTION) is None:
+            raise Ask(ACTION, "it is money", {"pay": 5})
+        case "transient" if keys["transient"][1:]:
+            return {"said": "transient"}
+        case do if do in kinds:
+            raise kinds[do](f"it is {do}", code="told", retry_after=0.01)
+    return {"said": given["do"]}
+
+
+ADAPTERS = ["loop", "thread", "process", "http", "external", "langgraph", "pydantic", "autogen"]
+ONCE = {"langgraph", "pydantic", "autogen"}  # fail the same way in every attempt
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(
+    request: pytest.FixtureRequest, address: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    keys.clear()
+    bridged.visited.clear()
+    settings.WORKER_LEASE_SECONDS = 2
+    if request.param == "http":
+        with remote_agent() as remote:
+            settings.REMOTE_AGENT_HOSTS = [remote.host]
+            monkeypatch.setenv("TEST_REMOTE_URL", f"http://{remote.host}/work")
+            monkeypatch.setenv("TEST_REMOTE_SECRET", SECRET)
+            yield request.param
+            keys["transient"] = [one["key"] for one in remote.heard]
+    elif request.param == "external":
+        user, api = worker()
+        body = {"name": "contract-external", **SCHEMAS, "budget": AMPLE}
+        assert api.post("/workers/agents", {**body, "timeout": 60}).status_code == 201
+        made = Worker(address, secret_of(user), agents=[outside], wait=0.2)
+        runs = threading.Thread(target=made.run)
+        runs.start()
+        yield request.param
+        made.stop()
+        runs.join(20)
+    else:
+        yield request.param
+
+
+def flow(adapter: str, *, timeout: float = 30) -> None:
+    step = f"  - {{key: work, type: automated, agent: contract-{adapter}, timeout: {timeout},"
+    publish(f'{step} retry: {{attempts: 2, base: 0.01}}, inputs: {{do: "${{input.do}}"}}}}')
+
+
+def failed(run: Any) -> Any:
+    eventually(lambda: task(run, "work").failures > 0 or finished(run))
+    return Attempt.objects.filter(task=task(run, "work"), status="failed").order_by("number").first()
+
+
+def test_every_adapter_keeps_the_contract(adapter: str):
+    """Valid output, breach, the failure classes, and one approval with its resumption."""
+    boss = people.person("boss", "Human Oversight Coordinator")
+    flow(adapter)
+    with shift():
+        runs = {do: start(do=do) for do in ("hello", "breach", "permanent", "business", "transient", "ask")}
+        eventually(lambda: finished(runs["hello"]))
+        assert task(runs["hello"], "work").output["said"] == "hello"
+        assert failed(runs["breach"]).error["code"] == "contract_output"
+        for kind in ("permanent", "business", "transient"):
+            error = failed(runs[kind]).error
+            told = kind if adapter == "autogen" else "told"  # a team hands on the class and the message, not the code
+            assert (error["kind"], error["code"]) == (kind, told)
+        if adapter not in ONCE:
+            eventually(lambda: finished(runs["transient"]))
+            assert runs["transient"].status == "succeeded"
+        eventually(lambda: Gate.objects.filter(run=runs["ask"], status="open").exists())
+        gate = Gate.objects.get(run=runs["ask"], status="open")
+        decide(gate_id=gate.pk, by=boss, verdict="approve", gate_version=gate.version, note="")
+        eventually(lambda: finished(runs["ask"]))
+    assert runs["ask"].status == "succeeded"
+    assert task(runs["ask"], "work").output["said"] in {"ask", "paid 5", "paid"}
+    if adapter in {"loop", "thread", "external"}:
+        assert len(keys["transient"]) == 2
+        assert len(set(keys["transient"])) == 1
+        assert len(set(keys["ask"])) == 1
+
+
+def test_every_adapter_is_stopped_at_its_time(adapter: str):
+    flow(adapter, timeout=1)
+    run = start(do="slow")
+    with shift():
+        assert failed(run).error["code"] == "timeout"
+        services.cancel_run(run_id=run.pk, by=people.person("boss", "Administrator"), reason="enough")
+
+
+def test_every_adapter_lets_go_of_a_cancelled_run(adapter: str):
+    flow(adapter)
+    run = start(do="slow")
+    with shift() as working:
+        eventually(lambda: task(run, "work").status == "running" or task(run, "work").wait_for == "answer")
+        services.cancel_run(run_id=run.pk, by=people.person("boss", "Administrator"), reason="enough")
+        eventually(lambda: not working.holds(task(run, "work").pk))
+        assert task(run, "work").status == "cancelled"
+    assert task(run, "work").output is None
