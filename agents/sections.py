@@ -12,21 +12,25 @@ from agents.rights import rights
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One tab: the name of its address, its icon and title, and the verb that opens it."""
+    """One tab: the name of its address, its icon and title, the verb that opens it, and the keys that lead there."""
 
     url: str
     icon: str
     title: Promise
     verb: str
+    key: str = ""
 
 
 SECTIONS: Final = (
     Section("agents:agents", "bot", _("Agents"), "see_agents"),
-    Section("agents:prompts", "file-text", _("Prompts"), "see_agents"),
-    Section("agents:tools", "sliders-horizontal", _("Tools"), "see_agents"),
+    Section("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
+    Section("agents:quality", "circle-check", _("Quality"), "see_agents", "g q"),
+    Section("agents:evaluations", "signal-high", _("Evaluations"), "see_agents", "g e"),
+    Section("agents:prompts", "file-text", _("Prompts"), "see_agents", "g p"),
+    Section("agents:tools", "sliders-horizontal", _("Tools"), "see_agents", "g o"),
     Section("agents:matrix", "list", _("Who may what"), "see_agents"),
     Section("agents:policies", "shield-check", _("Policies"), "see_agents"),
-    Section("agents:guardrails", "shield-check", _("Guardrails"), "see_agents"),
+    Section("agents:guardrails", "lock", _("Guardrails"), "see_agents"),
     Section("agents:memory", "layers", _("Memory"), "edit_agents"),
 )
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from agents import sections
 from approvals import permissions
 from approvals import queries as approvals
 from monitoring import queries
@@ -49,9 +50,6 @@ WORK = (
 MATTER = (
     Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
-    Entry("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
-    Entry("agents:quality", "circle-check", _("Quality"), "see_agents", "g q"),
-    Entry("agents:evaluations", "signal-high", _("Evaluations"), "see_agents", "g e"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
 )
@@ -89,6 +87,17 @@ class Shell:
     def rest(self) -> list[Link]:
         """What it keeps behind "More"."""
         return self._links[4:]
+
+    @property
+    def is_in_rest(self) -> bool:
+        """Whether the user is on one of those."""
+        return any(link.current for link in self.rest)
+
+    @cached_property
+    def below_agents(self) -> list[Link]:
+        """The pages beside that of the agents, which the search finds by their names."""
+        found = sections.sections(self.user)[1:]
+        return [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in found]
 
     @cached_property
     def inbox(self) -> str:

@@ -16,6 +16,7 @@ from django.db.models import F, Q, QuerySet
 from agents import registry
 from agents.adapters import external
 from agents.errors import ContractViolation, InvalidRegistration, OutputRejected
+from agents.guardrails import guarding
 from agents.models import Agent, AgentVersion
 from agents.outcomes import failure_of, known_usage, outcome_of
 from agents.specs import AgentSpec, Facts
@@ -292,7 +293,7 @@ def answer_late(*, token: str, said: object) -> Outcome:
 def judged(spec: AgentSpec, said: object) -> Outcome:
     """An answer, cleaned and held against the contract: a breach is the agent's failure, not a refused request."""
     try:
-        return outcome_of(spec, said)
+        return guarding.screened(spec, outcome_of(spec, said))
     except (ContractViolation, OutputRejected) as flaw:
         failed = failure_of(spec, flaw)
         spent = known_usage(said.usage) if isinstance(said, Completed | NeedsApproval) else failed.usage

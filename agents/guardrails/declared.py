@@ -12,7 +12,9 @@ type Injection = Literal["refuse", "flag", "off"]
 type Identity = Literal["tokens", "keep"]
 
 TAGS: Final[tuple[str, ...]] = get_args(Tag.__value__)
-EXTERNAL: Final = frozenset({"llm", "remote", "mcp", "bridge", "external"})  # kinds whose calls leave this process
+LEAVING: Final = frozenset({"llm"})  # kinds whose calls leave this process, and whose answer comes back to it
+# Kinds whose answer may come to another process: what stands for a token is known to nobody there, so data is masked.
+ANSWERED_LATE: Final = frozenset({"http", "external"})
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "secrets": get_args(Secrets.__value__),
     "injection": get_args(Injection.__value__),
@@ -51,7 +53,9 @@ NOTHING: Final = Guard()
 def guard_of(kind: str, declared: Mapping[str, Any] | None) -> Guard:
     """The rules that apply: what is declared, and for agents whose calls leave this process the careful defaults."""
     said = dict(declared or {})
-    if kind in EXTERNAL:
+    if kind in ANSWERED_LATE:
+        said = {"secrets": "refuse", "injection": "flag", "detects": True, **said, "identity": "keep"}
+    elif kind in LEAVING:
         said = {"secrets": "refuse", "injection": "flag", "identity": "tokens", **said}
     elif declared is not None:
         said = {"secrets": "refuse", "injection": "flag", "detects": True, **said}

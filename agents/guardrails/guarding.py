@@ -41,6 +41,24 @@ async def release(
 ) -> Outcome:
     """The outcome as it may be kept and shown; Failed once the agent has broken its rules too often."""
     noticed = len(going.report.masked)
+    outcome = _screened(spec, outcome, going)
+    broken = _broken(going, noticed)
+    if broken:
+        spike = await _counted(spec, request, going, broken, threads)
+        outcome = replace(spike, usage=outcome.usage) if spike else outcome
+    facts = going.report.facts()
+    return replace(outcome, guard=facts) if facts else outcome
+
+
+def screened(spec: "AgentSpec", outcome: Outcome) -> Outcome:
+    """An answer that came from elsewhere, as it may be kept and shown."""
+    going = Pass()
+    outcome = _screened(spec, outcome, going)
+    facts = going.report.facts()
+    return replace(outcome, guard=facts) if facts else outcome
+
+
+def _screened(spec: "AgentSpec", outcome: Outcome, going: Pass) -> Outcome:
     match outcome:
         case Completed():
             outcome = replace(outcome, output=spec.screen.after(outcome.output, going))
@@ -52,12 +70,7 @@ async def release(
             )
         case Failed():
             outcome = replace(outcome, message=spec.screen.speakable(outcome.message, outcome.code))
-    broken = _broken(going, noticed)
-    if broken:
-        spike = await _counted(spec, request, going, broken, threads)
-        outcome = replace(spike, usage=outcome.usage) if spike else outcome
-    facts = going.report.facts()
-    return replace(outcome, guard=facts) if facts else outcome
+    return outcome
 
 
 def _noted(failed: Failed, going: Pass) -> Failed:

@@ -1,7 +1,9 @@
 """The agents of the incident-response workflow: each translates between its contract and the pure modules beside it."""
 
 from agents.context import AgentContext
+from agents.errors import ToolRefused
 from agents.library import attack, compliance, remediation, severity
+from agents.library.attack_tools import LOOK_UP, TechniqueFacts
 from agents.library.incident_contracts import (
     ActionOut,
     Alert,
@@ -107,8 +109,22 @@ def fetch_techniques(given: TextInput, ctx: AgentContext) -> Techniques:
         )
         for match in attack.index().match(given.text, limit=5)
     ]
-    remark = "Likeness of wording, not proof of use." if found else "No technique is alike enough."
-    return Techniques(techniques=found, remark=remark)
+    if not found:
+        return Techniques(techniques=[], remark="No technique is alike enough.")
+    known = _looked_up(found[0].id, ctx)
+    return Techniques(techniques=found, remark=f"Likeness of wording, not proof of use.{known}")
+
+
+def _looked_up(technique: str, ctx: AgentContext) -> str:
+    """How much ATT&CK knows against the likest technique; nothing where no policy lets this agent ask."""
+    if LOOK_UP not in [one["name"] for one in ctx.wait_for(ctx.tools.available())]:
+        return ""
+    try:
+        found = TechniqueFacts.model_validate(ctx.tools.call_sync(LOOK_UP, {"id": technique}))
+    except ToolRefused:  # taken away or limited meanwhile: the techniques stand without it
+        return ""
+    mitigations, detections = len(found.mitigations), len(found.detections)
+    return f" ATT&CK on {technique}: mitigations {mitigations}, detection strategies {detections}."
 
 
 @agent(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -89,8 +90,9 @@ def icon(name: str, label: str = "") -> SafeString:
 
 @register.inclusion_tag("agents/section_nav.html", takes_context=True)
 def agent_sections(context: template.Context, at: str) -> dict[str, object]:
-    """The row of tabs of the pages about agents; `at` is the address's name of the page that is shown."""
-    return {"sections": sections.sections(context["request"].user), "at": at}
+    """The row of tabs of the pages about agents; `at` is the address's name of the tab that the page belongs to."""
+    request = context["request"]
+    return {"sections": sections.sections(request.user), "at": at, "is_here": request.path == reverse(at)}
 
 
 @register.filter

@@ -12,3 +12,12 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
+
+// A row of tabs that is wider than the page shows the tab one is on, also once the page has become narrower.
+const atTab = new ResizeObserver((rows) => {
+  for (const { target: row } of rows) {
+    const tab = row.querySelector("[aria-current]");
+    row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+  }
+});
+for (const row of document.querySelectorAll(".tabs:has(> [aria-current])")) atTab.observe(row);

@@ -1,17 +1,18 @@
 """`manage.py seed_demo`: the demo's agents, workflows, queues and people; harmless to run again."""
 
 import os
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 import orchestrator
-from agents import registry
 from agents.errors import AgentsError
 from agents.library.written_summary import VARIABLE
-from approvals import demo
+from approvals import demo, demo_content
 from orchestrator import services
 from orchestrator.errors import DefinitionError
 
@@ -21,8 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            registry.autodiscover()
-            registry.sync()
+            call_command("sync_agents", stdout=StringIO())
             queues = demo.seed_queues()  # which the workflows name
             for file in library_files():
                 services.publish(source=file.read_text(), file=file.name, by=None)
@@ -30,6 +30,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         made = demo.seed_people(queues, settings.DATA_DIR)
         demo.seed_views()
+        demo_content.seed_policy()
+        demo_content.seed_prompt()
         if made:
             self.stdout.write(f"{len(made)} demo accounts made; passwords are in {settings.DATA_DIR / demo.PASSWORDS}")
         else:

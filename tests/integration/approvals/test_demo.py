@@ -7,6 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from agents.models import Policy, PromptVersion
+from agents.policies import store
 from approvals import demo, permissions
 from approvals.models import Queue
 from approvals.roles import ROLES
@@ -87,3 +89,24 @@ def test_every_queue_that_the_library_names_is_seeded():
     }
     assert named
     assert named <= set(Queue.objects.values_list("name", flat=True))
+
+
+def test_demo_policy_is_in_force_and_its_prompt_waits_for_a_review():
+    call_command("seed_demo")
+    call_command("seed_demo")
+
+    [policy] = Policy.objects.all()
+    assert policy.current.state == "active"
+    [version] = PromptVersion.objects.all()
+    assert (version.status, version.author.username) == ("in_review", "dev")
+
+
+def test_demo_policy_that_people_changed_stays_as_they_left_it():
+    call_command("seed_demo")
+    policy = Policy.objects.get()
+    store.revoke(policy, "techniques", by="user:ivo", reason="not now")
+
+    call_command("seed_demo")
+
+    assert Policy.objects.get().versions.count() == 1
+    assert policy.revocations.count() == 1

@@ -12,8 +12,10 @@ from agents import registry
 from agents.errors import Permanent, Transient
 from agents.library import written_summary
 from agents.library.samples import Incidents, News, Refunds
+from agents.policies.view import default as view
+from agents.tools import recording
 from agents.types import Json
-from approvals import demo
+from approvals import demo, demo_content
 from approvals.models import Gate
 from orchestrator import checks, services
 from orchestrator.definitions.errors import DefinitionError
@@ -212,3 +214,17 @@ def test_plain_template_under_a_failure_does_what_its_on_error_says(error: Calla
     assert statuses(run)["draft"] == ("failed" if ends == "failed" else "waiting")
     if ends == "running":
         assert task(run, "draft").wait_for == "gate"
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_enrichment_asks_its_tool_only_where_a_policy_lets_it(allowed: bool) -> None:
+    recording.sync()
+    if allowed:
+        demo_content.seed_policy()
+    view.forget()
+
+    run = started("library/incident-response", Incidents().sample(0, date(2026, 1, 1)).input)
+
+    found = task(run, "techniques").output
+    assert (f"ATT&CK on {found['techniques'][0]['id']}: mitigations" in found["remark"]) is allowed
+    assert not Event.objects.filter(kind="tool.refused").exists()
