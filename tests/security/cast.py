@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agents.models import Agent, Dataset, Evaluation, EvaluationCase, EvaluationItem, Tool, ToolVersion
 from agents.policies import store
+from agents.prompts import services as prompts
 from approvals import access
 from approvals.models import Gate
 from approvals.roles import ROLES
@@ -84,11 +85,19 @@ def world() -> World:
     Schedule.objects.create(name="nightly", workflow=run.workflow, cron="0 2 * * *", zone="UTC", reason="tests")
     Wait.objects.create(task_id=gate.task_id, kind="callback", token_hash=callback_tokens.digest(CALLBACK))
     _evaluations()
+    with connection.cursor() as cursor:  # beyond the numbers that were chosen here
+        cursor.execute("SELECT setval(pg_get_serial_sequence('agents_dataset', 'id'), 1000)")
     StateEntry.objects.create(run=run, key="shared.x", version=1, value=1, writer="engine")
     tool = Tool.objects.create(name="test.tool", title="Tool")
     ToolVersion.objects.create(tool=tool, number=1, risk="low", digest="x")
     policy = "policy: incident\nentitlements: []\ntests: [{name: none, agent: a, tool: b, expect: deny}]"
     store.propose(policy, by=None, reason="for the tests")
+    prompts.create(
+        name="greeting",
+        title="Greeting",
+        text=prompts.Text(template="Greet.", variables=[], change="", git_ref="", docs_link=""),
+        by=persons["superuser"],
+    )
     return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons)
 
 

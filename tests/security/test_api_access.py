@@ -42,16 +42,16 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/tasks/{task}/notes"): (None, {404}),
     ("POST", "/tasks/{task}/notes"): ({"text": "x"}, {404}),
     ("GET", "/tasks/{task}"): (None, {404}),
-    ("GET", "/evaluations"): (None, {403}),
-    ("GET", "/evaluations/datasets"): (None, {403}),
+    ("GET", "/evaluations"): (None, {200}),
+    ("GET", "/evaluations/datasets"): (None, {200}),
     ("POST", "/evaluations/datasets"): ({"name": "x", "agent": "assessor"}, {403}),
     ("GET", "/evaluations/datasets/{pk}/jsonl"): (None, {403}),
     ("POST", "/evaluations/items/{pk}/close"): (REASON, {403}),
-    ("GET", "/evaluations/{pk}"): (None, {403}),
-    ("GET", "/evaluations/{pk}/against/{other}"): (None, {403}),
+    ("GET", "/evaluations/{pk}"): (None, {404}),
+    ("GET", "/evaluations/{pk}/against/{other}"): (None, {404}),
     ("GET", "/evaluations/{pk}/cases"): (None, {403}),
     ("GET", "/quality/assessments"): (None, {403}),
-    ("GET", "/quality/calibrations/{agent}"): (None, {403}),
+    ("GET", "/quality/calibrations/{agent}"): (None, {404, 422}),
     ("POST", "/quality/calibrations/{agent}"): (None, {403}),
     ("GET", "/events"): (None, {403}),
     ("GET", "/gates"): (None, {403}),
@@ -89,6 +89,42 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("POST", "/workers/heartbeat"): ({"calls": []}, {403}),
     ("POST", "/workers/calls/{call}/settle"): ({"attempt": 1, "output": {}}, {403}),
     ("POST", "/workers/calls/{call}/release"): ({"attempt": 1}, {403}),
+    **{
+        ("GET", path): (None, {403})
+        for path in (
+            *("/messages", "/messages/bridges", "/messages/dead", "/messages/subscriptions", "/messages/{uid}"),
+            "/privacy/memories",
+        )
+    },
+    **{  # empty lists: a Reviewer sees agents, their tools, policies and prompts
+        ("GET", path): (None, {200})
+        for path in ("/policies", "/policies/matrix", "/privacy/violations", "/prompts", "/tools")
+    },
+    **{("GET", path): (None, {404}) for path in ("/policies/{policy}", "/prompts/{name}/{number}", "/tools/{tool}")},
+    ("POST", "/messages"): ({"message_type": "TASK"}, {403}),
+    ("POST", "/messages/dead/requeue"): ({"deliveries": [1], **REASON}, {403}),
+    ("POST", "/messages/replay"): ({"correlation_id": "c", **REASON}, {403}),
+    ("POST", "/messages/subscriptions"): ({"agent": "assessor", "topic": "alerts"}, {403}),
+    ("POST", "/messages/subscriptions/{pk}/remove"): (REASON, {403}),
+    ("POST", "/policies/check"): ({"agent": "assessor", "tool": "test.tool"}, {404}),
+    ("POST", "/privacy/consents"): (
+        {"subject": "c-7", "purpose": "care", "granted": True, "evidence": "form 7", **REASON},
+        {403},
+    ),
+    ("POST", "/privacy/erasures"): ({"subject": "c-7", **REASON}, {403}),
+    ("POST", "/privacy/memories/{pk}/{verb}"): (REASON, {403}),
+    ("POST", "/privacy/reveals"): ({"sealed": "x", "purpose": "care", **REASON}, {422}),
+    ("POST", "/prompts"): ({"name": "other", "title": "Other", "template": "Hello."}, {403}),
+    ("POST", "/prompts/{name}"): ({"template": "Hello."}, {404}),
+    ("PUT", "/prompts/{name}/{number}"): ({"template": "Hello.", "digest": "x"}, {404}),
+    ("POST", "/prompts/{name}/{number}/evidence"): (
+        {"suite": "s", "reference": "r", "score": 90, "passed": True},
+        {404},
+    ),
+    ("POST", "/prompts/{name}/{number}/publish"): ({"digest": "x"}, {404}),
+    ("POST", "/prompts/{name}/{number}/render"): ({"values": {}}, {404}),
+    ("POST", "/prompts/{name}/{number}/send-back"): ({"digest": "x", "note": "again"}, {404}),
+    ("POST", "/prompts/{name}/{number}/submit"): (None, {404}),
     ("GET", "/tokens"): (None, {401}),
     ("POST", "/tokens"): ({"name": "x", "scopes": ["read"]}, {401}),
     ("DELETE", "/tokens/{token_id}"): (None, {401}),
@@ -111,7 +147,8 @@ def path_to_real_things(path: str) -> str:
     return path.format(
         name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
         act="pause", pos=1, call=task.pk, key="shared.x", workflow="incident", agent="assessor", team=10**9,
-        pk=1, other=2,
+        pk=1, other=2, number=1, uid="00000000-0000-4000-8000-000000000001", policy="incident", tool="test.tool",
+        verb="delete",
     )  # fmt: skip
 
 

@@ -32,6 +32,23 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
+GET agents/messages/                         >   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
+GET agents/messages/<uuid:uid>/              >   -   -   -   -   -   -   .   .   .   .   -   -   -   .   -   .
+GET agents/prompts/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/prompts/<slug:name>/              >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/prompts/<slug:name>/draft/        >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET agents/prompts/new/                      >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET runs/<int:pk>/words/                     >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST agents/messages/dead/                   >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
+POST agents/messages/replay/                 >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
+POST agents/messages/routing/                >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
+POST agents/messages/routing/<int:pk>/disable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
+POST agents/messages/routing/<int:pk>/enable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
+POST agents/messages/routing/<int:pk>/remove/ >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
+POST agents/prompts/<slug:name>/<int:number>/act/ >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST agents/prompts/<slug:name>/<int:number>/rendered/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST agents/prompts/<slug:name>/draft/       >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST agents/prompts/new/                     >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET                                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET act/<slug:scope>/<slug:address>/             >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET act/<slug:scope>/<slug:address>/<slug:name>/ >   .   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
@@ -116,6 +133,26 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 """
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
+GET /messages                                !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
+GET /messages/bridges                        !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
+GET /messages/dead                           !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
+GET /messages/subscriptions                  !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
+GET /messages/{uid}                          !   -   -   -   -   -   -   .   .   .   .   -   -   -   .   -   .
+GET /prompts                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /prompts/{name}/{number}                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /messages                               !   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
+POST /messages/dead/requeue                  !   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
+POST /messages/replay                        !   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
+POST /messages/subscriptions                 !   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
+POST /messages/subscriptions/{pk}/remove     !   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
+POST /prompts                                !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /prompts/{name}                         !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+POST /prompts/{name}/{number}/evidence       !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -
+POST /prompts/{name}/{number}/publish        !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /prompts/{name}/{number}/render         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /prompts/{name}/{number}/send-back      !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /prompts/{name}/{number}/submit         !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+PUT /prompts/{name}/{number}                 !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /policies                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /policies/matrix                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -216,6 +253,7 @@ agents                                       .   .   +   +   +   +   +   +   +  
 audit                                        .   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 floor                                        .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 inbox                                        .   .   +   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+messages                                     .   .   .   .   .   .   .   +   +   +   +   .   .   .   +   .   +
 runs                                         .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 shell                                        .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 workflows                                    .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -223,7 +261,19 @@ run:{run}                                    .   .   .   +   .   .   .   +   +  
 gate:{gate}                                  .   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 queue:oncall                                 .   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 """
+_PROMPT = {"template": "Hello.", "name": "other", "title": "Other"}
 BODIES: dict[str, Any] = {
+    "POST agents/prompts/<slug:name>/<int:number>/act/": {"act": "publish", "digest": "x"},
+    "POST /prompts": _PROMPT,
+    "POST /prompts/{name}": _PROMPT,
+    "PUT /prompts/{name}/{number}": {**_PROMPT, "digest": "x"},
+    "POST /prompts/{name}/{number}/publish": {"digest": "x"},
+    "POST /prompts/{name}/{number}/send-back": {"digest": "x", "note": "again"},
+    "POST /prompts/{name}/{number}/evidence": {"suite": "s", "reference": "r", "score": 90, "passed": True},
+    "POST /messages/dead/requeue": {"deliveries": [1], **REASON},
+    "POST /messages/replay": {"correlation_id": "c", **REASON},
+    "POST /messages/subscriptions": {"agent": "assessor", "topic": "alerts"},
+    "POST /messages/subscriptions/{pk}/remove": REASON,
     "POST inbox/<int:pk>/decide/": VERDICT,
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
@@ -265,11 +315,17 @@ BODIES: dict[str, Any] = {
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
 }
 # What the parts of a pattern stand for in the world of the tests.
+NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",
     "{act}": "pause",
+    "agents/prompts/<slug:name>/<int:number>": "agents/prompts/greeting/1",
+    "agents/prompts/<slug:name>": "agents/prompts/greeting",
+    "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
+    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS, "routing/<int:pk>": "routing/1",
+    "{call}": "{task}",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
