@@ -65,6 +65,12 @@ async def turn(conn: AsyncConnection[TupleRow], *, shift: int, settled: Settled,
     return [Claimed._make(row) for row in rows]
 
 
+def share_stops() -> None:
+    """Let no stop be set before this transaction ends: what it is about to hand out, a stop would have to see."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", STOP_LOCK)
+
+
 async def held_tasks(conn: AsyncConnection[TupleRow], *, shift: int) -> list[Claimed]:
     """What the database says this shift runs: the truth after a turn whose answer was lost."""
     cursor = await conn.execute(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.guardrails import words as guard_words
 from agents.types import Json
+from orchestrator import judged_story
 from orchestrator.budgets import words as budget_words
 from orchestrator.happenings import Entry, Happening, Who
 from orchestrator.timed_story import by_hand, moment, timed
@@ -93,22 +94,6 @@ def _retry_scheduled(event: Happening) -> str:
         "code": event.facts.get("code", _("no code")),
         "attempt": _attempt(event),
     }
-
-
-def _assessed(event: Happening) -> str:
-    score = event.facts.get("score")
-    if event.facts.get("passed"):
-        return _("was given a quality score of %(score)s") % {"score": score}
-    reasons = event.facts.get("reasons")
-    told = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
-    return _("was held with a quality score of %(score)s: %(reasons)s") % {"score": score, "reasons": told}
-
-
-def _guardian_said(event: Happening) -> str:
-    words = (
-        _("held the output of this step") if event.kind == "guardian.held" else _("raised a concern about this step")
-    )
-    return f"{words}: {event.facts.get('reason') or _('no reason given')}"
 
 
 def _cancelled(event: Happening) -> str:
@@ -354,9 +339,9 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         % {"from": event.facts.get("from"), "to": event.facts.get("to")}
     ),
     "task.skipped": _task_skipped,
-    "quality.assessed": _assessed,
-    "guardian.raised": _guardian_said,
-    "guardian.held": _guardian_said,
+    "quality.assessed": judged_story.assessed,
+    "guardian.raised": judged_story.guardian_said,
+    "guardian.held": judged_story.guardian_said,
     "task.failed": lambda event: (
         _("failed: %(code)s") % {"code": event.facts.get("code", _("no code"))} + _attempt(event)
     ),

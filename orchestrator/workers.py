@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from agents import registry
+from agents import cleaning, registry
 from agents.adapters import external
 from agents.errors import ContractViolation, InvalidRegistration, OutputRejected
 from agents.guardrails import guarding
@@ -85,6 +85,8 @@ def register(*, name: str, takes: dict[str, Any], gives: dict[str, Any], facts: 
 
     Raises RegistrationRefused, AgentTaken, AgentVersionChanged.
     """
+    for side, schema in (("input", takes), ("output", gives)):
+        _refuse_unstorable(name, side, schema)
     try:
         spec = external.spec_from(name, takes=takes, gives=gives, facts=facts)
     except InvalidRegistration as refusal:
@@ -97,6 +99,16 @@ def register(*, name: str, takes: dict[str, Any], gives: dict[str, Any], facts: 
         if {found.kind for found in (newest, known) if found is not None} - {external.KIND}:
             raise AgentTaken(name=name)
         return _recorded(agent, spec, by)
+
+
+def _refuse_unstorable(name: str, side: str, schema: dict[str, Any]) -> None:
+    try:
+        changes = cleaning.clean(schema).changes
+    except OutputRejected as flaw:
+        raise RegistrationRefused(name=name, problem=f"its {side} contract is refused: {flaw}") from flaw
+    if changes:
+        problem = f"its {side} contract holds characters that cannot be stored ({changes[0]})"
+        raise RegistrationRefused(name=name, problem=problem)
 
 
 def _described(spec: AgentSpec, by: User) -> dict[str, Any]:
@@ -152,8 +164,7 @@ def fetch(*, agents: Sequence[Agent], worker: str, limit: int, by: User) -> list
     Nothing that a stop covers, of a paused run, or over an agent's own limit is handed out.
     """
     with transaction.atomic():
-        with connection.cursor() as cursor:  # a stop takes this lock exclusively, as the claim of shifts knows
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(7301, 1)")
+        db.share_stops()
         stopped = _stopped(Stop.objects.filter(lifted_at=None))
         if stopped is None:
             return []

@@ -8,6 +8,7 @@ keeps its ids.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
@@ -26,6 +27,8 @@ def empty_database(flush: Callable[[], None]) -> None:
     `flush` is Django's own; it goes first and where it is the better way, or the only one: deleting past triggers and
     foreign keys takes a right that the tests' own server grants (`tests.conftest`), and another one may not.
     """
+    # A test may look at another database next, where content types have other ids; Django's flush forgets them, too.
+    ContentType.objects.clear_cache()
     if _kept and not _swollen():
         with transaction.atomic(), connection.cursor() as cursor:
             _delete_rows(cursor)

@@ -335,22 +335,17 @@ async def _ask(job: Assignment, host: Host, *, code: str, message: str, rule: st
     )
 
 
-async def _ask_about_effect(job: Assignment, host: Host, message: str) -> None:
-    rule = "a side effect may have happened: ask, never repeat"
-    await _ask(job, host, code=EffectUnknown.code, message=message, rule=rule)
-
-
 async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: Failed) -> None:
     match outcome.code:
         case EffectUnknown.code:
-            await _ask_about_effect(job, host, outcome.message)
+            rule = "a side effect may have happened: ask, never repeat"
+            await _ask(job, host, code=outcome.code, message=outcome.message, rule=rule)
         case guarding.FROZEN:
             rule = "a spike of violations: stop and ask"
-            await _ask(job, host, code=guarding.FROZEN, message=outcome.message, rule=rule)
+            await _ask(job, host, code=outcome.code, message=outcome.message, rule=rule)
         case code:
-            log.info(
-                "attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, agent=job.step.agent, code=code
-            )
+            who = {"agent": job.step.agent, "code": code}
+            log.info("attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, **who)
             await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
 
 

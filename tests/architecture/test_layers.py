@@ -15,6 +15,7 @@ LONGEST_MODULE = 400
 # Raw SQL is an engine matter. Each of these has a reason in its docstring; a new one needs an argument first.
 SPEAKS_SQL = {
     "agents/messaging/db.py",  # locks by name, the database's clock, a doorbell: this app has no `orchestrator.db`
+    "agents/lifecycle/measuring.py",  # sums over a window, a histogram's buckets: each one statement
     "agents/memory/embedding.py",  # whether pgvector is there
     "approvals/db.py",
     "config/bench/measure.py",  # the floor: one plain durable commit

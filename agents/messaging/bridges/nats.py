@@ -1,6 +1,7 @@
 """NATS JetStream: one stream on disk, one durable pull consumer. Words of a channel are the tokens of a subject."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 from agents.messaging.bridges.base import GROUP, SECONDS, Incoming, Parcel, Place, library
@@ -79,7 +80,7 @@ class NatsBridge:
                 continue
             for message in batch:
                 parcel = Parcel(message.subject.replace(".", "/"), message.data, dict(message.headers or {}))
-                yield Incoming(parcel, message.ack)
+                yield Incoming(parcel, partial(self._do, message, "ack"))
 
     async def check(self) -> None:
         """PING and PONG."""

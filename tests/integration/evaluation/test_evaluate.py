@@ -25,7 +25,7 @@ SUITE = """
 name: toy
 title: Toy
 kind: functional
-agent: test-doubler
+agent: test-redoubler
 dataset: toy
 measures: {right: {of: match, path: double}, contract: {of: succeeded}}
 passes: [right]
@@ -33,13 +33,13 @@ thresholds: {right: {at_least: 0.75}}
 """
 
 
-@agent("test-doubler", title="Doubler", input=OPEN, output=OPEN)
+@agent("test-redoubler", title="Doubler", input=OPEN, output=OPEN)
 async def doubler(given: dict[str, Any], ctx: Any) -> dict[str, Any]:
     """Wrong about 3."""
     return {"double": 7 if given["n"] == 3 else 2 * given["n"]}
 
 
-@agent("test-doubler", version=2, title="Doubler", input=OPEN, output=OPEN)
+@agent("test-redoubler", version=2, title="Doubler", input=OPEN, output=OPEN)
 async def doubler_two(given: dict[str, Any], ctx: Any) -> dict[str, Any]:
     """Wrong about all but 0."""
     return {"double": 0}
@@ -49,7 +49,7 @@ async def doubler_two(given: dict[str, Any], ctx: Any) -> dict[str, Any]:
 def suite(tmp_path: Path) -> str:
     lines = [json.dumps({"input": {"n": n}, "expected": {"double": 2 * n}}) for n in range(8)]
     (tmp_path / "toy.jsonl").write_text("\n".join([*lines, lines[0]]))
-    call_command("dataset", "import", "toy", file=tmp_path / "toy.jsonl", agent="test-doubler", stdout=StringIO())
+    call_command("dataset", "import", "toy", file=tmp_path / "toy.jsonl", agent="test-redoubler", stdout=StringIO())
     (tmp_path / "toy.yaml").write_text(SUITE)
     return str(tmp_path / "toy.yaml")
 
@@ -93,7 +93,7 @@ def test_evaluation_is_kept_with_everything_that_makes_it_evidence(suite: str) -
     assert (found["cases"], found["passed"]) == (8, True)
     assert found["measures"] == {"right": 0.875, "contract": 1.0}
     made = Evaluation.objects.get(pk=found["evaluation"])
-    assert (made.agent, made.agent_version, len(made.agent_digest)) == ("test-doubler", 1, 64)
+    assert (made.agent, made.agent_version, len(made.agent_digest)) == ("test-redoubler", 1, 64)
     assert len(made.dataset_digest) == len(made.suite_digest) == 64
     wrong = made.rows.get(passed=False)
     assert (wrong.input, wrong.output, wrong.expected) == ({"n": 3}, {"double": 7}, {"double": 6})
@@ -107,7 +107,7 @@ def test_missed_threshold_is_exit_code_1_and_opens_one_item(suite: str) -> None:
         assert caught.value.returncode == 1
 
     item = EvaluationItem.objects.get()
-    assert (item.suite, item.agent, item.evaluation.measures["right"]) == ("toy", "test-doubler", 0.125)
+    assert (item.suite, item.agent, item.evaluation.measures["right"]) == ("toy", "test-redoubler", 0.125)
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["severity-accuracy", "--agent", "nobody"], []])
@@ -142,7 +142,7 @@ def test_database_refuses_to_change_evidence(suite: str, model: Any) -> None:
 
 
 def test_promotion_asks_for_passed_evidence_newer_than_the_change(suite: str) -> None:
-    before, subject = timezone.now(), "agent:test-doubler@1"
+    before, subject = timezone.now(), "agent:test-redoubler@1"
     kinds = ("functional",)
 
     assert "There is no functional evaluation" in evidence.missing(subject, newer_than=before, kinds=kinds)[0]
@@ -153,10 +153,10 @@ def test_promotion_asks_for_passed_evidence_newer_than_the_change(suite: str) ->
     assert (
         "older than the change" in evidence.missing(subject, newer_than=timezone.now() + timedelta(1), kinds=kinds)[0]
     )
-    assert evidence.latest("agent:test-doubler@2", "functional") is None
+    assert evidence.latest("agent:test-redoubler@2", "functional") is None
     with pytest.raises(CommandError):
         run(suite, "--version", "2")
-    assert "missed its thresholds" in evidence.missing("agent:test-doubler@2", newer_than=before, kinds=kinds)[0]
+    assert "missed its thresholds" in evidence.missing("agent:test-redoubler@2", newer_than=before, kinds=kinds)[0]
 
 
 def test_schedule_runs_each_due_suite_once() -> None:

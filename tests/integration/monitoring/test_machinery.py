@@ -1,5 +1,6 @@
 """Pages say when nothing makes runs go on: no worker, or a broker that is away."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -85,13 +86,17 @@ def test_a_doorbell_that_rings_leaves_no_trace():
     assert said() == []
 
 
-def test_every_page_says_so_and_asks_again_by_the_clock(client: Client):
+def test_every_page_asks_for_it_at_once_and_again_by_the_clock(client: Client):
     shift(seen_s=3 * settings.LEASE_SECONDS)
     client.force_login(
         factories.user("mia", "Workflow Orchestration Manager"), backend="django.contrib.auth.backends.ModelBackend"
     )
 
-    assert "No worker is at work" in client.get("/").content.decode()
+    page = client.get("/").content.decode()
+    asks = re.search(r'<div id="shell-machinery"[^>]*>', page)
+    assert asks is not None
+    assert 'hx-get="/shell/?part=machinery"' in asks[0]
+    assert 'hx-trigger="load"' in asks[0]
     part = client.get("/shell/?part=machinery", headers={"HX-Request": "true"}).content.decode()
     assert "No worker is at work" in part
     assert 'hx-trigger="every 20s"' in part

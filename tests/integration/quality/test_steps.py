@@ -157,15 +157,15 @@ def test_verifier_is_asked_in_a_task_of_its_own(subject: str, passed: bool) -> N
 
 def test_verifier_that_came_to_be_the_producer_is_refused_while_running() -> None:
     steps = step("{verifier: test-verifier}").replace("agent: test-echo, inputs: {}", "select: {capability: odd}", 1)
-    agent("test-odd", title="Odd", input=OPEN, output=OPEN, capabilities=["odd"], budget=AMPLE)(_odd)
+    agent("test-judged-odd", title="Odd", input=OPEN, output=OPEN, capabilities=["odd"], budget=AMPLE)(_odd)
     publish(steps, rest=ORDER)
     run = start()
-    Task.objects.of_run(run.pk).filter(key="work").update(spec={"step": _verified_by("test-odd")})
+    Task.objects.of_run(run.pk).filter(key="work").update(spec={"step": _verified_by("test-judged-odd")})
 
     with shift():
         eventually(lambda: Gate.objects.filter(run=run).exists())
 
-    assert "test-odd produced what it would verify" in Gate.objects.get(run=run).title
+    assert "test-judged-odd produced what it would verify" in Gate.objects.get(run=run).title
     assert not Assessment.objects.exists()
 
 
