@@ -7,7 +7,7 @@ from typing import Any
 from agents.errors import ToolDenied
 from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.messaging.mailbox import Messages
-from agents.types import AgentRequest, Approval, Effects, Json, Memory, ModelDesk, Tools
+from agents.types import AgentRequest, Approval, Effects, Json, Memory, ModelDesk, Tools, Veil
 
 
 class AgentContext:
@@ -66,6 +66,11 @@ class AgentContext:
     def desk(self) -> ModelDesk | None:
         """What a call of a language model tells whoever made it."""
         return self._request.desk
+
+    @property
+    def veil(self) -> Veil | None:
+        """What stands between a model elsewhere and people's data; None where nothing was replaced."""
+        return self._request.veil
 
     @property
     def state(self) -> AgentState:

@@ -15,6 +15,7 @@ from django.db.models.functions import Cast, Now
 
 from agents import event_log
 from agents.cleaning import storable
+from agents.guardrails import credentials
 from agents.models import ModelCall, ModelTier, PartialText
 from agents.types import Json, Usage
 
@@ -70,7 +71,7 @@ def show(words: Sequence[tuple[CallOf, str]]) -> None:
             correlation_id=call.correlation_id,
             agent=call.agent,
             attempt=call.attempt,
-            text=storable(text[-LONGEST:]),
+            text=storable(_without_secrets(text[-LONGEST:])),
             updated_at=Now(),
         )
         for call, text in words
@@ -78,6 +79,10 @@ def show(words: Sequence[tuple[CallOf, str]]) -> None:
     changed = ["text", "attempt", "updated_at"]
     PartialText.objects.bulk_create(rows, update_conflicts=True, unique_fields=["key"], update_fields=changed)
     PartialText.objects.filter(updated_at__lt=Now() - STALE).delete()
+
+
+def _without_secrets(text: str) -> str:
+    return credentials.hidden(text, credentials.find(text))
 
 
 def shown(correlation_id: str, keys: str) -> list[PartialText]:

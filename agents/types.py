@@ -72,6 +72,18 @@ class Tools(Protocol):
         ...
 
 
+class Veil(Protocol):
+    """What stands between a model elsewhere and people's data, for the length of one call."""
+
+    def reveal(self, value: Json) -> Json:
+        """What the model says, with what its tokens stand for."""
+        ...
+
+    def conceal(self, value: Json) -> Json:
+        """What the model is about to be told, with tokens."""
+        ...
+
+
 class ModelDesk(Protocol):
     """What a call of a language model tells, and asks of, whoever made it."""
 
@@ -115,6 +127,7 @@ class AgentRequest:
     answer_to: Callable[[], str] | None = None  # makes the signed address at which an answer may come later
     host: ToolHost | None = None
     desk: ModelDesk | None = None
+    veil: Veil | None = None
 
 
 @dataclass(frozen=True, slots=True)

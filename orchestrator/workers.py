@@ -163,7 +163,10 @@ def fetch(*, agents: Sequence[Agent], worker: str, limit: int, by: User) -> list
 
     Nothing that a stop covers, of a paused run, or over an agent's own limit is handed out.
     """
+    limited = [agent.pk for agent in agents if agent.max_concurrency]
     with transaction.atomic():
+        # Before the stops' lock, as whoever freezes an agent takes the two; so that no two workers count at once.
+        list(Agent.objects.select_for_update(no_key=True).filter(pk__in=limited).order_by("pk"))
         db.share_stops()
         stopped = _stopped(Stop.objects.filter(lifted_at=None))
         if stopped is None:
@@ -201,8 +204,8 @@ def _lease(agent: Agent, stopped: Q, *, worker: str, limit: int, by: User) -> li
 
 
 def _room(agent: Agent) -> int:
-    """How many calls the agent's own limit leaves; its row is locked, so that two workers do not count at once."""
-    most = Agent.objects.select_for_update(no_key=True).values_list("max_concurrency", flat=True).get(pk=agent.pk)
+    """How many calls the agent's own limit leaves; its row is locked."""
+    most = Agent.objects.values_list("max_concurrency", flat=True).get(pk=agent.pk)
     leased = RemoteCall.objects.filter(agent=agent, leased_at__isnull=False, answered_at=None, ended_at=None)
     return (most or MOST_CALLS) - leased.count()
 
@@ -251,8 +254,10 @@ def _renewed(pk: int, attempt: int, by: User) -> Standing:
 
 def settle(*, task_id: int, attempt: int, said: object, by: User) -> Outcome:
     """Take a worker's answer for a call that it holds; returns what that was judged to be. Raises CallOver."""
-    spec = _spec(task_id, attempt)
-    outcome = judged(spec, said) if spec is not None else None
+    held = RemoteCall.objects.select_related("agent").filter(task_id=task_id, attempt=attempt, holder=by).first()
+    spec = _recorded_spec(held.agent.name, held.agent_version) if held is not None else None
+    # Before any lock is taken: a spike of violations pauses the agent, and a pause may wait for runs.
+    outcome = judged(spec, said, key=held.key) if held is not None and spec is not None else None
     with transaction.atomic():
         task = _locked(task_id)
         call = remote.open_call(task, attempt) if task is not None else None
@@ -283,12 +288,17 @@ def answer_late(*, token: str, said: object) -> Outcome:
     if found is None:
         raise CallOver(call="(unknown)", attempt=0, why="its address is not one of ours")
     pk, attempt = found
+    asked = Task.objects.select_related("agent").filter(pk=pk, agent__isnull=False).first()
+    if asked is None:
+        raise CallOver(call=pk, attempt=attempt, why="its task does not exist")
+    spec = _spec_of_task(asked)
+    is_asked = asked.attempt == attempt
+    # As above: before any lock.
+    outcome = judged(spec, said, key=f"task-{pk}-{asked.revision}") if spec is not None and is_asked else None
     with transaction.atomic():
         task = _locked(pk)
         if task is None or task.agent is None:
             raise CallOver(call=pk, attempt=attempt, why="its task does not exist")
-        spec = _spec_of_task(task)
-        outcome = judged(spec, said) if spec is not None else None
         call = remote.open_call(task, attempt)
         if outcome is not None and call is not None and not call.pulled:
             remote.answer(call, task, outcome)
@@ -301,10 +311,13 @@ def answer_late(*, token: str, said: object) -> Outcome:
         return outcome
 
 
-def judged(spec: AgentSpec, said: object) -> Outcome:
-    """An answer, cleaned and held against the contract: a breach is the agent's failure, not a refused request."""
+def judged(spec: AgentSpec, said: object, *, key: str) -> Outcome:
+    """An answer, cleaned, held against the contract and screened: a breach is the agent's failure, not a refusal.
+
+    `key` is the call's: what breaks the agent's guard is counted as a violation.
+    """
     try:
-        return guarding.screened(spec, outcome_of(spec, said))
+        return guarding.release_late(spec, outcome_of(spec, said), key)
     except (ContractViolation, OutputRejected) as flaw:
         failed = failure_of(spec, flaw)
         spent = known_usage(said.usage) if isinstance(said, Completed | NeedsApproval) else failed.usage
@@ -317,11 +330,6 @@ def _locked(pk: int) -> Task | None:
         return None
     services.lock_run(pk >> TASK_BITS)
     return Task.objects.select_for_update(no_key=True).filter(pk=pk).first()
-
-
-def _spec(task_id: int, attempt: int) -> AgentSpec | None:
-    call = RemoteCall.objects.select_related("agent").filter(task_id=task_id, attempt=attempt).first()
-    return _recorded_spec(call.agent.name, call.agent_version) if call is not None else None
 
 
 def _spec_of_task(task: Task) -> AgentSpec | None:

@@ -7,9 +7,11 @@ only as text that mixes cases and digits, and is masked rather than refused. No 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
+
+from agents.guardrails.masking import mask_for
 
 LEAST: Final = 16  # characters
 ENTROPY: Final = 4.5  # bits a character, detect-secrets' own limit for base64
@@ -97,6 +99,13 @@ def _by_entropy(word: str, at: int) -> Iterator[Secret]:
         mixed = any(map(str.islower, random)) and any(map(str.isupper, random)) and any(map(str.isdigit, random))
         if mixed and _entropy(random) >= ENTROPY:
             yield Secret(at + match.start(), at + match.end(), "random text", is_sure=False)
+
+
+def hidden(text: str, found: Sequence[Secret]) -> str:
+    """The text with these finds in it masked."""
+    for secret in reversed(found):
+        text = f"{text[: secret.start]}{mask_for('secret')}{text[secret.end :]}"
+    return text
 
 
 def _entropy(word: str) -> float:

@@ -11,7 +11,7 @@ from django.db import close_old_connections
 from agents.errors import AgentsError, GuardRefused
 from agents.guardrails import consent, violations
 from agents.guardrails.screen import Pass
-from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome
+from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome, Usage
 
 if TYPE_CHECKING:
     from agents.specs import AgentSpec
@@ -33,7 +33,7 @@ async def admit(spec: "AgentSpec", request: AgentRequest, threads: Executor) -> 
         return _noted(spike or Failed("permanent", f"guard_{refused.rule}", message, spec.version), going)
     except AgentsError as problem:  # no consent, or a sealed value that cannot be opened
         return _noted(Failed("permanent", problem.code, str(problem), spec.version), going)
-    return replace(request, input=given), going
+    return replace(request, input=given, veil=going if going.tokens else None), going
 
 
 async def release(
@@ -50,10 +50,13 @@ async def release(
     return replace(outcome, guard=facts) if facts else outcome
 
 
-def screened(spec: "AgentSpec", outcome: Outcome) -> Outcome:
-    """An answer that came from elsewhere, as it may be kept and shown."""
+def release_late(spec: "AgentSpec", outcome: Outcome, key: str) -> Outcome:
+    """The same for an answer that came from elsewhere. Writes to the database; `key` is the call's."""
     going = Pass()
     outcome = _screened(spec, outcome, going)
+    if broken := _broken(going, 0):
+        spike = violations.record(_seen(spec, key, going, broken))
+        outcome = _frozen(spec, spike, outcome.usage) if spike else outcome
     facts = going.report.facts()
     return replace(outcome, guard=facts) if facts else outcome
 
@@ -65,7 +68,7 @@ def _screened(spec: "AgentSpec", outcome: Outcome, going: Pass) -> Outcome:
         case NeedsApproval():
             outcome = replace(
                 outcome,
-                action=_restored(outcome.action, going),
+                action=going.reveal(outcome.action),
                 output=spec.screen.after(outcome.output, going) if outcome.output else outcome.output,
             )
         case Failed():
@@ -92,14 +95,17 @@ async def _counted(
     spec: "AgentSpec", request: AgentRequest, going: Pass, broken: Mapping[str, int], threads: Executor
 ) -> Failed | None:
     """Record the violation; for the one that makes a spike, what takes its outcome's place: the agent is frozen."""
+    spike = await _in_thread(threads, violations.record, _seen(spec, request.key, going, broken))
+    return _frozen(spec, spike, Usage()) if spike else None
+
+
+def _seen(spec: "AgentSpec", key: str, going: Pass, broken: Mapping[str, int]) -> violations.Seen:
     facts: dict[str, Json] = {**going.report.facts(), "rules": dict[str, Json](broken)}
-    seen = violations.Seen(spec.name, spec.version, next(iter(broken)), facts, request.key)
-    spike = await _in_thread(threads, violations.record, seen)
-    return Failed("permanent", FROZEN, f"{spec.name} is frozen: {spike}.", spec.version) if spike else None
+    return violations.Seen(spec.name, spec.version, next(iter(broken)), facts, key)
 
 
-def _restored[T](value: T, going: Pass) -> T:
-    return going.tokens.restore(value) if going.tokens else value  # type: ignore[return-value, arg-type]
+def _frozen(spec: "AgentSpec", spike: str, usage: Usage) -> Failed:
+    return Failed("permanent", FROZEN, f"{spec.name} is frozen: {spike}.", spec.version, usage=usage)
 
 
 def _at(given: Mapping[str, Json], path: str) -> str:

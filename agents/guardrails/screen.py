@@ -12,7 +12,7 @@ import orjson
 from agents.errors import GuardRefused
 from agents.guardrails import credentials, detectors, injection, sealing
 from agents.guardrails.declared import NOTHING, TAGS, Guard
-from agents.guardrails.masking import Report, each_text, mask_for, mask_tags, named
+from agents.guardrails.masking import Report, each_text, mask_tags, named
 from agents.guardrails.shapes import Shape, Stripper, shape_of, tags_in
 from agents.guardrails.tokens import Tokens
 from agents.types import Json
@@ -26,6 +26,14 @@ class Pass:
 
     report: Report = field(default_factory=Report)
     tokens: Tokens | None = None
+
+    def reveal[T: Json](self, value: T) -> T:
+        """What a model says, with what its tokens stand for; of the same form."""
+        return self.tokens.restore(value) if self.tokens else value  # type: ignore[return-value]
+
+    def conceal(self, value: Json) -> Json:
+        """What a tool answers to a model, with tokens."""
+        return self.tokens.hide(value, self.report) if self.tokens else value
 
 
 class Screen:
@@ -84,7 +92,7 @@ class Screen:
 
     def after(self, output: dict[str, Json], going: Pass) -> dict[str, Json]:
         """What is kept of its output: tokens put back, secrets and hidden tags masked, tagged fields sealed."""
-        value: Json = going.tokens.restore(output) if going.tokens else output
+        value: Json = going.reveal(output)
         if self.guard.secrets != "off":
             value = _without_secrets(value, going.report, "an agent's output must hold no secrets")
         if self.guard.hides:
@@ -149,14 +157,12 @@ def _without_secrets(value: Json, report: Report, why: str, *, refuses: bool = F
 
     def change(text: str, place: str) -> str:
         found = credentials.find(text)
-        for secret in reversed(found):
+        for secret in found:
             if refuses and secret.is_sure:
                 problem = f"it holds what looks like a secret ({secret.kind}); use a reference to it instead"
                 raise GuardRefused(rule="secret", path=named(place), problem=problem)
-            text = f"{text[: secret.start]}{mask_for('secret')}{text[secret.end :]}"
-        for secret in found:
             report.mask(place, detectors.Span(secret.start, secret.end, secret.kind, "secret"), why)
-        return text
+        return credentials.hidden(text, found) if found else text
 
     return each_text(value, change)
 

@@ -1,6 +1,7 @@
 """Tools of ours for a language model: pydantic-ai tools that call through `ctx.tools`, so policies hold for models too.
 
 A model is told what was refused and why, and may try something else; a call that waits for people ends the attempt.
+Where people's data left as tokens, tools get the data, and what they answer leaves as tokens again.
 """
 
 from collections.abc import Sequence
@@ -32,9 +33,9 @@ def model_tools(ctx: AgentContext, names: Sequence[str], *, registry: ToolRegist
 async def _call(ctx: AgentContext, name: str, **arguments: Any) -> str:
     answer: Json
     try:
-        answer = await ctx.tools.call(name, arguments)
+        answer = await ctx.tools.call(name, ctx.veil.reveal(arguments) if ctx.veil else arguments)
     except ToolNeedsApproval:
         raise
     except (ToolRefused, Permanent, Business) as refused:
         answer = {"error": refused.code, "message": str(refused)}
-    return orjson.dumps(answer).decode()
+    return orjson.dumps(ctx.veil.conceal(answer) if ctx.veil else answer).decode()

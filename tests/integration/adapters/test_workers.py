@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
+from agents.models import Violation
 from approvals import access
 from approvals.models import Gate
 from approvals.services import decide
 from orchestrator import services
 from orchestrator.engine import remote, sweep
-from orchestrator.models import Attempt, RemoteCall, Run, Task
+from orchestrator.models import Attempt, RemoteCall, Run, Stop, Task
 from tests import people
 from tests.engine import eventually, finished, publish, shift, start, task
 from tests.outside import ECHO, STEP, fetched, registered, secret_of, settled, with_token, worker
@@ -57,6 +58,35 @@ def test_second_settle_of_a_call_is_refused_with_a_remedy():
     assert (again.status_code, again.json()["error"]["code"]) == (409, "call_over")
     assert "fetch the next call" in again.json()["error"]["remedy"]
     assert task(run, "work").output == {"said": "hi"}
+
+
+def test_secret_in_an_answer_is_masked_counted_and_freezes_at_a_spike(settings):
+    settings.GUARD_SPIKE = 1
+    _, api, run = ready()
+    with shift():
+        eventually(lambda: parked(run))
+        [call] = fetched(api)
+        key = "ghp_" + "a1B2c3D4e5F6" * 3
+        answer = settled(api, call, output={"said": f"use {key}"}).json()
+        assert (answer["outcome"], answer["code"]) == ("failed", "agent_frozen")
+        frozen = Stop.objects.get(scope="agent", lifted_at=None)
+        services.lift_stop(stop_id=frozen.pk, by=None, reason="looked into it")  # until then none of its steps goes on
+        eventually(lambda: task(run, "work").wait_for == "gate")
+    seen = Violation.objects.get()
+    assert frozen.ref == seen.agent_id
+    assert (seen.rule, seen.key) == ("output_secret", call["key"])
+    assert key not in str(seen.facts)
+    assert not any(key in str(row) for row in Task.objects.filter(run=run).values_list("output", "input"))
+
+
+def test_secret_in_an_answer_is_masked():
+    _, api, run = ready()
+    with shift():
+        eventually(lambda: parked(run))
+        [call] = fetched(api)
+        settled(api, call, output={"said": "use ghp_" + "a1B2c3D4e5F6" * 3})
+        eventually(lambda: finished(run))
+    assert task(run, "work").output == {"said": "use [secret hidden]"}
 
 
 def test_output_that_breaks_the_contract_is_the_agents_failure():
