@@ -12,7 +12,7 @@ from agents.models import Agent, AgentItem, QualityTarget
 from agents.types import Json
 from orchestrator.acts.core import Performing, Plan, Target, Undo, register
 from orchestrator.acts.refusals import ActImpossible
-from orchestrator.acts.releasing import AgentAct, agent_id
+from orchestrator.acts.releasing import AgentAct, agent_id, note_new_owner
 
 LONGEST: Final = 168  # hours: minutes are kept a day longer than this
 
@@ -134,6 +134,10 @@ class Describe(AgentAct):
 
     def apply(self, act: Performing) -> Mapping[str, Json]:
         """From now on these belong to people."""
+        before = act.plan.bound["before"]
+        assert isinstance(before, dict)
+        if act.plan.work["owner"] != before["owner"]:
+            note_new_owner(act)
         Agent.objects.filter(pk=agent_id(act.target)).update(**act.plan.work, edited=True)
         act.record("agent.described", agent=act.target.address, now=act.plan.work, was=act.plan.bound["before"])
         return {}

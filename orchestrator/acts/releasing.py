@@ -18,6 +18,7 @@ from orchestrator.errors import OrchestratorError
 
 MOST_SHARE: Final = 50
 SHOWN: Final = 50  # versions to choose from
+OWNERSHIP: Final = "owner"  # in a release's `hands`: who has changed the owner since the last promotion
 
 
 class OwnVersion(OrchestratorError):
@@ -211,6 +212,7 @@ class Promote(AgentAct):
         release, version = release_of(act.target), int(str(act.answers["version"]))
         _refuse_own(act, release, version)
         release.previous, release.current = act.plan.work, version
+        release.hands.pop(OWNERSHIP, None)
         _without_canary(release)
         _save(release)
         facts: dict[str, Json] = {"version": version, "was": release.previous, "evidence": act.plan.bound["evidence"]}
@@ -318,11 +320,22 @@ def _lacks(target: Target, version: int) -> list[str]:
     return evidence.missing(_subject(target, version), newer_than=row.created_at) if row else []
 
 
+def note_new_owner(act: Performing) -> None:
+    """Whoever changes the owner does not promote next: else an owner would only have to name another one first."""
+    if act.by is None:
+        return
+    release = release_of(act.target)
+    release.hands[OWNERSHIP] = sorted({*release.hands.get(OWNERSHIP, ()), act.by.get_username()})
+    _save(release)
+
+
 def _refuse_own(act: Performing, release: AgentRelease, version: int) -> None:
     who = act.by.get_username() if act.by else ""
     assert isinstance(act.target.row, Agent)
     if who and who in release.hands.get(str(version), ()):
         raise OwnVersion(did="began or changed the canary of", version=version)
+    if who and who in release.hands.get(OWNERSHIP, ()):
+        raise OwnVersion(did="changed the owner of the agent of", version=version)
     if who and who == act.target.row.owner:
         raise OwnVersion(did="own the agent of", version=version)
 

@@ -127,6 +127,17 @@ def test_owner_of_an_agent_does_not_promote_its_versions(agent: Agent, dora: Use
         do("promote", dora, version="2")
 
 
+def test_owner_who_names_another_one_does_not_promote_either(agent: Agent, dora: User, mo: User) -> None:
+    evaluate(2)
+    do("describe", dora, owner="dora")
+    do("describe", dora, owner="somebody-else")
+
+    with pytest.raises(OwnVersion, match="changed the owner"):
+        do("promote", dora, version="2")
+    do("promote", mo, version="2")
+    assert release().current == 2
+
+
 def test_canary_of_the_newest_leaves_the_rest_to_the_version_before(agent: Agent, dora: User) -> None:
     done = do("canary", dora, version="2", share=10)
 
