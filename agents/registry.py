@@ -122,7 +122,7 @@ def sync(registry: Registry = default) -> list[AgentVersion]:
     wanted = {(ids[spec.name], spec.version): spec for spec in specs}
     before = set(AgentVersion.objects.filter(agent__in=ids.values()).values_list("agent_id", "number"))
     fresh = [
-        _version_row(spec, agent_id) for (agent_id, number), spec in wanted.items() if (agent_id, number) not in before
+        version_row(spec, agent_id) for (agent_id, number), spec in wanted.items() if (agent_id, number) not in before
     ]
     # Two processes may record the same version at once; the digests below tell whether they agree.
     AgentVersion.objects.bulk_create(fresh, ignore_conflicts=True)
@@ -154,7 +154,8 @@ def _agent_row(spec: AgentSpec) -> Agent:
     )
 
 
-def _version_row(spec: AgentSpec, agent_id: int) -> AgentVersion:
+def version_row(spec: AgentSpec, agent_id: int) -> AgentVersion:
+    """The row of a version, not saved yet."""
     return AgentVersion(
         agent_id=agent_id,
         number=spec.version,
@@ -180,7 +181,7 @@ def budget_of(found: AgentSpec | AgentVersion) -> dict[str, float]:
 def _refuse_change(row: AgentVersion, spec: AgentSpec) -> None:
     if row.digest == spec.digest:
         return
-    now = _version_row(spec, row.agent_id)
+    now = version_row(spec, row.agent_id)
     fields = ("kind", "isolation", "entrypoint", "input_schema", "output_schema", "capabilities", "config")
     now.config = {**spec.config, "budget": row.config.get("budget")}  # which is no part of a version
     changed = [field.replace("_", " ") for field in fields if getattr(now, field) != getattr(row, field)]

@@ -129,18 +129,8 @@ def _recorded(agent: Agent, spec: AgentSpec, by: User) -> AgentVersion:
             highest = agent.versions.order_by("-number").values_list("number", flat=True)[0]
             raise AgentVersionChanged(name=agent.name, version=spec.version, next=highest + 1)
         return found
-    made = AgentVersion.objects.create(
-        agent=agent,
-        number=spec.version,
-        kind=spec.kind,
-        isolation=spec.isolation,
-        entrypoint=spec.entrypoint,
-        input_schema=spec.input_schema,
-        output_schema=spec.output_schema,
-        capabilities=list(spec.capabilities),
-        config={**spec.config, "budget": registry.budget_of(spec)},
-        digest=spec.digest,
-    )
+    made = registry.version_row(spec, agent.pk)
+    made.save(force_insert=True)
     data: dict[str, Json] = {"agent": agent.name, "version": spec.version, "kind": spec.kind}
     events.append("agent.registered", actor=services.actor_of(by), data=data)
     return made

@@ -66,7 +66,8 @@ class Relay:
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._inward(bridge))
                     both.create_task(self._check(rank, bridge))
-            except* (BridgeDown, TimeoutError, DatabaseError) as problems:
+            # Clients of brokers raise what they like: whatever one does takes its own bridge down, never the others.
+            except* Exception as problems:  # noqa: BLE001
                 self._up.discard(bridge.place.name)
                 await self._went_down(rank, bridge, problems.exceptions[0])
             await bridge.close()
@@ -74,7 +75,8 @@ class Relay:
 
     async def _went_down(self, rank: int, bridge: Bridge, problem: BaseException) -> None:
         words = _words(problem)
-        log.warning("bridge_down", bridge=bridge.place.name, problem=words)
+        foreseen = isinstance(problem, BridgeDown | TimeoutError | DatabaseError)
+        log.warning("bridge_down", bridge=bridge.place.name, problem=words, exc_info=None if foreseen else problem)
         with suppress(DatabaseError):
             await self._in_thread(outbox.note_health, bridge.place, rank=rank, problem=words)
 
@@ -127,7 +129,7 @@ class Relay:
                 async with asyncio.timeout(10):
                     for parcel in outgoing.parcels:
                         await bridge.publish(parcel)
-            except (BridgeDown, TimeoutError) as problem:
+            except Exception as problem:  # noqa: BLE001 - as above: another bridge may take it
                 log.warning("bridge_refused", bridge=bridge.place.name, problem=_words(problem))
                 self._up.discard(bridge.place.name)  # its own task finds out, and connects again
                 continue
