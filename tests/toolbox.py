@@ -11,7 +11,7 @@ from agents.library import tool_undo
 from agents.policies import store
 from agents.policies.view import default as view
 from agents.registry import agent
-from agents.tools import recording, secrets
+from agents.tools import meter, recording, secrets
 from agents.tools.registry import default as registry
 from agents.tools.registry import tool
 from agents.types import Json
@@ -129,8 +129,9 @@ def tool_apart(given: dict[str, Any], ctx: Any) -> dict[str, Json]:
 
 
 def forget() -> None:
-    """Start a test: nothing done, no policy known, no secret resolved."""
+    """Start a test: nothing done or counted, no policy known, no secret resolved."""
     done.clear()
+    meter.default.drain()  # what a test before has counted and not written down
     secrets.forget()
     view.forget()
     recording.sync(registry)

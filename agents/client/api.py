@@ -89,12 +89,12 @@ class Client:
     def fetch(self, agents: Sequence[str], *, worker: str, limit: int = 1, wait: float = 20) -> list[Call]:
         """Lease calls; waits up to `wait` seconds for the first."""
         body = {"agents": list(agents), "worker": worker, "limit": limit, "wait": wait}
-        return [Call(**call) for call in self._post("/calls", body, wait=wait)["calls"]]
+        return [_known(Call, call) for call in self._post("/calls", body, wait=wait)["calls"]]
 
     def heartbeat(self, calls: Sequence[Call]) -> list[Standing]:
         """Renew the leases of all calls that are worked on."""
         body = {"calls": [{"id": call.id, "attempt": call.attempt} for call in calls]}
-        return [Standing(**one) for one in self._post("/heartbeat", body)["calls"]]
+        return [_known(Standing, one) for one in self._post("/heartbeat", body)["calls"]]
 
     def complete(
         self,
@@ -131,6 +131,12 @@ class Client:
         if response.is_success:
             return response.json() if response.content else {}
         raise _refusal(response)
+
+
+def _known[T](kind: type[T], sent: Mapping[str, Any]) -> T:
+    """What this client knows of what was sent: a newer server may say more."""
+    names = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    return kind(**{name: value for name, value in sent.items() if name in names})
 
 
 def _refusal(response: httpx.Response) -> Refused:

@@ -1,6 +1,7 @@
 """agents.llm against `llmock`, a provider that fails on purpose: busy, stalled and cut off. A process of its own."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from agents.calling import call
@@ -96,9 +98,17 @@ async def test_busy_provider_is_transient(provider: Callable[..., None]) -> None
     assert [failure for _, failure in desk.ends] == ["model_busy"]
 
 
-@pytest.mark.parametrize("fault", ["stall"])
+def break_streams(kind: str) -> None:
+    """After the first piece of each. A fault by chance may lie behind the end of so short an answer."""
+    fault = {"type": "stream_fault", "kind": kind, "after_chunks": 1, "stall_seconds": 60.0, "times": None}
+    root = os.environ["TEST_LLM_URL"].removesuffix("/v1")
+    httpx.post(f"{root}/_llmock/scenario", json={"behaviors": [fault]}).raise_for_status()
+
+
+@pytest.mark.parametrize("fault", ["stall", "disconnect", "truncate", "malformed"])
 async def test_broken_stream_is_transient_and_ends_in_time(provider: Callable[..., None], fault: str) -> None:
-    provider("--stream-fault", f"{fault}=1.0", "--stream-stall-seconds", "60")
+    provider()
+    break_streams(fault)
     desk = Desk()
     began = asyncio.get_running_loop().time()
 
