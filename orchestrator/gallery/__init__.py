@@ -26,7 +26,7 @@ workflow that it installs (`metadata.name`); no two templates have the same. In 
     title     what this case is
     input     what the run is started with
     people    `{<key of a step>: {verdict, note, edited}}`: what a person answers there. Where nothing is said people
-              approve; a step of `type: manual` and a question of a pattern need `{edited: {...}}` and end with `complete`
+              approve; a step of `type: manual` and a question of a pattern need `{edited: {...}}` (verdict `complete`)
     signals   a list of `{name, key, data}` that arrive while the run waits for them
     ends      the run's status in the end; `succeeded` where nothing is said
     outputs   some of the run's outputs, word for word

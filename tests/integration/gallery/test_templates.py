@@ -1,4 +1,4 @@
-"""Every template that is found: it publishes under strict, and each sample ends as it says, people's answers included."""
+"""Every template found publishes under strict, and each of its samples ends as it says, with people's answers."""
 
 from collections.abc import Iterator
 from typing import Any
