@@ -20,6 +20,7 @@ from orchestrator import (
     checks,
     drawing,
     group_views,
+    pace,
     queries,
     schedule_views,
     workflow_queries,
@@ -167,7 +168,7 @@ _SHOWN: Final[dict[str, Callable[[User, Workflow, WorkflowVersion], dict[str, An
     "signals": lambda user, found, _: group_views.shown(user, found),
     "versions": _versions,
     "budgets": _budgets,
-    "runs": lambda user, found, _: {"rows": workflow_queries.latest_rows(found)},
+    "runs": lambda user, found, _: {"rows": workflow_queries.latest_rows(found), "pace": pace.pace_of(found)},
 }
 
 
