@@ -13,7 +13,6 @@ from django.db import transaction
 
 from approvals import access
 from approvals.models import Profile, Queue
-from orchestrator.gallery import templates
 from orchestrator.models import Workflow
 
 PASSWORDS: Final = "demo-passwords.json"
@@ -64,10 +63,6 @@ def seed_queues() -> dict[str, Queue]:
     queues: dict[str, Queue] = {}
     for name, (title, further) in QUEUES.items():
         queues[name] = access.ensure_queue(name=name, title=title, escalates_to=queues.get(further))
-    for name in templates.queues() - queues.keys():  # so that a manager installs a template in one click
-        queues[name] = access.ensure_queue(
-            name=name, title=name.replace("-", " ").capitalize(), escalates_to=queues["oversight"]
-        )
     return queues
 
 

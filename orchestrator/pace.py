@@ -37,11 +37,13 @@ def pace_of(workflow: Workflow) -> Pace:
     newest = Run.objects.filter(workflow=workflow).order_by("-id")
     rows = list(newest.values_list("status", "error__code", "started_at", "ended_at")[:MOST])
     ended = [row for row in rows if row[3] is not None and row[3] >= since and row[0] != RunStatus.CANCELLED]
-    made = [finish - begin for status, _, begin, finish in ended if status in _MADE and begin is not None]
+    made = [
+        (finish - begin).total_seconds() for status, _, begin, finish in ended if status in _MADE and finish and begin
+    ]
     return Pace(
         made=len(made),
         rejected=sum(status == RunStatus.FAILED and code == "rejected" for status, code, _, _ in ended),
         ended=len(ended),
-        cycle=median(made) if made else None,
+        cycle=timedelta(seconds=median(made)) if made else None,
         at_least=len(rows) == MOST and all(row[3] is None or row[3] >= since for row in rows),
     )

@@ -250,7 +250,8 @@ def stand_in_for_campaign(given: dict[str, Any], ctx: AgentContext) -> dict[str,
 def stand_in_for_research(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
     """Does any step of document question and answer and of a literature review by its input's fields."""
     field = next((name for name in _RESEARCH if name in given), "topic")
-    return _RESEARCH[field](given, ctx).model_dump()
+    done: dict[str, Json] = _RESEARCH[field](given, ctx).model_dump()
+    return done
 
 
 # As above: a field that tells a step's input from the others', in the order in which they are looked for.

@@ -158,11 +158,6 @@ def matching(*, domain: str = "", pattern: str = "", text: str = "") -> list[Tem
     ]
 
 
-def queues() -> set[str]:
-    """The queues of people that the templates' facts name."""
-    return {asked.who for template in every() for asked in template.facts.people}
-
-
 def counted_domains(templates: Iterable[Template]) -> list[tuple[str, int]]:
     """Each domain with how many there are of it, in the order of the contract."""
     counts = Counter(template.facts.domain for template in templates)
