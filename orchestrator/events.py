@@ -109,6 +109,7 @@ class EventKind(StrEnum):
     MESSAGE_DEAD_LETTERED = "message.dead_lettered"
     MESSAGE_REQUEUED = "message.requeued"
     MESSAGE_DROPPED = "message.dropped"
+    MESSAGE_RESTORED = "message.restored"
     MESSAGE_REPLAYED = "message.replayed"
     SUBSCRIPTION_ADDED = "subscription.added"
     SUBSCRIPTION_ENABLED = "subscription.enabled"
