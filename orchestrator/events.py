@@ -143,6 +143,8 @@ class EventKind(StrEnum):
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
 
+    RETENTION_APPLIED = "retention.applied"
+
     BUDGET_WARNED = "budget.warned"
     BUDGET_EXCEEDED = "budget.exceeded"
     BUDGET_CHANGED = "budget.changed"
