@@ -5,22 +5,21 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0009_lifecycle'),
+        ("agents", "0009_lifecycle"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='assessment',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['assessed_at'], name='assessments_by_age'),
+            model_name="assessment",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["assessed_at"], name="assessments_by_age"),
         ),
         migrations.AddIndex(
-            model_name='modelcall',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['at'], name='model_call_by_age'),
+            model_name="modelcall",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["at"], name="model_call_by_age"),
         ),
         migrations.AddIndex(
-            model_name='tooluse',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['hour'], name='tool_use_by_age'),
+            model_name="tooluse",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["hour"], name="tool_use_by_age"),
         ),
     ]

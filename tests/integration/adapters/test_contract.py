@@ -142,25 +142,32 @@ def failed(run: Any) -> Any:
     return Attempt.objects.filter(task=task(run, "work"), status="failed").order_by("number").first()
 
 
+def approve(run: Any, boss: Any) -> None:
+    eventually(lambda: Gate.objects.filter(run=run, status="open").exists())
+    gate = Gate.objects.get(run=run, status="open")
+    decide(gate_id=gate.pk, by=boss, verdict="approve", gate_version=gate.version, note="")
+
+
 def test_every_adapter_keeps_the_contract(adapter: str):
     """Valid output, breach, the failure classes, and one approval with its resumption."""
-    boss = people.person("boss", "Human Oversight Coordinator")
     flow(adapter)
     with shift():
-        runs = {do: start(do=do) for do in ("hello", "breach", "permanent", "business", "transient", "ask")}
-        eventually(lambda: finished(runs["hello"]))
+        runs = {do: start(do=do) for do in ("hello", "ask")}
+        eventually(lambda: finished(runs["hello"]) and Gate.objects.filter(run=runs["ask"], status="open").exists())
+        runs |= {do: start(do=do) for do in ("breach", "permanent", "business", "transient")}
         assert task(runs["hello"], "work").output["said"] == "hello"
         assert failed(runs["breach"]).error["code"] == "contract_output"
         for kind in ("permanent", "business", "transient"):
             error = failed(runs[kind]).error
             told = kind if adapter == "autogen" else "told"  # a team hands on the class and the message, not the code
             assert (error["kind"], error["code"]) == (kind, told)
-        if adapter not in ONCE:
+        if adapter in ONCE:  # with the breach, three failures in a row: no breaker may hold back what comes next
+            lost = Attempt.objects.filter(task=task(runs["transient"], "work"), status="failed")
+            eventually(lambda: lost.count() == 2)
+        else:
             eventually(lambda: finished(runs["transient"]))
             assert runs["transient"].status == "succeeded"
-        eventually(lambda: Gate.objects.filter(run=runs["ask"], status="open").exists())
-        gate = Gate.objects.get(run=runs["ask"], status="open")
-        decide(gate_id=gate.pk, by=boss, verdict="approve", gate_version=gate.version, note="")
+        approve(runs["ask"], people.person("boss", "Human Oversight Coordinator"))
         eventually(lambda: finished(runs["ask"]))
     assert runs["ask"].status == "succeeded"
     assert task(runs["ask"], "work").output["said"] in {"ask", "paid 5", "paid"}
