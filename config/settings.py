@@ -183,6 +183,13 @@ WORKER_PATIENCE_SECONDS = env.integer("WORKER_PATIENCE_SECONDS", 3600, low=1, hi
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()
 
+# For how many days working records are kept (docs/quality.md); the event log itself is never shortened by this.
+RETENTION_DAYS = {
+    "assessments": env.integer("KEEP_ASSESSMENTS_DAYS", 365, low=1, high=36_500),
+    "tool_uses": env.integer("KEEP_TOOL_USES_DAYS", 400, low=91, high=36_500),  # unused entitlements look back 90
+    "model_calls": env.integer("KEEP_MODEL_CALLS_DAYS", 400, low=1, high=36_500),
+}
+
 # Who decides about tools (docs/tools.md): the policies stored here, or an OPA service over its data API.
 POLICY_OPA_URL = env.text("POLICY_OPA_URL", "")
 POLICY_OPA_TOKEN = env.text("POLICY_OPA_TOKEN", "")

@@ -134,6 +134,8 @@ KINDS: Final[Mapping[str, Promise]] = {
     "message.dead_lettered": gettext_lazy("Message failed too often"),
     "message.requeued": gettext_lazy("Dead letters put back"),
     "message.dropped": gettext_lazy("Dead letter given up"),
+    "retention.applied": gettext_lazy("Old records deleted"),
+    "message.restored": gettext_lazy("Dead letters made again"),
     "message.replayed": gettext_lazy("Messages replayed"),
     "subscription.added": gettext_lazy("Subscription made"),
     "subscription.enabled": gettext_lazy("Subscription goes on"),

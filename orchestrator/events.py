@@ -110,6 +110,7 @@ class EventKind(StrEnum):
     MESSAGE_DEAD_LETTERED = "message.dead_lettered"
     MESSAGE_REQUEUED = "message.requeued"
     MESSAGE_DROPPED = "message.dropped"
+    MESSAGE_RESTORED = "message.restored"
     MESSAGE_REPLAYED = "message.replayed"
     SUBSCRIPTION_ADDED = "subscription.added"
     SUBSCRIPTION_ENABLED = "subscription.enabled"
@@ -142,6 +143,8 @@ class EventKind(StrEnum):
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
+
+    RETENTION_APPLIED = "retention.applied"
 
     BUDGET_WARNED = "budget.warned"
     BUDGET_EXCEEDED = "budget.exceeded"

@@ -48,11 +48,7 @@ GET agents/prompts/<slug:name>/draft/        >   -   -   -   -   -   -   -   +  
 GET agents/prompts/new/                      >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET runs/<int:pk>/words/                     >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST agents/messages/dead/                   >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
-POST agents/messages/replay/                 >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
 POST agents/messages/routing/                >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
-POST agents/messages/routing/<int:pk>/disable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
-POST agents/messages/routing/<int:pk>/enable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
-POST agents/messages/routing/<int:pk>/remove/ >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
 POST agents/prompts/<slug:name>/<int:number>/act/ >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 POST agents/prompts/<slug:name>/<int:number>/rendered/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST agents/prompts/<slug:name>/draft/       >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
@@ -346,7 +342,7 @@ NAMES = {
     "agents/prompts/<slug:name>/<int:number>": "agents/prompts/greeting/1",
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
-    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS, "routing/<int:pk>": "routing/1",
+    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS,
     "{call}": "{task}",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
