@@ -8,10 +8,10 @@ from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
 from pydantic import Field
 
-from approvals import queries, services, tokens
+from approvals import queries, services, tokens, voting
 from approvals.cards import Card
 from approvals.errors import GateNotFound, NotPermitted
-from approvals.models import ApiToken, Decision, Gate, Queue
+from approvals.models import ApiToken, Decision, Gate, GateStatus, Queue, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
@@ -59,6 +59,20 @@ class DecisionOut(Schema):
     seal: str
 
 
+class VoteOut(Schema):
+    """One person's vote on a gate that needs several people."""
+
+    id: int
+    gate: int
+    by: str
+    verdict: str | None = Field(description="None while you may not know: vote first.")
+    note: str
+    seal: str
+    voted_at: datetime
+    lapses_at: datetime | None = Field(None, description="Two keys: it counts no longer then.")
+    missing: int | None = Field(None, description="How many more people are needed.")
+
+
 class GateDetailOut(GateOut):
     """Everything a reviewer sees before deciding."""
 
@@ -75,6 +89,10 @@ class GateDetailOut(GateOut):
     refusal: str = Field(description="Why you cannot decide it, if you cannot.")
     claimed_by: str | None
     looking: list[str]
+    approvals: int = Field(description="How many people must approve.")
+    missing: int = Field(description="How many more of them are needed.")
+    blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
+    votes: list[VoteOut]
     decision: DecisionOut | None
 
 
@@ -148,17 +166,27 @@ def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
     return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
 
 
-@gates.post("/{gate_id}/decisions", response={200: DecisionOut, **ERRORS}, summary="Decide a gate")
-def decide(request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None) -> DecisionOut:
-    """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first."""
+@gates.post(
+    "/{gate_id}/decisions", response={200: DecisionOut, 202: VoteOut, **ERRORS}, summary="Decide a gate, or vote on it"
+)
+def decide(
+    request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None
+) -> DecisionOut | Status[VoteOut]:
+    """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first.
+
+    Where several people must agree it is your vote: 202 says how many more are needed.
+    """
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
         raise GateNotFound(gate_id=gate_id)
-    decision = services.decide(
+    made = services.decide(
         gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
         edited=answer.edited, via="api", idempotency_key=key,
     )  # fmt: skip
-    return _decision(decision)
+    if isinstance(made, Decision):
+        return _decision(made)
+    made.refresh_from_db()
+    return Status(202, _vote(made, hidden=False, missing=voting.standing(made.gate).missing))
 
 
 @token_routes.get("", response={200: list[TokenOut], **ERRORS}, summary="List your tokens")
@@ -193,6 +221,7 @@ def _gate(gate: Gate, *, may_decide: bool) -> dict[str, Any]:
         "workflow": gate.workflow.name,
         "queue": gate.queue.name,
         "may_decide": may_decide,
+        **({"confidence": None} if gate.blind and gate.status == GateStatus.OPEN else {}),
     }
 
 
@@ -205,9 +234,21 @@ def _card(card: Card) -> GateDetailOut:
         allowed=list(gate.allowed),
         seal=gate.seal,
         claimed_by=card.claimed_by.username if card.claimed_by else None,
+        approvals=gate.approvals,
+        missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
+        blind=gate.blind,
+        votes=[_vote(vote, hidden=card.hidden) for vote in card.standing.votes],
         looking=[user.username for user in card.looking],
         decision=_decision(card.decision) if card.decision else None,
     )
+
+
+def _vote(vote: Vote, *, hidden: bool, missing: int | None = None) -> VoteOut:
+    return VoteOut(
+        id=vote.pk, gate=vote.gate_id, by=vote.voter.username, verdict=None if hidden else vote.verdict,
+        note="" if hidden else vote.note, seal=vote.seal, voted_at=vote.voted_at, lapses_at=vote.lapses_at,
+        missing=missing,
+    )  # fmt: skip
 
 
 def _decision(decision: Decision) -> DecisionOut:

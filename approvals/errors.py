@@ -22,10 +22,22 @@ class NotPermitted(ApprovalsError):
 
 
 class SeparationOfDuties(ApprovalsError):
-    """Whoever asks does not decide: you started the run behind gate {gate_id}; someone else must decide it."""
+    """{why}: someone else must decide gate {gate_id}."""
 
     code = "separation_of_duties"
     status = 403
+
+
+class VotedAlready(ApprovalsError):
+    """You have voted on gate {gate_id} already, with this or another account of yours; one person has one vote."""
+
+    code = "voted_already"
+
+
+class CardNotOpen(ApprovalsError):
+    """{who} not got the card of gate {gate_id} open: this takes two people at one moment. Open it and approve again."""
+
+    code = "card_not_open"
 
 
 class SelfGrant(ApprovalsError):

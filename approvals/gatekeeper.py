@@ -10,16 +10,17 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import access, policy
+from approvals import access, duties, policy
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events, services
 from orchestrator.events import EventKind
-from orchestrator.models import Task, Timer
-from orchestrator.ports import GateFact, GateRequest
+from orchestrator.models import Run, Task, Timer
+from orchestrator.ports import GateFact, GateRequest, GateTerms, terms_to_json
 
 TIMER: Final = "gate_deadline"
 ENGINE: Final = "engine"
 FALLBACK_QUEUE: Final = "operations"
+MOST_BARRED: Final = 200  # people; they stand in the index of the inbox
 
 
 class Gatekeeper:
@@ -51,6 +52,9 @@ class Gatekeeper:
             agent_version=request.agent_version,
             revision=request.revision,
             requested_by_id=request.requested_by,
+            barred=_barred(request),
+            approvals=request.terms.approvals,
+            blind=request.terms.blind,
             deadline_at=Now() + timedelta(seconds=request.deadline_s),
             deadline_s=request.deadline_s,
             on_timeout=request.on_timeout,
@@ -245,6 +249,12 @@ def _queue(name: str) -> Queue:
     return found or Queue.objects.get_or_create(name=FALLBACK_QUEUE, defaults={"title": "Operations"})[0]
 
 
+def _barred(request: GateRequest) -> list[int]:
+    run = Run.objects.only("id", "started_by", "version", "correlation_id").get(pk=request.run_id)
+    hands = duties.hands(run, task=request.task_id, agent=request.agent, requested_by=request.requested_by)
+    return sorted(hands)[:MOST_BARRED]
+
+
 def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
     return {
         "title": request.title,
@@ -264,6 +274,7 @@ def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
         "revision": request.revision,
         "form": request.form,
         "allowed": list(request.allowed),
+        **({"terms": terms_to_json(request.terms)} if request.terms != GateTerms() else {}),
     }
 
 

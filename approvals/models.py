@@ -16,6 +16,10 @@ class Profile(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile")
     time_zone = models.CharField(max_length=50, default="UTC")
     title = models.CharField(max_length=100, blank=True)
+    same_as = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="The main account of the same person: people count once, whatever accounts they have.",
+    )  # fmt: skip
 
 
 class Queue(models.Model):
@@ -94,6 +98,9 @@ class Gate(models.Model):
     agent_version = models.IntegerField(null=True)
     revision = models.SmallIntegerField(default=0)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    barred = ArrayField(models.BigIntegerField(), default=list, help_text="People with a hand in it: see `duties`.")
+    approvals = models.SmallIntegerField(default=1, help_text="How many people must approve, as its terms say.")
+    blind = models.BooleanField(default=False, help_text="Opinions are hidden from who has not voted.")
     opened_at = models.DateTimeField(db_default=Now())
     deadline_at = models.DateTimeField()
     deadline_s = models.FloatField(help_text="Length of each deadline: an escalation starts a new one.")
@@ -128,7 +135,7 @@ class Gate(models.Model):
         indexes = [
             models.Index(  # queries.inbox and queries.counts, answered from the index alone
                 fields=["queue", "deadline_at"],
-                include=["id", "risk", "requested_by", "opened_at"],
+                include=["id", "risk", "barred", "opened_at"],
                 condition=models.Q(status="open"),
                 name="gate_inbox",
             ),
@@ -185,6 +192,32 @@ class Decision(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["decided_by", "-id"], name="decision_history")]  # queries.decided_by
+
+
+class Vote(models.Model):
+    """One person's verdict on a gate that needs several. Append-only; it counts while the gate's seal is its own."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="votes")
+    voter = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    person = models.BigIntegerField(help_text="User id of the voter's main account.")
+    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    note = models.TextField(blank=True)
+    via = models.CharField(max_length=20)
+    seal = models.CharField(max_length=64)
+    gate_version = models.IntegerField()
+    turn = models.SmallIntegerField(default=0, help_text="Which try of two keys at one moment; else 0.")
+    edited = models.JSONField(null=True)
+    idempotency_key = models.CharField(max_length=200, null=True)
+    voted_at = models.DateTimeField(db_default=Now())
+    lapses_at = models.DateTimeField(null=True, help_text="A key that was turned alone counts no longer then.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["gate", "seal", "person", "turn"], name="one_vote_per_person"),
+            models.UniqueConstraint(fields=["voter", "idempotency_key"], name="one_vote_per_idempotency_key"),
+        ]
+        indexes = [models.Index(fields=["person", "gate"], name="vote_of_person")]  # queries.inbox
 
 
 class Comment(models.Model):

@@ -106,6 +106,8 @@ KINDS: Final[Mapping[str, Promise]] = {
     "gate.released": gettext_lazy("Gate let go"),
     "gate.commented": gettext_lazy("Comment on a gate"),
     "gate.escalated": gettext_lazy("Gate escalated"),
+    "gate.voted": gettext_lazy("Vote on a gate"),
+    "gate.amended": gettext_lazy("Gate changed by a reviewer"),
     "gate.decided": gettext_lazy("Gate decided"),
     "gate.withdrawn": gettext_lazy("Gate withdrawn"),
     "gate.refused": gettext_lazy("Decision refused"),

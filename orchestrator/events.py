@@ -134,6 +134,8 @@ class EventKind(StrEnum):
     GATE_RELEASED = "gate.released"
     GATE_COMMENTED = "gate.commented"
     GATE_ESCALATED = "gate.escalated"
+    GATE_VOTED = "gate.voted"
+    GATE_AMENDED = "gate.amended"
     GATE_DECIDED = "gate.decided"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"

@@ -16,6 +16,9 @@ from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
 from agents.types import Json
+from orchestrator.definitions.plan import GateTerms as GateTerms
+from orchestrator.definitions.serialise import terms_from_json as terms_from_json
+from orchestrator.definitions.serialise import terms_to_json as terms_to_json
 from orchestrator.models import Workflow
 
 
@@ -48,6 +51,7 @@ class GateRequest:
     alternatives: tuple[dict[str, Json], ...] = ()
     consequence: str = ""  # what happens if approved, one sentence from the definition
     matched: tuple[dict[str, Json], ...] = ()  # the clauses of the rule that hold (definitions.clauses)
+    terms: GateTerms = field(default_factory=GateTerms)  # who must agree, and how
 
 
 @dataclass(frozen=True, slots=True)

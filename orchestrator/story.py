@@ -384,6 +384,8 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "gate.released": _fixed(gettext_lazy("gave back")),
     "gate.commented": _fixed(gettext_lazy("commented on")),
     "gate.escalated": _escalated,
+    "gate.voted": _fixed(gettext_lazy("voted on")),
+    "gate.amended": _fixed(gettext_lazy("changed what is decided, so votes start anew, on")),
     "gate.decided": _decided,
     "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
     "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),

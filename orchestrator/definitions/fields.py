@@ -67,6 +67,10 @@ GATE_FIELDS = {
     "evidence": Field("expression", "Yields a list of {claim, source, quote, status}."),
     "alternatives": Field("expression", "Yields a list of {option, cost, impact, success, note}."),
     "revisions": Field("integer", "How often it may be sent back.", low=0, high=10),
+    "approvals": Field("integer", "So many different people must approve; 1, if left out.", low=1, high=9),
+    "rejections": Field("integer", "So many who are against it decide; 1, if left out.", low=1, high=9),
+    "blind": Field("flag", "Nobody sees what others or the machine said of it before they have voted."),
+    "two_keys": Field("flag", "Two people approve within one minute, both with the card open."),
 }
 GATE = {"when": Field("condition", "Asks people if this holds.", required=True), **GATE_FIELDS}
 APPROVAL_GATE = {"when": Field("condition", "Asks people if this holds; always, if left out."), **GATE_FIELDS}

@@ -37,6 +37,16 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class GateTerms:
+    """Who must agree before a gate settles, and how. It is sealed with what people see."""
+
+    approvals: int = 1  # so many different people must approve
+    rejections: int = 1  # so many who are against it decide
+    blind: bool = False  # nobody sees what others or the machine said before they have said their own
+    two_keys: bool = False  # both approvals within a minute, with the card open
+
+
+@dataclass(frozen=True, slots=True)
 class GateSpec:
     """When and whom to ask. `when` is CEL over input, steps, output, confidence; "true" always asks."""
 
@@ -53,6 +63,7 @@ class GateSpec:
     evidence: str = ""  # one ${CEL} that yields a list of {claim, source, quote, status}
     alternatives: str = ""  # one ${CEL} that yields a list of {option, cost, impact, success, note}
     revisions: int = 3  # how often it may be sent back
+    terms: GateTerms = field(default_factory=GateTerms)
 
 
 @dataclass(frozen=True, slots=True)

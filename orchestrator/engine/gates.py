@@ -61,6 +61,7 @@ def for_output(
         evidence=_objects(spec.evidence, context),
         alternatives=_objects(spec.alternatives, context),
         consequence=expressions.render_text(spec.consequence, context),
+        terms=spec.terms,
     )
 
 
