@@ -3,19 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from approvals import queries, services, tokens, voting
+from approvals import delegation, handing, queries, services, tokens, voting
 from approvals.cards import Card
-from approvals.errors import GateNotFound, NotPermitted
-from approvals.models import ApiToken, Decision, Gate, GateStatus, Queue, Vote
+from approvals.errors import GateNotFound, NotPermitted, UnknownName
+from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
 gates = Router(tags=["Gates"])
+delegations = Router(tags=["Delegations"])
 token_routes = Router(tags=["Tokens"])
 
 Idempotency = Annotated[
@@ -94,6 +96,42 @@ class GateDetailOut(GateOut):
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
     votes: list[VoteOut]
     decision: DecisionOut | None
+
+
+class AssigneeIn(Schema):
+    """Whom to hand a gate to."""
+
+    to: Line = Field(description="User name.")
+    reason: Line = ""
+
+
+class DelegationIn(Schema):
+    """Who stands in for you, and when."""
+
+    delegate: Line = Field(description="User name; they must hold every right to decide that you hold.")
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    reason: Line = ""
+
+
+class DelegationOut(Schema):
+    """Somebody stands in for somebody else."""
+
+    id: int
+    delegator: str
+    delegate: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    ended_at: datetime | None
+
+    @staticmethod
+    def of(row: Delegation) -> "DelegationOut":
+        """From a row."""
+        return DelegationOut(
+            id=row.pk, delegator=row.delegator.username, delegate=row.delegate.username, starts_at=row.starts_at,
+            ends_at=row.ends_at, reason=row.reason, ended_at=row.ended_at,
+        )  # fmt: skip
 
 
 class DecisionIn(Schema):
@@ -189,6 +227,46 @@ def decide(
     return Status(202, _vote(made, hidden=False, missing=voting.standing(made.gate).missing))
 
 
+@gates.post("/{gate_id}/assignee", response={200: GateDetailOut, **ERRORS}, summary="Hand a gate to a person")
+def hand_gate(request: HttpRequest, gate_id: Id, wanted: AssigneeIn) -> GateDetailOut:
+    """Put a gate before one person who may decide it, or before whoever stands in for them. Others still may."""
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise GateNotFound(gate_id=gate_id)
+    person = User.objects.filter(username=wanted.to).first()
+    if person is None:
+        raise UnknownName(what="user", name=wanted.to, known="those who may decide it")
+    handing.hand(gate_id=gate_id, by=user, to=person, reason=wanted.reason)
+    return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
+
+
+@delegations.get("", response={200: list[DelegationOut], **ERRORS}, summary="List who stands in")
+def list_delegations(request: HttpRequest) -> list[DelegationOut]:
+    """Where you stand in or somebody does for you, the latest first."""
+    return [DelegationOut.of(row) for row in delegation.of(_member(request))[:200]]
+
+
+@delegations.post("", response={201: DelegationOut, **ERRORS}, summary="Let somebody stand in")
+def make_delegation(request: HttpRequest, wanted: DelegationIn) -> Status[DelegationOut]:
+    """Let somebody who may decide all that you may stand in for you, from one moment to another."""
+    user = _member(request)
+    person = User.objects.filter(username=wanted.delegate).first()
+    if person is None:
+        raise UnknownName(what="user", name=wanted.delegate, known="those who may decide in your queues")
+    made = delegation.make(
+        delegator=user, delegate=person, starts=wanted.starts_at, ends=wanted.ends_at, by=user, reason=wanted.reason
+    )
+    return Status(201, DelegationOut.of(made))
+
+
+@delegations.delete("/{delegation_id}", response={200: DelegationOut, **ERRORS}, summary="End a delegation")
+def end_delegation(request: HttpRequest, delegation_id: Id) -> DelegationOut:
+    """End it before its time."""
+    made = delegation.end(delegation_id=delegation_id, by=_member(request))
+    made.refresh_from_db()
+    return DelegationOut.of(made)
+
+
 @token_routes.get("", response={200: list[TokenOut], **ERRORS}, summary="List your tokens")
 def list_tokens(request: HttpRequest) -> list[TokenOut]:
     """Your tokens, newest first; their secrets are not kept."""
@@ -211,6 +289,13 @@ def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
     token = tokens.revoke(token_id=token_id, by=caller(request))
     token.refresh_from_db()
     return TokenOut.of(token)
+
+
+def _member(request: HttpRequest) -> User:
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise NotPermitted(verb="see gates")
+    return user
 
 
 def _gate(gate: Gate, *, may_decide: bool) -> dict[str, Any]:

@@ -40,6 +40,20 @@ class CardNotOpen(ApprovalsError):
     code = "card_not_open"
 
 
+class DelegationRefused(ApprovalsError):
+    """Nobody stands in yet: {why}."""
+
+    code = "delegation_refused"
+    status = 422
+
+
+class HandingRefused(ApprovalsError):
+    """It was not handed on: {why}."""
+
+    code = "handing_refused"
+    status = 422
+
+
 class SelfGrant(ApprovalsError):
     """Nobody changes their own rights; ask another administrator to do it."""
 

@@ -108,6 +108,8 @@ class Gate(models.Model):
     escalate_to = models.ForeignKey(Queue, on_delete=models.PROTECT, null=True, related_name="+")
     escalations = models.SmallIntegerField(default=0)
     trail = ArrayField(models.BigIntegerField(), default=list, help_text="Queues whose deadline passed, in order.")
+    assigned_to = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="assigned_gates")
+    assigned_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     claimed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="claimed_gates")
     claimed_until = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
@@ -254,6 +256,46 @@ class Presence(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gate", "user"], name="one_presence_per_gate_and_user")]
+
+
+class Delegation(models.Model):
+    """Somebody stands in for somebody else for a time. Written by `delegation`."""
+
+    delegator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="delegations")
+    delegate = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="delegation_ends_later"),
+            models.CheckConstraint(
+                condition=~models.Q(delegator=models.F("delegate")), name="delegation_is_to_somebody_else"
+            ),
+        ]
+        indexes = [models.Index(fields=["ends_at"], condition=models.Q(ended_at=None), name="delegation_live")]
+
+
+class GateItem(models.Model):
+    """A gate that nobody can answer, put before the administrators until somebody can. Written by `stranded`."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="items")
+    kind = models.CharField(max_length=20)  # ghost, orphan
+    text = models.CharField(max_length=500)
+    opened_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["opened_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gate", "kind"], condition=models.Q(closed_at=None), name="one_open_item_per_gate_and_kind"
+            )
+        ]
 
 
 class ApiToken(models.Model):

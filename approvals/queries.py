@@ -90,7 +90,9 @@ def counts(user: Person) -> Counts:
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
     gate = (
-        Gate.objects.select_related("run", "workflow", "queue", "task", "claimed_by", "requested_by")
+        Gate.objects.select_related(
+            "run", "workflow", "queue", "task", "claimed_by", "requested_by", "assigned_to", "assigned_by"
+        )
         .filter(pk=pk)
         .first()
     )
@@ -155,7 +157,7 @@ def _matching(search: str) -> Q:
 def _rows(user: Person, ids: Sequence[int]) -> list[Row]:
     gates = (
         Gate.objects.filter(pk__in=ids)
-        .select_related("run", "workflow", "queue", "claimed_by")
+        .select_related("run", "workflow", "queue", "claimed_by", "assigned_to")
         .defer("subject")
         .fetch_mode(models.FETCH_RAISE)
     )

@@ -133,7 +133,7 @@ def touch_presence(*, gate_id: int, by: User) -> None:
 
 
 def _decide(gate_id: int, by: User, answer: _Answer) -> Decision | Vote:
-    gate = _lock_gate(gate_id)
+    gate = lock_gate(gate_id)
     _refuse_person(gate, by)
     earlier = _earlier_with_same_key(gate, by, answer)
     if earlier is not None:
@@ -181,7 +181,8 @@ def _added_up(gate: Gate, verdict: str, answer: _Answer) -> _Answer:
     return replace(answer, verdict=verdict)
 
 
-def _lock_gate(gate_id: int) -> Gate:
+def lock_gate(gate_id: int) -> Gate:
+    """Lock the run, then the gate; GateNotFound."""
     run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
     if run_id is None:
         raise GateNotFound(gate_id=gate_id)

@@ -136,9 +136,15 @@ class EventKind(StrEnum):
     GATE_ESCALATED = "gate.escalated"
     GATE_VOTED = "gate.voted"
     GATE_AMENDED = "gate.amended"
+    GATE_ASSIGNED = "gate.assigned"
+    GATE_STRANDED = "gate.stranded"
+    GATE_MENDED = "gate.mended"
     GATE_DECIDED = "gate.decided"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
+
+    DELEGATION_MADE = "delegation.made"
+    DELEGATION_ENDED = "delegation.ended"
 
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
