@@ -9,7 +9,7 @@ from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
 from pydantic import AwareDatetime, Field
 
-from approvals import delegation, handing, queries, services, tokens, voting
+from approvals import access, delegation, handing, queries, services, tokens, voting
 from approvals.cards import Card
 from approvals.errors import GateNotFound, NotPermitted, UnknownName
 from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Vote
@@ -91,11 +91,22 @@ class GateDetailOut(GateOut):
     refusal: str = Field(description="Why you cannot decide it, if you cannot.")
     claimed_by: str | None
     looking: list[str]
+    checklist: list[str] = Field(description="What whoever approves must have ticked.")
     approvals: int = Field(description="How many people must approve.")
     missing: int = Field(description="How many more of them are needed.")
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
     votes: list[VoteOut]
     decision: DecisionOut | None
+
+
+class CalendarIn(Schema):
+    """Business hours of a queue."""
+
+    zone: Line = Field(description="Such as Europe/Berlin.")
+    days: list[int] = Field(min_length=1, max_length=7, description="0 is Monday.")
+    opens: Line = Field(alias="from", description="Such as 09:00.")
+    closes: Line = Field(alias="to")
+    holidays: list[Line] = Field([], max_length=366, description="Such as 2026-12-25.")
 
 
 class AssigneeIn(Schema):
@@ -140,6 +151,7 @@ class DecisionIn(Schema):
     version: int = Field(ge=1, le=2**31 - 1)
     verdict: Line
     note: Note = ""
+    checked: list[Line] = Field([], max_length=50, description="Points of the gate's checklist that you have checked.")
     edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
 
 
@@ -197,6 +209,17 @@ def list_gates(
     return [GateOut(**_gate(row.gate, may_decide=row.may_decide)) for row in rows]
 
 
+@gates.put("/calendars/{queue}", response={200: CalendarIn, **ERRORS}, summary="Set a queue's business hours")
+def set_calendar(request: HttpRequest, queue: Name, wanted: CalendarIn) -> CalendarIn:
+    """Deadlines that count business hours go by it from now on; those that run stay as they are."""
+    user = _member(request)
+    found = visible_queues(user).filter(name=queue).first()
+    if found is None:
+        raise UnknownName(what="queue", name=queue, known="those whose gates you may see")
+    access.set_calendar(queue=found, calendar=wanted.model_dump(by_alias=True), by=user)
+    return wanted
+
+
 @gates.get("/{gate_id}", response={200: GateDetailOut, **ERRORS}, summary="Get a gate's card")
 def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
     """Everything a reviewer sees: output, evidence, action, rule, and who is on it."""
@@ -219,7 +242,7 @@ def decide(
         raise GateNotFound(gate_id=gate_id)
     made = services.decide(
         gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
-        edited=answer.edited, via="api", idempotency_key=key,
+        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked,
     )  # fmt: skip
     if isinstance(made, Decision):
         return _decision(made)
@@ -319,6 +342,7 @@ def _card(card: Card) -> GateDetailOut:
         allowed=list(gate.allowed),
         seal=gate.seal,
         claimed_by=card.claimed_by.username if card.claimed_by else None,
+        checklist=list(card.standing.terms.checklist),
         approvals=gate.approvals,
         missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
         blind=gate.blind,

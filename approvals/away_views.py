@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from approvals import deciders, delegation, desk, handing, permissions, queries, stranded
+from approvals import deciders, delegation, desk, handing, permissions, queries, stranded, suggesting
 from approvals.models import Delegation
 from approvals.views import back_to, user_of
 from orchestrator.errors import OrchestratorError
@@ -59,7 +59,7 @@ def hand(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     gate = queries.get_visible_gate_or_404(user, pk)
     if request.method != "POST":
-        people = deciders.named(deciders.of(gate) - {user.pk})
+        people = suggesting.candidates(gate, apart_from=user)
         partial = "#form" if getattr(request, "wants_partial", False) else ""
         return render(request, f"approvals/hand.html{partial}", {"gate": gate, "people": people})
     person = User.objects.filter(username=request.POST.get("to", "")).first()

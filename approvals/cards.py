@@ -13,8 +13,8 @@ from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
 from approvals import answers, duties, permissions, policy, voting
+from approvals.deadlines import stages
 from approvals.diffs import Change, changes
-from approvals.gatekeeper import stages
 from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Queue, Verdict, Vote
 from approvals.permissions import Person
 from approvals.voting import Standing
@@ -37,7 +37,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class IfNobodyActs:
-    """One thing that happens by itself, and when. `outcome`: escalate, reject or stays_open; never approve."""
+    """One thing that happens by itself, and when. `outcome`: see `deadlines.Stage`."""
 
     at: datetime
     outcome: str
@@ -84,6 +84,11 @@ class Card:
     standing: Standing  # of the votes, where several people must agree
     hidden: bool  # what others and the machine said of it, until this person has voted
     person: int  # id of the viewer's main account
+
+    @property
+    def is_approved_by_time(self) -> bool:
+        """Whether silence would let it pass; only where its definition says so, and never at high risk."""
+        return any(stage.outcome == "approve" for stage in self.if_nobody_acts)
 
     @property
     def own_vote(self) -> Vote | None:
@@ -161,9 +166,7 @@ def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
     if gate.status != GateStatus.OPEN:
         return ()
     return tuple(
-        IfNobodyActs(
-            gate.deadline_at + timedelta(seconds=stage.after_s), stage.outcome, stage.queue.title if stage.queue else ""
-        )
+        IfNobodyActs(stage.at, stage.outcome, stage.queue.title if stage.queue else "")
         for stage in stages(gate, list(Queue.objects.all()))
     )
 

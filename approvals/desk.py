@@ -79,6 +79,7 @@ class Typed:
     note: str = ""
     verdict: str = ""
     fields: tuple[forms.Field, ...] | None = None
+    checked: tuple[str, ...] = ()  # points of the checklist
     problem: str = ""
     review: tuple[Change, ...] | None = None  # of an edit, before it is sent
     reviewed: str = ""  # seal of the edit that the changes above show

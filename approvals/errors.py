@@ -120,6 +120,20 @@ class InvalidAnswer(ApprovalsError):
     status = 422
 
 
+class ChecklistIncomplete(ApprovalsError):
+    """Tick each point of the list that you have checked, then approve ({what})."""
+
+    code = "checklist_incomplete"
+    status = 422
+
+
+class CalendarRefused(ApprovalsError):
+    """The business hours are as they were: {why}."""
+
+    code = "calendar_refused"
+    status = 422
+
+
 class TokenInvalid(ApprovalsError):
     """This token is not accepted: {reason}. Create a new one on the access page."""
 

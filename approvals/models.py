@@ -16,6 +16,7 @@ class Profile(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile")
     time_zone = models.CharField(max_length=50, default="UTC")
     title = models.CharField(max_length=100, blank=True)
+    skills = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
     same_as = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
         help_text="The main account of the same person: people count once, whatever accounts they have.",
@@ -28,6 +29,7 @@ class Queue(models.Model):
     name = models.SlugField(max_length=50, unique=True)
     title = models.CharField(max_length=100)
     escalates_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
+    calendar = models.JSONField(default=dict, db_default={}, blank=True, help_text="Business hours: see `calendars`.")
 
     class Meta:
         ordering = ["title"]
@@ -179,6 +181,7 @@ class Decision(models.Model):
     seal = models.CharField(max_length=64)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
+    checked = ArrayField(models.TextField(), default=list, db_default=[], help_text="Points that were ticked.")
     idempotency_key = models.CharField(max_length=200, null=True)
     decided_at = models.DateTimeField(db_default=Now())
 
@@ -188,9 +191,9 @@ class Decision(models.Model):
             models.UniqueConstraint(fields=["decided_by", "idempotency_key"], name="one_decision_per_idempotency_key"),
             models.UniqueConstraint(fields=["gate"], name="one_decision_per_gate"),
             models.CheckConstraint(
-                condition=models.Q(verdict="expire", decided_by=None)
+                condition=models.Q(verdict__in=("expire", "approve"), via="deadline", decided_by=None)
                 | ~models.Q(verdict="expire") & models.Q(decided_by__isnull=False),
-                name="decision_by_a_person_unless_expired",
+                name="decision_by_a_person_or_by_time",
             ),
         ]
         indexes = [models.Index(fields=["decided_by", "-id"], name="decision_history")]  # queries.decided_by
@@ -209,6 +212,7 @@ class Vote(models.Model):
     gate_version = models.IntegerField()
     turn = models.SmallIntegerField(default=0, help_text="Which try of two keys at one moment; else 0.")
     edited = models.JSONField(null=True)
+    checked = ArrayField(models.TextField(), default=list, db_default=[], help_text="Points that were ticked.")
     idempotency_key = models.CharField(max_length=200, null=True)
     voted_at = models.DateTimeField(db_default=Now())
     lapses_at = models.DateTimeField(null=True, help_text="A key that was turned alone counts no longer then.")

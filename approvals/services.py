@@ -1,5 +1,6 @@
 """What people do with a gate. `decide()` is the one door: nothing else settles a gate for a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -40,6 +41,7 @@ class _Answer:
     edited: dict[str, Json] | None
     via: str
     key: str | None
+    checked: tuple[str, ...] = ()
 
 
 def decide(  # noqa: PLR0913 - one door for browser, API and every later channel: each argument is a fact of the decision
@@ -52,6 +54,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     edited: dict[str, Json] | None = None,
     via: str = "browser",
     idempotency_key: str | None = None,
+    checked: Sequence[str] = (),
 ) -> Decision | Vote:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
@@ -65,7 +68,9 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
 
     When somebody else was first, what was typed is kept as the person's draft.
     """
-    answer = _Answer(verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None)
+    answer = _Answer(
+        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked)
+    )
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
@@ -155,7 +160,7 @@ def _conclude(gate: Gate, by: User, answer: _Answer) -> Decision:
 def _vote(gate: Gate, by: User, answer: _Answer) -> Decision | Vote:
     vote = Vote(
         gate=gate, voter=by, verdict=answer.verdict, note=answer.note, via=answer.via, gate_version=gate.version,
-        edited=answer.edited, idempotency_key=answer.key,
+        edited=answer.edited, idempotency_key=answer.key, checked=list(answer.checked),
     )  # fmt: skip
     stand = voting.cast(gate, by, vote)
     Draft.objects.filter(gate=gate, author=by).delete()
@@ -278,6 +283,7 @@ def _refuse_answer(gate: Gate, answer: _Answer) -> None:
     if not answer.note and policy.needs_note(answer.verdict, gate.risk):
         raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
     answers.check(gate, answer.verdict, answer.edited)
+    answers.check_ticks(gate, answer.verdict, answer.checked)
 
 
 def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
@@ -292,6 +298,7 @@ def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
         before=gate.subject.get("amended", {}).get("from", gate.subject["proposal"]),
         after=answer.edited,
         idempotency_key=answer.key,
+        checked=list(answer.checked),
     )
     gate.status, gate.settled_at = policy.OUTCOME[answer.verdict], Now()
     gate.save(update_fields=["status", "settled_at"])

@@ -72,7 +72,8 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a verdict; then the next card opens. Whatever is refused comes back with everything that was typed."""
     user = user_of(request)
     found = queries.get_visible_gate_or_404(user, pk)
-    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""))
+    ticks = tuple(request.POST.getlist("checked")[:50])
+    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks)
     answer: dict[str, Json] | None = None
     if policy.carries_answer(typed.verdict):
         typed, answer = _read_answer(request, queries.card(found, user), typed)
@@ -96,6 +97,7 @@ def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str
         note=typed.note,
         edited=answer,
         idempotency_key=request.POST.get("key", "")[:200],
+        checked=typed.checked,
     )
 
 

@@ -139,10 +139,12 @@ class EventKind(StrEnum):
     GATE_ASSIGNED = "gate.assigned"
     GATE_STRANDED = "gate.stranded"
     GATE_MENDED = "gate.mended"
+    GATE_REMINDED = "gate.reminded"
     GATE_DECIDED = "gate.decided"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
 
+    QUEUE_CHANGED = "queue.changed"
     DELEGATION_MADE = "delegation.made"
     DELEGATION_ENDED = "delegation.ended"
 

@@ -96,6 +96,10 @@ class Gatekeeper(Protocol):
         """A gate's deadline has passed by the database's clock; owns its transaction, takes run -> task -> gate."""
         ...
 
+    def remind(self, gate_id: int) -> None:
+        """A gate's deadline is near; owns its transaction, takes run -> gate."""
+        ...
+
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
         """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
         ...

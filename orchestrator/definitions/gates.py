@@ -45,6 +45,7 @@ class Gates:
             evidence=_wrapped(fields.get("evidence", "")),
             alternatives=_wrapped(fields.get("alternatives", "")),
             revisions=fields.get("revisions", 3),
+            sample=float(fields.get("sample", 0.0)),
             terms=terms.terms_of(step, fields, self._problems),
         )
 

@@ -36,7 +36,8 @@ _NESTED: dict[str, type] = {
     "consensus": ConsensusSpec,
 }
 _TUPLES = frozenset(
-    "dependencies successors needs then allowed tags agents fields checks required sections facts guardians".split()
+    "dependencies successors needs then allowed tags agents fields checks required sections facts guardians "
+    "checklist remind_s escalation skills".split()
 )
 
 

@@ -83,3 +83,32 @@ def test_two_keys_turned_at_one_moment_open_the_gate(
 
     until(lambda: Gate.objects.get(pk=gate.pk).status == "approved", what="the gate is approved")
     other.context.close()
+
+
+def test_somebody_stands_in_and_one_gate_is_handed_to_a_person(site: Site, ana: User, sam: User, page: Page) -> None:
+    gate = people.gate()
+    site.enter(page, ana, "/inbox/away/")
+    page.get_by_label("First day").fill("2030-01-07")
+    page.get_by_label("Last day").fill("2030-01-11")
+    page.get_by_label("Who stands in").select_option("sam")
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator("table")).to_contain_text("Sam")
+    assert serious_problems(page) == []
+    page.get_by_role("button", name="End it").click()
+    expect(page.locator("table")).to_contain_text("ended")
+
+    page.goto(site.address + address(gate))
+    page.get_by_role("link", name="Hand it to a person").click()
+    page.get_by_label("Who should look at it").select_option("sam")
+    page.get_by_role("button", name="Hand it over").click()
+    expect(page.locator("#card-top")).to_contain_text("Handed to Sam by Ana")
+
+
+def test_approval_needs_every_point_of_the_checklist(site: Site, ana: User, page: Page) -> None:
+    gate = people.gate(terms=GateTerms(purpose="compliance", checklist=("I read the contract",)))
+    site.enter(page, ana, address(gate))
+    page.get_by_role("button", name="Approve", exact=False).first.click()
+    expect(page.locator("#problem")).to_contain_text("Tick each point")
+    page.get_by_label("I read the contract").check()
+    page.get_by_role("button", name="Approve", exact=False).first.click()
+    until(lambda: Gate.objects.get(pk=gate.pk).status == "approved", what="the gate is approved")

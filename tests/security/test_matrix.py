@@ -192,6 +192,7 @@ GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .  
 GET /delegations                             !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST /delegations                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 DELETE /delegations/{delegation_id}          !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -289,6 +290,7 @@ BODIES: dict[str, Any] = {
         "starts_at": "2020-01-01T00:00:00Z",
         "ends_at": "2020-01-02T00:00:00Z",
     },
+    "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
     "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
@@ -340,7 +342,7 @@ NAMES = {
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
     "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS, "routing/<int:pk>": "routing/1",
-    "{call}": "{task}", "{delegation_id}": "1", "inbox/away/<int:pk>": "inbox/away/1",
+    "{call}": "{task}", "{delegation_id}": "1", "{queue}": "oncall", "inbox/away/<int:pk>": "inbox/away/1",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
