@@ -58,12 +58,7 @@ GATE_FIELDS = {
     "title": Field("template", "The question, in one line."),
     "risk": Field("risk", f"One of {', '.join(RISKS)}, or an expression that yields one."),
     "deadline": Field("duration", "How long people have."),
-    "on_timeout": Field(
-        "choice",
-        "What happens when nobody decides: others are asked, it is rejected, people are reminded, the run is held, or "
-        "(never at high risk) it is approved.",
-        choices=TIMEOUTS,
-    ),
+    "on_timeout": Field("choice", "What happens when nobody decides; approve: never at high risk.", choices=TIMEOUTS),
     "escalate_to": Field("name", "Queue that is asked after the deadline."),
     "allow": Field("verdicts", "Verdicts that are offered.", choices=REVIEW_VERDICTS),
     "consequence": Field("template", "What happens if it is approved, in one sentence."),
@@ -79,9 +74,7 @@ GATE_FIELDS = {
     "business_hours": Field("flag", "The deadline counts working hours, by the calendar of the queue."),
     "escalation": Field("texts", "Queues that are asked one after the other, each for a deadline."),
     "rounds": Field("integer", "How often all of them are asked; once, if left out.", low=1, high=9),
-    "purpose": Field(
-        "choice", "Strategic and compliance gates are never decided by time.", choices=("strategic", "compliance")
-    ),
+    "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
     "checklist": Field("texts", "Points that whoever approves must have ticked."),
 }
