@@ -23,8 +23,9 @@ class Candidate:
 
 
 def candidates(gate: Gate, *, apart_from: User | None = None) -> list[Candidate]:
-    """Everybody who may decide it, the best choice first; who is away comes last."""
-    users = deciders.named(deciders.of(gate) - {apart_from.pk if apart_from else 0})
+    """Everybody who may decide it and has not voted, the best choice first; who is away comes last."""
+    done = {vote.voter_id for vote in voting.standing(gate).votes} | {apart_from.pk if apart_from else 0}
+    users = deciders.named(deciders.of(gate) - done)
     ids = [user.pk for user in users]
     wanted = voting.terms_of(gate).skills
     skills = dict(Profile.objects.filter(user__in=ids).values_list("user_id", "skills")) if wanted else {}
