@@ -1,6 +1,6 @@
 """The statements of this app that the ORM cannot say: the rights epoch and its wake-up call, a lock by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
@@ -23,3 +23,11 @@ def lock_delegations() -> None:
     """Make delegations one after the other, until this transaction ends: two could close a circle together."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DELEGATIONS_LOCK])
+
+
+def nudge_notices(user_ids: Iterable[int]) -> None:
+    """Tell the web processes whose notices changed, when this transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_notify('wk_notices', who::text) FROM unnest(%s::bigint[]) AS who", [sorted(set(user_ids))]
+        )

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0006_tool_gates"),
+        ("approvals", "0007_notices"),
         ("orchestrator", "0012_remote_calls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -71,7 +71,7 @@ DROP TRIGGER refuse_truncate ON approvals_vote;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0007_votes")]
+    dependencies = [("approvals", "0008_votes")]
 
     operations = [
         migrations.RunSQL(FILL, migrations.RunSQL.noop),

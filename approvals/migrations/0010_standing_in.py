@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0008_votes_are_evidence"),
+        ("approvals", "0009_votes_are_evidence"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0009_standing_in"),
+        ("approvals", "0010_standing_in"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
