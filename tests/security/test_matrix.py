@@ -91,6 +91,11 @@ GET healthz                                  +   +   +   +   +   +   +   +   +  
 GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+GET inbox/<int:pk>/hand/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/hand/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/away/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/decide/                  >   .   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
@@ -193,6 +198,11 @@ GET /everything/acts                         !   -   +   +   +   +   +   +   +  
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET /delegations                             !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST /delegations                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+DELETE /delegations/{delegation_id}          !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
+POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /groups                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -290,6 +300,13 @@ BODIES: dict[str, Any] = {
     "POST /messages/subscriptions": {"agent": "assessor", "topic": "alerts"},
     "POST /messages/subscriptions/{pk}/remove": REASON,
     "POST inbox/<int:pk>/decide/": VERDICT,
+    "POST /delegations": {
+        "delegate": "reviewer",
+        "starts_at": "2020-01-01T00:00:00Z",
+        "ends_at": "2020-01-02T00:00:00Z",
+    },
+    "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
+    "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
@@ -343,7 +360,7 @@ NAMES = {
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
     "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS,
-    "{call}": "{task}",
+    "{call}": "{task}", "{delegation_id}": "1", "{queue}": "oncall", "inbox/away/<int:pk>": "inbox/away/1",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
