@@ -34,6 +34,8 @@ TOOLS = ROOT / ".watchkeeper" / "tools"
 BYTECODE = ROOT / ".watchkeeper" / "bytecode"
 PREFERRED = ("3.12", "3.13", "3.14")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Where tests that drive a browser are: collecting all the others for them takes every worker ten seconds.
+BROWSER_TESTS = ("tests/functional", "tests/security/test_output_browser.py")
 CONSOLE = Console()
 
 
@@ -100,8 +102,8 @@ def test(arguments: list[str]) -> int:
     if arguments:
         become(*pytest, *arguments)
     # Two runs: a browser's driver keeps an event loop in its process for good; tests of our own loops cannot share it.
-    ended = [go_through(*pytest, "-m", chosen) for chosen in ("not browser", "browser")]
-    return max(ended)
+    ended = go_through(*pytest, "-m", "not browser")
+    return max(ended, go_through(*pytest, "-m", "browser", *BROWSER_TESTS))
 
 
 def keep_bytecode(environment: MutableMapping[str, str]) -> None:
