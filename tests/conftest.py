@@ -83,3 +83,4 @@ def _static_files_from_source(settings: Any) -> None:
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     settings.STATIC_ROOT = None
     settings.WHITENOISE_USE_FINDERS = True
+    settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test
