@@ -1,5 +1,6 @@
 """One contract for every adapter: the same words lead to the same outcomes, whoever does the work."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -175,6 +176,18 @@ def test_every_adapter_keeps_the_contract(adapter: str):
         assert len(keys["transient"]) == 2
         assert len(set(keys["transient"])) == 1
         assert len(set(keys["ask"])) == 1
+
+
+def test_what_an_adapter_is_given_stays_out_of_the_logs(adapter: str, caplog: pytest.LogCaptureFixture):
+    """Frameworks log whole messages, and HTTP clients whole addresses, if nobody stops them."""
+    caplog.set_level(logging.DEBUG)
+    caplog.handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    flow(adapter)
+    with shift():
+        run = start(do="the plan for Tuesday")
+        eventually(lambda: finished(run))
+    assert run.status == "succeeded"
+    assert [line for line in caplog.text.splitlines() if "Tuesday" in line] == []
 
 
 def test_every_adapter_is_stopped_at_its_time(adapter: str):
