@@ -7,7 +7,7 @@ from orchestrator import sql
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0012_remote_calls"),
+        ("orchestrator", "0013_single_agent_and_advice"),
     ]
 
     operations = [
