@@ -198,3 +198,25 @@ def test_old_worker_beside_a_new_one_leaves_it_what_it_does_not_know(site: Site)
     assert site.workers[0].poll() is None  # the old one lives on
     assert live_shifts() == 2
     assert violations() == []
+
+
+def test_worker_that_dies_between_the_rows_of_a_wide_spawn_and_its_run_leaves_none_of_them(site: Site) -> None:
+    site.shifts = 1
+    dies = site.worker(WATCHKEEPER_FAILPOINTS="spawn.added=exit")
+    wide = range(250)
+    body = "body: {type: automated, agent: chaos-slow, inputs: {seconds: 0.01}}"
+    run = begin(f"  - {{key: a, type: map, over: '{[0 for _ in wide]}', {body}}}")
+
+    site.until(lambda: only_task(run).losses > 0, seconds=30, what="it has died")
+    dies.kill()
+    dies.wait()
+    assert Task.objects.of_run(run.pk).count() == 1
+    site.worker()
+    site.until(lambda: only_task(run).status == "blocked", seconds=90, what="another worker has started them")
+    site.until(lambda: ended(run), seconds=60, what="it ends")
+
+    assert run.status == "succeeded"
+    assert sorted(Task.objects.of_run(run.pk).values_list("key", flat=True)) == sorted(
+        ["a", *(f"a.{at}" for at in wide)]
+    )
+    assert violations() == []

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from agents.budgets import AMPLE
 from agents.registry import agent
 from agents.types import Json
 from orchestrator.engine import work
@@ -26,7 +27,7 @@ def record(what: str, ctx: Any) -> None:
     os.close(handle)
 
 
-@agent(name="chaos-slow", version=1, title="Slow", input=OPEN, output=OPEN, capabilities=[])
+@agent(name="chaos-slow", version=1, title="Slow", input=OPEN, output=OPEN, capabilities=[], budget=AMPLE)
 async def slow(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     """Take some seconds."""
     record("start", ctx)
