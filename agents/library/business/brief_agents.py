@@ -281,7 +281,7 @@ class Document(Strict):
     capabilities=["business.publish"], tags=["business"], timeout=20,
 )  # fmt: skip
 def publish(given: Publishing, ctx: AgentContext) -> Document:
-    """The brief as a document: recommendation, dissent, analysts, and an appendix that says where each figure is from."""
+    """The brief as a document: recommendation, dissent, analysts, and where each figure is from."""
     brief = given.brief
     advice = f"**{brief.recommendation.capitalize()}**: {brief.because} (confidence {brief.confidence:.2f})."
     lines = [
@@ -289,7 +289,7 @@ def publish(given: Publishing, ctx: AgentContext) -> Document:
         f"As of {brief.as_of}. {advice}", "", "## Dissent", "", *_dissent(brief), "", "## What the analysts say", "",
         *(f"- **{one.analyst.capitalize()}** ({one.stance}, {one.confidence:.2f}): {_in_words(one)}."
           for one in brief.voices),
-        "", "Share prices and employment tell what investors and employers did; whether a product fits they do not tell.",
+        "", "Share prices and employment tell what investors and employers did, not whether a product fits.",
         "", "## Appendix: provenance", "", *_provenance(brief), "",
     ]  # fmt: skip
     return Document(file_name=f"brief-{brief.company.lower()}-{brief.as_of}.md", markdown="\n".join(lines))

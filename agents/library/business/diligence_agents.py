@@ -124,7 +124,7 @@ def examine_incidents(given: IncidentRequest, ctx: AgentContext) -> Examined:
         area="incidents",
         flags=flags,
         open=[],
-        summary=f"{counted.total} incidents of {given.since} to {given.until} name {', '.join(given.aliases)}: {severe}",
+        summary=f"{counted.total} incidents name {', '.join(given.aliases)} ({given.since} to {given.until}): {severe}",
         sources=[named_incidents.SOURCE],
     )
 
