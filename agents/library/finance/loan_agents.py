@@ -154,7 +154,7 @@ def propose(given: TermsRequest, ctx: AgentContext) -> ProposedTerms:
         in_words=_in_words(outcome, before),
         evidence=[
             Evidence(claim=f"{change.step.capitalize()}: {change.detail}, then {loans.dollars(change.payment_cents)}.",
-                     source="waterfall of docs/gallery.md, computed from the application")
+                     source="waterfall, computed from the application")
             for change in outcome.changes
         ],
     )  # fmt: skip
