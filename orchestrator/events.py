@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     RUN_ADMITTED = "run.admitted"
     RUN_COMPENSATING = "run.compensating"
     RUN_ACCEPTED = "run.accepted"
+    RUN_SINGLE_AGENT = "run.single_agent"
     RUN_PARTLY_SUCCEEDED = "run.partly_succeeded"
 
     TASK_STARTED = "task.started"
@@ -188,6 +189,9 @@ class EventKind(StrEnum):
     AGENT_LIMITS_CHANGED = "agent.limits_changed"
     WORKFLOW_PUBLISHED = "workflow.published"
     WORKFLOW_PATTERN_CHOSEN = "workflow.pattern_chosen"
+    WORKFLOW_INSTALLED = "workflow.installed"
+    WORKFLOW_ADVICE_KEPT = "workflow.advice_kept"
+    WORKFLOW_STAFFED = "workflow.staffed"
 
     PERMISSION_GRANTED = "permission.granted"
     PERMISSION_REVOKED = "permission.revoked"

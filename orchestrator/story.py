@@ -302,6 +302,10 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.queued": _fixed(gettext_lazy("the run waits for its turn: its workflow is at its limit")),
     "run.admitted": _fixed(gettext_lazy("there was room: the run begins")),
     "run.compensating": _compensating,
+    "run.single_agent": lambda event: (
+        _("is done by one agent, %(agent)s: the workflow is in single-agent mode")
+        % {"agent": event.facts.get("agent", "")}
+    ),
     "run.accepted": _fixed(gettext_lazy("accepted the incomplete result as it is")),
     "run.partly_succeeded": _fixed(gettext_lazy("the run ended in part: some of what it needs is missing")),
     "task.fell_back": _fell_back,

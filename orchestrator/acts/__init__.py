@@ -4,6 +4,7 @@ See `core` for the mechanism and docs/steering.md for the acts. Importing this p
 """
 
 from orchestrator.acts import (
+    advising,
     backfilling,
     budgets,
     choosing,
@@ -11,6 +12,7 @@ from orchestrator.acts import (
     describing,
     fleet,
     holding,
+    installing,
     ledgers,
     migration,
     moving,
@@ -68,6 +70,7 @@ __all__ = [
     "TargetUnknown",
     "Undo",
     "acts_for",
+    "advising",
     "backfilling",
     "budgets",
     "choosing",
@@ -76,6 +79,7 @@ __all__ = [
     "find",
     "fleet",
     "holding",
+    "installing",
     "is_visible",
     "ledgers",
     "locate",

@@ -15,7 +15,8 @@ workflow that it installs (`metadata.name`); no two templates have the same. In 
     domain    security, content, business, legal, finance, research or operations
     patterns  names from the pattern gallery (`orchestrator.patterns.plain.entries`), the chief one first
     people    who is asked where: a list of `{gate: <key of a step>, who: <queue>, when: <words>}`; `when` may be left
-              out where it is always; an empty list says that nobody is
+              out where it is always; an empty list says that nobody is. Queues are those that `make up` makes
+              (`approvals.demo.QUEUES`): whoever may publish may not make others
     data      one sentence: which real data the samples are and under which licence, or that they are synthetic and why
     minutes   how long a run took, and
     cost      what it cost in US dollars: only where somebody has measured it
@@ -26,7 +27,7 @@ workflow that it installs (`metadata.name`); no two templates have the same. In 
     title     what this case is
     input     what the run is started with
     people    `{<key of a step>: {verdict, note, edited}}`: what a person answers there. Where nothing is said people
-              approve; a step of `type: manual` and a question of a pattern need `{edited: {...}}` and end with `complete`
+              approve; a step of `type: manual` and a question of a pattern need `{edited: {...}}` (verdict `complete`)
     signals   a list of `{name, key, data}` that arrive while the run waits for them
     ends      the run's status in the end; `succeeded` where nothing is said
     outputs   some of the run's outputs, word for word

@@ -96,6 +96,11 @@ POST inbox/<int:pk>/release/                 >   .   .   .   +   +   +   +   .  
 GET inbox/history/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/standing/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET out-of-service/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET advisor/                                 >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET gallery/                                 >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET gallery/<slug:name>/                     >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST gallery/<slug:name>/install/            >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST gallery/<slug:name>/try/<int:number>/   >   -   .   .   -   -   -   .   .   .   .   .   .   -   .   .   .
 GET patterns/                                >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET patterns/<slug:name>/                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -239,6 +244,9 @@ POST /workers/calls                          !   !   !   !   !   !   !   !   !  
 POST /workers/calls/{call}/release           !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/calls/{call}/settle            !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/heartbeat                      !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+GET /gallery                                 !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /gallery/{name}                          !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST /gallery/{name}/install                 !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
@@ -281,6 +289,8 @@ BODIES: dict[str, Any] = {
     "POST stop/": {"what": "everything", **REASON},
     "POST stop/<int:pk>/lift/": REASON,
     "POST workflows/<slug:name>/start/": {"as": "json", "json": '{"host": "a"}'},
+    "POST gallery/<slug:name>/install/": REASON,
+    "POST /gallery/{name}/install": REASON,
     "POST /workflows": PUBLISHED,
     "POST /workflows/validate": PUBLISHED,
     "POST /runs": START,
@@ -329,6 +339,8 @@ NAMES = {
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
+    "gallery/<slug:name>": "gallery/in-sequence", "/gallery/{name}": "/gallery/in-sequence",
+    "try/<int:number>": "try/0",
     "tools/<str:name>": "tools/test.tool", "/tools/{tool}": "/tools/test.tool",
     "policies/<slug:name>": "policies/incident", "/policies/{policy}": "/policies/incident",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",

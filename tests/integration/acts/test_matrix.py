@@ -9,7 +9,8 @@ from orchestrator import acts
 from orchestrator.acts import PlanChanged, Target
 from orchestrator.acts.core import _ACTS
 from orchestrator.errors import OrchestratorError, ReasonMissing
-from orchestrator.models import Event, PatternChoice, Run, Stop, Task, Timer
+from orchestrator.models import Event, PatternChoice, Run, Stop, Task, TeamAdvice, Timer
+from orchestrator.patterns.advising import QUESTIONS
 from tests import engine, people
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "stop"): ("", {}, "mec", "stop.set"),
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),
     ("workflow", "choose-pattern"): ("", {"pattern": "saga", "linear": "yes"}, "m", "workflow.pattern_chosen"),
+    ("workflow", "keep-advice"): ("", dict.fromkeys(QUESTIONS, "yes"), "m", "workflow.advice_kept"),
+    ("workflow", "single-agent"): ("", {"agent": "test-asker"}, "m", "workflow.staffed"),
     ("workflow", "cancel"): ("", {"up_to": 2**40}, "me", "run.cancelled"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
@@ -61,6 +64,8 @@ ELSEWHERE = {
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),
     ("workflow", "backfill"),
+    ("workflow", "several-agents"),  # test_advising
+    ("everything", "install-template"),  # tests/integration/gallery
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     *(("agent", name) for name in ("canary", "end-canary", "promote", "revert", "close-item")),  # test_releasing
@@ -106,7 +111,10 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
 
 def everything() -> list[list[object]]:
     """All rows that an act may write."""
-    return [list(rows.objects.order_by("pk").values()) for rows in (Run, Task, Stop, Timer, PatternChoice, Event)]
+    return [
+        list(rows.objects.order_by("pk").values())
+        for rows in (Run, Task, Stop, Timer, PatternChoice, TeamAdvice, Event)
+    ]
 
 
 def test_every_act_has_a_line() -> None:

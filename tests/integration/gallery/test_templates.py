@@ -1,4 +1,4 @@
-"""Every template that is found: it publishes under strict, and each sample ends as it says, people's answers included."""
+"""Every template found publishes under strict, and each of its samples ends as it says, with people's answers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -70,6 +70,7 @@ def _says_who_is_asked(template: Template) -> None:
     assert set(template.facts.patterns) <= known, f"patterns: {set(template.facts.patterns) - known}"
     definition = load(template.source, file=template.file)
     queues = {FALLBACK_QUEUE, *(named.queue for named in queues_named(definition))}
+    assert queues <= demo.QUEUES.keys(), "a manager could not install it in one click: these are not made by `make up`"
     keys = {step.key for step in definition.steps}
     for asked in template.facts.people:
         assert asked.gate in keys, f"no step {asked.gate}"
