@@ -22,10 +22,36 @@ class NotPermitted(ApprovalsError):
 
 
 class SeparationOfDuties(ApprovalsError):
-    """Whoever asks does not decide: you started the run behind gate {gate_id}; someone else must decide it."""
+    """{why}: someone else must decide gate {gate_id}."""
 
     code = "separation_of_duties"
     status = 403
+
+
+class VotedAlready(ApprovalsError):
+    """You have voted on gate {gate_id} already, with this or another account of yours; one person has one vote."""
+
+    code = "voted_already"
+
+
+class CardNotOpen(ApprovalsError):
+    """{who} not got the card of gate {gate_id} open: this takes two people at one moment. Open it and approve again."""
+
+    code = "card_not_open"
+
+
+class DelegationRefused(ApprovalsError):
+    """Nobody stands in yet: {why}."""
+
+    code = "delegation_refused"
+    status = 422
+
+
+class HandingRefused(ApprovalsError):
+    """It was not handed on: {why}."""
+
+    code = "handing_refused"
+    status = 422
 
 
 class SelfGrant(ApprovalsError):
@@ -94,6 +120,20 @@ class InvalidAnswer(ApprovalsError):
     status = 422
 
 
+class ChecklistIncomplete(ApprovalsError):
+    """Tick each point of the list that you have checked, then approve ({what})."""
+
+    code = "checklist_incomplete"
+    status = 422
+
+
+class CalendarRefused(ApprovalsError):
+    """The business hours are as they were: {why}."""
+
+    code = "calendar_refused"
+    status = 422
+
+
 class TokenInvalid(ApprovalsError):
     """This token is not accepted: {reason}. Create a new one on the access page."""
 
@@ -106,3 +146,31 @@ class UnknownName(ApprovalsError):
 
     code = "unknown_name"
     status = 404
+
+
+class ChannelRefused(ApprovalsError):
+    """That cannot be told to: {problem}."""
+
+    code = "channel_refused"
+    status = 422
+
+
+class ChannelNotFound(ApprovalsError):
+    """That channel does not exist, or it is not yours to change."""
+
+    code = "channel_not_found"
+    status = 404
+
+
+class TooManyChannels(ApprovalsError):
+    """There are {limit} channels already; remove one first."""
+
+    code = "too_many_channels"
+    status = 422
+
+
+class BadHours(ApprovalsError):
+    """Quiet hours need {problem}."""
+
+    code = "bad_hours"
+    status = 422

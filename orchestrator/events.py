@@ -110,6 +110,7 @@ class EventKind(StrEnum):
     MESSAGE_DEAD_LETTERED = "message.dead_lettered"
     MESSAGE_REQUEUED = "message.requeued"
     MESSAGE_DROPPED = "message.dropped"
+    MESSAGE_RESTORED = "message.restored"
     MESSAGE_REPLAYED = "message.replayed"
     SUBSCRIPTION_ADDED = "subscription.added"
     SUBSCRIPTION_ENABLED = "subscription.enabled"
@@ -135,13 +136,25 @@ class EventKind(StrEnum):
     GATE_RELEASED = "gate.released"
     GATE_COMMENTED = "gate.commented"
     GATE_ESCALATED = "gate.escalated"
+    GATE_VOTED = "gate.voted"
+    GATE_AMENDED = "gate.amended"
+    GATE_ASSIGNED = "gate.assigned"
+    GATE_STRANDED = "gate.stranded"
+    GATE_MENDED = "gate.mended"
+    GATE_REMINDED = "gate.reminded"
     GATE_DECIDED = "gate.decided"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
 
+    QUEUE_CHANGED = "queue.changed"
+    DELEGATION_MADE = "delegation.made"
+    DELEGATION_ENDED = "delegation.ended"
+
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
+
+    RETENTION_APPLIED = "retention.applied"
 
     BUDGET_WARNED = "budget.warned"
     BUDGET_EXCEEDED = "budget.exceeded"
@@ -201,6 +214,9 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "token.revoked"
     SESSION_SIGNED_IN = "session.signed_in"
     SESSION_SIGNED_OUT = "session.signed_out"
+    NOTICE_CHANNEL_ADDED = "notice.channel_added"
+    NOTICE_CHANNEL_CHANGED = "notice.channel_changed"
+    NOTICE_CHANNEL_REMOVED = "notice.channel_removed"
 
 
 class EventRefused(OrchestratorError):

@@ -16,7 +16,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
-from approvals.api import gates, token_routes
+from approvals.api import delegations, gates, token_routes
+from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.prompts import prompt_routes
 from monitoring.api import events
@@ -62,6 +63,7 @@ api.add_router("/quality", quality_routes)
 api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
 api.add_router("/gates", gates)
+api.add_router("/notices", notice_routes)
 api.add_router("/stops", stopping)
 api.add_router("/tasks", address_routes)
 api.add_router("/signals", signal_routes)
@@ -73,6 +75,7 @@ api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/workers/answers", workers_api.answers, auth=by_signed_address)
 api.add_router("/workers", workers_api.routes, auth=Bearer())
 api.add_router("/workers", workers_api.fetching, auth=WorkerBearer())
+api.add_router("/delegations", delegations)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
 

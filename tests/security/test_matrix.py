@@ -32,6 +32,14 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
+GET inbox/notices/                           >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/read/                     >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET inbox/notices/settings/                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/hours/           >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/        >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/<int:pk>/ >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/<int:pk>/remove/ >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/<int:pk>/test/ >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/messages/                         >   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
 GET agents/messages/<uuid:uid>/              >   -   -   -   -   -   -   .   .   .   .   -   -   -   .   -   .
 GET agents/prompts/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -40,11 +48,7 @@ GET agents/prompts/<slug:name>/draft/        >   -   -   -   -   -   -   -   +  
 GET agents/prompts/new/                      >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET runs/<int:pk>/words/                     >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST agents/messages/dead/                   >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
-POST agents/messages/replay/                 >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
 POST agents/messages/routing/                >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
-POST agents/messages/routing/<int:pk>/disable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
-POST agents/messages/routing/<int:pk>/enable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
-POST agents/messages/routing/<int:pk>/remove/ >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
 POST agents/prompts/<slug:name>/<int:number>/act/ >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 POST agents/prompts/<slug:name>/<int:number>/rendered/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST agents/prompts/<slug:name>/draft/       >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
@@ -87,6 +91,11 @@ GET healthz                                  +   +   +   +   +   +   +   +   +  
 GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+GET inbox/<int:pk>/hand/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/hand/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/away/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/decide/                  >   .   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
@@ -189,6 +198,11 @@ GET /everything/acts                         !   -   +   +   +   +   +   +   +  
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET /delegations                             !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST /delegations                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+DELETE /delegations/{delegation_id}          !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
+POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /groups                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -235,6 +249,8 @@ POST /tasks/{task}/callback                  !   -   .   -   .   .   .   +   -  
 GET /tasks/{task}/notes                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /tasks/{task}/notes                     !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /notices                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /notices/read                           !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
@@ -262,6 +278,7 @@ audit                                        .   .   .   .   .   .   .   +   .  
 floor                                        .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 inbox                                        .   .   +   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 messages                                     .   .   .   .   .   .   .   +   +   +   +   .   .   .   +   .   +
+notices                                      .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 runs                                         .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 shell                                        .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 workflows                                    .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -283,6 +300,13 @@ BODIES: dict[str, Any] = {
     "POST /messages/subscriptions": {"agent": "assessor", "topic": "alerts"},
     "POST /messages/subscriptions/{pk}/remove": REASON,
     "POST inbox/<int:pk>/decide/": VERDICT,
+    "POST /delegations": {
+        "delegate": "reviewer",
+        "starts_at": "2020-01-01T00:00:00Z",
+        "ends_at": "2020-01-02T00:00:00Z",
+    },
+    "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
+    "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
@@ -327,6 +351,7 @@ BODIES: dict[str, Any] = {
 # What the parts of a pattern stand for in the world of the tests.
 NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
+    "channels/<int:pk>": "channels/1",
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",
@@ -334,8 +359,8 @@ NAMES = {
     "agents/prompts/<slug:name>/<int:number>": "agents/prompts/greeting/1",
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
-    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS, "routing/<int:pk>": "routing/1",
-    "{call}": "{task}",
+    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS,
+    "{call}": "{task}", "{delegation_id}": "1", "{queue}": "oncall", "inbox/away/<int:pk>": "inbox/away/1",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",

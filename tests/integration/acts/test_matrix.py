@@ -75,6 +75,9 @@ ELSEWHERE = {
     *(("task", name) for name in ("fire", "deliver", "answer")),
     *(("everything", f"{does}-policy") for does in ("propose", "approve", "reject")),  # tests/integration/tools
     *(("everything", f"{does}-tool") for does in ("reset", "limit")),
+    *(("everything", f"{does}-letters") for does in ("requeue", "drop", "restore")),  # tests/integration/messaging
+    *(("everything", name) for name in ("replay-messages", "listen", "unlisten")),
+    *(("everything", f"{does}-listening") for does in ("pause", "resume")),
     *(("agent", f"{does}-entitlement") for does in ("revoke", "restore")),
 }
 ROLES = {
