@@ -15,7 +15,7 @@ from agents.prompts.services import Text
 from agents.types import Json
 from approvals import permissions
 
-POLICY: Final = "incident-lookups"
+POLICIES: Final = ("incident-lookups", "business-series")
 PROMPT: Final = "incident-summary"
 AUTHOR: Final = "dev"
 _TEXT: Final = Text(
@@ -34,16 +34,21 @@ _TEXT: Final = Text(
 )
 
 
-@transaction.atomic
 def seed_policy() -> None:
-    """Put in force what lets the incident workflow's agents look techniques up, unless people have had it already."""
-    if Policy.objects.filter(name=POLICY).exists():
+    """Put in force what lets the shipped workflows' agents read what they need, unless people have had it already."""
+    for name in POLICIES:
+        _seed(name)
+
+
+@transaction.atomic
+def _seed(name: str) -> None:
+    if Policy.objects.filter(name=name).exists():
         return
-    source = files("agents.library").joinpath("data", f"{POLICY}.yaml").read_text()
+    source = files("agents.library").joinpath("data", f"{name}.yaml").read_text()
     version = store.propose(source, by=None, reason="Ships with the demo.")
     if version.state != PolicyVersion.State.ACTIVE:
         store.activate(version, by=None)
-    facts: dict[str, Json] = {"policy": POLICY, "number": version.number, "digest": version.digest}
+    facts: dict[str, Json] = {"policy": name, "number": version.number, "digest": version.digest}
     for kind in ("policy.proposed", "policy.activated"):
         event_log.record(kind, actor="engine", data=facts)
 

@@ -1,0 +1,1 @@
+"""Lending: exact loan arithmetic, and the risk of a portfolio."""

@@ -1,0 +1,1 @@
+"""Contracts and regulation: what texts oblige to, and what is missing."""
