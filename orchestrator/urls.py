@@ -4,6 +4,7 @@ from django.urls import path
 
 from orchestrator import (
     act_views,
+    editor_views,
     group_views,
     note_views,
     pattern_views,
@@ -32,6 +33,8 @@ urlpatterns = [
     path("act/<slug:scope>/<slug:address>/<slug:name>/", act_views.act, name="act"),
     path("patterns/", pattern_views.patterns, name="patterns"),
     path("patterns/<slug:name>/", pattern_views.pattern, name="pattern"),
+    path("editor/", editor_views.new, name="editor-new"),
+    path("editor/<slug:name>/", editor_views.edit, name="editor"),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/schema.json", workflow_views.schema, name="schema"),
     path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),

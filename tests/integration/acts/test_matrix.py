@@ -18,6 +18,7 @@ STEPS = """
   - {key: a, type: automated, agent: test-echo}
   - {key: b, type: automated, agent: test-echo}
 """
+CHANGED = f"metadata: {{name: flow, title: Flow}}\nsteps:\n{STEPS}\ndependencies: {{a: [b]}}"
 # (scope, act): (what is done before, so that it is possible; its answers; who may, by role letter; its event)
 # m: Workflow Orchestration Manager, d: Agent Development Specialist, e: System Integration Engineer,
 # c: Human Oversight Coordinator, a: Administrator
@@ -43,6 +44,9 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),
     ("workflow", "choose-pattern"): ("", {"pattern": "saga", "linear": "yes"}, "m", "workflow.pattern_chosen"),
     ("workflow", "cancel"): ("", {"up_to": 2**40}, "me", "run.cancelled"),
+    ("workflow", "publish"): ("", {"source": CHANGED}, "m", "workflow.published"),
+    ("workflow", "bring-back"): ("publish", {"version": "1"}, "m", "workflow.published"),
+    ("workflow", "deprecate"): ("publish", {"version": "1"}, "m", "workflow.version_deprecated"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
     ("agent", "resume"): ("pause", {}, "mdca", "stop.lifted"),
@@ -53,6 +57,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("everything", "stop"): ("", {}, "mca", "stop.set"),
     ("everything", "resume"): ("pause", {}, "mca", "stop.lifted"),
     ("everything", "cancel"): ("", {"up_to": 2**40}, "m", "run.cancelled"),
+    ("everything", "publish"): ("", {"source": CHANGED.replace("flow", "other")}, "m", "workflow.published"),
+    ("everything", "make-team"): ("", {"name": "Legal"}, "a", "team.made"),
 }
 # Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, ledgers,
 # waits.
@@ -60,6 +66,8 @@ ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),
+    *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
+    ("workflow", "restore"),  # test_publishing
     ("workflow", "backfill"),
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
