@@ -185,6 +185,8 @@ class Supervisor:
             console.table(
                 [("Sign in as", "Password", "Role"), *((name, u["password"], u["role"]) for name, u in users.items())]
             )
+        else:
+            console.say('An account to sign in with: make manage ARGS="access add NAME Administrator"')
         console.say()
         console.say(
             console.paint(f"Logs: {self._home.path / 'logs'}   Ctrl-C stops everything; the data is kept.", "dim")
