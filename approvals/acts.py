@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import desk, forms, permissions, queries, services
 from approvals.models import Decision
+from approvals.notices import services as notices
 from approvals.views import CARD, back_to, user_of
 from orchestrator.errors import OrchestratorError
 
@@ -68,6 +69,7 @@ def presence(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     gate = queries.get_visible_gate_or_404(user, pk)
     services.touch_presence(gate_id=pk, by=user)
+    notices.mark_gate_read(by=user, gate_id=pk)
     looking = queries.who_is_looking(gate, apart_from=user)
     return JsonResponse({"looking": [person.get_full_name() or person.username for person in looking]})
 

@@ -1,6 +1,6 @@
 """The statements of this app that the ORM cannot say: the rights epoch and its wake-up call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
@@ -15,3 +15,11 @@ def bump_rights_epoch(user_ids: Sequence[int]) -> int:
         epoch: int = cursor.fetchone()[0]
         cursor.execute("SELECT pg_notify('wk_rights', who::text) FROM unnest(%s::bigint[]) AS who", [list(user_ids)])
     return epoch
+
+
+def nudge_notices(user_ids: Iterable[int]) -> None:
+    """Tell the web processes whose notices changed, when this transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_notify('wk_notices', who::text) FROM unnest(%s::bigint[]) AS who", [sorted(set(user_ids))]
+        )

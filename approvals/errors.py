@@ -112,3 +112,31 @@ class UnknownName(ApprovalsError):
 
     code = "unknown_name"
     status = 404
+
+
+class ChannelRefused(ApprovalsError):
+    """That cannot be told to: {problem}."""
+
+    code = "channel_refused"
+    status = 422
+
+
+class ChannelNotFound(ApprovalsError):
+    """That channel does not exist, or it is not yours to change."""
+
+    code = "channel_not_found"
+    status = 404
+
+
+class TooManyChannels(ApprovalsError):
+    """There are {limit} channels already; remove one first."""
+
+    code = "too_many_channels"
+    status = 422
+
+
+class BadHours(ApprovalsError):
+    """Quiet hours need {problem}."""
+
+    code = "bad_hours"
+    status = 422

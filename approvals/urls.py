@@ -1,13 +1,14 @@
 """The inbox and its cards."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from approvals import acts, views
 
 app_name = "approvals"
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.inbox, name="inbox"),
     path("history/", views.history, name="history"),
+    path("notices/", include("approvals.notices.urls")),
     path("standing/", acts.standing, name="standing"),
     path("<int:pk>/", views.gate, name="gate"),
     path("<int:pk>/decide/", views.decide, name="decide"),

@@ -24,10 +24,10 @@ TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "config.redis_broker:
 _ON_FILES = settings.BROKER_URL.startswith("filesystem:")
 
 
-def _doorbell(task: str, *, every: float) -> dict[str, Any]:
+def _doorbell(task: str, *, every: float, app: str = "orchestrator") -> dict[str, Any]:
     # Expires: what nobody took in time is superseded by the next one.
     return {
-        "task": f"orchestrator.tasks.{task}",
+        "task": f"{app}.tasks.{task}",
         "schedule": every,
         "options": {"queue": "control", "expires": every * 2},
     }
@@ -86,6 +86,8 @@ app.conf.update(
         "sequence": _doorbell("sequence", every=2.0),
         "tend-signals": _doorbell("tend_signals", every=3600.0),
         "rescue": _doorbell("rescue", every=5.0),
+        "tell-people": _doorbell("tell_people", every=1.0, app="approvals"),
+        "forget-notices": _doorbell("forget_notices", every=3600.0, app="approvals"),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
         "purge-results": _doorbell("purge_results", every=600.0),
         "watch-agents": {**_doorbell("watch_agents", every=30.0), "task": "agents.tasks.watch_agents"},

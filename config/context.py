@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from agents import sections
 from approvals import permissions
 from approvals import queries as approvals
+from approvals.notices import queries as notices
 from monitoring import queries
 from monitoring.machinery import Trouble, troubles
 from monitoring.queries import StopInForce
@@ -103,6 +104,11 @@ class Shell:
     def inbox(self) -> str:
         """Where the inbox is; empty for someone without one."""
         return reverse("approvals:inbox") if permissions.can_somewhere(self.user, "see_gate") else ""
+
+    @cached_property
+    def unread(self) -> int:
+        """How many notices the user has not read; what there is nothing to do about any more does not count."""
+        return notices.unread(self.user)
 
     @cached_property
     def may_stop(self) -> bool:

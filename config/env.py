@@ -64,6 +64,34 @@ def database(name: str, default: str) -> dict[str, Any]:
     }
 
 
+def mailers(name: str) -> dict[str, Any]:
+    """`smtp://user:password@host:port` as Django's MAILERS; one that sends nothing if there is none.
+
+    `smtps://` is TLS from the start, `?tls=1` is STARTTLS.
+    """
+    value = text(name, "")
+    if not value:
+        return {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+    remedy = f"{name} is not a mail server's address; write it as smtp://user:password@host:port?tls=1 or unset it."
+    try:
+        url = urlsplit(value)
+        port = url.port or (465 if url.scheme == "smtps" else 25)
+    except ValueError as error:
+        raise ImproperlyConfigured(remedy) from error
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname or url.query not in {"", "tls=1"}:
+        raise ImproperlyConfigured(remedy)
+    options = {
+        "host": url.hostname,
+        "port": port,
+        "username": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "use_ssl": url.scheme == "smtps",
+        "use_tls": url.query == "tls=1",
+        "timeout": 10,
+    }
+    return {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
+
+
 def words(name: str, default: str = "") -> list[str]:
     """What a variable lists, with commas between."""
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]

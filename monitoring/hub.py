@@ -151,6 +151,12 @@ class Hub:
         for listener, dirty in hit.items():
             listener.mark(dirty)
 
+    def nudge(self, user_id: int, topic: str) -> None:
+        """Mark a topic as changed for one user's sockets alone. Not remembered: who joins later reads it fresh."""
+        for listener in self._by_topic.get(topic, ()):
+            if listener.ticket.user_id == user_id:
+                listener.mark({topic})
+
     def suspect(self, user_id: int) -> None:
         """A user's rights were said to have changed: look again with the next check."""
         self.rights_seen += 1
@@ -184,6 +190,7 @@ class Hub:
     async def _read(self, connection: AsyncConnection[TupleRow]) -> None:
         await connection.execute("LISTEN wk_ledger")
         await connection.execute("LISTEN wk_rights")
+        await connection.execute("LISTEN wk_notices")
         if not self._ready.is_set():
             self._everything_changed(await _head(connection))
             self._ready.set()
@@ -194,6 +201,8 @@ class Hub:
                 if note.channel == "wk_rights" and note.payload.isdigit():
                     self.suspect(int(note.payload))
                     await self._check_suspects()
+                elif note.channel == "wk_notices" and note.payload.isdigit():
+                    self.nudge(int(note.payload), "notices")
 
     async def _catch_up(self, connection: AsyncConnection[TupleRow]) -> None:
         head = await _head(connection)

@@ -1,6 +1,7 @@
 """What live pages may listen to, and which of it an event touches. Pure: no database, no sockets.
 
-Topics: `floor inbox runs workflows agents audit messages shell` and `run:<id> gate:<id> queue:<name>`.
+Topics: `floor inbox runs workflows agents audit messages notices shell` and `run:<id> gate:<id> queue:<name>`.
+`notices` is each user's own: no event touches it, the hub is told whose notices changed.
 A topic says *that* something changed, never what: the browser fetches the region through a view that checks rights.
 """
 
@@ -9,7 +10,7 @@ from typing import Final
 
 from orchestrator.ledger import SealedEvent
 
-PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "messages", "shell"})
+PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "messages", "notices", "shell"})
 _ADDRESSED: Final = re.compile(r"(run|gate):([1-9][0-9]{0,17})|queue:([a-z0-9_-]{1,50})", re.ASCII)
 
 # Beside the run, gate or queue that an event names.

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import permissions
 from approvals import queries as approvals
+from approvals.notices import queries as notices
 from monitoring import finding, queries, trail, wording
 from orchestrator import ledger
 
@@ -85,8 +86,9 @@ def shell(request: HttpRequest) -> HttpResponse:
     part = request.GET.get("part", "nav")
     if part == "bell":
         rows = approvals.inbox(_user(request), limit=5)
-        return render(request, "monitoring/bell.html", {"rows": rows})
-    if part not in {"nav", "stops", "machinery"}:
+        told = notices.newest(_user(request), limit=5)
+        return render(request, "monitoring/bell.html", {"rows": rows, "told": told})
+    if part not in {"nav", "stops", "machinery", "told"}:
         raise Http404
     return render(request, f"components/shell_{part}.html")
 

@@ -159,6 +159,9 @@ KINDS: Final[Mapping[str, Promise]] = {
     "token.revoked": gettext_lazy("Token revoked"),
     "session.signed_in": gettext_lazy("Signed in"),
     "session.signed_out": gettext_lazy("Signed out"),
+    "notice.channel_added": gettext_lazy("Channel for notices added"),
+    "notice.channel_changed": gettext_lazy("Channel for notices changed"),
+    "notice.channel_removed": gettext_lazy("Channel for notices removed"),
 }
 VERDICTS: Final[Mapping[str, Promise]] = {
     "approve": gettext_lazy("approved"),

@@ -203,6 +203,9 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "token.revoked"
     SESSION_SIGNED_IN = "session.signed_in"
     SESSION_SIGNED_OUT = "session.signed_out"
+    NOTICE_CHANNEL_ADDED = "notice.channel_added"
+    NOTICE_CHANNEL_CHANGED = "notice.channel_changed"
+    NOTICE_CHANNEL_REMOVED = "notice.channel_removed"
 
 
 class EventRefused(OrchestratorError):

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -26,6 +26,11 @@ AFTER: Final = """
     SELECT l.pos, e.id, e.run_id, e.task_id, e.kind, e.at, e.actor, e.data
     FROM orchestrator_ledger l JOIN orchestrator_event e ON e.id = l.event_id
     WHERE l.pos > %s ORDER BY l.pos LIMIT %s
+"""
+_OF_KINDS: Final = """
+    SELECT l.pos, e.id, e.run_id, e.task_id, e.kind, e.at, e.actor, e.data
+    FROM orchestrator_ledger l JOIN orchestrator_event e ON e.id = l.event_id
+    WHERE l.pos > %s AND l.pos <= %s AND e.kind = ANY(%s) ORDER BY l.pos
 """
 HEAD: Final = "SELECT coalesce(max(pos), 0) FROM orchestrator_ledger"
 
@@ -99,6 +104,11 @@ def head() -> int:
 def after(pos: int, *, limit: int = 500) -> list[SealedEvent]:
     """Up to `limit` events after a position, in order."""
     return [_sealed(row) for row in _rows(AFTER, [pos, limit])]
+
+
+def of_kinds(kinds: Sequence[str], *, after: int, until: int) -> list[SealedEvent]:
+    """The events of these kinds after one position and up to another, in order."""
+    return [_sealed(row) for row in _rows(_OF_KINDS, [after, until, list(kinds)])]
 
 
 def facts_up_to(run_id: int, pos: int, *, limit: int) -> list[tuple[int, Fact]]:
@@ -196,7 +206,7 @@ def _genuine_anchors() -> dict[int, str] | Fault:
     return known
 
 
-def _rows(query: str, parameters: list[int]) -> list[tuple[Any, ...]]:
+def _rows(query: str, parameters: Sequence[int | list[str]]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -34,7 +34,19 @@ SPEAKS_SQL = {
     "orchestrator/waits_db.py",  # what `db` is, for waiting tasks
 }
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
-FRONT_DOOR = {"services", "queries", "models", "ports", "events", "errors", "states", "api_errors", "rendering"}
+# The ledger is every reader's, by its position.
+FRONT_DOOR = {
+    "services",
+    "queries",
+    "models",
+    "ports",
+    "events",
+    "errors",
+    "states",
+    "api_errors",
+    "rendering",
+    "ledger",
+}
 TOP_LEVEL = {
     *(
         ".ci",

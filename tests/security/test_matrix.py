@@ -32,6 +32,14 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
+GET inbox/notices/                           >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/read/                     >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET inbox/notices/settings/                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/hours/           >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/        >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/<int:pk>/ >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/<int:pk>/remove/ >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/channels/<int:pk>/test/ >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/messages/                         >   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
 GET agents/messages/<uuid:uid>/              >   -   -   -   -   -   -   .   .   .   .   -   -   -   .   -   .
 GET agents/prompts/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -234,6 +242,8 @@ POST /tasks/{task}/callback                  !   -   .   -   .   .   .   +   -  
 GET /tasks/{task}/notes                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST /tasks/{task}/notes                     !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /notices                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /notices/read                           !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
@@ -258,6 +268,7 @@ audit                                        .   .   .   .   .   .   .   +   .  
 floor                                        .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 inbox                                        .   .   +   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 messages                                     .   .   .   .   .   .   .   +   +   +   +   .   .   .   +   .   +
+notices                                      .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 runs                                         .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 shell                                        .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 workflows                                    .   .   +   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -323,6 +334,7 @@ BODIES: dict[str, Any] = {
 # What the parts of a pattern stand for in the world of the tests.
 NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
+    "channels/<int:pk>": "channels/1",
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",

@@ -1,0 +1,287 @@
+"""Reads the sealed log and writes who is to know what. One reader at a time, each event once, in the log's order.
+
+The cursor, the notices and their deliveries are one transaction: a crash repeats all of it or nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from agents.types import Json
+from approvals import db, permissions
+from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
+from approvals.notices import quiet
+from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
+from orchestrator import ledger
+from orchestrator.ledger import SealedEvent
+from orchestrator.models import Run
+
+STRETCH: Final = 20_000  # places of the log that one transaction reads
+MOST_AT_ONCE: Final = 20  # gates of one queue in one reading; more are told in one line
+_WIDE: Final = ("everything", "workflow", "agent")  # stops of one run or step concern who steers it, and they see it
+BROKEN_AFTER: Final = 5  # messages in a row that did not arrive
+RISKS: Final = ("low", "medium", "high", "critical")
+KINDS: Final = (
+    *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
+    *("stop.set", "run.failed"),
+)
+
+
+def tell() -> int:
+    """Read on from where the last reading stopped to the log's end; return how many notices were written.
+
+    A log that nobody has read yet is read from its end: what is long past is no news.
+    """
+    end = ledger.head()
+    written, more = 0, True
+    while more:
+        told, more = _read_stretch(end)
+        written += told
+    return written
+
+
+@transaction.atomic
+def _read_stretch(end: int) -> tuple[int, bool]:
+    cursor = _take_cursor()
+    if cursor is None or cursor.pos >= end:  # another process is at it, or nothing is new
+        return 0, False
+    last = min(end, cursor.pos + STRETCH)
+    news = ledger.of_kinds(KINDS, after=cursor.pos, until=last)
+    written = _write(_Reading(news)) if news else 0
+    cursor.pos = last
+    cursor.save(update_fields=["pos"])
+    return written, last < end
+
+
+def _take_cursor() -> NoticeCursor | None:
+    NoticeCursor.objects.bulk_create([NoticeCursor(pos=ledger.head())], ignore_conflicts=True)
+    return NoticeCursor.objects.select_for_update(skip_locked=True).first()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A stretch of the log with the gates and runs that it speaks of, and what comes of it."""
+
+    news: Sequence[SealedEvent]
+    gates: dict[int, Gate] = field(default_factory=dict)
+    starters: dict[int, tuple[User | None, str]] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    over: set[int] = field(default_factory=set)  # gates about which there is nothing left to do here
+    _deciders: dict[int, list[User]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ids = {gate for event in self.news if (gate := _gate_of(event)) is not None}
+        about = Gate.objects.select_related("queue", "run", "run__started_by", "claimed_by").defer("subject")
+        self.gates = about.in_bulk(list(ids))
+        failed = {event.run_id for event in self.news if event.kind == "run.failed" and event.run_id is not None}
+        for run in Run.objects.filter(pk__in=failed).select_related("started_by", "workflow"):
+            self.starters[run.pk] = (run.started_by, run.title or run.workflow.title)
+
+    def deciders(self, gate: Gate) -> list[User]:
+        """Who is told of a gate of this queue, without who asked for it."""
+        if gate.queue_id not in self._deciders:
+            self._deciders[gate.queue_id] = permissions.deciders(gate.queue)
+        return [person for person in self._deciders[gate.queue_id] if not permissions.is_own_request(person, gate)]
+
+
+def _write(reading: _Reading) -> int:
+    for event in reading.news:
+        _READERS[event.kind](reading, event)
+    _withdraw(reading.over)
+    told = Notice.objects.bulk_create(_gathered(reading.notices))
+    Delivery.objects.bulk_create(_deliveries(told))
+    db.nudge_notices({notice.recipient_id for notice in told if notice.recipient_id} | _readers_of(reading.over))
+    return len(told)
+
+
+def _opened(reading: _Reading, event: SealedEvent) -> None:
+    _ask(reading, event, NoticeKind.DECIDE)
+
+
+def _escalated(reading: _Reading, event: SealedEvent) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is None:
+        return
+    stays = bool((event.data or {}).get("end_of_chain"))
+    if not stays:  # the people of the queue before have had their time
+        reading.over.add(gate.pk)
+        reading.notices = [notice for notice in reading.notices if notice.gate_id != gate.pk]
+    _ask(reading, event, NoticeKind.STILL_OPEN if stays else NoticeKind.PASSED_ON)
+
+
+def _ask(reading: _Reading, event: SealedEvent, kind: NoticeKind) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is None or gate.status != GateStatus.OPEN:
+        return
+    facts: dict[str, Json] = {"queue": gate.queue.title, "deadline": gate.deadline_at.isoformat()}
+    for person in reading.deciders(gate):
+        reading.notices.append(_about(gate, event, kind, facts, recipient=person))
+    reading.notices.append(_about(gate, event, kind, facts, queue=gate.queue))
+
+
+def _settled(reading: _Reading, event: SealedEvent) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is None:
+        return
+    reading.over.add(gate.pk)
+    reading.notices = [notice for notice in reading.notices if notice.gate_id != gate.pk]
+    facts = event.data or {}
+    asker = gate.run.started_by
+    if event.kind != "gate.decided" or asker is None or _is_by(event, asker):
+        return
+    told: dict[str, Json] = {"verdict": facts.get("verdict"), "by": event.actor.removeprefix("user:")}
+    reading.notices.append(_about(gate, event, NoticeKind.DECIDED, told, recipient=asker, path=f"/runs/{gate.run_id}/"))
+
+
+def _commented(reading: _Reading, event: SealedEvent) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is None:
+        return
+    told: dict[str, Json] = {"by": event.actor.removeprefix("user:")}
+    talkers = User.objects.filter(is_active=True, pk__in=gate.comments.values("author"))
+    people = {person.pk: person for person in (*talkers, gate.claimed_by) if person is not None}
+    for person in people.values():
+        if not _is_by(event, person):
+            reading.notices.append(_about(gate, event, NoticeKind.COMMENTED, told, recipient=person))
+
+
+def _failed(reading: _Reading, event: SealedEvent) -> None:
+    starter, title = reading.starters.get(event.run_id or 0, (None, ""))
+    if starter is None or not starter.is_active:
+        return
+    reading.notices.append(
+        Notice(
+            recipient=starter, pos=event.pos, kind=NoticeKind.RUN_FAILED, risk="medium", title=title[:300],
+            facts={"run": event.run_id}, path=f"/runs/{event.run_id}/",
+        )
+    )  # fmt: skip
+
+
+def _stopped(reading: _Reading, event: SealedEvent) -> None:
+    facts = event.data or {}
+    if facts.get("scope") not in _WIDE:
+        return
+    is_all = facts.get("scope") == "everything"
+    for person in permissions.holders("lift_stop"):
+        if _is_by(event, person):
+            continue
+        reading.notices.append(
+            Notice(
+                recipient=person, pos=event.pos, kind=NoticeKind.STOPPED, risk="critical" if is_all else "high",
+                title=str(facts.get("reason", ""))[:300], path="/stop/",
+                facts={"scope": facts.get("scope"), "by": event.actor.removeprefix("user:")},
+            )
+        )  # fmt: skip
+
+
+_READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
+    "gate.opened": _opened,
+    "gate.escalated": _escalated,
+    "gate.decided": _settled,
+    "gate.withdrawn": _settled,
+    "gate.commented": _commented,
+    "run.failed": _failed,
+    "stop.set": _stopped,
+}
+
+
+def _about(
+    gate: Gate, event: SealedEvent, kind: NoticeKind, facts: dict[str, Json], *, path: str = "", **whom: object
+) -> Notice:
+    return Notice(
+        pos=event.pos, kind=kind, risk=gate.risk, title=gate.title, facts=facts, gate=gate,
+        path=path or f"/inbox/{gate.pk}/", **whom,
+    )  # fmt: skip
+
+
+def _gathered(notices: Iterable[Notice]) -> list[Notice]:
+    """The same notices, but where one queue asks somebody very much at once: one line instead of each."""
+    asked: dict[tuple[int | None, int | None, str], list[Notice]] = defaultdict(list)
+    found: list[Notice] = []
+    for notice in notices:
+        if notice.kind in (NoticeKind.DECIDE, NoticeKind.PASSED_ON, NoticeKind.STILL_OPEN) and notice.gate is not None:
+            asked[notice.recipient_id, notice.queue_id, notice.gate.queue.name].append(notice)
+        else:
+            found.append(notice)
+    for (_, _, queue), group in asked.items():
+        found += group if len(group) <= MOST_AT_ONCE else [_one_line(group, queue)]
+    return sorted(found, key=lambda notice: notice.pos)
+
+
+def _one_line(group: Sequence[Notice], queue: str) -> Notice:
+    last = group[-1]
+    return Notice(
+        recipient=last.recipient, queue=last.queue, pos=last.pos, kind=NoticeKind.MANY,
+        risk=max((notice.risk for notice in group), key=RISKS.index), title="",
+        facts={"queue": last.facts["queue"], "count": len(group)}, path=f"/inbox/?queue={queue}",
+    )  # fmt: skip
+
+
+def _withdraw(gates: set[int]) -> None:
+    """There is nothing to do about these any more: not on the page, and not by messages that have not left."""
+    if not gates:
+        return
+    asking = (NoticeKind.DECIDE, NoticeKind.PASSED_ON, NoticeKind.STILL_OPEN)
+    over = Notice.objects.filter(gate__in=gates, withdrawn_at=None, kind__in=asking)
+    due = Delivery.objects.filter(notice__gate__in=gates, notice__kind__in=asking, status=DeliveryStatus.DUE)
+    due.update(status=DeliveryStatus.WITHDRAWN)
+    over.update(withdrawn_at=Now())
+
+
+def _readers_of(gates: set[int]) -> set[int]:
+    told = Notice.objects.filter(gate__in=gates, recipient__isnull=False) if gates else Notice.objects.none()
+    return set(told.values_list("recipient_id", flat=True))
+
+
+def _deliveries(told: Sequence[Notice]) -> list[Delivery]:
+    people = {notice.recipient_id for notice in told if notice.recipient_id}
+    queues = {notice.queue_id for notice in told if notice.queue_id}
+    working = Channel.objects.filter(removed_at=None, failures__lt=BROKEN_AFTER).select_related("owner__profile")
+    by_owner: dict[int | None, list[Channel]] = defaultdict(list)
+    for channel in working.filter(owner__in=people, owner__is_active=True):
+        by_owner[channel.owner_id].append(channel)
+    by_queue: dict[int | None, list[Channel]] = defaultdict(list)
+    for channel in working.filter(queue__in=queues):
+        by_queue[channel.queue_id].append(channel)
+    hours = hours_of(people)
+    now = timezone.now()
+    return [
+        Delivery(notice=notice, channel=channel, due_at=_due(now, notice, channel, hours))
+        for notice in told
+        for channel in (by_owner[notice.recipient_id] if notice.recipient_id else by_queue[notice.queue_id])
+        if RISKS.index(notice.risk) >= RISKS.index(channel.least_risk)
+    ]
+
+
+def hours_of(people: Iterable[int | None]) -> dict[int | None, quiet.Hours]:
+    """The quiet hours of these people, by their own clocks; who has set none is always awake."""
+    ids = [pk for pk in people if pk]
+    zones = dict(User.objects.filter(pk__in=ids).values_list("pk", F("profile__time_zone")))
+    found: dict[int | None, quiet.Hours] = {pk: quiet.Hours(zone or "UTC") for pk, zone in zones.items()}
+    for row in QuietHours.objects.filter(user__in=ids):
+        found[row.user_id] = quiet.Hours(
+            found[row.user_id].zone, row.starts, row.ends, row.weekends, row.critical_passes, row.is_on, row.digest_at
+        )
+    return found
+
+
+def _due(now: datetime, notice: Notice, channel: Channel, hours: dict[int | None, quiet.Hours]) -> datetime:
+    mine = hours.get(notice.recipient_id) or quiet.Hours("UTC")
+    return quiet.due_at(now, pace=channel.pace, risk=notice.risk, hours=mine)
+
+
+def _gate_of(event: SealedEvent) -> int | None:
+    gate = (event.data or {}).get("gate")
+    return gate if isinstance(gate, int) else None
+
+
+def _is_by(event: SealedEvent, person: User) -> bool:
+    return event.actor == f"user:{person.username}"
