@@ -128,10 +128,10 @@ def test_act_on_a_page_of_its_own_is_refused_there_and_not_in_a_dialog_above_it(
     site: Site, page: Page, run: Run, maria
 ):
     site.enter(page, maria, f"/act/run/{run.pk}/priority/")
-    page.get_by_label("Priority").fill("999999")
+    page.get_by_role("spinbutton", name="Priority").fill("999999")
     page.get_by_label("Why").fill("It is urgent")
 
-    page.get_by_role("button", name="priority").click()
+    page.get_by_role("button", name="Change priority").click()
 
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_label("Why")).to_have_value("It is urgent")
