@@ -3,23 +3,26 @@
 `by` is the person who changes it; None is the operator at the command line. Nobody changes their own rights.
 """
 
+import secrets
 from collections.abc import Sequence
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from guardian.models import GroupObjectPermission
 from guardian.shortcuts import assign_perm, remove_perm
 
 from agents.models import Agent
 from agents.types import Json
 from approvals import calendars, db, permissions
-from approvals.errors import CalendarRefused, NotPermitted, SelfGrant, UnknownName
-from approvals.models import Queue
-from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, WORKFLOW_GRANTS
+from approvals.errors import CalendarRefused, NameTaken, NotPermitted, SelfGrant, UnknownName
+from approvals.models import Profile, Queue
+from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, VERBS, WORKFLOW_GRANTS, verbs_of
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import Workflow
 
 OPERATOR = "operator"
+MOST_NAMED = 20  # grants that are said in words
 type Holder = User | Group
 type Granted = Workflow | Queue | Agent
 
@@ -34,14 +37,55 @@ def set_role(*, user_id: int, role: str, by: User | None, held: bool = True) -> 
     group = role_group(role)
     if user.groups.filter(pk=group.pk).exists() == held:
         return
-    if held:
-        user.groups.add(group)
-    else:
-        user.groups.remove(group)
-    permissions.refresh(user)
+    _put(user, group, held=held)
     _record(
         EventKind.ROLE_GRANTED if held else EventKind.ROLE_REVOKED, by, [user.pk], {"user": user.username, "role": role}
     )
+
+
+@transaction.atomic
+def add_account(*, username: str, role: str) -> str:
+    """Make an account with one role, for the operator; return its first password. Raises NameTaken."""
+    if User.objects.filter(username__iexact=username).exists():
+        raise NameTaken(name=username)
+    password = secrets.token_urlsafe(12)
+    user = User.objects.create_user(username, password=password)
+    Profile.objects.create(user=user)
+    set_role(user_id=user.pk, role=role, by=None)
+    return password
+
+
+@transaction.atomic
+def set_member(*, user_id: int, team_id: int, by: User | None, held: bool) -> int:
+    """Put a user into a team, a role among them, or take them out; the number of this change of rights.
+
+    The event is the caller's: it knows the reason (`orchestrator.acts.membership`).
+    """
+    user, team = _user(user_id), Group.objects.filter(pk=team_id).first()
+    if team is None:
+        raise UnknownName(what="team", name=team_id, known="those of the page of teams")
+    _authorise(by, user)
+    _put(user, team, held=held)
+    return db.bump_rights_epoch([user.pk])
+
+
+def is_role(team: Group) -> bool:
+    """Whether the team stands for a role."""
+    return team.name in ROLES
+
+
+def gains(user: User, team: Group) -> list[str]:
+    """What the team lets a user do that their other teams do not, in words: everywhere, and on single objects."""
+    others = set(user.groups.exclude(pk=team.pk).values_list("name", flat=True))
+    verbs = verbs_of({team.name}) - verbs_of(others)
+    granted = GroupObjectPermission.objects.filter(group=team).select_related("permission", "content_type")[:MOST_NAMED]
+    single = [f"{one.permission.name}: {one.content_object}" for one in granted]
+    return [words for verb, words in VERBS.items() if verb in verbs] + single
+
+
+def holds_rights(team: Group) -> bool:
+    """Whether anything is granted to the team on single objects."""
+    return GroupObjectPermission.objects.filter(group=team).exists()
 
 
 @transaction.atomic
@@ -113,6 +157,14 @@ def _check(permission: str, on: Granted) -> None:
     known = QUEUE_GRANTS if isinstance(on, Queue) else AGENT_GRANTS if isinstance(on, Agent) else WORKFLOW_GRANTS
     if permission not in known:
         raise UnknownName(what="permission", name=permission, known=", ".join(known))
+
+
+def _put(user: User, group: Group, *, held: bool) -> None:
+    if held:
+        user.groups.add(group)
+    else:
+        user.groups.remove(group)
+    permissions.refresh(user)
 
 
 def _user(user_id: int) -> User:

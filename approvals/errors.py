@@ -141,6 +141,12 @@ class TokenInvalid(ApprovalsError):
     status = 401
 
 
+class NameTaken(ApprovalsError):
+    """There is an account named {name!r} already; choose another name, or change that one's roles."""
+
+    code = "name_taken"
+
+
 class UnknownName(ApprovalsError):
     """There is no {what} named {name!r}; choose one of {known}."""
 

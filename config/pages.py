@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from axes.helpers import get_cool_off
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from config import outage
 from config.templatetags.watchkeeper import RISKS, STATUSES, duration
 from config.vendor import ICONS
 
@@ -22,8 +24,9 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        """Whether to show the hint."""
+        """Which hint to show: where the demo's passwords are, or how to make the first account."""
         context: dict[str, object] = super().get_context_data(**kwargs)
+        context["is_empty"] = not User.objects.exists()
         context["is_demo"] = (settings.DATA_DIR / "demo-passwords.json").exists()
         return context
 
@@ -53,7 +56,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """An error of ours: draws nothing that could need the database."""
+    """An error of ours, or the database's absence: draws nothing that could need the database."""
+    if outage.is_outage():
+        return outage.answer(request)
     text = _(
         "The error was logged. Nothing that was acknowledged is lost; reload the page, and tell whoever runs this."
     )

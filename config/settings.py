@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.StaticFiles",
     "config.middleware.NoStore",
+    "config.outage.DatabaseAway",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -198,6 +199,7 @@ POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 10
 
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
+ACCESS = "approvals.access"
 MESSAGE_ENGINE = "orchestrator.messages"
 # Others' buses (docs/messages.md): the first is preferred, the others stand in for it.
 MESSAGE_BRIDGES = env.words("MESSAGE_BRIDGES")

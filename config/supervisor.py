@@ -32,6 +32,7 @@ _PYTHON = sys.executable
 # Beyond the drain: a shift looks once a second whether it should leave, gives back, and reports.
 _AFTER_DRAIN_S = 5.0
 _WEB_READY_S = 90.0
+_FIRST_LOOK = "first-look"
 
 
 class Stop(BaseException):
@@ -61,6 +62,7 @@ class Supervisor:
             self._prepare(env)
             self._start(env)
             self._welcome()
+            self._look_once(env)
             while True:
                 self._tend()
                 time.sleep(0.1)
@@ -119,9 +121,11 @@ class Supervisor:
         self._forget_what_passed()
         self._children = [Child(name, command, env, self._home) for name, command in self._commands()]
         with self._console.step("Web, workers, control, beat") as step:
-            for child in self._children:
-                child.start()
+            # The pages first: all at once, five Python processes share the processors and the pages come last.
+            self._children[0].start()
             self._await_web()
+            for child in self._children[1:]:
+                child.start()
             step.result = ", ".join(child.name for child in self._children).capitalize()
 
     def _commands(self) -> Iterator[tuple[str, list[str]]]:
@@ -185,12 +189,23 @@ class Supervisor:
             console.table(
                 [("Sign in as", "Password", "Role"), *((name, u["password"], u["role"]) for name, u in users.items())]
             )
+        else:
+            console.say('An account to sign in with: make manage ARGS="access add NAME Administrator"')
         console.say()
         console.say(
             console.paint(f"Logs: {self._home.path / 'logs'}   Ctrl-C stops everything; the data is kept.", "dim")
         )
 
+    def _look_once(self, env: dict[str, str]) -> None:
+        """On the demo's first start, evaluate an agent beside what runs, so that there is something to look at."""
+        command = ["nice", _PYTHON, str(ROOT / "manage.py"), "prepare", "--evaluate"]
+        look = Child(_FIRST_LOOK, command, env, self._home)
+        if os.environ.get("DEMO") != "0" and not look.log.exists():
+            look.start()
+            self._children.append(look)
+
     def _tend(self) -> None:
+        self._children = [child for child in self._children if child.name != _FIRST_LOOK or not child.stopped()]
         if self._postgres and not self._postgres.alive():
             self._console.note("PostgreSQL ended unexpectedly; starting it again.")
             with self._console.step("PostgreSQL is back"):

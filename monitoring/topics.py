@@ -41,6 +41,8 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
     "guard": frozenset({"runs", "agents", "audit"}),
     "memory": frozenset({"agents", "audit"}),
+    "role": frozenset({"agents", "audit"}),
+    "team": frozenset({"agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})
 

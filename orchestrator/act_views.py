@@ -53,7 +53,7 @@ def act(request: HttpRequest, scope: str, address: str, name: str) -> HttpRespon
         return dialog.show(problem=str(refused), status=422 if refused.status == 404 else refused.status)
     if found.name == "stop":
         return stop_views.after(request, Stop.objects.get(pk=done.stop))
-    messages.success(request, done.words, extra_tags=_undo_address(done, dialog.reason))
+    messages.success(request, done.words, extra_tags=undo_address(done, dialog.reason))
     return leave(request, str(done.data.get("href") or home_of(target)))
 
 
@@ -129,7 +129,8 @@ def _linked(asked: Mapping[str, str]) -> dict[str, Json]:
     return {} if problem else found
 
 
-def _undo_address(done: acts.Done, reason: str) -> str:
+def undo_address(done: acts.Done, reason: str) -> str:
+    """Where the dialog that takes an act back is; empty where nothing does."""
     if done.undo is None:
         return ""
     address = reverse("orchestrator:act", args=[done.target.scope, done.target.address, done.undo.name])

@@ -37,9 +37,9 @@ def look(definition: Definition, plan: Plan, *, catalogue: AgentCatalogue) -> tu
     return tuple(found)
 
 
-def refuse_if_strict(definition: Definition, found: Sequence[DefinitionProblem]) -> None:
-    """Raises DefinitionError with the warnings if the definition wants none."""
-    if found and definition.configuration.get("strict"):
+def refuse_if_strict(definition: Definition, found: Sequence[DefinitionProblem], *, strict: bool = False) -> None:
+    """Raises DefinitionError with the warnings if the definition, or whoever publishes it, wants none."""
+    if found and (strict or definition.configuration.get("strict")):
         raise DefinitionError(found)
 
 

@@ -58,6 +58,7 @@ def pattern(request: HttpRequest, name: str) -> HttpResponse:
         "picture": picture_of(name),
         "followers": _followers(user, found),
         "keep": _keepers(user, {"pattern": name}),
+        "may_publish": rights().can(user, "publish_version"),
     }
     return render(request, "orchestrator/pattern.html", context)
 

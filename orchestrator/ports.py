@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
@@ -161,6 +161,35 @@ class Rights(Protocol):
     def who_may(self, workflow: Workflow) -> list[Holder]:
         """Roles and people with a right on this workflow, as its page lists them."""
         ...
+
+
+class Access(Protocol):
+    """Implemented by the module `approvals.access`: who belongs to which team, and what that lets them do."""
+
+    def is_role(self, team: Group) -> bool:
+        """Whether the team stands for a role."""
+        ...
+
+    def gains(self, user: User, team: Group) -> list[str]:
+        """What being in the team lets somebody do who is not in it, in words; what they lose if they are."""
+        ...
+
+    def holds_rights(self, team: Group) -> bool:
+        """Whether rights on single workflows, queues or agents are granted to the team."""
+        ...
+
+    def set_member(self, *, user_id: int, team_id: int, by: User | None, held: bool) -> int:
+        """Put somebody into a team, or take them out; the number of this change of rights. Appends no event.
+
+        Raises NotPermitted, SelfGrant, UnknownName.
+        """
+        ...
+
+
+@cache
+def access() -> Access:
+    """The configured keeper of teams."""
+    return cast("Access", import_module(settings.ACCESS))
 
 
 @cache

@@ -4,7 +4,6 @@ The verbs at the end (`complete_task` ...) are for whoever keeps the gates: they
 after `lock_run()`, so that a decision and the release of its task commit together.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,24 +12,17 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from agents.models import Agent
-from agents.registry import budget_of
 from agents.types import Json
-from orchestrator import acts, budgets, checks, db, events, failpoints, orders, waits_db
-from orchestrator.catalogue import default as catalogue
-from orchestrator.catalogue import lane_of
-from orchestrator.definitions import people
-from orchestrator.definitions.compile import compile_plan
-from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
+from orchestrator import acts, db, events, failpoints, orders, publishing, waits_db
 from orchestrator.definitions.fields import seconds
-from orchestrator.definitions.load import Definition, load
-from orchestrator.definitions.plan import Plan
-from orchestrator.definitions.serialise import plan_to_json
-from orchestrator.engine import admission, authorising, deadlines, failures, starting, transitions
+from orchestrator.engine import admission, deadlines, failures, starting, transitions
 from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
-from orchestrator.models import Budget, Run, Step, Stop, Task, Workflow, WorkflowVersion
-from orchestrator.ports import gatekeeper
+from orchestrator.models import Run, Stop, Task
 from orchestrator.states import TASK_TERMINAL
 
+publish = publishing.publish
+check_queues = publishing.check_queues
+may_publish = publishing.may_publish
 lock_run = transitions.lock_run
 lock_signal = waits_db.lock_signal
 
@@ -45,104 +37,6 @@ def reason_given(reason: str, verb: str) -> str:
     if not reason.strip():
         raise ReasonMissing(verb=verb)
     return reason.strip()
-
-
-# Workflows
-
-
-@transaction.atomic
-def publish(*, source: str, file: str, by: User | None, make_queues: bool = False) -> WorkflowVersion:
-    """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
-
-    With `make_queues` the queues that it names and that do not exist are made; the caller checks that `by` may do so.
-    Raises definitions.errors.DefinitionError naming every problem with file, step, field and remedy, among them
-    SubworkflowNotPermitted where its author may not start what it starts, and what the publishing checks warn of if the
-    definition is strict; else the version keeps the warnings (`checks`).
-    """
-    definition = load(source, file=file)
-    plan = compile_plan(definition, catalogue=catalogue, workflows=catalogue.workflow)
-    authorising.require_author(plan, file=file, by=by)
-    _require_budgets(plan, file)
-    missing = check_queues(definition, make=make_queues)
-    gatekeeper().make_queues(missing)
-    warnings = checks.look(definition, plan, catalogue=catalogue)
-    checks.refuse_if_strict(definition, warnings)
-    workflow, _ = Workflow.objects.get_or_create(name=plan.name, defaults={"title": definition.title, "owner": by})
-    workflow = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
-    digest = hashlib.sha256(source.encode()).hexdigest()
-    if workflow.current_version and workflow.current_version.digest == digest:
-        return workflow.current_version
-    version = _store_version(workflow, definition.values, plan, source=source, digest=digest, by=by)
-    version.checks = checks.stored(warnings)
-    version.save(update_fields=["checks"])
-    workflow.title = definition.title or plan.name
-    workflow.description = definition.description
-    workflow.current_version = version
-    workflow.save(update_fields=["title", "description", "current_version"])
-    events.append(
-        "workflow.published",
-        actor=actor_of(by),
-        data={"workflow": workflow.name, "number": version.number, "digest": digest, "queues": list(missing)},
-    )
-    return version
-
-
-def check_queues(definition: Definition, *, make: bool) -> list[str]:
-    """The queues that a definition names and that would have to be made. Raises DefinitionError unless they may be."""
-    known = gatekeeper().queue_names()
-    problems = people.unfit_queues(definition) if make else people.unknown_queues(definition, known)
-    if problems:
-        raise DefinitionError(problems)
-    return sorted({named.queue for named in people.queues_named(definition)} - known)
-
-
-def may_publish(plan: Plan, *, file: str, by: User) -> None:
-    """Raises SubworkflowNotPermitted naming each step that starts what `by` may not start."""
-    authorising.require_author(plan, file=file, by=by)
-
-
-def _require_budgets(plan: Plan, file: str) -> None:
-    """Every agent that the plan names has a budget for a run: its registration's, or one that people gave it."""
-    problems = []
-    for agent in sorted(agent for agent in budgets.bounds(plan) if agent):
-        found = catalogue.find(agent)
-        given = Budget.objects.filter(scope="run_agent", ref=0, agent__name=agent)
-        if found is not None and not budget_of(found) and not given.exists():
-            remedy = "register it again with a budget, or set one on its page"
-            problems.append(DefinitionProblem(file, "", f"agent {agent}", "has no budget for a run", remedy))
-    if problems:
-        raise DefinitionError(problems)
-
-
-def _store_version(
-    workflow: Workflow, document: dict[str, Any], plan: Plan, *, source: str, digest: str, by: User | None
-) -> WorkflowVersion:
-    last = workflow.versions.order_by("-number").values_list("number", flat=True).first() or 0
-    version = WorkflowVersion.objects.create(
-        workflow=workflow,
-        number=last + 1,
-        source=source,
-        definition=document,
-        plan=plan_to_json(plan),
-        digest=digest,
-        published_by=by,
-    )
-    agents = dict(Agent.objects.filter(name__in={s.agent for s in plan.steps if s.agent}).values_list("name", "id"))
-    Step.objects.bulk_create(
-        Step(
-            version=version,
-            index=step.index,
-            key=step.key,
-            kind=step.kind,
-            agent_id=agents.get(step.agent),
-            dependencies=len(step.dependencies),
-            need=step.need,
-            successors=list(step.successors),
-            lane=lane_of(step.agent, step.agent_version, step.lane),
-        )
-        for step in plan.steps
-    )
-    return version
 
 
 # Runs

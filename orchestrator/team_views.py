@@ -18,7 +18,11 @@ def teams(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if not rights().can(user, "see_agents"):
         raise PermissionDenied(_("Your roles do not show you teams. An administrator can change that."))
-    return render(request, "orchestrator/teams.html" + _part(request, "rows"), {"teams": queries.every(user)})
+    return render(
+        request,
+        "orchestrator/teams.html" + _part(request, "rows"),
+        {"teams": queries.every(user), "may_make": rights().can(user, "manage_access")},
+    )
 
 
 @require_GET
@@ -33,6 +37,7 @@ def team(request: HttpRequest, pk: int) -> HttpResponse:
         "belongs": queries.belongs(found, user),
         "changes": queries.changes(found),
         "acts": offered,
+        "may_change": rights().can(user, "manage_access"),
     }
     return render(request, "orchestrator/team.html" + _part(request, "body"), context)
 

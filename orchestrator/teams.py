@@ -7,10 +7,13 @@ of its workflow's owner. Reads only.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
+import orjson
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models import Count, Q
 from django.http import Http404
+from django.utils.translation import gettext_lazy
 
 from orchestrator import budget_rows, ports
 from orchestrator.budget_rows import Row
@@ -21,6 +24,12 @@ MOST_TEAMS: Final = 1000
 MOST_NAMED: Final = 100
 MOST_RUNS: Final = 1000
 CHANGES: Final = 50
+_PEOPLE: Final = {
+    "role.granted": gettext_lazy("%(name)s added"),
+    "team.person_added": gettext_lazy("%(name)s added"),
+    "role.revoked": gettext_lazy("%(name)s removed"),
+    "team.person_removed": gettext_lazy("%(name)s removed"),
+}
 LOOKED_AT: Final = 20_000  # newest events of no run, among which changes are looked for
 
 
@@ -38,7 +47,7 @@ class Team:
 class Belongs:
     """What belongs to a team, as far as the user may see it."""
 
-    people: list[User]
+    people: list[Any]  # users, each with the `query` that fills in the form of an act about them
     workflows: list[Workflow]
     runs: int  # live ones that draw on its budgets
     has_more_runs: bool
@@ -46,7 +55,7 @@ class Belongs:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A limit that was set, taken away or moved."""
+    """A limit that was set, taken away or moved, or a person who came or went."""
 
     at: Any
     by: str
@@ -55,6 +64,7 @@ class Change:
     was: float | None
     limit: float | None
     amount: float | None  # moved
+    is_limit: bool = True
 
 
 def is_visible(user: User | AnonymousUser, team: Group) -> bool:
@@ -92,23 +102,31 @@ def belongs(team: Group, user: User | AnonymousUser) -> Belongs:
     live = Run.objects.filter(starts, status__in=RUN_LIVE, workflow__in=visible)
     runs = live.order_by()[: MOST_RUNS + 1].count()
     return Belongs(
-        people=list(people[:MOST_NAMED]),
+        people=[_with_query(person) for person in people[:MOST_NAMED]],
         workflows=list(visible.filter(owner__in=members).order_by("title")[:MOST_NAMED]),
         runs=min(runs, MOST_RUNS),
         has_more_runs=runs > MOST_RUNS,
     )
 
 
+def _with_query(person: Any) -> Any:
+    person.query = urlencode({"answers": orjson.dumps({"person": person.username}).decode()})
+    return person
+
+
 def changes(team: Group) -> list[Change]:
-    """The newest changes of the team's limits, moves from and to it among them."""
+    """The newest changes of the team's limits, moves from and to it among them, and of its people."""
     newest = Event.objects.filter(run=None).order_by("-id").values("pk")[:LOOKED_AT]
     ours = Q(data__ref=team.pk) | Q(data__to=team.pk)
-    found = Event.objects.filter(ours, pk__in=newest, run=None, kind="budget.changed", data__scope="team")
+    limits, people = Q(kind="budget.changed", data__scope="team"), Q(kind__in=_PEOPLE)
+    found = Event.objects.filter(ours, limits | people, pk__in=newest, run=None)
     return [_change(event) for event in found.order_by("-id")[:CHANGES]]
 
 
 def _change(event: Event) -> Change:
     facts: Mapping[str, Any] = event.data or {}
+    if event.kind in _PEOPLE:
+        facts = {**facts, "words": str(_PEOPLE[event.kind]) % {"name": facts.get("user", "")}}
     return Change(
         at=event.at,
         by=event.actor.removeprefix("user:"),
@@ -117,4 +135,5 @@ def _change(event: Event) -> Change:
         was=facts.get("was"),
         limit=facts.get("limit"),
         amount=facts.get("amount"),
+        is_limit=event.kind not in _PEOPLE,
     )

@@ -5,6 +5,7 @@ from django.urls import path
 from orchestrator import (
     act_views,
     advisor_views,
+    editor_views,
     gallery_views,
     group_views,
     note_views,
@@ -39,6 +40,8 @@ urlpatterns = [
     path("gallery/<slug:name>/install/", gallery_views.install, name="gallery-install"),
     path("gallery/<slug:name>/try/<int:number>/", gallery_views.try_it, name="gallery-try"),
     path("patterns/<slug:name>/", pattern_views.pattern, name="pattern"),
+    path("editor/", editor_views.new, name="editor-new"),
+    path("editor/<slug:name>/", editor_views.edit, name="editor"),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/schema.json", workflow_views.schema, name="schema"),
     path("workflows/<slug:name>/", workflow_views.workflow, name="workflow"),

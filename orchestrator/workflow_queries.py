@@ -166,7 +166,15 @@ def _latest_runs(ids: Sequence[int]) -> Sequence[tuple[int, str, Any]]:
 
 def versions_of(workflow: Workflow) -> list[WorkflowVersion]:
     """The workflow's versions, the newest first, without their bodies."""
-    columns = ("number", "digest", "published_at", "workflow_id", "published_by__username", "published_by__first_name")
+    columns = (
+        "number",
+        "digest",
+        "published_at",
+        "deprecated_at",
+        "workflow_id",
+        "published_by__username",
+        "published_by__first_name",
+    )
     versions = workflow.versions.select_related("published_by").only(*columns, "published_by__last_name")
     return list(versions.order_by("-number").fetch_mode(models.FETCH_RAISE)[:VERSIONS])
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import orjson
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -18,6 +19,7 @@ from orchestrator import (
     acts,
     budget_rows,
     checks,
+    drafts,
     drawing,
     group_views,
     pace,
@@ -58,7 +60,13 @@ def workflows(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(_("Your roles do not show you any workflows. An administrator can change that."))
     partial = "#cards" if getattr(request, "wants_partial", False) else ""
     tag = request.GET.get("tag", "")[:100]
-    context = {"cards": workflow_queries.workflow_cards(user, tag), "tags": workflow_queries.tags_of(user), "tag": tag}
+    context = {
+        "cards": workflow_queries.workflow_cards(user, tag),
+        "tags": workflow_queries.tags_of(user),
+        "tag": tag,
+        "may_publish": rights().can(user, "publish_version"),
+        "has_draft": drafts.of(user, None) is not None,
+    }
     return render(request, "orchestrator/workflows.html" + partial, context)
 
 
@@ -81,6 +89,8 @@ def workflow(request: HttpRequest, name: str) -> HttpResponse:
         "acts": acts.possible(user, acts.Target("workflow", found)),
         "held": queries.held("workflow", found.pk),
         "may_start": rights().can(user, "start_run", found) and found.current_version_id is not None,
+        "may_publish": rights().can(user, "publish_version", found),
+        "has_draft": drafts.of(user, found) is not None,
     }
     if version is not None:
         context |= _chosen(found, version) | _tab(context["tab"], user, found, version)
@@ -140,7 +150,8 @@ def _versions(user: User, found: Workflow, version: WorkflowVersion) -> dict[str
     earlier = next((other for other in versions if other.number < version.number), None)
     before = workflow_queries.version_of(found, earlier.number) if earlier else None
     lines = workflow_queries.difference(before.source, version.source) if before else []
-    return {"versions": versions, "before": before, "lines": lines}
+    answered = "?" + urlencode({"answers": orjson.dumps({"version": str(version.number)}).decode()})
+    return {"versions": versions, "before": before, "lines": lines, "answered": answered}
 
 
 def _budgets(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:

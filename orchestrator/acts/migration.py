@@ -98,14 +98,15 @@ class Migrate(RunAct):
         """In one sentence."""
         return _("Run #%(pk)d goes on by another version.") % {"pk": target.ref}
 
-    def undo(self, target: Target, plan: Plan) -> Undo:
-        """Back, as far as what has begun by then allows it."""
-        before = WorkflowVersion.objects.values_list("number", flat=True).get(pk=int(str(plan.bound["from"])))
-        return Undo("migrate", {"version": str(before)})
+    def undo(self, target: Target, plan: Plan) -> Undo | None:
+        """Back, as far as what has begun by then allows it; not to a version that is deprecated."""
+        before = WorkflowVersion.objects.only("number", "deprecated_at").get(pk=int(str(plan.bound["from"])))
+        return None if before.deprecated_at else Undo("migrate", {"version": str(before.number)})
 
 
 def _others(target: Target) -> list[int]:
-    versions = WorkflowVersion.objects.filter(workflow_id=target.run.workflow_id).exclude(pk=target.run.version_id)
+    versions = WorkflowVersion.objects.filter(workflow_id=target.run.workflow_id, deprecated_at=None)
+    versions = versions.exclude(pk=target.run.version_id)
     return list(versions.order_by("-number").values_list("number", flat=True)[:50])
 
 

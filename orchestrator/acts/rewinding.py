@@ -242,10 +242,12 @@ def _version_of(target: Target, number: Any) -> int:
     if number is None:
         return target.run.version_id
     versions = WorkflowVersion.objects.filter(workflow_id=target.run.workflow_id, number=number)
-    found = versions.values_list("pk", flat=True).first()
+    found = versions.only("pk", "deprecated_at").first()
     if found is None:
         raise InvalidInput(name=target.run.workflow.name, path="version", problem=f"there is no version {number}")
-    return found
+    if found.deprecated_at and found.pk != target.run.version_id:
+        raise InvalidInput(name=target.run.workflow.name, path="version", problem=f"version {number} is deprecated")
+    return found.pk
 
 
 def _refuse_asking_less(target: Target, version: int) -> None:

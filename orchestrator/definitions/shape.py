@@ -54,7 +54,7 @@ class Shape:
                 return
             place = _join(prefix, name)
             if (field := fields.get(name)) is None:
-                remedy = did_you_mean(name, list(fields))
+                remedy = did_you_mean(name, list(fields)) or f"remove it; there are {', '.join(sorted(fields))}"
                 self._problems.add("is not a field here", step=step, field=place, remedy=remedy, line=line)
             elif field.kind == "group":
                 yield name, self.group(inner, field.fields, step=step, prefix=place)

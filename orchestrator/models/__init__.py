@@ -17,6 +17,7 @@ from orchestrator.models.core import (
     WorkflowVersion,
     task_id,
 )
+from orchestrator.models.drafts import WorkflowDraft
 from orchestrator.models.memory import (
     Artifact,
     CachedResult,
@@ -66,6 +67,7 @@ __all__ = [
     "Timer",
     "Wait",
     "Workflow",
+    "WorkflowDraft",
     "WorkflowVersion",
     "task_id",
 ]

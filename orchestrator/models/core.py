@@ -63,6 +63,7 @@ class WorkflowVersion(models.Model):
     digest = models.CharField(max_length=64)
     published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     published_at = models.DateTimeField(db_default=Now())
+    deprecated_at = models.DateTimeField(null=True, blank=True, help_text="Since then no run comes to it.")
 
     class Meta:
         ordering = ["workflow_id", "-number"]

@@ -14,6 +14,7 @@ let armed = "";
 let offline = false;
 let pressed = "";
 let dirty = false;
+let sending = false; // a verdict is under way
 let drafting = 0;
 let opened = ""; // gate whose card was prepared last
 
@@ -118,7 +119,7 @@ async function keep() {
   const hasFields = !editor() ? document.querySelector("[data-answer]") : editor().open;
   typing.set("open", hasFields ? "1" : "");
   const answer = await fetch(card.dataset.draft, { method: "POST", body: typing, keepalive: true }).catch(() => null);
-  if (armed || offline) return;
+  if (armed || offline || sending) return;
   const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour12: false });
   if (answer?.status === 204) say(`${form()?.dataset.saved} ${clock}`);
   else say(form()?.dataset.unsaved ?? "", "waiting");
@@ -188,11 +189,16 @@ document.addEventListener("wk:live", (event) => {
   }
 });
 
-// Answered or not, what was pressed is acknowledged at once.
+// Answered or not, what was pressed is acknowledged at once, until it is answered: regions that refresh meanwhile, and a
+// draft that is kept, have no say in that.
 document.addEventListener("htmx:before:request", (event) => {
-  if (event.detail.ctx.sourceElement?.id === "decision") say(form().dataset.sending, "accent");
+  if (event.detail.ctx.sourceElement?.id !== "decision") return;
+  sending = true;
+  say(form().dataset.sending, "accent");
 });
-document.addEventListener("htmx:finally:request", () => {
+document.addEventListener("htmx:finally:request", (event) => {
+  if (event.detail.ctx.sourceElement?.id !== "decision") return;
+  sending = false;
   if (status()?.textContent === form()?.dataset.sending) say("");
 });
 

@@ -26,6 +26,7 @@ const SILENCE = 25000;
 const OFFLINE_AFTER = 10000;
 const LEAST_GAP = 250;
 const DEFAULT_GAP = 1000;
+const STALE_AFTER = 15; // seconds that what the server knows may be old
 const RETRY_AFTER = 3000;
 const SIGNED_OUT = 4401;
 const TOO_MANY = 4429;
@@ -105,9 +106,10 @@ function changed(message) {
   refresh(message.regions);
 }
 
+/** A server that is reached but does not reach its own data makes a page as old as no server does. */
 function fresh(age) {
   freshAt = Date.now() - age * 1000;
-  show("live");
+  show(age > STALE_AFTER ? "reconnecting" : "live");
 }
 
 function topicsOf(element) {

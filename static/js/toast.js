@@ -25,6 +25,7 @@ const stale = new Set();
 const WORDS = {
   403: "You may not do this, or the page is too old. Reload it and try again.",
   404: "This is not there any more, or you may not see it. Reload the page.",
+  503: "The database does not answer for a moment. What you typed stays here; try again.",
   429: "That was too often in a short time. Wait a moment and try again.",
 };
 

@@ -93,7 +93,10 @@ def context(context: BrowserContext) -> Iterator[BrowserContext]:
 
 
 def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) -> None:
-    """Poll until a claim is true."""
+    """Poll until a claim is true.
+
+    Playwright hands over held requests and events only while it is asked something: such a claim has to ask a page.
+    """
     deadline = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"

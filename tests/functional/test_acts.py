@@ -122,3 +122,18 @@ def test_refused_act_says_why_in_its_dialog_and_keeps_the_height_of_a_field(site
     expect(dialog.get_by_role("alert")).to_be_visible()
     expect(why).to_have_value("To try again")
     expect(why).to_have_css("height", "140px")
+
+
+def test_act_on_a_page_of_its_own_is_refused_there_and_not_in_a_dialog_above_it(
+    site: Site, page: Page, run: Run, maria
+):
+    site.enter(page, maria, f"/act/run/{run.pk}/priority/")
+    page.get_by_role("spinbutton", name="Priority").fill("999999")
+    page.get_by_label("Why").fill("It is urgent")
+
+    page.get_by_role("button", name="Change priority").click()
+
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Why")).to_have_value("It is urgent")
+    expect(page.locator("#act-form")).to_have_count(1)
+    expect(page.locator("#dialog")).not_to_be_visible()

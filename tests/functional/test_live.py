@@ -95,3 +95,15 @@ def test_page_of_an_ended_session_says_so(runs: Page) -> None:
     Session.objects.all().delete()
 
     expect(runs.locator("html")).to_have_attribute("data-live", "signed_out")
+
+
+def test_page_whose_server_has_lost_its_data_looks_old(runs: Page) -> None:
+    # The socket is there and answers; what the server knows is a minute old, as while its database is away.
+    runs.route_web_socket(
+        "**/ws/live", lambda socket: socket.on_message(lambda _: socket.send('{"type": "pong", "pos": 1, "age": 60}'))
+    )
+
+    runs.reload()
+
+    expect(runs.locator("html")).not_to_have_attribute("data-live", "live")
+    expect(runs.locator("#connection")).to_contain_text("Offline")

@@ -88,6 +88,10 @@ GET audit/                                   >   -   -   -   -   -   -   +   -  
 GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET editor/                                  >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET editor/<slug:name>/                      >   .   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
+POST editor/                                 >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST editor/<slug:name>/                     >   .   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
 GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
@@ -311,6 +315,8 @@ BODIES: dict[str, Any] = {
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
     "POST stop/": {"what": "everything", **REASON},
+    "POST editor/": PUBLISHED,
+    "POST editor/<slug:name>/": PUBLISHED,
     "POST stop/<int:pk>/lift/": REASON,
     "POST workflows/<slug:name>/start/": {"as": "json", "json": '{"host": "a"}'},
     "POST gallery/<slug:name>/install/": REASON,
@@ -369,7 +375,7 @@ NAMES = {
     "tools/<str:name>": "tools/test.tool", "/tools/{tool}": "/tools/test.tool",
     "policies/<slug:name>": "policies/incident", "/policies/{policy}": "/policies/incident",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",
-    "stop/<int:pk>": "stop/{stop}",
+    "stop/<int:pk>": "stop/{stop}", "editor/<slug:name>": "editor/{workflow}",
     "/workflows/{name}": "/workflows/{workflow}", "/agents/{name}": "/agents/{agent}",
     "{run_id}": "{run}", "{gate_id}": "{gate}", "{stop_id}": "{stop}",
     "/workers/answers/{token}": f"/workers/answers/{answer_tokens.issue(1, 1)}",

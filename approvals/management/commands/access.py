@@ -18,6 +18,7 @@ EXAMPLES = """
   manage.py access role ana Reviewer            (--take takes it away)
   manage.py access grant ana decide_gates queue:refunds
   manage.py access revoke ana decide_gates queue:refunds
+  manage.py access add ana Administrator        (prints a password, once)
   manage.py access close ana | open ana
 """
 
@@ -29,6 +30,9 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True)
         show = verbs.add_parser("show", help="the matrix of roles, or one user's rights")
         show.add_argument("user", nargs="?")
+        add = verbs.add_parser("add", help="make an account with a role; its first password is printed, once")
+        add.add_argument("user")
+        add.add_argument("role", choices=list(ROLES))
         role = verbs.add_parser("role", help="give a role, or take it away")
         role.add_argument("user")
         role.add_argument("role", choices=list(ROLES))
@@ -62,6 +66,10 @@ class Command(BaseCommand):
             names = dict(model._default_manager.values_list("pk", "name"))
             for verb, refs in sorted(grants.items()):
                 self.stdout.write(f"{verb} on {kind} {', '.join(sorted(names[ref] for ref in refs if ref in names))}")
+
+    def _add(self, options: dict[str, Any]) -> None:
+        password = access.add_account(username=options["user"], role=options["role"])
+        self.stdout.write(f"{options['user']} may sign in with the password {password} (it is not shown again).")
 
     def _role(self, options: dict[str, Any]) -> None:
         user = _user(options["user"])

@@ -1,6 +1,10 @@
-"""`manage.py prepare`: bring schema, demo and static files up to date. The supervisor runs it at each start."""
+"""`manage.py prepare`: bring schema, demo and static files up to date. The supervisor runs it at each start.
+
+`prepare --evaluate` comes after the first start, when the pages are there.
+"""
 
 import hashlib
+from argparse import ArgumentParser
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -17,14 +21,20 @@ from config import env
 class Command(BaseCommand):
     help = "Apply migrations, seed the demo (unless DEMO=0) and collect static files when they changed."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Apart from the rest: what nobody has to wait for."""
+        parser.add_argument("--evaluate", action="store_true", help="only evaluate an agent, if none ever was")
+
+    def handle(self, *args: Any, evaluate: bool, **options: Any) -> None:
         """Each step says what it does on a line of its own: the supervisor shows it."""
+        if evaluate:
+            self._evaluate_once()
+            return
         self.stdout.write("Bringing the schema up to date")
         call_command("migrate", interactive=False, verbosity=0)
         if env.flag("DEMO", default=True) and "seed_demo" in get_commands():
             self.stdout.write("Seeding the demo")
             call_command("seed_demo")
-            self._evaluate_once()
         self._collect_static()
 
     def _evaluate_once(self) -> None:

@@ -19,6 +19,7 @@ STEPS = """
   - {key: a, type: automated, agent: test-echo}
   - {key: b, type: automated, agent: test-echo}
 """
+CHANGED = f"metadata: {{name: flow, title: Flow}}\nsteps:\n{STEPS}\ndependencies: {{a: [b]}}"
 # (scope, act): (what is done before, so that it is possible; its answers; who may, by role letter; its event)
 # m: Workflow Orchestration Manager, d: Agent Development Specialist, e: System Integration Engineer,
 # c: Human Oversight Coordinator, a: Administrator
@@ -46,6 +47,9 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "keep-advice"): ("", dict.fromkeys(QUESTIONS, "yes"), "m", "workflow.advice_kept"),
     ("workflow", "single-agent"): ("", {"agent": "test-asker"}, "m", "workflow.staffed"),
     ("workflow", "cancel"): ("", {"up_to": 2**40}, "me", "run.cancelled"),
+    ("workflow", "publish"): ("", {"source": CHANGED}, "m", "workflow.published"),
+    ("workflow", "bring-back"): ("publish", {"version": "1"}, "m", "workflow.published"),
+    ("workflow", "deprecate"): ("publish", {"version": "1"}, "m", "workflow.version_deprecated"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
     ("agent", "resume"): ("pause", {}, "mdca", "stop.lifted"),
@@ -56,6 +60,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("everything", "stop"): ("", {}, "mca", "stop.set"),
     ("everything", "resume"): ("pause", {}, "mca", "stop.lifted"),
     ("everything", "cancel"): ("", {"up_to": 2**40}, "m", "run.cancelled"),
+    ("everything", "publish"): ("", {"source": CHANGED.replace("flow", "other")}, "m", "workflow.published"),
+    ("everything", "make-team"): ("", {"name": "Legal"}, "a", "team.made"),
 }
 # Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, ledgers,
 # waits.
@@ -63,6 +69,8 @@ ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),
+    *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
+    ("workflow", "restore"),  # test_publishing
     ("workflow", "backfill"),
     ("workflow", "several-agents"),  # test_advising
     ("everything", "install-template"),  # tests/integration/gallery

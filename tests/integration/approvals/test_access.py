@@ -35,6 +35,19 @@ def test_grant_and_revoke_leave_events_that_name_holder_permission_and_object():
     ]
 
 
+def test_first_account_of_an_empty_database_is_made_at_the_command_line(client, capsys):
+    assert "Nobody has an account yet" in client.get("/sign-in/").content.decode()
+
+    call_command("access", "add", "ada", "Administrator")
+
+    password = capsys.readouterr().out.partition("password ")[2].split()[0]
+    answer = client.post("/sign-in/", {"username": "ada", "password": password})
+    assert answer.status_code == 302
+    assert permissions.can(User.objects.get(username="ada"), "manage_access")
+    with pytest.raises(CommandError, match="already"):
+        call_command("access", "add", "Ada", "Auditor")
+
+
 @pytest.mark.parametrize("role", ["Reviewer", "Human Oversight Coordinator", "Auditor"])
 def test_change_without_the_right_is_refused(role):
     by, ana = people.person("eve", role), people.person("ana")

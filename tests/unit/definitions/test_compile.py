@@ -263,6 +263,11 @@ A, B = "{key: a, type: automated, agent: noop}", "{key: b, type: automated, agen
             id="input-field",
         ),
         pytest.param("steps: []", "steps: must be a list with at least one step", id="empty"),
+        pytest.param(
+            "steps: [{key: a, type: wait_event, event: x, wholly: 1}]",
+            "wholly: is not a field here; remove it; there are ",
+            id="far from any field",
+        ),
         pytest.param("stpes: []", 'stpes: is not a field here; did you mean "steps"?', id="group"),
     ],
 )

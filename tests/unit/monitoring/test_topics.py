@@ -29,7 +29,7 @@ def event(kind: str, run_id: int | None = None, data: dict[str, Any] | None = No
         ),
         (event("stop.set"), {"floor", "runs", "agents", "shell", "audit"}),
         (event("agent.registered"), {"floor", "agents", "audit"}),
-        (event("role.granted"), {"audit"}),
+        (event("role.granted"), {"agents", "audit"}),
     ],
     ids=lambda value: value.kind if isinstance(value, SealedEvent) else "",
 )
