@@ -67,6 +67,15 @@ class Tools(Protocol):
         """Call a tool. Raises subclasses of agents.errors.ToolRefused."""
         ...
 
+    @property
+    def made(self) -> dict[str, int]:
+        """How often each call was made in this attempt: tells calls apart that are otherwise the same."""
+        ...
+
+    def go_on_from(self, made: Mapping[str, int]) -> None:
+        """This attempt goes on where an earlier one had made so many calls."""
+        ...
+
     async def available(self) -> list[dict[str, Json]]:
         """The tools that this agent may call in some way: name, description, input schema, risk."""
         ...
@@ -83,6 +92,14 @@ class Veil(Protocol):
         """What the model is about to be told, with tokens."""
         ...
 
+    def kept(self) -> dict[str, str]:
+        """Original: token. To be kept with what was said in tokens, and no less secret."""
+        ...
+
+    def adopt(self, kept: Mapping[str, str]) -> None:
+        """Know an earlier call's tokens, too."""
+        ...
+
 
 class ModelDesk(Protocol):
     """What a call of a language model tells, and asks of, whoever made it."""
@@ -93,6 +110,18 @@ class ModelDesk(Protocol):
 
     async def words(self, text: str) -> None:
         """What the model has written so far: a glance for those who watch."""
+        ...
+
+    async def recall(self, about: str) -> dict[str, Any] | None:
+        """What was said before people were asked, if it was about the same; else None."""
+        ...
+
+    async def remember(self, about: str, said: dict[str, Any]) -> None:
+        """Keep what was said so far: the call waits for people."""
+        ...
+
+    async def forget(self) -> None:
+        """What was said before people were asked is not gone on from any more."""
         ...
 
     async def ended(self, usage: "Usage", failure: str) -> None:

@@ -35,6 +35,15 @@ class Pass:
         """What a tool answers to a model, with tokens."""
         return self.tokens.hide(value, self.report) if self.tokens else value
 
+    def kept(self) -> dict[str, str]:
+        """What its tokens stand for."""
+        return self.tokens.kept if self.tokens else {}
+
+    def adopt(self, kept: Mapping[str, str]) -> None:
+        """Know an earlier call's tokens, too."""
+        if self.tokens:
+            self.tokens.adopt(kept)
+
 
 class Screen:
     """What one version of an agent is sent and may say. Made once, with its spec."""

@@ -8,7 +8,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -85,6 +85,15 @@ class ToolProxy:
         if ruling.queue and not await self._is_approved(call, ruling):
             await self._ask(call, ruling)
         return await self._carry_out(call, ruling)
+
+    @property
+    def made(self) -> dict[str, int]:
+        """How often each call was made in this attempt."""
+        return dict(self._seen or {})
+
+    def go_on_from(self, made: Mapping[str, int]) -> None:
+        """This attempt goes on where an earlier one had made so many calls."""
+        self._seen = Counter(made)
 
     async def available(self) -> list[dict[str, Json]]:
         """The tools that some entitlement of this agent is about."""

@@ -20,7 +20,7 @@ from approvals.api import gates, token_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.prompts import prompt_routes
 from monitoring.api import events
-from orchestrator import act_api, budget_api, snapshot_api, tools_api, workers_api
+from orchestrator import act_api, budget_api, service_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -47,6 +47,8 @@ api.add_router("/workflows", workflows)
 api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
 api.add_router("/agents", act_api.agents)
+api.add_router("/agents", service_api.agents)
+api.add_router("/workers", service_api.workers)
 api.add_router("/tools", tools_api.tools)
 api.add_router("/policies", tools_api.policies)
 api.add_router("/runs", snapshot_api.past)
