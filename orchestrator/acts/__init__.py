@@ -24,6 +24,7 @@ from orchestrator.acts import (
     single,
     tasks,
     waits,
+    widening,
 )
 from orchestrator.acts.core import (
     Act,
@@ -97,4 +98,5 @@ __all__ = [
     "single",
     "tasks",
     "waits",
+    "widening",
 ]

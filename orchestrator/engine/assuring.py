@@ -4,9 +4,11 @@ A guardian is called without effects and memory, and of what it answers only the
 hold, and nothing else. One that gives no verdict holds: silence is not consent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 from django.db import transaction
@@ -21,8 +23,12 @@ from agents.quality.types import Component, Finding, QualitySpec, Report
 from agents.types import AgentRequest, Completed, Json, Usage
 from orchestrator import events
 from orchestrator.definitions import expressions
+from orchestrator.engine import side_budgets
 from orchestrator.engine.assignment import Assignment
 from orchestrator.models import TASK_BITS
+
+type InThread = Callable[..., Awaitable[Any]]
+type Pools = tuple[Executor, ProcessPool]
 
 GUARDIAN_SECONDS: Final = 30.0
 RUN_INPUT: Final = "the run's input"
@@ -61,20 +67,30 @@ class Judgement:
 
 
 async def watch(
-    job: Assignment, given: dict[str, Json], outcome: Completed, threads: Executor, processes: ProcessPool
+    job: Assignment, given: dict[str, Json], outcome: Completed, pools: Pools, in_thread: InThread
 ) -> list[Watched]:
-    """Ask the step's guardians one after the other; what that costs is the attempt's."""
+    """Ask the step's guardians one after the other, each as far as its own budget reaches.
+
+    What that costs is the attempt's too, so that the run's budget holds it. One that may not be asked holds.
+    """
     asked = job.step.quality
     found: list[Watched] = []
     for guardian in asked.guardians if asked else ():
         name, _, version = guardian.partition("@")
+        grant = await in_thread(side_budgets.take, job, name) if side_budgets.covers(name) else side_budgets.FREE
+        if grant.refused:
+            found.append(Watched(name, "hold", f"the guardian was not asked: {grant.refused} is used up"[:500]))
+            continue
         request = AgentRequest(
             agent=name, version=int(version) if version else None,
             input={"output": outcome.output, "input": given}, key=f"guard-{job.claimed.id}-{job.claimed.attempt}",
             attempt=1, timeout=GUARDIAN_SECONDS, correlation_id=job.correlation_id,
         )  # fmt: skip
-        answer = await call(request, threads=threads, processes=processes)
+        began = monotonic()
+        answer = await call(request, threads=pools[0], processes=pools[1])
         usage = answer.usage
+        if grant.budgets:
+            await in_thread(partial(side_budgets.settle, job, grant, usage, seconds=monotonic() - began))
         job.used = replace(job.used, usage=_sum(job.used.usage, usage))
         found.append(_watched(name, answer))
     return found

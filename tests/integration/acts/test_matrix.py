@@ -67,6 +67,7 @@ ELSEWHERE = {
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     *(("agent", name) for name in ("canary", "end-canary", "promote", "revert", "close-item")),  # test_releasing
+    *(("agent", f"{does}-authority") for does in ("confirm", "refuse")),  # test_releasing
     ("run", "undo"),
     ("run", "accept"),
     *(("task", f"ledger-{does}") for does in ("add", "edit", "drop", "move")),

@@ -1,4 +1,4 @@
-"""A model's call that waits for people goes on from what was said: approved calls are made once, with those arguments."""
+"""A model whose call waits for people goes on from what was said: approved calls are made once, as approved."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -79,7 +79,9 @@ def paid() -> list[dict[str, Any]]:
 
 
 def begin(text: str = "pay 5 to ann") -> Run:
-    allow("agent: llm-payer, tool: test.pay, scopes: [money]", "agent: llm-payer, tool: test.lookup, scopes: [customers]")
+    allow(
+        "agent: llm-payer, tool: test.pay, scopes: [money]", "agent: llm-payer, tool: test.lookup, scopes: [customers]"
+    )
     publish("  - {key: a, type: automated, agent: llm-payer, inputs: {text: '${input.text}'}}")
     return start(text=text)
 
@@ -190,7 +192,7 @@ def test_data_that_left_as_tokens_reaches_the_tool_as_it_was_shown(script: Any) 
             return '{"said": "done"}'
         prompt = str(messages[0].parts[-1].content)
         assert "ann@example.com" not in prompt
-        return [("test__pay", {"to": prompt.split()[-1], "amount": 5})]
+        return [("test__pay", {"to": prompt.rsplit(maxsplit=1)[-1], "amount": 5})]
 
     script(model)
     run = begin("pay 5 to ann@example.com")
