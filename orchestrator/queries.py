@@ -313,7 +313,7 @@ def facts_of(
         retry_at=retry[0] if retry else None,
         retry_step=retry[1] if retry else title(retrying[0].step_index) if retrying else "",
         outside=_soonest_first(outside[task.id] for task in tasks if task.id in outside),
-        outside_count=sum(task.wait_for in OUTSIDE for task in tasks),
+        outside_count=sum(task.wait_for in (*OUTSIDE, "answer") for task in tasks),
         quarantined=first_two(waiting_for("quarantine")),
         unfunded=first_two(waiting_for("budget")),
         unassigned=first_two(waiting_for("agent")),

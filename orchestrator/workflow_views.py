@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from agents.models import Agent
+from agents.models import Agent, AgentItem
 from orchestrator import (
     acts,
     agent_service,
@@ -21,6 +21,7 @@ from orchestrator import (
     checks,
     drawing,
     group_views,
+    presence,
     queries,
     schedule_views,
     workflow_queries,
@@ -193,6 +194,7 @@ def out_of_service(request: HttpRequest) -> HttpResponse:
         "terminated": [] if name else agent_service.terminated(),
         "silent": [] if name else agent_service.silent(),
         "one": agent_service.standing_of(agent) if agent else None,
+        "is_told": bool(agent) and AgentItem.objects.filter(agent=agent, kind=presence.KIND, closed_at=None).exists(),
         "may_start": rights().can(user, "lift_stop"),
         "may_reset": rights().can(user, "steer_run") or rights().can(user, "edit_agents"),
     }

@@ -313,6 +313,7 @@ FLOW = """metadata: {name: letters, title: Letters}
 steps:
   - {key: write, type: automated, agent: writer, inputs: {text: hello}}
   - {key: again, type: automated, agent: writer, inputs: {text: "${steps.write.summary}"}}
+dependencies: {again: [write]}
 """
 
 
