@@ -34,6 +34,13 @@ class Memory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CallApproval:
+    """People approved a call of a tool; `arguments`: in place of its own, if they edited them."""
+
+    arguments: dict[str, Json] | None = None
+
+
 class ToolHost(Protocol):
     """What calls of tools need of whoever runs the attempt: threads for the database, memory, people's approvals."""
 
@@ -45,8 +52,8 @@ class ToolHost(Protocol):
         """Run a database function in a thread."""
         ...
 
-    async def is_approved(self, seal: str) -> bool:
-        """Whether people have approved the very call that `seal` stands for, for this task, and not taken it back."""
+    async def approval(self, seal: str) -> "CallApproval | None":
+        """What people have approved of the very call that `seal` stands for, for this task; None if they have not."""
         ...
 
     async def tell(self, kind: str, facts: dict[str, Json]) -> None:

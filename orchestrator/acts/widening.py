@@ -29,10 +29,10 @@ class OwnWidening(OrchestratorError):
     status = 403
 
 
-def effective(agent: Agent, stated: list[str] | None) -> set[str]:
+def effective(agent: Agent, stated: Json) -> set[str]:
     """The categories that an agent may decide, were this stated of it: else as its version in force is registered."""
-    if stated is not None:
-        return set(stated)
+    if isinstance(stated, list):
+        return set(map(str, stated))
     row = AgentVersion.objects.filter(agent=agent, number=routes.in_force(agent.name) or 0).first()
     if row is None:
         return set()
@@ -40,9 +40,10 @@ def effective(agent: Agent, stated: list[str] | None) -> set[str]:
     return set(registered if isinstance(registered, list) else row.capabilities)
 
 
-def gained(agent: Agent, stated: list[str] | None) -> list[str]:
+def gained(agent: Agent, stated: Json) -> list[str]:
     """What it could decide more than it may now."""
-    return sorted(effective(agent, stated) - effective(agent, agent.authority))
+    now: Json = None if agent.authority is None else list[Json](agent.authority)
+    return sorted(effective(agent, stated) - effective(agent, now))
 
 
 def pending(agent_pk: int) -> AgentItem | None:
@@ -56,14 +57,13 @@ def refuse_second(agent: Agent) -> None:
         raise ActImpossible(why=_("More authority is asked for it already; confirm or refuse that first."))
 
 
-def ask(act: Performing, agent: Agent, stated: list[str] | None) -> None:
+def ask(act: Performing, agent: Agent, stated: Json) -> None:
     """Leave its authority as it is, and ask for somebody else's word."""
     more = gained(agent, stated)
     who = act.by.get_username() if act.by else "engine"
     words = f"{who} asks that it may also decide {', '.join(more)}: “{act.reason}”. Somebody else has to confirm it."
-    wanted: Json = None if stated is None else list[Json](stated)
-    items.open_once(agent, KIND, words, {"wanted": wanted, "by": who, "more": list[Json](more)})
-    act.record("agent.widening_asked", agent=agent.name, wanted=wanted, more=list[Json](more))
+    items.open_once(agent, KIND, words, {"wanted": stated, "by": who, "more": list[Json](more)})
+    act.record("agent.widening_asked", agent=agent.name, wanted=stated, more=list[Json](more))
 
 
 class Deciding(AgentAct):

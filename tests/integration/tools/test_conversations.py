@@ -11,10 +11,11 @@ from agents import histories, llm
 from agents.budgets import AMPLE
 from agents.llm import llm_agent
 from agents.models import ModelHistory
+from approvals.errors import InvalidAnswer
 from approvals.models import Gate
 from approvals.services import decide
 from orchestrator.engine import model_desk
-from orchestrator.models import Run, Task
+from orchestrator.models import Run, Task, Timer
 from tests import engine, people, toolbox
 from tests.engine import eventually, finished, publish, shift, start, task
 from tests.toolbox import allow
@@ -69,18 +70,19 @@ def wait_for_gate(run: Run) -> Gate:
     return Gate.objects.get(run=run, status="open")
 
 
-def say(gate: Gate, verdict: str) -> None:
+def say(gate: Gate, verdict: str, edited: Any = None) -> None:
     by = people.person(f"lead{gate.pk}", decides=gate.queue)
-    decide(gate_id=gate.pk, by=by, verdict=verdict, gate_version=gate.version, note="because")
+    decide(gate_id=gate.pk, by=by, verdict=verdict, gate_version=gate.version, note="because", edited=edited)
 
 
 def paid() -> list[dict[str, Any]]:
     return [given for name, given in toolbox.done if name == "pay"]
 
 
-def begin(text: str = "pay 5 to ann") -> Run:
+def begin(text: str = "pay 5 to ann", *, when: str = "true") -> Run:
     allow(
-        "agent: llm-payer, tool: test.pay, scopes: [money]", "agent: llm-payer, tool: test.lookup, scopes: [customers]"
+        f"agent: llm-payer, tool: test.pay, scopes: [money], when: '{when}'",
+        "agent: llm-payer, tool: test.lookup, scopes: [customers]",
     )
     publish("  - {key: a, type: automated, agent: llm-payer, inputs: {text: '${input.text}'}}")
     return start(text=text)
@@ -173,7 +175,6 @@ def test_nothing_else_may_be_done_with_a_sealed_call_than_what_was_shown(script:
     run = begin()
     with shift():
         gate = wait_for_gate(run)
-        assert "edit" not in gate.allowed
         kept = ModelHistory.objects.get()
         said = histories.load(kept.key, kept.agent, kept.about)
         said["messages"][-1]["parts"][0]["args"] = '{"to": "mallory", "amount": 5000}'
@@ -184,6 +185,53 @@ def test_nothing_else_may_be_done_with_a_sealed_call_than_what_was_shown(script:
         second = wait_for_gate(run)
         assert "mallory" in str(second.subject)  # other arguments: people are asked about them
     assert paid() == []
+
+
+def test_edited_arguments_are_those_that_the_call_is_made_with_once(script: Any) -> None:
+    def model(turn: int, messages: list[ModelMessage]) -> Turn:
+        return [("test__pay", {"to": "ann", "amount": 5})] if turn == 1 else '{"said": "paid"}'
+
+    script(model)
+    run = begin()
+    with shift():
+        gate = wait_for_gate(run)
+        assert gate.subject["proposal"] == {"to": "ann", "amount": 5}
+        with pytest.raises(InvalidAnswer):
+            say(gate, "edit", {"to": "ann", "amount": "a lot"})
+        decide(
+            gate_id=gate.pk, by=people.User.objects.get(username=f"lead{gate.pk}"), verdict="edit", note="less",
+            gate_version=gate.version, edited={"to": "ann", "amount": 3},
+        )  # fmt: skip
+        eventually(lambda: finished(run))
+    assert run.status == "succeeded"
+    assert paid() == [{"to": "ann", "amount": 3}]
+    assert len(turns) == 2
+    assert Gate.objects.filter(run=run).count() == 1
+
+
+def test_edited_arguments_that_no_policy_allows_are_not_used(script: Any) -> None:
+    def model(turn: int, messages: list[ModelMessage]) -> Turn:
+        return [("test__pay", {"to": "ann", "amount": 5})] if turn == 1 else '{"said": "it was refused"}'
+
+    script(model)
+    run = begin(when="arguments.amount <= 10.0")
+    with shift():
+        say(wait_for_gate(run), "edit", {"to": "ann", "amount": 5000})
+        eventually(lambda: finished(run))
+    assert paid() == []
+    assert "tool_denied" in str(turns[1])
+
+
+def test_expired_question_makes_no_call(script: Any) -> None:
+    script(lambda turn, messages: [("test__pay", {"to": "ann", "amount": 5})])
+    run = begin()
+    with shift():
+        gate = wait_for_gate(run)
+        Gate.objects.filter(pk=gate.pk).update(deadline_at=gate.opened_at, on_timeout="reject")
+        Timer.objects.filter(kind="gate_deadline", ref=gate.pk).update(due_at=gate.opened_at)
+        eventually(lambda: task(run, "a").status == "failed")
+    assert paid() == []
+    assert model_desk.forget_ended() == 1
 
 
 def test_data_that_left_as_tokens_reaches_the_tool_as_it_was_shown(script: Any) -> None:
