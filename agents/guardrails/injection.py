@@ -20,15 +20,21 @@ _SPACED: Final = re.compile(r"(?:\b\w ){5,}\w\b")
 
 
 class Verdict(NamedTuple):
-    """How much a text looks like an attack, 0-1, and the rules that say so."""
+    """How much a text looks like an attack, 0-1, and the rules that say so; `by_rules` without mere likeness."""
 
     score: float
     rules: tuple[str, ...]
+    by_rules: float = 0.0
 
     @property
     def is_attack(self) -> bool:
-        """Whether it is to be treated as one."""
+        """Whether it is to be treated as one: flagged."""
         return self.score >= THRESHOLD
+
+    @property
+    def is_named(self) -> bool:
+        """Whether rules say so: enough to refuse it. Likeness alone also finds everyday orders."""
+        return self.by_rules >= THRESHOLD
 
 
 _ORDERS = r"(?:instructions?|directions?|directives?|prompts?|rules?|guidelines?|guidance|polic(?:y|ies)|context|messages?|orders?)"
@@ -84,10 +90,11 @@ def judge(text: str) -> Verdict:
         if pattern.search(plain):
             left *= 1 - weight
             names.append(name)
-    if 1 - left < THRESHOLD and likeness.is_alike(plain):
+    by_rules = round(1 - left, 3)
+    if by_rules < THRESHOLD and likeness.is_alike(plain):
         left *= 1 - LIKE
         names.append("reads like an order to a model")
-    return Verdict(round(1 - left, 3), tuple(dict.fromkeys(names))) if names else NOTHING
+    return Verdict(round(1 - left, 3), tuple(dict.fromkeys(names)), by_rules) if names else NOTHING
 
 
 NOTHING: Final = Verdict(0.0, ())

@@ -150,12 +150,13 @@ class Screen:
     def _judge(self, value: Json, report: Report) -> None:
         def look(text: str, place: str) -> str:
             verdict = injection.judge(text)
-            if verdict.is_attack and self.guard.injection == "refuse":
+            if verdict.is_named and self.guard.injection == "refuse":
                 raise GuardRefused(
                     rule="injection", path=named(place), problem=f"it speaks to the model ({verdict.rules[0]})"
                 )
             if verdict.is_attack:
-                report.flag(place, "injection", ", ".join(verdict.rules), score=verdict.score)
+                certainty: dict[str, Json] = {"score": verdict.score, **({} if verdict.is_named else {"counts": False})}
+                report.flag(place, "injection", ", ".join(verdict.rules), **certainty)
             return text
 
         each_text(value, look)

@@ -129,6 +129,7 @@ def test_pages_and_api_show_who_holds_what():
     card = client.get(f"/runs/{run.pk}/?tab=graph&task=work").content.decode()
     assert "has this call" in card
     assert "Its lease ends" in card
+    assert "waits for an answer from outside" in card
     agent_page = client.get("/out-of-service/?agent=outside").content.decode()
     assert "In service" in agent_page
     stood = client.get("/api/v1/agents/outside/service").json()
