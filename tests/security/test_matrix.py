@@ -69,6 +69,7 @@ GET agents/policies/<slug:name>/             >   -   +   +   +   +   +   +   +  
 GET agents/tools/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/tools/<str:name>/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/workers/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/<int:pk>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/<int:pk>/against/<int:other>/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -161,6 +162,7 @@ POST /policies/check                         !   -   +   +   +   +   +   +   +  
 GET /tools                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /tools/{tool}                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /agents/{agent}/service                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
 GET /privacy/violations                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -239,6 +241,7 @@ POST /workers/calls                          !   !   !   !   !   !   !   !   !  
 POST /workers/calls/{call}/release           !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/calls/{call}/settle            !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/heartbeat                      !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+GET /workers/seen                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
