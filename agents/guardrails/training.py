@@ -64,12 +64,17 @@ def train(labelled: Sequence[tuple[str, int]], plain: Sequence[str]) -> dict[str
     names = vectors.get_feature_names_out()
     idf, weights = vectors.idf_, classifier.coef_[0]
     mine = labels[: len(labelled)] == 1
+    by_name = dict(zip(map(str, names), map(float, weights), strict=True))
+    last = classifier.decision_function(vectors.transform(texts[: len(labelled)]))
+    attacks = [text for text, is_mine, score in zip(texts, mine, last, strict=False) if is_mine and score > threshold]
     return {
         "terms": {
             str(n): [round(float(i), 3), round(float(w), 3)] for n, i, w in zip(names, idf, weights, strict=True)
         },
         "intercept": round(float(classifier.intercept_[0]), 4),
         "threshold": round(threshold, 4),
+        # The strongest word of the attack that has the weakest: a piece without any as strong is none of these.
+        "cue": round(min(max(by_name.get(word, 0.0) for word in text.split()) for text in attacks) - 0.001, 3),
         "cross_validated": {
             "recall": round(float((scores[: len(labelled)][mine] > threshold).mean()), 3),
             "false_positives_of_ours": round(float((scores[: len(labelled)][~mine] > threshold).mean()), 3),
