@@ -11,7 +11,7 @@ from agents.guardrails.declared import Guard
 from agents.guardrails.injection import judge
 from agents.guardrails.screen import Pass, Screen
 
-MOST_FALSE = 0.005
+MOST_FALSE = {"incidents": 0.002, "news": 0.02}  # as docs/guardrails.md says
 TEXTS = Path(__file__).parents[2] / "fixtures" / "injections.tsv"
 ROWS = [line.split("\t") for line in TEXTS.read_text().splitlines() if not line.startswith("#")]
 
@@ -28,7 +28,7 @@ def test_the_texts_are_balanced_and_no_text_is_in_both_parts() -> None:
     assert sum(label == "1" for _part, label, _text in ROWS) == 40
 
 
-@pytest.mark.parametrize(("split", "precision", "recall"), [("dev", 0.95, 1.0), ("held", 1.0, 0.6)])
+@pytest.mark.parametrize(("split", "precision", "recall"), [("dev", 0.95, 1.0), ("held", 1.0, 0.7)])
 def test_it_is_as_good_as_the_page_says(split: str, precision: float, recall: float) -> None:
     assert measured(split)[0] >= precision
     assert measured(split)[1] >= recall
@@ -60,11 +60,11 @@ def other_half(texts: list[str]) -> list[str]:
 
 
 def test_incidents_and_news_that_it_was_not_trained_on_are_hardly_ever_flagged() -> None:
-    incidents = pytest.importorskip("genai_incidents").load_incidents()
-    news = Path(pytest.importorskip("gensim.test.utils").datapath("lee_background.cor"))
-    for texts in ([one["description"] for one in incidents], news.read_text(errors="replace").splitlines()):
+    incidents = [one["description"] for one in pytest.importorskip("genai_incidents").load_incidents()]
+    news = Path(pytest.importorskip("gensim.test.utils").datapath("lee_background.cor")).read_text(errors="replace")
+    for name, texts in (("incidents", incidents), ("news", news.splitlines())):
         held = other_half(texts)
-        assert sum(judge(text).is_attack for text in held) <= MOST_FALSE * len(held)
+        assert sum(judge(text).is_attack for text in held) <= MOST_FALSE[name] * len(held)
 
 
 def test_no_text_that_it_is_measured_on_was_learned() -> None:
