@@ -317,6 +317,12 @@ dependencies: {again: [write]}
 """
 
 
+def budgeted() -> None:
+    """The agent, with the budget that publishing asks for."""
+    factories.agent("writer")
+    AgentVersion.objects.filter(agent__name="writer").update(config={"budget": {"calls": 100}})
+
+
 def with_contract(number: int, *, takes: dict[str, Any], gives: dict[str, Any]) -> None:
     AgentVersion.objects.create(
         agent=Agent.objects.get(name="writer"), number=number, kind="python", isolation="loop", digest=str(number) * 64,
@@ -325,7 +331,7 @@ def with_contract(number: int, *, takes: dict[str, Any], gives: dict[str, Any]) 
 
 
 def test_version_whose_contract_breaks_a_definition_is_refused_with_the_workflows_named(dora: User, mo: User) -> None:
-    factories.agent("writer")
+    budgeted()
     same = AgentVersion.objects.get(agent__name="writer", number=1)
     services.publish(source=FLOW, file="t", by=None)
     other = {"type": "object", "required": ["words"], "properties": {"words": {"type": "string"}}}
@@ -344,7 +350,7 @@ def test_version_whose_contract_breaks_a_definition_is_refused_with_the_workflow
 
 
 def test_definition_that_pins_a_version_is_left_alone(dora: User) -> None:
-    factories.agent("writer")
+    budgeted()
     services.publish(source=FLOW.replace("agent: writer", "agent: writer@1"), file="t", by=None)
     with_contract(2, takes={"type": "object", "required": ["no"], "properties": {"no": {}}}, gives={"type": "object"})
     AgentRelease.objects.create(agent=Agent.objects.get(name="writer"), current=1)
