@@ -182,6 +182,16 @@ class AgentTools:
         """The same for agents that run in a thread or process."""
         return self._context.wait_for(self.call(name, arguments, scopes=scopes, label=label))
 
+    @property
+    def made(self) -> dict[str, int]:
+        """How often each call was made in this attempt."""
+        return self._tools.made if self._tools else {}
+
+    def go_on_from(self, made: Mapping[str, int]) -> None:
+        """This attempt goes on where an earlier one had made so many calls."""
+        if self._tools:
+            self._tools.go_on_from(made)
+
     async def available(self) -> list[dict[str, Json]]:
         """The tools that some entitlement of this agent is about: name, description, input (JSON Schema), risk."""
         return await self._tools.available() if self._tools else []

@@ -7,7 +7,7 @@ that breaks the output contract is sent back to the model once, with what is wro
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Required, Unpack
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import RunUsage, UsageLimits
 
+from agents import conversations
 from agents import registry as registry_module
 from agents.adapters.failures import raise_ours
 from agents.adapters.prices import price_of
@@ -34,7 +35,7 @@ from agents.prompts.errors import PromptError
 from agents.prompts.fields import PromptTemplate
 from agents.registry import Registry
 from agents.specs import Facts, build_spec
-from agents.tools.model_tools import model_tools
+from agents.tools.model_tools import Rounds, model_tools
 from agents.types import AgentFunction, Completed, Failed, Json, Usage
 
 __all__ = ["close_models", "llm_agent"]
@@ -147,6 +148,9 @@ class _Question:
     prompt: str
     used: RunUsage
     messages: list[ModelMessage]
+    said: list[ModelMessage] = field(default_factory=list)  # before people were asked: it goes on from there
+    about: str = ""
+    rounds: Rounds = field(default_factory=Rounds)
 
     def usage(self) -> Usage:
         """What it used, priced where a price is known."""
@@ -172,19 +176,33 @@ def _work(facts: ModelFacts, fill: Fill, promised: Contract) -> Callable[[Mappin
         tier = await ctx.desk.tier() if ctx.desk and facts.get("economy") else "standard"
         model_id = facts["economy"] if tier == "economy" else facts["model"]
         asked = _Question(facts, promised, ctx, model_id, tier, text, prompt, RunUsage(), [])
-        failure = "interrupted"  # by a deadline or a stop
+        if facts.get("tools"):
+            asked.about = conversations.about(text, facts, ctx)
+            asked.said = await conversations.recall(ctx, asked.about)
+        failure, over = "interrupted", False  # by a deadline or a stop
         try:
             outcome = await _answer(asked, answer)
             failure = outcome.code if isinstance(outcome, Failed) else ""
+            over = not isinstance(outcome, Failed) or outcome.kind != "transient"
         except AgentFailure as refusal:
-            failure = refusal.code
+            failure, over = refusal.code, refusal.kind != "transient"
             raise
         finally:
-            if ctx.desk:
-                await asyncio.shield(ctx.desk.ended(asked.usage(), failure))
+            await asyncio.shield(_put_away(asked, failure, over=over))
         return outcome
 
     return ask_model
+
+
+async def _put_away(asked: _Question, failure: str, *, over: bool) -> None:
+    """Keep what was said while people are asked, or until a passing trouble is over; and what the call used."""
+    desk = asked.ctx.desk
+    if asked.rounds.waits:
+        await conversations.remember(asked.ctx, asked.about, asked.messages, asked.rounds)
+    if desk and over and asked.said and not asked.rounds.waits:
+        await desk.forget()
+    if desk:
+        await desk.ended(asked.usage(), failure)
 
 
 async def _answer(asked: _Question, answer: Any) -> Completed | Failed:
@@ -206,11 +224,12 @@ async def _ask(asked: _Question, answer: Any) -> AgentRunResult[dict[str, Any]]:
     try:
         asking = _agent_for(asked, answer)
         settings: ModelSettings = {"timeout": asked.ctx.timeout, **(facts.get("settings") or {})}
-        tools = model_tools(asked.ctx, facts.get("tools", ()))
+        tools = model_tools(asked.ctx, facts.get("tools", ()), rounds=asked.rounds)
         rounds = _TOOL_ROUNDS if tools else 0
         limits = UsageLimits(request_limit=2 + rounds, total_tokens_limit=facts.get("max_tokens"))
         return await asking.run(
-            asked.text,
+            None if asked.said else asked.text,
+            message_history=asked.said or None,
             model_settings=settings,
             usage=asked.used,
             usage_limits=limits,

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import django
@@ -114,6 +114,14 @@ class RemoteTools:
             raise ToolArgumentsInvalid(tool=str(name), path=error.path, problem=error.problem) from error
         asked = {"tool": str(name), "arguments": given, "scopes": None if scopes is None else list(scopes)}
         return self._answer({**asked, "label": str(label)})
+
+    @property
+    def made(self) -> dict[str, int]:
+        """The worker counts."""
+        return {}
+
+    def go_on_from(self, made: Mapping[str, int]) -> None:
+        """The worker counts: only calls of models on its own loop go on from where they were."""
 
     async def available(self) -> list[dict[str, Json]]:
         """The tools that some entitlement of this agent is about."""

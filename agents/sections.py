@@ -23,6 +23,7 @@ class Section:
 
 SECTIONS: Final = (
     Section("agents:agents", "bot", _("Agents"), "see_agents"),
+    Section("orchestrator:workers", "link", _("Workers"), "see_agents"),
     Section("agents:messages", "message-square", _("Messages"), "see_messages", "g s"),
     Section("agents:quality", "circle-check", _("Quality"), "see_agents", "g q"),
     Section("agents:evaluations", "signal-high", _("Evaluations"), "see_agents", "g e"),

@@ -34,6 +34,13 @@ class Memory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CallApproval:
+    """People approved a call of a tool; `arguments`: in place of its own, if they edited them."""
+
+    arguments: dict[str, Json] | None = None
+
+
 class ToolHost(Protocol):
     """What calls of tools need of whoever runs the attempt: threads for the database, memory, people's approvals."""
 
@@ -45,8 +52,8 @@ class ToolHost(Protocol):
         """Run a database function in a thread."""
         ...
 
-    async def is_approved(self, seal: str) -> bool:
-        """Whether people have approved the very call that `seal` stands for, for this task, and not taken it back."""
+    async def approval(self, seal: str) -> "CallApproval | None":
+        """What people have approved of the very call that `seal` stands for, for this task; None if they have not."""
         ...
 
     async def tell(self, kind: str, facts: dict[str, Json]) -> None:
@@ -67,6 +74,15 @@ class Tools(Protocol):
         """Call a tool. Raises subclasses of agents.errors.ToolRefused."""
         ...
 
+    @property
+    def made(self) -> dict[str, int]:
+        """How often each call was made in this attempt: tells calls apart that are otherwise the same."""
+        ...
+
+    def go_on_from(self, made: Mapping[str, int]) -> None:
+        """This attempt goes on where an earlier one had made so many calls."""
+        ...
+
     async def available(self) -> list[dict[str, Json]]:
         """The tools that this agent may call in some way: name, description, input schema, risk."""
         ...
@@ -83,6 +99,14 @@ class Veil(Protocol):
         """What the model is about to be told, with tokens."""
         ...
 
+    def kept(self) -> dict[str, str]:
+        """Original: token. To be kept with what was said in tokens, and no less secret."""
+        ...
+
+    def adopt(self, kept: Mapping[str, str]) -> None:
+        """Know an earlier call's tokens, too."""
+        ...
+
 
 class ModelDesk(Protocol):
     """What a call of a language model tells, and asks of, whoever made it."""
@@ -93,6 +117,18 @@ class ModelDesk(Protocol):
 
     async def words(self, text: str) -> None:
         """What the model has written so far: a glance for those who watch."""
+        ...
+
+    async def recall(self, about: str) -> dict[str, Any] | None:
+        """What was said before people were asked, if it was about the same; else None."""
+        ...
+
+    async def remember(self, about: str, said: dict[str, Any]) -> None:
+        """Keep what was said so far: the call waits for people."""
+        ...
+
+    async def forget(self) -> None:
+        """What was said before people were asked is not gone on from any more."""
         ...
 
     async def ended(self, usage: "Usage", failure: str) -> None:

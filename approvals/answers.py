@@ -56,7 +56,7 @@ def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:
 
 def schema_of(gate: Gate) -> dict[str, Json]:
     """The JSON Schema of the gate's answer: a person's form, or the contract of the agent under review."""
-    if gate.kind in (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE) or not gate.agent:
+    if gate.kind in (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL) or not gate.agent:
         form: dict[str, Json] = gate.subject.get("form") or {}
         return form or {"type": "object"}
     versions = AgentVersion.objects.filter(agent__name=gate.agent).order_by("-number")

@@ -1,6 +1,6 @@
 """The engine's port to people, `orchestrator.ports.Gatekeeper`: opens, withdraws and escalates; never approves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import access, deadlines, duties, policy
-from approvals.models import Gate, GateKind, GateStatus, Queue, Risk, Verdict
+from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events
 from orchestrator.events import EventKind
 from orchestrator.models import Run, Task
@@ -97,12 +97,16 @@ class Gatekeeper:
         asked = Gate.objects.filter(task_id__in=task_ids, pk__gt=after).exclude(kind__in=trouble).order_by("pk")
         return dict(asked.values_list("task_id", "status"))
 
-    def approved_calls(self, task_id: int, *, after: int = 0) -> frozenset[str]:
-        """Seals of calls that a person has approved and whose gates are what that person saw."""
+    def approved_calls(self, task_id: int, *, after: int = 0) -> Mapping[str, dict[str, Json] | None]:
+        """Seals of calls that a person has approved and whose gates are what they saw, with edited arguments."""
         gates = Gate.objects.filter(task_id=task_id, pk__gt=after, kind=GateKind.TOOL, status=GateStatus.APPROVED)
-        said = gates.filter(decisions__verdict=Verdict.APPROVE, decisions__seal=F("seal"))
-        found = (gate for gate in said if policy.seal(gate.subject) == gate.seal)
-        return frozenset(str(gate.subject["action"].get("seal", "")) for gate in found)
+        decisions = Decision.objects.filter(gate__in=gates, verdict__in=(Verdict.APPROVE, Verdict.EDIT))
+        said = decisions.filter(seal=F("gate__seal")).select_related("gate").order_by("pk")
+        found = (one for one in said if policy.seal(one.gate.subject) == one.gate.seal)
+        return {
+            str(one.gate.subject["action"].get("seal", "")): one.after if one.verdict == Verdict.EDIT else None
+            for one in found
+        }
 
     def queue_names(self) -> frozenset[str]:
         """All there are; *operations* is made when it is first needed."""

@@ -326,7 +326,7 @@ def _release_run(gate: Gate, by: User, answer: _Answer) -> None:
 def _release_task(waiting: int, gate: Gate, by: User, answer: _Answer) -> None:
     actor = services.actor_of(by)
     match answer.verdict:
-        case "approve" if gate.kind == GateKind.TOOL:
+        case "approve" | "edit" if gate.kind == GateKind.TOOL:
             services.approve_call(task_id=waiting, actor=actor)
         case "approve":
             services.complete_task(task_id=waiting, output=gate.subject["proposal"], actor=actor)

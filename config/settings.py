@@ -179,6 +179,7 @@ OVER_LIMIT = env.choice("OVER_LIMIT", "queue", ("queue", "refuse"))
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 15, low=1, high=3600)
 # External workers and remote agents (docs/adapters.md).
 WORKER_LEASE_SECONDS = env.integer("WORKER_LEASE_SECONDS", 30, low=2, high=3600)
+AGENT_SILENT_SECONDS = env.integer("AGENT_SILENT_SECONDS", 90, low=5, high=86400)  # a fetch may be held for 30
 REMOTE_AGENT_HOSTS = [host for host in env.text("REMOTE_AGENT_HOSTS", "").split(",") if host]
 REMOTE_AGENT_NETWORKS = [net for net in env.text("REMOTE_AGENT_NETWORKS", "").split(",") if net]
 WORKER_PATIENCE_SECONDS = env.integer("WORKER_PATIENCE_SECONDS", 3600, low=1, high=30 * 86400)

@@ -16,6 +16,7 @@ from agents.health import Health, health_by_agent, per_minute
 from agents.models import Agent, AgentHealth
 from approvals import permissions
 from approvals.models import Decision, Gate, GateStatus
+from orchestrator import presence
 from orchestrator.models import Breaker, Run, Stop, Task, Workflow, task_id
 from orchestrator.states import RUN_LIVE, RunStatus, TaskStatus
 
@@ -169,7 +170,8 @@ def running_count(user: User) -> int:
 
 def stops_in_force(*, may_lift: bool) -> list[StopInForce]:
     """Every stop that has not been lifted, newest first."""
-    stops = list(_wide_stops().select_related("stopped_by").order_by("-id")[:20])
+    # Who is terminated is no emergency that every page has to tell of: the agents' pages do.
+    stops = list(_wide_stops().filter(retires=False).select_related("stopped_by").order_by("-id")[:20])
     workflows = Workflow.objects.in_bulk([stop.ref for stop in stops if stop.scope == Stop.Scope.WORKFLOW])
     agents = Agent.objects.in_bulk([stop.ref for stop in stops if stop.scope == Stop.Scope.AGENT])
     found = []
@@ -261,6 +263,7 @@ def pulse() -> Pulse:
     held = dict.fromkeys(
         Breaker.objects.exclude(state=Breaker.State.CLOSED).values_list("agent", flat=True), "out_of_service"
     )
+    held |= dict.fromkeys(presence.silent_since(), "silent")
     held |= dict.fromkeys(_stopped_agents(), "stopped")
     found.agents = [_agent_state(agent, health[agent.pk], held=held.get(agent.pk, "")) for agent in agents]
     found.agents.sort(key=lambda state: (_ORDER[state.status], -state.per_minute, state.name))
@@ -269,7 +272,7 @@ def pulse() -> Pulse:
 
 _SUMMED: Final = ("runs", "paused", "queued", "done", "running", "people", "retries", "failed", "rest")
 _NO_TASKS: Final = {"all_tasks": 0, "left": 0, "lost": 0}
-_ORDER: Final = {"stopped": 0, "out_of_service": 1, "failing": 2, "degraded": 3, "healthy": 4, "idle": 5}
+_ORDER: Final = {"stopped": 0, "silent": 1, "out_of_service": 1, "failing": 2, "degraded": 3, "healthy": 4, "idle": 5}
 
 
 def _agent_state(agent: Agent, health: Health, *, held: str) -> AgentState:

@@ -33,7 +33,7 @@ def awaited(tasks: Mapping[int, tuple[str, str]]) -> dict[int, Awaited]:
     return found
 
 
-_KINDS: Final = frozenset({"timer", "event", "callback", "run", "message"})
+_KINDS: Final = frozenset({"timer", "event", "callback", "run", "message", "answer"})
 
 
 def _children(tasks: Iterable[int]) -> dict[int, Run]:

@@ -74,6 +74,13 @@ class EventKind(StrEnum):
     AGENT_DESCRIBED = "agent.described"
     AGENT_ITEM_OPENED = "agent.item_opened"
     AGENT_ITEM_CLOSED = "agent.item_closed"
+    AGENT_STARTED = "agent.started"
+    AGENT_TERMINATED = "agent.terminated"
+    AGENT_RESTARTED = "agent.restarted"
+    AGENT_SILENT = "agent.silent"
+    AGENT_HEARD = "agent.heard"
+    AGENT_WIDENING_ASKED = "agent.widening_asked"
+    AGENT_WIDENING_REFUSED = "agent.widening_refused"
 
     QUALITY_ASSESSED = "quality.assessed"
     QUALITY_CALIBRATED = "quality.calibrated"

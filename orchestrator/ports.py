@@ -3,7 +3,7 @@
 Settings name the implementations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -110,8 +110,10 @@ class Gatekeeper(Protocol):
         """
         ...
 
-    def approved_calls(self, task_id: int, *, after: int = 0) -> frozenset[str]:
-        """The seals of the calls of tools that people have approved for a task, since the gate with the id `after`."""
+    def approved_calls(self, task_id: int, *, after: int = 0) -> Mapping[str, dict[str, Json] | None]:
+        """The seals of the calls of tools that people have approved for a task, since the gate with the id `after`,
+        each with the arguments that they put in the place of its own; None where they left them.
+        """
         ...
 
     def queue_names(self) -> frozenset[str]:

@@ -31,6 +31,7 @@ type Person = User | AnonymousUser
 
 PAGE: Final = 30
 SEARCHED_RUNS: Final = 20_000  # titles are looked for in the latest so many; numbers and correlation ids in all
+AWAITED: Final = OUTSIDE | {"answer"}  # what a sentence about a run names
 EXPLAINED_TASKS: Final = 300  # a longer run's line in a list is made from its counters and gates alone
 RECENT_RUNS: Final = 200  # of each workflow, for its success rate
 _INDEX_MASK: Final = (1 << TASK_BITS) - 1
@@ -313,7 +314,7 @@ def facts_of(
         retry_at=retry[0] if retry else None,
         retry_step=retry[1] if retry else title(retrying[0].step_index) if retrying else "",
         outside=_soonest_first(outside[task.id] for task in tasks if task.id in outside),
-        outside_count=sum(task.wait_for in OUTSIDE for task in tasks),
+        outside_count=sum(task.wait_for in AWAITED for task in tasks),
         quarantined=first_two(waiting_for("quarantine")),
         unfunded=first_two(waiting_for("budget")),
         unassigned=first_two(waiting_for("agent")),
@@ -325,7 +326,7 @@ def facts_of(
 
 def awaited_by(runs: Mapping[int, Run], tasks: Iterable[TaskFact]) -> dict[int, Awaited]:
     """What those of the tasks wait for that wait for the outside; the same few queries for one run and for a page."""
-    waiting = [task for task in tasks if task.wait_for in OUTSIDE][:EXPLAINED_TASKS]
+    waiting = [task for task in tasks if task.wait_for in AWAITED][:EXPLAINED_TASKS]
     titles = {pk: _titles(runs[pk]) for pk in {task.id >> TASK_BITS for task in waiting}}
     return awaited({task.id: (task.wait_for, titles[task.id >> TASK_BITS](task.step_index)) for task in waiting})
 

@@ -14,7 +14,7 @@ from agents.messaging import upkeep as messages
 from agents.registry import autodiscover
 from agents.tools.registry import autodiscover as discover_tools
 from orchestrator import dispatch, ledger, signals
-from orchestrator.engine import caching, scheduling, stranded, timekeeper
+from orchestrator.engine import caching, model_desk, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
@@ -116,8 +116,9 @@ def tend_signals() -> None:
 
 @shared_task
 def rescue() -> None:
-    """Find runs that nothing would move any more, and ask people about them."""
+    """Find runs that nothing would move any more, and ask people about them; forget what models said in ended tasks."""
     stranded.rescue()
+    model_desk.forget_ended()
 
 
 @shared_task

@@ -54,6 +54,7 @@ urlpatterns = [
     path("agents/quality/authority/", quality_views.weigh, name="quality-weigh"),
     path("agents/quality/<slug:name>/calibrate/", quality_views.calibrate, name="quality-calibrate"),
     path("agents/evaluations/items/<int:pk>/close/", quality_views.close_item, name="evaluation-close"),
+    path("agents/workers/", workflow_views.workers, name="workers"),
     path("agents/<slug:name>/uses/", workflow_views.agent_uses, name="agent-uses"),
     path("out-of-service/", workflow_views.out_of_service, name="out-of-service"),
     path("teams/", team_views.teams, name="teams"),

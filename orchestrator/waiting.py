@@ -266,6 +266,8 @@ def awaited_parts(wait: Awaited) -> list[Part]:
             parts = [Part(_("waits for a call back"))]
         case "message":
             parts = [Part(_("waits for a message"))]
+        case "answer":
+            parts = [Part(_("waits for an answer from outside"))]
         case _:
             parts = [Part(_("waits for "))]
             parts.append(

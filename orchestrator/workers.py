@@ -21,7 +21,7 @@ from agents.models import Agent, AgentVersion
 from agents.outcomes import failure_of, known_usage, outcome_of
 from agents.specs import AgentSpec, Facts
 from agents.types import Completed, Failed, Json, NeedsApproval, Outcome
-from orchestrator import answer_tokens, db, events, services
+from orchestrator import answer_tokens, db, events, presence, services
 from orchestrator.engine import remote
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import TASK_BITS, RemoteCall, Stop, Task
@@ -223,6 +223,7 @@ def _stopped(stops: QuerySet[Stop]) -> Q | None:
 
 def renew(*, calls: Sequence[tuple[int, int]], by: User) -> list[Standing]:
     """Renew the leases of a worker's calls and tell it which of them are over."""
+    presence.heard(calls, by=by)
     return [_renewed(task, attempt, by) for task, attempt in calls]
 
 
@@ -254,6 +255,7 @@ def settle(*, task_id: int, attempt: int, said: object, by: User) -> Outcome:
         if task is None or call is None or call.holder_id != by.pk or outcome is None:
             raise CallOver(call=task_id, attempt=attempt, why=_why(task, attempt, by))
         remote.answer(call, task, outcome)
+    presence.heard([(task_id, attempt)], by=by)
     return outcome
 
 
@@ -283,6 +285,8 @@ def answer_late(*, token: str, said: object) -> Outcome:
         raise CallOver(call=pk, attempt=attempt, why="its task does not exist")
     spec = _spec_of_task(asked)
     is_asked = asked.attempt == attempt
+    assert asked.agent is not None
+    presence.remote_heard(asked.agent)
     # As above: before any lock.
     outcome = judged(spec, said, key=f"task-{pk}-{asked.revision}") if spec is not None and is_asked else None
     with transaction.atomic():

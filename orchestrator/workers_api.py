@@ -17,7 +17,7 @@ from agents.adapters.answers import AnswerIn
 from agents.models import Agent
 from agents.specs import Facts
 from agents.types import Failed, NeedsApproval, Outcome
-from orchestrator import workers
+from orchestrator import presence, workers
 from orchestrator.api_errors import ERRORS, ErrorOut, Forbidden, Id, Line, Text, caller
 from orchestrator.models import RemoteCall
 from orchestrator.ports import rights
@@ -29,6 +29,7 @@ answers = Router(tags=["Workers"])
 LONGEST_WAIT: Final = 30.0  # seconds that a fetch may be held
 MOST_HELD: Final = 500  # fetches held at once by this process; more are answered at once
 _FIRST_LOOK, _SLOWEST_LOOK = 0.05, 1.0
+_TELL_EVERY: Final = 10.0  # seconds between two notes that a worker which is held is there
 
 AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 Attempt = Annotated[int, Field(ge=1, le=32_767)]
@@ -182,9 +183,12 @@ async def fetch(request: HttpRequest, wanted: FetchIn) -> FetchOut:
     user = caller(request)
     agents = await sync_to_async(workers.agents_of)(user, wanted.agents)
     until = time.monotonic() + (wanted.wait if _held.count < MOST_HELD else 0)
-    pause = _FIRST_LOOK
+    pause, told = _FIRST_LOOK, float("-inf")
     with _held:
         while True:
+            if time.monotonic() - told > _TELL_EVERY:
+                await sync_to_async(presence.polled)(agents, worker=wanted.worker, by=user)
+                told = time.monotonic()
             calls = await sync_to_async(_fetched)(agents, wanted, user)
             left = until - time.monotonic()
             if calls or left <= 0:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -14,15 +15,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from agents.models import Agent
+from agents.models import Agent, AgentItem
 from orchestrator import (
     acts,
+    agent_service,
     budget_rows,
     checks,
     drafts,
     drawing,
     group_views,
     pace,
+    presence,
     queries,
     schedule_views,
     workflow_queries,
@@ -212,14 +215,37 @@ def out_of_service(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if not rights().can(user, "see_agents"):
         raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))
-    rows = workflow_queries.breakers(request.GET.get("agent", ""))
-    context = {
+    name = request.GET.get("agent", "")
+    rows = workflow_queries.breakers(name)
+    agent = Agent.objects.filter(name=name).first() if name else None
+    context: dict[str, Any] = {
         "rows": rows,
+        "terminated": [] if name else agent_service.terminated(),
+        "silent": [] if name else agent_service.silent(),
+        "one": agent_service.standing_of(agent) if agent else None,
+        "is_told": bool(agent) and AgentItem.objects.filter(agent=agent, kind=presence.KIND, closed_at=None).exists(),
+        "may_start": rights().can(user, "lift_stop"),
         "may_reset": rights().can(user, "steer_run") or rights().can(user, "edit_agents"),
     }
     partial = "#rows" if getattr(request, "wants_partial", False) else ""
     context["is_page"] = not partial or "page" in request.GET
     return render(request, "orchestrator/out_of_service.html" + partial, context)
+
+
+@require_GET
+def workers(request: HttpRequest) -> HttpResponse:
+    """Who does agents' work from outside, what each has, and the calls that wait for an answer."""
+    if not rights().can(user_of(request), "see_agents"):
+        raise PermissionDenied(_("Your roles do not show you agents. An administrator can change that."))
+    partial = "#rows" if getattr(request, "wants_partial", False) else ""
+    seen = rights().visible_workflows(user_of(request), "see_runs")
+    context = {
+        "workers": agent_service.workers(),
+        "calls": agent_service.calls(),
+        "visible": set(seen.values_list("pk", flat=True)),
+        "bound": settings.AGENT_SILENT_SECONDS,
+    }
+    return render(request, "orchestrator/workers.html" + partial, context)
 
 
 @require_GET

@@ -44,9 +44,11 @@ def registered(api: Api, **changed: Any) -> dict[str, Any]:
     return found
 
 
-def fetched(api: Api, *, limit: int = 1, wait: float = 0, agents: tuple[str, ...] = ("outside",)) -> list[Any]:
+def fetched(
+    api: Api, *, limit: int = 1, wait: float = 0, agents: tuple[str, ...] = ("outside",), worker: str = "w1"
+) -> list[Any]:
     """Fetch calls."""
-    answer = api.post("/workers/calls", {"agents": list(agents), "worker": "w1", "limit": limit, "wait": wait})
+    answer = api.post("/workers/calls", {"agents": list(agents), "worker": worker, "limit": limit, "wait": wait})
     assert answer.status_code == 200, answer.content
     found: list[Any] = answer.json()["calls"]
     return found

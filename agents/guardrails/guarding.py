@@ -84,6 +84,8 @@ def _broken(going: Pass, noticed: int) -> dict[str, int]:
     """Rules that the call broke, with how often: injections in its input, and what its output tried to say."""
     broken: dict[str, int] = {}
     for flagged in going.report.flagged:
+        if flagged.get("counts") is False:
+            continue  # mere likeness: shown to people, and no violation that could freeze an agent
         broken[str(flagged["kind"])] = 1
     for masked in going.report.masked[noticed:]:
         rule = "output_secret" if masked["tag"] == "secret" else f"output_{masked['tag']}"

@@ -1,7 +1,7 @@
-"""Text that speaks to a model instead of being data: scored by rules. No Django.
+"""Text that speaks to a model instead of being data: scored by rules, and by likeness to such texts. No Django.
 
-Rules catch what is said in known ways and miss the rest; tests/fixtures/injections.tsv measures both, and
-docs/guardrails.md says how well. So an injection is a reason to look, never proof of safety when absent: what an agent
+Rules catch what is said in known ways; what none of them names is held against a small classifier (`likeness`). Both
+miss the rest; tests/fixtures/injections.tsv measures that, and docs/guardrails.md says how well. So an injection is a reason to look, never proof of safety when absent: what an agent
 may do is limited by its entitlements and by gates.
 """
 
@@ -9,23 +9,32 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
+from agents.guardrails import likeness
+
 LEAST: Final = 12  # characters
 THRESHOLD: Final = 0.5
+LIKE: Final = 0.5  # what likeness alone counts for
 MOST: Final = 200_000  # characters looked at; an attack that hides behind more is bounded by the contract's size
 _HIDDEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 _SPACED: Final = re.compile(r"(?:\b\w ){5,}\w\b")
 
 
 class Verdict(NamedTuple):
-    """How much a text looks like an attack, 0-1, and the rules that say so."""
+    """How much a text looks like an attack, 0-1, and the rules that say so; `by_rules` without mere likeness."""
 
     score: float
     rules: tuple[str, ...]
+    by_rules: float = 0.0
 
     @property
     def is_attack(self) -> bool:
-        """Whether it is to be treated as one."""
+        """Whether it is to be treated as one: flagged."""
         return self.score >= THRESHOLD
+
+    @property
+    def is_named(self) -> bool:
+        """Whether rules say so: enough to refuse it. Likeness alone also finds everyday orders."""
+        return self.by_rules >= THRESHOLD
 
 
 _ORDERS = r"(?:instructions?|directions?|directives?|prompts?|rules?|guidelines?|guidance|polic(?:y|ies)|context|messages?|orders?)"
@@ -76,14 +85,16 @@ def judge(text: str) -> Verdict:
     plain = text[:MOST].lower() if text.isascii() else _normal(text[:MOST])
     if "  " in plain or _SPACED.search(plain):
         plain = f"{plain}\n{_SPACED.sub(lambda match: match[0].replace(' ', ''), re.sub(' {2,}', ' ', plain))}"
-    if not _HINT.search(plain):
-        return NOTHING
     left, names = 1.0, []
-    for name, weight, pattern in _RULES:
+    for name, weight, pattern in _RULES if _HINT.search(plain) else ():
         if pattern.search(plain):
             left *= 1 - weight
             names.append(name)
-    return Verdict(round(1 - left, 3), tuple(dict.fromkeys(names))) if names else NOTHING
+    by_rules = round(1 - left, 3)
+    if by_rules < THRESHOLD and likeness.is_alike(plain):
+        left *= 1 - LIKE
+        names.append("reads like an order to a model")
+    return Verdict(round(1 - left, 3), tuple(dict.fromkeys(names)), by_rules) if names else NOTHING
 
 
 NOTHING: Final = Verdict(0.0, ())

@@ -35,6 +35,15 @@ class Pass:
         """What a tool answers to a model, with tokens."""
         return self.tokens.hide(value, self.report) if self.tokens else value
 
+    def kept(self) -> dict[str, str]:
+        """What its tokens stand for."""
+        return self.tokens.kept if self.tokens else {}
+
+    def adopt(self, kept: Mapping[str, str]) -> None:
+        """Know an earlier call's tokens, too."""
+        if self.tokens:
+            self.tokens.adopt(kept)
+
 
 class Screen:
     """What one version of an agent is sent and may say. Made once, with its spec."""
@@ -141,12 +150,13 @@ class Screen:
     def _judge(self, value: Json, report: Report) -> None:
         def look(text: str, place: str) -> str:
             verdict = injection.judge(text)
-            if verdict.is_attack and self.guard.injection == "refuse":
+            if verdict.is_named and self.guard.injection == "refuse":
                 raise GuardRefused(
                     rule="injection", path=named(place), problem=f"it speaks to the model ({verdict.rules[0]})"
                 )
             if verdict.is_attack:
-                report.flag(place, "injection", ", ".join(verdict.rules), score=verdict.score)
+                certainty: dict[str, Json] = {"score": verdict.score, **({} if verdict.is_named else {"counts": False})}
+                report.flag(place, "injection", ", ".join(verdict.rules), **certainty)
             return text
 
         each_text(value, look)

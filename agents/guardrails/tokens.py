@@ -7,6 +7,7 @@ the reserved domain `.invalid` (RFC 2606), which contracts that ask for an addre
 
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -46,6 +47,16 @@ class Tokens:
         if not self.originals:
             return value
         return each_text(value, lambda text, _place: _ANY.sub(self._original, text))
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Original: token. No less secret than what it holds."""
+        return dict(self._tokens)
+
+    def adopt(self, kept: Mapping[str, str]) -> None:
+        """Know the tokens of an earlier attempt of the same call, and go on in them."""
+        self._tokens.update(kept)
+        self.originals.update({token.lower(): original for original, token in kept.items()})
 
     def _token(self, text: str, span: Span) -> str:
         original = text[span.start : span.end]

@@ -50,8 +50,8 @@ def checked(text: str, *, subject: str, source: str, inherited: frozenset[str] =
         problem = f"the person it is about has not agreed to {consent.MEMORY!r}; record their consent first"
         raise MemoryRefused(problem=problem, rule="")
     verdict = injection.judge(text)
-    limit = injection.THRESHOLD if source == "agent" else OUTSIDE
-    why = f"it speaks to a model: {', '.join(verdict.rules)}" if verdict.score >= limit else ""
+    is_suspect = verdict.is_named if source == "agent" else verdict.score >= OUTSIDE
+    why = f"it speaks to a model: {', '.join(verdict.rules)}" if is_suspect else ""
     return Entry(text, mask_text(text, spans), tags, subject, why)
 
 

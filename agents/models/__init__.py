@@ -5,7 +5,7 @@ from agents.models.lifecycle import AgentItem, AgentRelease, QualityTarget, Vers
 from agents.models.memory import MemoryItem
 from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.privacy import Consent, DataRule, Violation
-from agents.models.prompts import ModelCall, ModelTier, PartialText, Prompt, PromptEvidence, PromptVersion
+from agents.models.prompts import ModelCall, ModelHistory, ModelTier, PartialText, Prompt, PromptEvidence, PromptVersion
 from agents.models.quality import Assessment, AuthorityTable, Calibration
 from agents.models.registry import Agent, AgentHealth, AgentVersion
 from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, Tool, ToolUse, ToolVersion
@@ -32,6 +32,7 @@ __all__ = [
     "MemoryItem",
     "Message",
     "ModelCall",
+    "ModelHistory",
     "ModelTier",
     "Outbound",
     "PartialText",

@@ -102,6 +102,16 @@ class PartialText(models.Model):
     updated_at = models.DateTimeField()
 
 
+class ModelHistory(models.Model):
+    """What was said in a model's call that waits for people, sealed: it goes on from there. Gone with its task."""
+
+    key = models.CharField(max_length=200, unique=True)
+    agent = models.CharField(max_length=100)
+    about = models.CharField(max_length=64, help_text="Of model, instructions, prompt and tools: others begin anew.")
+    body = models.TextField(help_text="Under the data keys.")
+    kept_at = models.DateTimeField(auto_now=True)
+
+
 class ModelTier(models.Model):
     """A budget that is nearly spent: while its row is here, agents under it use their cheaper model."""
 

@@ -8,7 +8,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -35,7 +35,7 @@ from agents.tools.arguments import chosen_scopes, normal, seal
 from agents.tools.registry import ToolRegistry
 from agents.tools.running import ToolContext
 from agents.tools.specs import ToolSpec
-from agents.types import AgentRequest, Json, NeedsApproval
+from agents.types import AgentRequest, CallApproval, Json, NeedsApproval
 
 QUEUE: Final = "operations"
 MOST_TOLD: Final = 100  # calls of one attempt that are told one by one; the rest are counted
@@ -82,9 +82,22 @@ class ToolProxy:
         ruling = await self._ruling(call)
         if not ruling.allowed:
             await self._deny(call, ruling)
-        if ruling.queue and not await self._is_approved(call, ruling):
-            await self._ask(call, ruling)
+        if ruling.queue:
+            approval = await self._approval(call, ruling)
+            if approval is None:
+                await self._ask(call, ruling)
+            elif approval.arguments is not None:
+                call = await self._edited(call, ruling, approval.arguments)
         return await self._carry_out(call, ruling)
+
+    @property
+    def made(self) -> dict[str, int]:
+        """How often each call was made in this attempt."""
+        return dict(self._seen or {})
+
+    def go_on_from(self, made: Mapping[str, int]) -> None:
+        """This attempt goes on where an earlier one had made so many calls."""
+        self._seen = Counter(made)
 
     async def available(self) -> list[dict[str, Json]]:
         """The tools that some entitlement of this agent is about."""
@@ -149,9 +162,23 @@ class ToolProxy:
 
     # People
 
-    async def _is_approved(self, call: Call, ruling: Ruling) -> bool:
+    async def _approval(self, call: Call, ruling: Ruling) -> CallApproval | None:
         host = self._request.host
-        return host is not None and await host.is_approved(_bound(call, ruling))
+        return await host.approval(_bound(call, ruling)) if host is not None else None
+
+    async def _edited(self, call: Call, ruling: Ruling, arguments: Json) -> Call:
+        """The approved call with the arguments that people gave it: it is still that call, and made once.
+
+        What they wrote is held to the tool's contract, its secrets and the policies in force, like any call; one about
+        which others would have to be asked is not made.
+        """
+        given = normal(call.spec.name, arguments, call.spec.input)
+        secrets.check(call.spec.name, secrets.references(given), call.spec.secrets)
+        edited = replace(call, arguments=given)
+        anew = await self._ruling(edited)
+        if not anew.allowed or anew.queue not in ("", ruling.queue):
+            await self._deny(edited, anew)
+        return edited
 
     async def _ask(self, call: Call, ruling: Ruling) -> None:
         spec = call.spec
@@ -167,6 +194,7 @@ class ToolProxy:
                 "arguments": call.arguments,
                 "scopes": list(call.scopes),
                 "risk": spec.risk,
+                "schema": dict(spec.input.schema),
                 "queue": ruling.queue,
                 "policy": ruling.policy,
                 "entitlement": ruling.entitlement,

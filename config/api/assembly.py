@@ -21,7 +21,7 @@ from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.prompts import prompt_routes
 from monitoring.api import events
-from orchestrator import act_api, budget_api, gallery_api, snapshot_api, tools_api, workers_api
+from orchestrator import act_api, budget_api, gallery_api, service_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -48,6 +48,8 @@ api.add_router("/workflows", workflows)
 api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
 api.add_router("/agents", act_api.agents)
+api.add_router("/agents", service_api.agents)
+api.add_router("/workers", service_api.workers)
 api.add_router("/tools", tools_api.tools)
 api.add_router("/gallery", gallery_api.gallery)
 api.add_router("/policies", tools_api.policies)

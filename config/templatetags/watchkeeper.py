@@ -65,6 +65,8 @@ STATUSES: dict[str, Look] = {
     "silent": Look("failed", "wifi-off", _("Silent")),
     "idle": Look("idle", "moon", _("Idle")),
     "stopped": Look("stopped", "octagon-x", _("Stopped")),
+    "terminated": Look("stopped", "octagon-x", _("Terminated")),
+    "in_service": Look("good", "circle-check", _("In service")),
     "lifted": Look("good", "circle-play", _("Lifted")),
 }
 RISKS: dict[str, Look] = {

@@ -25,9 +25,11 @@ from orchestrator.acts import (
     remembering,
     rewinding,
     runs,
+    service,
     single,
     tasks,
     waits,
+    widening,
 )
 from orchestrator.acts.core import (
     Act,
@@ -102,7 +104,9 @@ __all__ = [
     "remembering",
     "rewinding",
     "runs",
+    "service",
     "single",
     "tasks",
     "waits",
+    "widening",
 ]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from agents.lifecycle import items, targets
 from agents.models import Agent, AgentItem, QualityTarget
 from agents.types import Json
+from orchestrator.acts import widening
 from orchestrator.acts.core import Performing, Plan, Target, Undo, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.releasing import AgentAct, agent_id, note_new_owner
@@ -130,6 +131,11 @@ class Describe(AgentAct):
         if not changed:
             raise ActImpossible(why=_("It is described like this already; nothing would change."))
         lines = [f"{LABELS[name]}: {_words(before[name])} → {_words(after[name])}" for name in changed]
+        more = widening.gained(agent, after["authority"])
+        if more:
+            widening.refuse_second(agent)
+            told = {"more": ", ".join(more)}
+            lines.append(_("It may also decide %(more)s only once somebody else has confirmed that.") % told)
         return Plan(tuple(lines), {"before": before}, after)
 
     def apply(self, act: Performing) -> Mapping[str, Json]:
@@ -138,9 +144,13 @@ class Describe(AgentAct):
         assert isinstance(before, dict)
         if act.plan.work["owner"] != before["owner"]:
             note_new_owner(act)
-        Agent.objects.filter(pk=agent_id(act.target)).update(**act.plan.work, edited=True)
-        act.record("agent.described", agent=act.target.address, now=act.plan.work, was=act.plan.bound["before"])
-        return {}
+        now, agent = dict(act.plan.work), _agent(act.target)
+        if widens := bool(widening.gained(agent, now["authority"])):
+            widening.ask(act, agent, now["authority"])
+            now["authority"] = agent.authority
+        Agent.objects.filter(pk=agent.pk).update(**now, edited=True)
+        act.record("agent.described", agent=act.target.address, now=now, was=before)
+        return {"asked": True} if widens else {}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -205,7 +215,8 @@ def _agent(target: Target) -> Agent:
 
 
 def _open(target: Target) -> list[AgentItem]:
-    return list(AgentItem.objects.filter(agent_id=target.ref or 0, closed_at=None))
+    found = AgentItem.objects.filter(agent_id=target.ref or 0, closed_at=None)
+    return list(found.exclude(kind=widening.KIND))  # that one is confirmed or refused
 
 
 def _target_of(target: Target) -> QualityTarget:

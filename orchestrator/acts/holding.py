@@ -188,7 +188,10 @@ class Resume(Act):
 
     def why_not(self, target: Target) -> str:
         """Only what is held can be let go."""
-        return "" if in_force(target) else _("It is not held; there is nothing to resume.")
+        found = in_force(target)
+        if found is not None and found.retires:
+            return _("It is terminated; bring it into service instead (the act “start”).")
+        return "" if found else _("It is not held; there is nothing to resume.")
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """This very stop."""

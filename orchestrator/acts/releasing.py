@@ -11,13 +11,14 @@ from agents.evaluation import evidence
 from agents.lifecycle import routes
 from agents.models import Agent, AgentRelease, AgentVersion
 from agents.types import Json
-from orchestrator import ports
+from orchestrator import ports, version_fit
 from orchestrator.acts.core import Act, Performing, Person, Plan, Target, Undo, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.errors import OrchestratorError
 
 MOST_SHARE: Final = 50
 SHOWN: Final = 50  # versions to choose from
+NAMED: Final = 5  # workflows in one sentence
 OWNERSHIP: Final = "owner"  # in a release's `hands`: who has changed the owner since the last promotion
 
 
@@ -79,6 +80,7 @@ class BeginCanary(AgentAct):
         if (release.canary, release.share) == (version, share):
             raise ActImpossible(why=_("v%(version)d has this share already.") % {"version": version})
         _refuse_other_lane(target, version, current)
+        _refuse_misfits(target, version, current)
         told = {"version": version, "share": share, "rest": 100 - share, "current": current}
         lines = (
             _("v%(version)d does %(share)d %% of its tasks, v%(current)d the other %(rest)d %%.") % told,
@@ -196,6 +198,7 @@ class Promote(AgentAct):
             raise ActImpossible(why=" ".join(lacks))
         before = routes.in_force(target.address)
         _refuse_other_lane(target, version, before or version)
+        _refuse_misfits(target, version, before or version)
         found = [evidence.latest(_subject(target, version), kind) for kind in evidence.REQUIRED]
         lines = [_("v%(version)d does all of its tasks from the next one on.") % {"version": version}]
         if before not in (None, version):
@@ -309,6 +312,20 @@ def _refuse_other_lane(target: Target, version: int, current: int) -> None:
             _("v%(version)d runs in another isolation than v%(current)d; publish the workflows with it instead.") % told
         )
         raise ActImpossible(why=why)
+
+
+def _refuse_misfits(target: Target, version: int, current: int) -> None:
+    """A definition is checked when it is published; another version must not break what that check has promised."""
+    found = version_fit.misfits(target.address, now=current, new=version)
+    if not found:
+        return
+    named = ", ".join(one.workflow for one in found[:NAMED]) + (" …" if len(found) > NAMED else "")
+    why = _(
+        "v%(version)d does not fit %(workflows)s (%(first)s, step %(step)s: %(why)s); publish what fits it first, or "
+        "pin the version there."
+    )
+    told = {"version": version, "workflows": named, "first": found[0].workflow, "step": found[0].step}
+    raise ActImpossible(why=why % {**told, "why": found[0].why})
 
 
 def _subject(target: Target, version: int) -> str:

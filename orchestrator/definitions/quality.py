@@ -94,13 +94,6 @@ def flaws(step: StepSource, agents: Agents, definition: Definition, wiring: Wiri
     yield from _check_flaws(written)
     yield from _verifier_flaws(written, producers, agents)
     yield from _consensus_flaws(written, agents)
-    in_body = "key" not in step.fields
-    if in_body and (written.get("verifier") or written.get("consensus")):
-        yield (
-            "quality",
-            "a body's output cannot be verified by others",
-            "verify it in a step after, or in a subworkflow",
-        )
     if not (written.get("queue") or step.fields.get("gate", {}).get("queue") or definition.configuration.get("queue")):
         yield "quality.queue", "nobody is asked when a check fails", "name a queue here or in configuration.queue"
 
@@ -185,5 +178,7 @@ def _guardian_flaws(
         yield field, f'"{name}" produces what it would watch', "name another agent, or other steps"
     yield from _judge_flaws(f"{field}.agent", name, agents)
     for key in watched:
-        if key not in wiring.sources or wiring.sources[key].type != "automated":
+        source = wiring.sources.get(key)
+        inside = source.fields.get("body", {}).get("type") if source is not None else None
+        if source is None or "automated" not in (source.type, inside):
             yield f"{field}.steps", f'"{key}" is not an automated step', "name steps whose agents give an output"

@@ -5,28 +5,24 @@ hold, and nothing else. One that gives no verdict holds: silence is not consent.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 
-from agents.calling import call
 from agents.models import Assessment
-from agents.process import ProcessPool
 from agents.quality import accuracy
 from agents.quality.assessing import Material, assess, weight_of
 from agents.quality.store import trust
 from agents.quality.types import Component, Finding, QualitySpec, Report
-from agents.types import AgentRequest, Completed, Json, Usage
+from agents.types import Completed, Json
 from orchestrator import events
 from orchestrator.definitions import expressions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.models import TASK_BITS
 
-GUARDIAN_SECONDS: Final = 30.0
 RUN_INPUT: Final = "the run's input"
-_STRICTER: Final = ("pass", "raise", "hold", "pause")
+VERDICTS: Final = ("pass", "raise", "hold", "pause")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +54,6 @@ class Judgement:
     producer: Producer
     sides: tuple[dict[str, Any], ...] = ()
     pauses: str = ""  # the guardian that wants the run to stand still
-
-
-async def watch(
-    job: Assignment, given: dict[str, Json], outcome: Completed, threads: Executor, processes: ProcessPool
-) -> list[Watched]:
-    """Ask the step's guardians one after the other; what that costs is the attempt's."""
-    asked = job.step.quality
-    found: list[Watched] = []
-    for guardian in asked.guardians if asked else ():
-        name, _, version = guardian.partition("@")
-        request = AgentRequest(
-            agent=name, version=int(version) if version else None,
-            input={"output": outcome.output, "input": given}, key=f"guard-{job.claimed.id}-{job.claimed.attempt}",
-            attempt=1, timeout=GUARDIAN_SECONDS, correlation_id=job.correlation_id,
-        )  # fmt: skip
-        answer = await call(request, threads=threads, processes=processes)
-        usage = answer.usage
-        job.used = replace(job.used, usage=_sum(job.used.usage, usage))
-        found.append(_watched(name, answer))
-    return found
-
-
-def _watched(name: str, answer: object) -> Watched:
-    if not isinstance(answer, Completed):
-        said = getattr(answer, "message", "") or getattr(answer, "reason", "")
-        return Watched(name, "hold", f"the guardian gave no verdict: {said}"[:500])
-    verdict, reason = answer.output.get("verdict"), str(answer.output.get("reason") or "")[:500]
-    if verdict not in _STRICTER:
-        return Watched(name, "hold", f"the guardian gave no verdict: {verdict!r:.60}")
-    return Watched(name, str(verdict), reason)
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(one.tokens_in + other.tokens_in, one.tokens_out + other.tokens_out, one.cost + other.cost)
 
 
 def judge(

@@ -79,12 +79,13 @@ def for_tool(step: PlanStep, subject: Subject, call: Mapping[str, Any]) -> GateR
         queue=call["queue"],
         rule=f"{call['policy']}: people approve calls of {call['tool']} ({call['risk']} risk) first",
         risk=call["risk"],
-        proposal={},
+        proposal=call["arguments"],
+        form=call.get("schema") or {},
         action=action,
-        allowed=("approve", "request_changes", "reject", "terminate"),
+        allowed=("approve", "edit", "request_changes", "reject", "terminate"),
         deadline_s=_ASK_DEADLINE,
         on_timeout="escalate",
-        consequence="The agent runs again, and this call goes through once, with exactly these arguments.",
+        consequence="The agent goes on, and this call goes through once, with exactly these arguments, or yours.",
     )
 
 

@@ -1,20 +1,21 @@
 """`agents.types.ModelDesk` for one attempt: its tier by the budgets it falls under, its words, what it used."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import structlog
 from django.db.models import Q
 
-from agents import models_used
+from agents import histories, models_used
 from agents.models import Agent
 from agents.models_used import CallOf
 from agents.types import Usage
 from orchestrator.engine import budgeting
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import InThread
-from orchestrator.models import Budget, WorkflowVersion
+from orchestrator.models import Budget, Task, WorkflowVersion
+from orchestrator.states import TASK_TERMINAL
 
 TIGHT: Final = 0.1  # below this share of a budget the cheaper model is used
 SHOW_EVERY: Final = 0.5  # seconds: about as fast as people can read
@@ -45,6 +46,21 @@ class TaskDesk:
     async def words(self, text: str) -> None:
         """Waits for nothing: the board takes what is newest."""
         _board(self._in_thread).put(self._call, text)
+
+    async def recall(self, about: str) -> dict[str, Any] | None:
+        """What was said before people were asked."""
+        found: dict[str, Any] | None = await self._in_thread(
+            histories.load, self._call.key, self._job.step.agent, about
+        )
+        return found
+
+    async def remember(self, about: str, said: dict[str, Any]) -> None:
+        """Keep it until the task has ended."""
+        await self._in_thread(histories.keep, self._call.key, self._job.step.agent, about, said)
+
+    async def forget(self) -> None:
+        """The next attempt, if there is one, begins anew."""
+        await self._in_thread(histories.forget, [self._call.key])
 
     async def ended(self, usage: Usage, failure: str) -> None:
         """Keep what it used."""
@@ -96,6 +112,14 @@ def _board(in_thread: InThread) -> Board:
 
 def _keep(call: CallOf, usage: Usage, failure: str) -> None:
     models_used.keep(call, usage, failure=failure)
+
+
+def forget_ended() -> int:
+    """Drop what was said in calls whose tasks have ended, or were sent back; how many."""
+    kept = {key: (int(task), int(revision)) for key in histories.all_keys() for _, task, revision in [key.split("-")]}
+    live = Task.objects.filter(pk__in=[task for task, _revision in kept.values()]).exclude(status__in=TASK_TERMINAL)
+    revisions = dict(live.values_list("pk", "revision"))
+    return histories.forget([key for key, (task, revision) in kept.items() if revisions.get(task) != revision])
 
 
 def _tier(job: Assignment) -> str:

@@ -21,7 +21,7 @@ from agents.models import Agent
 from agents.outcomes import DEFERRING
 from agents.registry import find as registered
 from agents.types import Deferred, Failed, Json, Outcome
-from orchestrator import db, events
+from orchestrator import db, events, presence
 from orchestrator.engine import compensation, gates, questions, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
@@ -189,6 +189,8 @@ def _overdue(pk: int, attempt: int) -> None:
     if call is None:
         RemoteCall.objects.filter(task_id=pk, attempt=attempt, answered_at=None).update(ended_at=Now())
     elif call.due_at <= db.clock():
+        if not call.pulled:
+            presence.remote_silent(call)
         answer(call, task, _too_late(call))
 
 

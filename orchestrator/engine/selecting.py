@@ -8,7 +8,7 @@ the one with the shortest queue, and the claim starts it like any task of an age
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, Subquery
 
 from agents.health import Health, health_by_agent
-from agents.models import AgentVersion
+from agents.models import Agent, AgentVersion
 from agents.types import Json
 from orchestrator import budget_db, budgets, events
 from orchestrator.engine import gates, returns, transitions
@@ -172,12 +172,12 @@ def candidates(*, lane: str = DEFAULT) -> list[Candidate]:
     ids = [row.agent_id for row in rows]
     running = _counts(Task.objects.filter(status=TaskStatus.RUNNING, agent_id__in=ids))
     queued = _counts(Task.objects.filter(status=TaskStatus.READY, limited=True, held=False, agent_id__in=ids))
-    away = _away()
+    gone = away()
     health, given = health_by_agent(ids), _given.of(ids)
     return [
         replace(
             _candidate(row, health[row.agent_id]),
-            away=away.get(row.agent_id, "") or _elsewhere(row, lane),
+            away=gone.get(row.agent_id, "") or _elsewhere(row, lane),
             running=running[row.agent_id],
             queued=queued[row.agent_id],
             given=given[row.agent_id],
@@ -208,12 +208,17 @@ def _elsewhere(row: AgentVersion, lane: str) -> str:
     return "it blocks, and the step is in a lane for those that do not" if blocks else ""
 
 
-def _away() -> dict[int, str]:
+def away() -> dict[int, str]:
     """Agents out of service, and why."""
     stopped = Stop.objects.filter(scope="agent", lifted_at=None).values_list("ref", flat=True)
     broken = Breaker.objects.exclude(state=Breaker.State.CLOSED).values_list("agent_id", flat=True)
     found = dict.fromkeys(broken, "its circuit breaker is open")
     return found | {ref: "it is stopped" for ref in stopped if ref is not None}
+
+
+def names_of(agents: Iterable[int]) -> set[str]:
+    """What these agents are called."""
+    return set(Agent.objects.filter(pk__in=list(agents)).values_list("name", flat=True))
 
 
 def _counts(tasks: Any) -> Counter[int]:
@@ -222,9 +227,9 @@ def _counts(tasks: Any) -> Counter[int]:
 
 def tend() -> None:
     """Upkeep: tasks that wait for an agent go on when one is back, and tasks queued for one that left find another."""
-    away = _away()
-    if away:
-        queued = Task.objects.filter(status=TaskStatus.READY, limited=True, agent_id__in=away, spec__has_key="chosen")
+    gone = away()
+    if gone:
+        queued = Task.objects.filter(status=TaskStatus.READY, limited=True, agent_id__in=gone, spec__has_key="chosen")
         queued.update(agent_id=None, limited=False)
     waiting = list(Task.objects.filter(status=TaskStatus.WAITING, wait_for=WAITS).order_by("-priority", "id")[:TENDED])
     found = candidates() if waiting else []

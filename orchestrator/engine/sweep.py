@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from agents.messaging import upkeep as messages
 from agents.types import Json
-from orchestrator import db
+from orchestrator import db, presence
 from orchestrator.engine import (
     admission,
     breakers,
@@ -50,9 +50,10 @@ def sweep() -> None:
 
 
 def tend() -> None:
-    """Let go on what waits for a budget that reaches again or for an agent that is back; look after messages."""
+    """Let go on what waits for a budget or an agent that is back; look after messages, and who is still heard."""
     budgeting.tend()
     selecting.tend()
+    presence.tend()
     messages.tend()
 
 

@@ -1,11 +1,11 @@
 """`agents.types.ToolHost` for one attempt: memory of calls, people's approvals of them, and their events."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.db import transaction
 
-from agents.types import Json
+from agents.types import CallApproval, Json
 from orchestrator import events
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import TaskEffects
@@ -34,10 +34,11 @@ class TaskTools:
         """Run a database function in a thread, again while the database is away."""
         return await self._in_thread(function, *arguments)
 
-    async def is_approved(self, seal: str) -> bool:
-        """Whether people have approved this very call for this task, since a migration has last voided answers."""
+    async def approval(self, seal: str) -> CallApproval | None:
+        """What people have approved of this very call for this task, since a migration has last voided answers."""
         voided = (self._job.claimed.spec or {}).get(VOIDED, 0)
-        return seal in await self._in_thread(_approved, self._job.claimed.id, voided)
+        approved = await self._in_thread(_approved, self._job.claimed.id, voided)
+        return CallApproval(approved[seal]) if seal in approved else None
 
     async def tell(self, kind: str, facts: dict[str, Json]) -> None:
         """Append an event now."""
@@ -69,7 +70,7 @@ def facts_of(job: Assignment) -> dict[str, Json]:
     }
 
 
-def _approved(task: int, after: int) -> frozenset[str]:
+def _approved(task: int, after: int) -> Mapping[str, dict[str, Json] | None]:
     return gatekeeper().approved_calls(task, after=after)
 
 

@@ -32,6 +32,7 @@ from orchestrator.engine import (
     delivery,
     endings,
     external,
+    guardians,
     mailing,
     questions,
     remote,
@@ -238,7 +239,7 @@ async def _is_held(
     job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json]
 ) -> bool:
     """Whether the output fails what the step asks of it, so that people decide before anything uses it."""
-    watched = await assuring.watch(job, given, outcome, host.threads, host.processes)
+    watched = await guardians.watch(job, given, outcome, (host.threads, host.processes), host.in_thread)
     judgement = await host.in_thread(assuring.judge, job, given, outcome, judged, watched)
     job.context["quality"] = assuring.for_expressions(judgement)
     if judgement.report.passed:

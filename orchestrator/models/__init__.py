@@ -28,7 +28,7 @@ from orchestrator.models.memory import (
     Rehearsal,
     StateEntry,
 )
-from orchestrator.models.remote import RemoteCall
+from orchestrator.models.remote import Presence, RemoteCall
 from orchestrator.models.schedules import Schedule, ScheduledStart
 from orchestrator.models.waiting import ConsumerGroup, Signal, Timer, Wait
 
@@ -50,6 +50,7 @@ __all__ = [
     "Lane",
     "LedgerEntry",
     "PatternChoice",
+    "Presence",
     "Rehearsal",
     "RemoteCall",
     "Reservation",

@@ -22,6 +22,9 @@ class Stop(models.Model):
     lets_finish = models.BooleanField(
         default=False, help_text="A pause: what runs goes on to its end, nothing new starts."
     )
+    retires = models.BooleanField(
+        default=False, db_default=False, help_text="Of an agent: it is terminated; only starting it again lifts this."
+    )
     reason = models.TextField()
     stopped_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     stopped_at = models.DateTimeField(db_default=Now())

@@ -53,3 +53,25 @@ class RemoteCall(models.Model):
                 name="remote_call_lease",
             ),
         ]
+
+
+class Presence(models.Model):
+    """When somebody who does an agent's work from outside was last heard of: a worker, or a remote agent itself."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    holder = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    worker = models.CharField(max_length=200, blank=True, default="", help_text="Empty: the remote agent itself.")
+    first_at = models.DateTimeField(db_default=Now())
+    polled_at = models.DateTimeField(null=True, help_text="It asked for work.")
+    heard_at = models.DateTimeField(db_default=Now(), help_text="It asked for work, renewed a lease or answered.")
+    silent_since = models.DateTimeField(null=True, help_text="Its bound has passed; said once. Null: it is heard.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "holder", "worker"], name="one_presence_per_worker", nulls_distinct=False
+            )
+        ]
+        indexes = [
+            models.Index(fields=["heard_at"], condition=models.Q(silent_since=None), name="presence_heard"),
+        ]

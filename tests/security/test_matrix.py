@@ -73,6 +73,7 @@ GET agents/policies/<slug:name>/             >   -   +   +   +   +   +   +   +  
 GET agents/tools/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/tools/<str:name>/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/workers/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/<int:pk>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/<int:pk>/against/<int:other>/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -179,6 +180,7 @@ POST /policies/check                         !   -   +   +   +   +   +   +   +  
 GET /tools                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /tools/{tool}                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /agents/{agent}/service                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
 GET /privacy/violations                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -267,6 +269,7 @@ POST /workers/heartbeat                      !   !   !   !   !   !   !   !   !  
 GET /gallery                                 !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /gallery/{name}                          !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 POST /gallery/{name}/install                 !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET /workers/seen                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +

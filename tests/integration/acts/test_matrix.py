@@ -54,6 +54,9 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
     ("agent", "resume"): ("pause", {}, "mdca", "stop.lifted"),
     ("agent", "cancel"): ("", {}, "me", "task.cancelled"),
+    ("agent", "terminate"): ("", {"in_hand": "put before people"}, "m", "agent.terminated"),
+    ("agent", "start"): ("terminate", {}, "mca", "agent.started"),
+    ("agent", "restart"): ("fail", {}, "me", "agent.restarted"),
     ("agent", "set-targets"): ("", {"success": 0.9, "hours": 12}, "d", "agent.targets_set"),
     ("agent", "describe"): ("", {"owner": "ana", "domains": "fraud, refunds"}, "d", "agent.described"),
     ("everything", "pause"): ("", {}, "mca", "stop.set"),
@@ -77,6 +80,7 @@ ELSEWHERE = {
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     *(("agent", name) for name in ("canary", "end-canary", "promote", "revert", "close-item")),  # test_releasing
+    *(("agent", f"{does}-authority") for does in ("confirm", "refuse")),  # test_releasing
     ("run", "undo"),
     ("run", "accept"),
     *(("task", f"ledger-{does}") for does in ("add", "edit", "drop", "move")),
@@ -117,6 +121,10 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
     address = {"task": str(first), "run": str(run.pk), "workflow": "flow", "agent": "test-echo", "everything": "all"}
     if before == "pause":
         acts.perform(acts.find(scope, "pause"), acts.locate(scope, address[scope]), by=mia, reason="first")
+    elif before == "terminate":
+        how = {"in_hand": "put before people"}
+        target = acts.locate(scope, address[scope])
+        acts.perform(acts.find(scope, before), target, by=mia, reason="first", answers=how)
     return acts.locate(scope, address[scope])
 
 

@@ -22,9 +22,10 @@ from agents.models import (
 )
 from agents.registry import Registry, sync
 from agents.registry import agent as registered
-from orchestrator import acts
+from orchestrator import acts, services
 from orchestrator.acts import ActImpossible
 from orchestrator.acts.releasing import OwnVersion
+from orchestrator.acts.widening import OwnWidening
 from orchestrator.models import Event
 from tests import factories
 from tests.integration.acts.test_matrix import ROLES
@@ -257,6 +258,7 @@ def test_what_people_say_of_an_agent_outlives_a_registration(dora: User) -> None
         return given
 
     sync(mine)
+    Agent.objects.filter(name="writer").update(authority=["claims", "refunds"])
     do("describe", dora, owner="dora", domains="fraud", authority="refunds")
 
     sync(mine)
@@ -305,3 +307,111 @@ def test_rest_offers_previews_and_does_a_canary(agent: Agent, dora: User, client
     assert preview["lines"][0] == "v2 does 5 % of its tasks, v1 the other 95 %."
     assert done.json()["undo"] == {"name": "end-canary", "answers": {}}
     assert release().share == 5
+
+
+FLOW = """metadata: {name: letters, title: Letters}
+steps:
+  - {key: write, type: automated, agent: writer, inputs: {text: hello}}
+  - {key: again, type: automated, agent: writer, inputs: {text: "${steps.write.summary}"}}
+dependencies: {again: [write]}
+"""
+
+
+def budgeted() -> None:
+    """The agent, with the budget that publishing asks for."""
+    factories.agent("writer")
+    AgentVersion.objects.filter(agent__name="writer").update(config={"budget": {"calls": 100}})
+
+
+def with_contract(number: int, *, takes: dict[str, Any], gives: dict[str, Any]) -> None:
+    AgentVersion.objects.create(
+        agent=Agent.objects.get(name="writer"), number=number, kind="python", isolation="loop", digest=str(number) * 64,
+        input_schema=takes, output_schema=gives,
+    )  # fmt: skip
+
+
+def test_version_whose_contract_breaks_a_definition_is_refused_with_the_workflows_named(dora: User, mo: User) -> None:
+    budgeted()
+    same = AgentVersion.objects.get(agent__name="writer", number=1)
+    services.publish(source=FLOW, file="t", by=None)
+    other = {"type": "object", "required": ["words"], "properties": {"words": {"type": "string"}}}
+    with_contract(2, takes=same.input_schema, gives={**other, "additionalProperties": False})
+    with_contract(3, takes={**other, "additionalProperties": False}, gives=same.output_schema)
+    with_contract(4, takes=same.input_schema, gives=same.output_schema)
+    AgentRelease.objects.create(agent=same.agent, current=1)
+    for version in (2, 3):
+        with pytest.raises(ActImpossible, match=f"v{version} does not fit letters .*step"):
+            do("canary", dora, version=str(version), share=10)
+        evaluate(version)
+        with pytest.raises(ActImpossible, match=f"v{version} does not fit letters"):
+            do("promote", mo, version=str(version))
+    do("canary", dora, version="4", share=10)
+    assert release().canary == 4
+
+
+def test_definition_that_pins_a_version_is_left_alone(dora: User) -> None:
+    budgeted()
+    services.publish(source=FLOW.replace("agent: writer", "agent: writer@1"), file="t", by=None)
+    with_contract(2, takes={"type": "object", "required": ["no"], "properties": {"no": {}}}, gives={"type": "object"})
+    AgentRelease.objects.create(agent=Agent.objects.get(name="writer"), current=1)
+    do("canary", dora, version="2", share=10)
+    assert release().canary == 2
+
+
+def authority() -> list[str] | None:
+    return Agent.objects.get(name="writer").authority
+
+
+def test_more_authority_takes_a_second_person(agent: Agent, dora: User, mo: User) -> None:
+    plan = acts.preview(acts.find("agent", "describe"), acts.locate("agent", "writer"), {"authority": "refunds"}).plan
+    assert plan.lines[-1] == "It may also decide refunds only once somebody else has confirmed that."
+    done = do("describe", dora, owner="ana", authority="refunds")
+    assert done.data == {"asked": True}
+    assert authority() is None  # as registered
+    assert Agent.objects.get(name="writer").owner == "ana"
+    assert AgentItem.objects.get(kind="authority").facts["more"] == ["refunds"]
+    with pytest.raises(ActImpossible, match="asked for it already"):
+        do("describe", mo, owner="ana", authority="refunds, claims")
+    with pytest.raises(ActImpossible):  # it is not closed like any other item
+        do("close-item", mo, item="authority")
+    with pytest.raises(OwnWidening, match="asked for more authority"):
+        do("confirm-authority", dora)
+    with pytest.raises(OwnWidening, match="own"):
+        do("confirm-authority", factories.user("ana", "Agent Development Specialist"))
+    assert authority() is None
+
+    do("confirm-authority", mo)
+
+    assert authority() == ["refunds"]
+    assert AgentItem.objects.get(kind="authority").closed_by == "mo"
+    assert kinds() == ["agent.item_opened", "agent.widening_asked", "agent.described", "agent.described"]
+    with pytest.raises(ActImpossible, match="nothing to decide"):
+        do("confirm-authority", mo)
+
+
+def test_less_authority_is_one_person_s_act_and_back_to_more_is_not(agent: Agent, dora: User, mo: User) -> None:
+    Agent.objects.filter(pk=agent.pk).update(authority=["summarise", "refunds"])
+    done = do("describe", dora, authority="summarise")
+    assert authority() == ["summarise"]
+    assert done.undo is not None
+    do("describe", dora, **done.undo.answers)
+    assert authority() == ["summarise"]
+    do("refuse-authority", mo)
+    assert authority() == ["summarise"]
+    assert kinds()[-1] == "agent.widening_refused"
+    do("describe", dora, authority="summarise, refunds")  # it may be asked anew
+
+
+def test_going_back_to_what_is_registered_may_widen_too(agent: Agent, dora: User) -> None:
+    Agent.objects.filter(pk=agent.pk).update(authority=[])
+    AgentVersion.objects.filter(agent=agent, number=2).update(config={"authority": ["claims"]})
+    do("describe", dora, owner="ana", authority="")
+    assert authority() == []
+    assert AgentItem.objects.get(kind="authority").facts["more"] == ["claims"]
+
+
+def test_who_may_confirm_more_authority(agent: Agent) -> None:
+    target = acts.locate("agent", "writer")
+    for letter, role in ROLES.items():
+        may = acts.find("agent", "confirm-authority").permits(factories.user(f"a{letter}", role), target)
+        assert may == (letter in "dq"), role

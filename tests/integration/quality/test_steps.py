@@ -6,14 +6,15 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from agents.budgets import AMPLE
-from agents.models import Assessment
+from agents.models import Agent, Assessment
 from agents.registry import agent
 from approvals.errors import NoteMissing
 from approvals.models import Gate
 from approvals.services import decide
 from orchestrator.definitions.errors import DefinitionError
+from orchestrator.engine import budgeting
 from orchestrator.invariants import violations
-from orchestrator.models import Event, Run, Task
+from orchestrator.models import Budget, Event, Run, Task
 from tests.engine import OPEN, eventually, finished, publish, shift, start, task
 from tests.hands import reviewer
 
@@ -306,3 +307,78 @@ def test_publishing_refuses_a_guardian_of_its_own_output() -> None:
 
     with pytest.raises(DefinitionError, match="produces what it would watch"):
         publish(step("{required: [a]}"), rest=rest)
+
+
+def limited(resource: str, limit: float) -> None:
+    """Give the guardian a standing budget."""
+    agent = Agent.objects.get(name="test-guardian")
+    Budget.objects.create(scope="agent", ref=agent.pk, resource=resource, limit=limit)
+    budgeting.view.forget()
+
+
+def test_guardian_has_a_budget_of_its_own_and_holds_once_that_is_used_up() -> None:
+    publish(PLAIN % "pass", rest=GUARDED)
+    limited("calls", 1)
+    first = start()
+    with shift():
+        eventually(lambda: finished(first))
+        second = start()
+        eventually(lambda: Gate.objects.filter(run=second).exists())
+    assert first.status == "succeeded"
+    gate = Gate.objects.get(run=second)
+    assert "the guardian was not asked: calls of agent test-guardian is used up" in gate.rule
+    assert Budget.objects.get(scope="agent").spent == 1
+    assert Event.objects.filter(kind="budget.exceeded", run=second).count() == 1
+    own = Budget.objects.get(scope="run_agent", ref=first.pk, agent__name="test-guardian", resource="calls")
+    assert own.spent == 1
+
+
+def test_guardian_watches_each_item_of_a_map_and_each_round_of_a_loop() -> None:
+    rest = "configuration: {queue: editors, guardians: [{agent: test-guardian, steps: [each, again]}]}"
+    steps = """
+- {key: each, type: map, over: "${input.list}", body: {type: automated, agent: test-echo, inputs: {guard: "${item}"}}}
+- {key: again, type: loop, until: "round == 2", most: 3, body: {type: automated, agent: test-echo}}
+"""
+    publish(steps, rest=rest)
+    run = start(list=["pass", "hold"])
+    with shift():
+        eventually(lambda: Gate.objects.filter(run=run).exists() and task(run, "again").status == "succeeded")
+    assert Gate.objects.get(run=run).rule == "quality: guardian test-guardian: the tone is wrong"
+    assert Assessment.objects.filter(run=run.pk, guardians__0__verdict="pass").count() == 3  # one item, two rounds
+    assert task(run, "each").status != "succeeded"
+
+
+@pytest.mark.parametrize("quality", ["{verifier: test-verifier}", "{consensus: {of: 3, agree: 2}}"])
+def test_body_of_a_map_may_be_verified_and_voted_on(quality: str) -> None:
+    steps = (
+        '- {key: each, type: map, over: "${input.list}", body: '
+        f'{{type: automated, agent: test-echo, inputs: {{about: "${{item}}"}}, quality: {quality}}}}}'
+    )
+    publish(steps, rest="configuration: {queue: editors}")
+    run = start(list=["dogs", "birds"])
+    with shift():
+        eventually(lambda: finished(run))
+    assert run.status == "succeeded"
+    assert [item["about"] for item in task(run, "each").output["items"]] == ["dogs", "birds"]
+    assert Assessment.objects.filter(run=run.pk, passed=True).count() == 2
+
+
+def test_body_that_its_verifier_refuses_is_held_and_a_loop_may_be_verified_too() -> None:
+    steps = (
+        '- {key: again, type: loop, until: "round == 2", most: 3, body: {type: automated, agent: test-echo, '
+        'inputs: {about: "${input.about}"}, quality: {verifier: test-verifier}}}'
+    )
+    publish(steps, rest="configuration: {queue: editors}")
+    fine, held = start(about="dogs"), start(about="cats")
+    with shift():
+        eventually(lambda: finished(fine) and Gate.objects.filter(run=held).exists())
+    assert fine.status == "succeeded"
+    assert Assessment.objects.filter(run=fine.pk, verifier="test-verifier").count() == 2
+    assert "it is about cats" in Gate.objects.get(run=held).rule
+
+
+def test_verifier_spends_its_own_budget() -> None:
+    run = run_to_the_end(step("{verifier: test-verifier}", inputs="title: One"))
+    assert run.status == "succeeded"
+    spent = Budget.objects.filter(scope="run_agent", ref=run.pk, agent__name="test-verifier", resource="calls")
+    assert not spent.exists() or spent.get().spent == 1

@@ -1,7 +1,7 @@
 """agents.tools.model_tools: a model elsewhere sees tokens, the tools that it calls see what they stand for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -30,6 +30,12 @@ class Directory:
         if self._fails:
             raise ToolFailed(tool=name, problem="bob@example.org is unknown")
         return {"manager": "bob@example.org", "of": arguments["email"]}
+
+    @property
+    def made(self) -> dict[str, int]:
+        return {}
+
+    def go_on_from(self, made: Mapping[str, int]) -> None: ...
 
     async def available(self) -> list[dict[str, Json]]:
         return []
