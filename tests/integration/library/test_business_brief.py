@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _agents(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path
+    view.forget()  # what an earlier test had in force
     registry.autodiscover()
     registry.sync()
     recording.sync()
