@@ -16,23 +16,10 @@ from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
 from orchestrator import budget_rows, drawing, queries, shortfalls
-from orchestrator.agent_service import call_of
 from orchestrator.awaited import awaited
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.happenings import Entry, Happening
-from orchestrator.models import (
-    TASK_BITS,
-    Artifact,
-    Attempt,
-    Content,
-    Event,
-    LedgerEntry,
-    RemoteCall,
-    Run,
-    Task,
-    Timer,
-    task_id,
-)
+from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
 from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
 from orchestrator.queries import (
@@ -147,7 +134,6 @@ class TaskCard:
     spawned: Family | None = None  # the tasks that it started
     talk: Talk | None = None  # of a pattern
     waits: Sentence | None = None  # what it waits for outside, in one sentence
-    outside: RemoteCall | None = None  # its call that is answered from outside
     child: Run | None = None  # the run that it started
     assessment: Assessment | None = None  # of its output, where the step asks for one
 
@@ -366,7 +352,6 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         assigned=_last_fact(task, "task.assigned", "reason") if step.select else None,
         cached=_cached(task) if step.cache_s else None,
         waits=_waits(task, step.title),
-        outside=call_of(task),
         assessment=assessment_of(task.pk) if step.quality is not None else None,
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )

@@ -90,11 +90,11 @@ class WorkerOut(Schema):
         )  # fmt: skip
 
 
-@agents.get("/{agent}/service", response={200: StandingOut, **ERRORS}, summary="Monitor an agent")
-def service(request: HttpRequest, agent: Name) -> StandingOut:
+@agents.get("/{name}/service", response={200: StandingOut, **ERRORS}, summary="Monitor an agent")
+def service(request: HttpRequest, name: Name) -> StandingOut:
     """Whether it is in service, its heartbeat, last work and health, and what it has in hand."""
     _may_see(caller(request))
-    found = Agent.objects.filter(name=agent).first()
+    found = Agent.objects.filter(name=name).first()
     if found is None:
         raise Http404
     return StandingOut.of(agent_service.standing_of(found))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from orchestrator import acts, details, forms, queries, rendering, run_page, services, state_page
+from orchestrator import acts, agent_service, details, forms, queries, rendering, run_page, services, state_page
 from orchestrator.acts import Target
 from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
@@ -136,8 +136,9 @@ def _selected(user: User, found: Run, key: str) -> dict[str, Any]:
     if card is None:
         return {}
     target = acts.of("task", card.task.pk)
+    outside = {"outside": agent_service.call_of(card.task)}
     steering = {"task_acts": acts.possible(user, target), "held": queries.held(target.scope, target.ref)}
-    return {"selected": key, "card": card, "output": rendering.pieces(card.task.output), **steering}
+    return {"selected": key, "card": card, "output": rendering.pieces(card.task.output), **steering, **outside}
 
 
 def _files(request: HttpRequest, found: Run) -> dict[str, Any]:

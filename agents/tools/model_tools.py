@@ -45,6 +45,7 @@ def model_tools(
             description=spec.description,
             json_schema=spec.input.schema,
             takes_ctx=True,
+            sequential=True,  # one that asks people ends the attempt: none may be cut off in the middle of an effect
         )
         found.append(made)
     return found

@@ -150,8 +150,7 @@ async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
     if isinstance(outcome, Deferred):
         return outcome
     seconds = kept[1] if kept else monotonic() - started
-    failed = isinstance(outcome, Failed)
-    host.meter.record(job.step.agent, ms=seconds * 1000, failed=failed, version=outcome.version)
+    host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed), version=outcome.version)
     before.note_use(job, outcome, seconds=seconds)
     if outcome.guard:
         job.told["guard"] = outcome.guard

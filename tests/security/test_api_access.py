@@ -34,7 +34,7 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/workflows/{workflow}/acts"): (None, {404}),
     ("POST", "/workflows/{workflow}/acts/{act}"): (REASON, {404}),
     ("GET", "/agents/{agent}/acts"): (None, {200}),
-    ("GET", "/agents/{agent}/service"): (None, {200}),
+    ("GET", "/agents/{name}/service"): (None, {404}),  # no agent has that name
     ("GET", "/workers/seen"): (None, {200}),  # an empty list
     ("POST", "/agents/{agent}/acts/{act}"): (REASON, {403}),
     ("GET", "/everything/acts"): (None, {200}),  # an empty list

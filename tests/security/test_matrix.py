@@ -180,7 +180,7 @@ POST /policies/check                         !   -   +   +   +   +   +   +   +  
 GET /tools                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /tools/{tool}                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{agent}/acts                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET /agents/{agent}/service                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /agents/{name}/service                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /agents/{name}/budgets                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /agents/{agent}/acts/{act}              !   -   -   -   -   -   -   +   +   -   -   +   -   -   -   +   +
 GET /privacy/violations                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
