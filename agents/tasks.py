@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from celery import shared_task
 from django.conf import settings
 
+from agents import retention
 from agents.lifecycle import watching
 
 
@@ -40,6 +41,12 @@ def evaluate_monthly() -> None:
 def watch_agents() -> None:
     """Hold targets and canaries against what agents did; safe to lose, repeat or run twice at once."""
     watching.watch()
+
+
+@shared_task
+def forget_records() -> None:
+    """Delete records whose time is over; safe to lose, repeat or run twice at once."""
+    retention.forget()
 
 
 def _start(schedule: str) -> None:

@@ -13,8 +13,8 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from agents.models import Agent
 from agents.types import Json
-from approvals import db, permissions
-from approvals.errors import NameTaken, NotPermitted, SelfGrant, UnknownName
+from approvals import calendars, db, permissions
+from approvals.errors import CalendarRefused, NameTaken, NotPermitted, SelfGrant, UnknownName
 from approvals.models import Profile, Queue
 from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, VERBS, WORKFLOW_GRANTS, verbs_of
 from orchestrator import events, services
@@ -128,6 +128,19 @@ def ensure_queue(*, name: str, title: str, escalates_to: Queue | None = None) ->
     """The queue of that name, made if it is missing; an existing one is left as people set it."""
     defaults = {"title": title, "escalates_to": escalates_to}
     return Queue.objects.get_or_create(name=name, defaults=defaults)[0]
+
+
+@transaction.atomic
+def set_calendar(*, queue: Queue, calendar: dict[str, Json], by: User | None) -> None:
+    """Set a queue's business hours, {} for all of the time; deadlines that run already stay as they are."""
+    if by is not None and not permissions.can(by, "edit_queues"):
+        raise NotPermitted(verb="edit queues")
+    if wrong := calendars.problem(calendar):
+        raise CalendarRefused(why=wrong)
+    queue.calendar = calendar
+    queue.save(update_fields=["calendar"])
+    facts: dict[str, Json] = {"queue": queue.name, "calendar": calendar}
+    events.append(EventKind.QUEUE_CHANGED, actor=services.actor_of(by, OPERATOR), data=facts)
 
 
 def _authorise(by: User | None, holder: Holder) -> None:

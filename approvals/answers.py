@@ -5,8 +5,9 @@ from agents.errors import ContractViolation, InvalidContract, OutputRejected
 from agents.models import AgentVersion
 from agents.types import Json
 from approvals import policy
-from approvals.errors import InvalidAnswer
+from approvals.errors import ChecklistIncomplete, InvalidAnswer
 from approvals.models import Gate, GateKind
+from orchestrator.ports import terms_from_json
 
 EVERYTHING = "(the whole answer)"
 
@@ -40,6 +41,17 @@ def check(gate: Gate, verdict: str, edited: dict[str, Json] | None) -> None:
         raise InvalidAnswer(**error.facts) from error
     except InvalidContract as error:
         raise InvalidAnswer(path=EVERYTHING, problem=f"the contract itself is broken: {error}") from error
+
+
+def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:
+    """Refuse an approval while a point of the gate's list is not ticked, and ticks at points that it does not have."""
+    points = terms_from_json(gate.subject.get("terms") or {}).checklist
+    if strange := [point for point in checked if point not in points]:
+        raise ChecklistIncomplete(what=f"{strange[0][:100]!r} is not on the list")
+    if policy.OUTCOME.get(verdict) != "approved":
+        return
+    if missing := [point for point in points if point not in checked]:
+        raise ChecklistIncomplete(what="not ticked: " + "; ".join(point[:100] for point in missing[:5]))
 
 
 def schema_of(gate: Gate) -> dict[str, Json]:

@@ -3,19 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from approvals import queries, services, tokens
+from approvals import access, delegation, handing, queries, services, tokens, voting
 from approvals.cards import Card
-from approvals.errors import GateNotFound, NotPermitted
-from approvals.models import ApiToken, Decision, Gate, Queue
+from approvals.errors import GateNotFound, NotPermitted, UnknownName
+from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
 gates = Router(tags=["Gates"])
+delegations = Router(tags=["Delegations"])
 token_routes = Router(tags=["Tokens"])
 
 Idempotency = Annotated[
@@ -59,6 +61,20 @@ class DecisionOut(Schema):
     seal: str
 
 
+class VoteOut(Schema):
+    """One person's vote on a gate that needs several people."""
+
+    id: int
+    gate: int
+    by: str
+    verdict: str | None = Field(description="None while you may not know: vote first.")
+    note: str
+    seal: str
+    voted_at: datetime
+    lapses_at: datetime | None = Field(None, description="Two keys: it counts no longer then.")
+    missing: int | None = Field(None, description="How many more people are needed.")
+
+
 class GateDetailOut(GateOut):
     """Everything a reviewer sees before deciding."""
 
@@ -75,7 +91,58 @@ class GateDetailOut(GateOut):
     refusal: str = Field(description="Why you cannot decide it, if you cannot.")
     claimed_by: str | None
     looking: list[str]
+    checklist: list[str] = Field(description="What whoever approves must have ticked.")
+    approvals: int = Field(description="How many people must approve.")
+    missing: int = Field(description="How many more of them are needed.")
+    blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
+    votes: list[VoteOut]
     decision: DecisionOut | None
+
+
+class CalendarIn(Schema):
+    """Business hours of a queue."""
+
+    zone: Line = Field(description="Such as Europe/Berlin.")
+    days: list[int] = Field(min_length=1, max_length=7, description="0 is Monday.")
+    opens: Line = Field(alias="from", description="Such as 09:00.")
+    closes: Line = Field(alias="to")
+    holidays: list[Line] = Field([], max_length=366, description="Such as 2026-12-25.")
+
+
+class AssigneeIn(Schema):
+    """Whom to hand a gate to."""
+
+    to: Line = Field(description="User name.")
+    reason: Line = ""
+
+
+class DelegationIn(Schema):
+    """Who stands in for you, and when."""
+
+    delegate: Line = Field(description="User name; they must hold every right to decide that you hold.")
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    reason: Line = ""
+
+
+class DelegationOut(Schema):
+    """Somebody stands in for somebody else."""
+
+    id: int
+    delegator: str
+    delegate: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    ended_at: datetime | None
+
+    @staticmethod
+    def of(row: Delegation) -> "DelegationOut":
+        """From a row."""
+        return DelegationOut(
+            id=row.pk, delegator=row.delegator.username, delegate=row.delegate.username, starts_at=row.starts_at,
+            ends_at=row.ends_at, reason=row.reason, ended_at=row.ended_at,
+        )  # fmt: skip
 
 
 class DecisionIn(Schema):
@@ -84,6 +151,7 @@ class DecisionIn(Schema):
     version: int = Field(ge=1, le=2**31 - 1)
     verdict: Line
     note: Note = ""
+    checked: list[Line] = Field([], max_length=50, description="Points of the gate's checklist that you have checked.")
     edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
 
 
@@ -141,6 +209,17 @@ def list_gates(
     return [GateOut(**_gate(row.gate, may_decide=row.may_decide)) for row in rows]
 
 
+@gates.put("/calendars/{queue}", response={200: CalendarIn, **ERRORS}, summary="Set a queue's business hours")
+def set_calendar(request: HttpRequest, queue: Name, wanted: CalendarIn) -> CalendarIn:
+    """Deadlines that count business hours go by it from now on; those that run stay as they are."""
+    user = _member(request)
+    found = visible_queues(user).filter(name=queue).first()
+    if found is None:
+        raise UnknownName(what="queue", name=queue, known="those whose gates you may see")
+    access.set_calendar(queue=found, calendar=wanted.model_dump(by_alias=True), by=user)
+    return wanted
+
+
 @gates.get("/{gate_id}", response={200: GateDetailOut, **ERRORS}, summary="Get a gate's card")
 def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
     """Everything a reviewer sees: output, evidence, action, rule, and who is on it."""
@@ -148,17 +227,67 @@ def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
     return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
 
 
-@gates.post("/{gate_id}/decisions", response={200: DecisionOut, **ERRORS}, summary="Decide a gate")
-def decide(request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None) -> DecisionOut:
-    """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first."""
+@gates.post(
+    "/{gate_id}/decisions", response={200: DecisionOut, 202: VoteOut, **ERRORS}, summary="Decide a gate, or vote on it"
+)
+def decide(
+    request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None
+) -> DecisionOut | Status[VoteOut]:
+    """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first.
+
+    Where several people must agree it is your vote: 202 says how many more are needed.
+    """
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
         raise GateNotFound(gate_id=gate_id)
-    decision = services.decide(
+    made = services.decide(
         gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
-        edited=answer.edited, via="api", idempotency_key=key,
+        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked,
     )  # fmt: skip
-    return _decision(decision)
+    if isinstance(made, Decision):
+        return _decision(made)
+    made.refresh_from_db()
+    return Status(202, _vote(made, hidden=False, missing=voting.standing(made.gate).missing))
+
+
+@gates.post("/{gate_id}/assignee", response={200: GateDetailOut, **ERRORS}, summary="Hand a gate to a person")
+def hand_gate(request: HttpRequest, gate_id: Id, wanted: AssigneeIn) -> GateDetailOut:
+    """Put a gate before one person who may decide it, or before whoever stands in for them. Others still may."""
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise GateNotFound(gate_id=gate_id)
+    person = User.objects.filter(username=wanted.to).first()
+    if person is None:
+        raise UnknownName(what="user", name=wanted.to, known="those who may decide it")
+    handing.hand(gate_id=gate_id, by=user, to=person, reason=wanted.reason)
+    return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
+
+
+@delegations.get("", response={200: list[DelegationOut], **ERRORS}, summary="List who stands in")
+def list_delegations(request: HttpRequest) -> list[DelegationOut]:
+    """Where you stand in or somebody does for you, the latest first."""
+    return [DelegationOut.of(row) for row in delegation.of(_member(request))[:200]]
+
+
+@delegations.post("", response={201: DelegationOut, **ERRORS}, summary="Let somebody stand in")
+def make_delegation(request: HttpRequest, wanted: DelegationIn) -> Status[DelegationOut]:
+    """Let somebody who may decide all that you may stand in for you, from one moment to another."""
+    user = _member(request)
+    person = User.objects.filter(username=wanted.delegate).first()
+    if person is None:
+        raise UnknownName(what="user", name=wanted.delegate, known="those who may decide in your queues")
+    made = delegation.make(
+        delegator=user, delegate=person, starts=wanted.starts_at, ends=wanted.ends_at, by=user, reason=wanted.reason
+    )
+    return Status(201, DelegationOut.of(made))
+
+
+@delegations.delete("/{delegation_id}", response={200: DelegationOut, **ERRORS}, summary="End a delegation")
+def end_delegation(request: HttpRequest, delegation_id: Id) -> DelegationOut:
+    """End it before its time."""
+    made = delegation.end(delegation_id=delegation_id, by=_member(request))
+    made.refresh_from_db()
+    return DelegationOut.of(made)
 
 
 @token_routes.get("", response={200: list[TokenOut], **ERRORS}, summary="List your tokens")
@@ -185,6 +314,13 @@ def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
     return TokenOut.of(token)
 
 
+def _member(request: HttpRequest) -> User:
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise NotPermitted(verb="see gates")
+    return user
+
+
 def _gate(gate: Gate, *, may_decide: bool) -> dict[str, Any]:
     copied = ("id", "kind", "status", "version", "title", "risk", "confidence", "agent", "opened_at", "deadline_at")
     return {name: getattr(gate, name) for name in copied} | {
@@ -193,6 +329,7 @@ def _gate(gate: Gate, *, may_decide: bool) -> dict[str, Any]:
         "workflow": gate.workflow.name,
         "queue": gate.queue.name,
         "may_decide": may_decide,
+        **({"confidence": None} if gate.blind and gate.status == GateStatus.OPEN else {}),
     }
 
 
@@ -205,9 +342,22 @@ def _card(card: Card) -> GateDetailOut:
         allowed=list(gate.allowed),
         seal=gate.seal,
         claimed_by=card.claimed_by.username if card.claimed_by else None,
+        checklist=list(card.standing.terms.checklist),
+        approvals=gate.approvals,
+        missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
+        blind=gate.blind,
+        votes=[_vote(vote, hidden=card.hidden) for vote in card.standing.votes],
         looking=[user.username for user in card.looking],
         decision=_decision(card.decision) if card.decision else None,
     )
+
+
+def _vote(vote: Vote, *, hidden: bool, missing: int | None = None) -> VoteOut:
+    return VoteOut(
+        id=vote.pk, gate=vote.gate_id, by=vote.voter.username, verdict=None if hidden else vote.verdict,
+        note="" if hidden else vote.note, seal=vote.seal, voted_at=vote.voted_at, lapses_at=vote.lapses_at,
+        missing=missing,
+    )  # fmt: skip
 
 
 def _decision(decision: Decision) -> DecisionOut:

@@ -1,21 +1,23 @@
 """Everything the card of one gate shows, in a bounded number of queries. Agent text in it is hostile: escape it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
-from approvals import answers, permissions, policy
+from approvals import answers, duties, permissions, policy, voting
+from approvals.deadlines import stages
 from approvals.diffs import Change, changes
-from approvals.gatekeeper import stages
-from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Queue, Verdict
+from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Queue, Verdict, Vote
 from approvals.permissions import Person
+from approvals.voting import Standing
 
 PRECEDENTS: Final = 5
 _CANDIDATES: Final = 50
@@ -35,7 +37,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class IfNobodyActs:
-    """One thing that happens by itself, and when. `outcome`: escalate, reject or stays_open; never approve."""
+    """One thing that happens by itself, and when. `outcome`: see `deadlines.Stage`."""
 
     at: datetime
     outcome: str
@@ -79,12 +81,49 @@ class Card:
     claimed_by: User | None
     draft: Draft | None
     assessment: Assessment | None  # of the output under review, where its step asks for one
+    standing: Standing  # of the votes, where several people must agree
+    hidden: bool  # what others and the machine said of it, until this person has voted
+    person: int  # id of the viewer's main account
+
+    @property
+    def is_approved_by_time(self) -> bool:
+        """Whether silence would let it pass; only where its definition says so, and never at high risk."""
+        return any(stage.outcome == "approve" for stage in self.if_nobody_acts)
+
+    @property
+    def own_vote(self) -> Vote | None:
+        """This person's vote that counts now."""
+        return next((vote for vote in self.standing.votes if vote.person == self.person), None)
 
 
 def card(gate: Gate, user: Person) -> Card:
     """The card of a gate that `user` may see (`queries.get_visible_gate_or_404` loads it)."""
     subject = gate.subject
     previous = _previous(gate)
+    hidden = voting.hidden_from(gate, user if isinstance(user, User) else None)
+    stand = voting.standing(gate)
+    whole = _card(gate, user, subject, previous, stand)
+    return _blinded(whole, user) if hidden else whole
+
+
+def _blinded(whole: "Card", user: Person) -> "Card":
+    """The card without opinions, and its evidence in an order of this person's own: nobody follows another's eyes."""
+    gate = whole.gate
+    own = str(user.pk)
+    shuffled = sorted(whole.evidence, key=lambda item: policy.seal([own, gate.pk, item]))
+    voters = {vote.voter_id for vote in whole.standing.votes}
+    return replace(
+        whole,
+        hidden=True,
+        confidence_words="",
+        matched=(),
+        assessment=None,
+        evidence=tuple({name: value for name, value in item.items() if name != "status"} for item in shuffled),
+        comments=tuple(remark for remark in whole.comments if remark.author_id not in voters),
+    )
+
+
+def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision | None, stand: Standing) -> "Card":
     return Card(
         gate=gate,
         asks=f"{gate.agent} v{gate.agent_version}" if gate.agent and gate.agent_version else gate.agent,
@@ -105,11 +144,14 @@ def card(gate: Gate, user: Person) -> Card:
         looking=tuple(who_is_looking(gate, apart_from=user)),
         precedents=_precedents(gate, user),
         decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
-        choices=_choices(gate, user),
+        choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
         draft=Draft.objects.filter(gate=gate, author_id=user.pk or 0).first(),
         assessment=assessment_of(gate.task_id) if gate.task_id is not None and gate.agent else None,
+        standing=stand,
+        hidden=False,
+        person=duties.person_of(user) if isinstance(user, User) else 0,
     )
 
 
@@ -124,9 +166,7 @@ def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
     if gate.status != GateStatus.OPEN:
         return ()
     return tuple(
-        IfNobodyActs(
-            gate.deadline_at + timedelta(seconds=stage.after_s), stage.outcome, stage.queue.title if stage.queue else ""
-        )
+        IfNobodyActs(stage.at, stage.outcome, stage.queue.title if stage.queue else "")
         for stage in stages(gate, list(Queue.objects.all()))
     )
 
@@ -174,8 +214,10 @@ def _nearness(gate: Gate, other: Gate) -> float:
     return alike
 
 
-def _choices(gate: Gate, user: Person) -> tuple[Choice, ...]:
+def _choices(gate: Gate, user: Person, stand: Standing) -> tuple[Choice, ...]:
     if gate.status != GateStatus.OPEN or not permissions.can(user, "decide_gate", gate):
+        return ()
+    if isinstance(user, User) and stand.of(user) is not None:
         return ()
     return tuple(
         Choice(
@@ -189,10 +231,11 @@ def _choices(gate: Gate, user: Person) -> tuple[Choice, ...]:
 def _refusal(gate: Gate, user: Person) -> str:
     if gate.status != GateStatus.OPEN:
         return ""
-    if permissions.is_own_request(user, gate):
-        return "You started this run: someone else decides."
+    if isinstance(user, User) and permissions.is_own_request(user, gate):
+        return _("%(why)s: someone else decides.") % {"why": duties.why_barred(user, gate)}
     if not permissions.can(user, "decide_gate", gate):
-        return f"You may look, but deciding in {gate.queue.title} is not among your rights."
+        words = _("You may look; deciding in %(queue)s is not among your rights. An administrator can grant it.")
+        return words % {"queue": gate.queue.title}
     return ""
 
 

@@ -1,8 +1,10 @@
-"""The statements of this app that the ORM cannot say: the rights epoch and its wake-up call."""
+"""The statements of this app that the ORM cannot say: the rights epoch and its wake-up call, a lock by name."""
 
 from collections.abc import Iterable, Sequence
 
 from django.db import connection
+
+DELEGATIONS_LOCK = 0x57_4B_71_44
 
 
 def bump_rights_epoch(user_ids: Sequence[int]) -> int:
@@ -15,6 +17,12 @@ def bump_rights_epoch(user_ids: Sequence[int]) -> int:
         epoch: int = cursor.fetchone()[0]
         cursor.execute("SELECT pg_notify('wk_rights', who::text) FROM unnest(%s::bigint[]) AS who", [list(user_ids)])
     return epoch
+
+
+def lock_delegations() -> None:
+    """Make delegations one after the other, until this transaction ends: two could close a circle together."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DELEGATIONS_LOCK])
 
 
 def nudge_notices(user_ids: Iterable[int]) -> None:

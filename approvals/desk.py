@@ -79,6 +79,7 @@ class Typed:
     note: str = ""
     verdict: str = ""
     fields: tuple[forms.Field, ...] | None = None
+    checked: tuple[str, ...] = ()  # points of the checklist
     problem: str = ""
     review: tuple[Change, ...] | None = None  # of an edit, before it is sent
     reviewed: str = ""  # seal of the edit that the changes above show
@@ -115,7 +116,6 @@ class Desk:
     factors: tuple[str, ...]
     cost: float
     tokens: int
-    is_own: bool
     fields: tuple[forms.Field, ...]
     is_form_open: bool
     is_work: bool  # a form is filled in, and nothing is approved
@@ -168,7 +168,6 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         factors=_factors(card),
         cost=cost,
         tokens=tokens,
-        is_own=permissions.is_own_request(user, gate),
         fields=fields,
         is_work=gate.kind in _WORK,
         is_form_open=gate.kind in _WORK or typed.verdict == "edit" or typed.is_warned,
@@ -271,12 +270,12 @@ def _factors(card: Card) -> tuple[str, ...]:
     """What makes this risky, counted from what is stored: nothing here is an agent's opinion of itself."""
     gate = card.gate
     final = outline.count_of(card.action, "reversible", False)
-    unproven = sum(item.get("status") == "unsupported" for item in card.evidence)
+    unproven = sum(item.get("status") == "unsupported" for item in card.evidence)  # none is told where it is blind
     found = (
         (final, ngettext("%(n)d act cannot be undone", "%(n)d acts cannot be undone", final)),
         (outline.count_of(card.action, "kind", "containment"), _("contains: something loses a function")),
         (unproven, ngettext("%(n)d claim without a source", "%(n)d claims without a source", unproven)),
-        (gate.confidence is not None and gate.confidence < UNSURE, _("the agent is not sure")),
+        (not card.hidden and gate.confidence is not None and gate.confidence < UNSURE, _("the agent is not sure")),
         (gate.revision, ngettext("sent back %(n)d time", "sent back %(n)d times", gate.revision)),
         (gate.escalations, ngettext("escalated %(n)d time", "escalated %(n)d times", gate.escalations)),
     )

@@ -22,10 +22,36 @@ class NotPermitted(ApprovalsError):
 
 
 class SeparationOfDuties(ApprovalsError):
-    """Whoever asks does not decide: you started the run behind gate {gate_id}; someone else must decide it."""
+    """{why}: someone else must decide gate {gate_id}."""
 
     code = "separation_of_duties"
     status = 403
+
+
+class VotedAlready(ApprovalsError):
+    """You have voted on gate {gate_id} already, with this or another account of yours; one person has one vote."""
+
+    code = "voted_already"
+
+
+class CardNotOpen(ApprovalsError):
+    """{who} not got the card of gate {gate_id} open: this takes two people at one moment. Open it and approve again."""
+
+    code = "card_not_open"
+
+
+class DelegationRefused(ApprovalsError):
+    """Nobody stands in yet: {why}."""
+
+    code = "delegation_refused"
+    status = 422
+
+
+class HandingRefused(ApprovalsError):
+    """It was not handed on: {why}."""
+
+    code = "handing_refused"
+    status = 422
 
 
 class SelfGrant(ApprovalsError):
@@ -91,6 +117,20 @@ class InvalidAnswer(ApprovalsError):
     """The answer does not fit what the next step expects at {path}: {problem}."""
 
     code = "invalid_answer"
+    status = 422
+
+
+class ChecklistIncomplete(ApprovalsError):
+    """Tick each point of the list that you have checked, then approve ({what})."""
+
+    code = "checklist_incomplete"
+    status = 422
+
+
+class CalendarRefused(ApprovalsError):
+    """The business hours are as they were: {why}."""
+
+    code = "calendar_refused"
     status = 422
 
 

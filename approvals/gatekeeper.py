@@ -1,7 +1,6 @@
 """The engine's port to people, `orchestrator.ports.Gatekeeper`: opens, withdraws and escalates; never approves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -10,16 +9,16 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import access, policy
-from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
-from orchestrator import events, services
+from approvals import access, deadlines, duties, policy
+from approvals.models import Gate, GateKind, GateStatus, Queue, Risk, Verdict
+from orchestrator import events
 from orchestrator.events import EventKind
-from orchestrator.models import Task, Timer
-from orchestrator.ports import GateFact, GateRequest
+from orchestrator.models import Run, Task
+from orchestrator.ports import GateFact, GateRequest, GateTerms, terms_to_json
 
-TIMER: Final = "gate_deadline"
 ENGINE: Final = "engine"
 FALLBACK_QUEUE: Final = "operations"
+MOST_BARRED: Final = 200  # people; they stand in the index of the inbox
 
 
 class Gatekeeper:
@@ -51,12 +50,16 @@ class Gatekeeper:
             agent_version=request.agent_version,
             revision=request.revision,
             requested_by_id=request.requested_by,
-            deadline_at=Now() + timedelta(seconds=request.deadline_s),
+            barred=_barred(request),
+            approvals=request.terms.approvals,
+            blind=request.terms.blind,
+            deadline_at=deadlines.first(request.terms, queue, request.deadline_s)
+            or Now() + timedelta(seconds=request.deadline_s),
             deadline_s=request.deadline_s,
             on_timeout=request.on_timeout,
             escalate_to=Queue.objects.filter(name=request.escalate_to).first() if request.escalate_to else None,
         )
-        _arm(gate)
+        deadlines.arm(gate)
         facts: dict[str, Json] = {"queue": queue.name, "risk": risk, "kind": gate.kind, "seal": gate.seal}
         if queue.name != request.queue:
             facts["asked_for"] = request.queue
@@ -73,23 +76,13 @@ class Gatekeeper:
 
     @transaction.atomic
     def deadline_reached(self, gate_id: int) -> None:
-        """Pass a gate on, reject it, or leave it open with a new deadline, as its policy says; never approve it.
+        """A deadline has passed: see `deadlines.reached`."""
+        deadlines.reached(gate_id)
 
-        1. Lock the run, then the gate: a decision that is being made right now wins or loses as a whole.
-        2. Do nothing if the gate is settled, or if its deadline has moved since this timer was set.
-        3. Go to the next queue that has not had it; without one, reject if the policy says so.
-        4. Otherwise it stays open and is asked about again: silence is not consent.
-        """
-        gate = _lock_due_gate(gate_id)
-        if gate is None:
-            return
-        further = _next_queue(gate)
-        if further is not None:
-            _escalate(gate, further)
-        elif gate.on_timeout == "reject":
-            _expire(gate)
-        else:
-            _keep_open(gate)
+    @transaction.atomic
+    def remind(self, gate_id: int) -> None:
+        """A deadline is near: see `deadlines.remind`."""
+        deadlines.remind(gate_id)
 
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
         """The gates of these runs, the nearest deadline first."""
@@ -127,28 +120,6 @@ class Gatekeeper:
                 access.ensure_queue(name=name, title=name.replace("-", " ").capitalize(), escalates_to=last)
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One thing that happens if nobody acts: after `after_s` more seconds the gate goes to `queue`, or `outcome`."""
-
-    after_s: float
-    queue: Queue | None
-    outcome: str  # escalate | reject | stays_open
-
-
-def stages(gate: Gate, queues: Sequence[Queue]) -> tuple[Stage, ...]:
-    """The whole chain that `deadline_reached` would walk if nobody acted, counted from the gate's next deadline."""
-    by_id = {queue.pk: queue for queue in queues}
-    chain = _chain(gate, queues)
-    trail, current, found = list(gate.trail), gate.queue_id, list[Stage]()
-    explicit = gate.escalate_to_id
-    while (further := policy.next_queue(explicit=explicit, chain=chain, trail=trail, queue=current)) is not None:
-        found.append(Stage(len(found) * gate.deadline_s, by_id[further], "escalate"))
-        trail, current = [*trail, current], further
-    end = "reject" if gate.on_timeout == "reject" else "stays_open"
-    return (*found, Stage(len(found) * gate.deadline_s, None, end))
-
-
 def _withdraw(which: Q, reason: str) -> int:
     gates = list(
         Gate.objects.select_for_update()
@@ -164,85 +135,16 @@ def _withdraw(which: Q, reason: str) -> int:
     return len(gates)
 
 
-def _next_queue(gate: Gate) -> Queue | None:
-    queues = list(Queue.objects.all())
-    found = policy.next_queue(
-        explicit=gate.escalate_to_id, chain=_chain(gate, queues), trail=gate.trail, queue=gate.queue_id
-    )
-    return next((queue for queue in queues if queue.pk == found), None)
-
-
-def _chain(gate: Gate, queues: Sequence[Queue]) -> dict[int, int | None]:
-    # A step that says "reject" means at its own deadline: only the queue it names itself may still be asked.
-    return {} if gate.on_timeout == "reject" else {queue.pk: queue.escalates_to_id for queue in queues}
-
-
-def _lock_due_gate(gate_id: int) -> Gate | None:
-    run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
-    if run_id is None:
-        return None
-    services.lock_run(run_id)
-    return (
-        Gate.objects.select_for_update(of=("self",))
-        .select_related("queue")
-        .filter(pk=gate_id, status=GateStatus.OPEN, deadline_at__lte=Now())
-        .first()
-    )
-
-
-def _escalate(gate: Gate, queue: Queue) -> None:
-    before = gate.queue
-    gate.trail = [*gate.trail, before.pk]
-    gate.queue = queue
-    gate.claimed_by, gate.claimed_until = None, None  # whoever took it may not even see the new queue
-    gate.escalations = F("escalations") + 1
-    gate.version = F("version") + 1
-    gate.deadline_at = Now() + timedelta(seconds=gate.deadline_s)
-    gate.save(update_fields=["trail", "queue", "claimed_by", "claimed_until", "escalations", "version", "deadline_at"])
-    _arm(gate)
-    _record(EventKind.GATE_ESCALATED, gate, {"from": before.name, "queue": queue.name, "escalations": gate.escalations})
-
-
-def _keep_open(gate: Gate) -> None:
-    gate.deadline_at = Now() + timedelta(seconds=gate.deadline_s)
-    gate.save(update_fields=["deadline_at"])
-    _arm(gate)
-    _record(EventKind.GATE_ESCALATED, gate, {"queue": gate.queue.name, "end_of_chain": True})
-
-
-def _expire(gate: Gate) -> None:
-    Decision.objects.create(
-        gate=gate,
-        verdict=Verdict.EXPIRE,
-        via="deadline",
-        gate_version=gate.version,
-        seal=gate.seal,
-        before=gate.subject["proposal"],
-    )
-    gate.status, gate.settled_at = GateStatus.EXPIRED, Now()
-    gate.save(update_fields=["status", "settled_at"])
-    _record(
-        EventKind.GATE_DECIDED, gate, {"verdict": Verdict.EXPIRE.value, "via": "deadline", "queue": gate.queue.name}
-    )
-    assert gate.task_id is not None  # gates about runs are never rejected by time
-    if gate.kind == GateKind.MANUAL:  # work that nobody did: the step's own word on errors holds
-        days = gate.deadline_s / 86400
-        message = f"Manual task timeout: nobody did it within {days:g} days."
-        services.time_out_task(task_id=gate.task_id, message=message, actor=ENGINE)
-        return
-    services.fail_task(
-        task_id=gate.task_id, code="gate_expired", message="Nobody decided before the deadline.", actor=ENGINE
-    )
-
-
-def _arm(gate: Gate) -> None:
-    Timer.objects.create(kind=TIMER, ref=gate.pk, due_at=gate.deadline_at)
-
-
 def _queue(name: str) -> Queue:
     # A definition that names a queue nobody made must not lose its gate: operations decides, and the event says so.
     found = Queue.objects.filter(name=name).first()
     return found or Queue.objects.get_or_create(name=FALLBACK_QUEUE, defaults={"title": "Operations"})[0]
+
+
+def _barred(request: GateRequest) -> list[int]:
+    run = Run.objects.only("id", "started_by", "version", "correlation_id").get(pk=request.run_id)
+    hands = duties.hands(run, task=request.task_id, agent=request.agent, requested_by=request.requested_by)
+    return sorted(hands)[:MOST_BARRED]
 
 
 def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
@@ -264,6 +166,7 @@ def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
         "revision": request.revision,
         "form": request.form,
         "allowed": list(request.allowed),
+        **({"terms": terms_to_json(request.terms)} if request.terms != GateTerms() else {}),
     }
 
 

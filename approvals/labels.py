@@ -36,7 +36,9 @@ def judged(agent: str, *, limit: int) -> Iterable[Judged]:
 
 def _about(agent: str) -> QuerySet[Decision]:
     kinds = (GateKind.APPROVAL, GateKind.HYBRID)
-    return Decision.objects.filter(gate__agent=agent, gate__kind__in=kinds, verdict__in=_JUDGING)
+    return Decision.objects.filter(
+        gate__agent=agent, gate__kind__in=kinds, verdict__in=_JUDGING, decided_by__isnull=False
+    )
 
 
 def _is_right(verdict: str, before: Any, after: Any) -> bool:

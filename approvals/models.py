@@ -16,6 +16,11 @@ class Profile(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile")
     time_zone = models.CharField(max_length=50, default="UTC")
     title = models.CharField(max_length=100, blank=True)
+    skills = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
+    same_as = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        help_text="The main account of the same person: people count once, whatever accounts they have.",
+    )  # fmt: skip
 
 
 class Queue(models.Model):
@@ -24,6 +29,7 @@ class Queue(models.Model):
     name = models.SlugField(max_length=50, unique=True)
     title = models.CharField(max_length=100)
     escalates_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
+    calendar = models.JSONField(default=dict, db_default={}, blank=True, help_text="Business hours: see `calendars`.")
 
     class Meta:
         ordering = ["title"]
@@ -94,6 +100,9 @@ class Gate(models.Model):
     agent_version = models.IntegerField(null=True)
     revision = models.SmallIntegerField(default=0)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    barred = ArrayField(models.BigIntegerField(), default=list, help_text="People with a hand in it: see `duties`.")
+    approvals = models.SmallIntegerField(default=1, help_text="How many people must approve, as its terms say.")
+    blind = models.BooleanField(default=False, help_text="Opinions are hidden from who has not voted.")
     opened_at = models.DateTimeField(db_default=Now())
     deadline_at = models.DateTimeField()
     deadline_s = models.FloatField(help_text="Length of each deadline: an escalation starts a new one.")
@@ -101,6 +110,8 @@ class Gate(models.Model):
     escalate_to = models.ForeignKey(Queue, on_delete=models.PROTECT, null=True, related_name="+")
     escalations = models.SmallIntegerField(default=0)
     trail = ArrayField(models.BigIntegerField(), default=list, help_text="Queues whose deadline passed, in order.")
+    assigned_to = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="assigned_gates")
+    assigned_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     claimed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="claimed_gates")
     claimed_until = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
@@ -128,7 +139,7 @@ class Gate(models.Model):
         indexes = [
             models.Index(  # queries.inbox and queries.counts, answered from the index alone
                 fields=["queue", "deadline_at"],
-                include=["id", "risk", "requested_by", "opened_at"],
+                include=["id", "risk", "barred", "opened_at"],
                 condition=models.Q(status="open"),
                 name="gate_inbox",
             ),
@@ -170,6 +181,7 @@ class Decision(models.Model):
     seal = models.CharField(max_length=64)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
+    checked = ArrayField(models.TextField(), default=list, db_default=[], help_text="Points that were ticked.")
     idempotency_key = models.CharField(max_length=200, null=True)
     decided_at = models.DateTimeField(db_default=Now())
 
@@ -179,12 +191,39 @@ class Decision(models.Model):
             models.UniqueConstraint(fields=["decided_by", "idempotency_key"], name="one_decision_per_idempotency_key"),
             models.UniqueConstraint(fields=["gate"], name="one_decision_per_gate"),
             models.CheckConstraint(
-                condition=models.Q(verdict="expire", decided_by=None)
+                condition=models.Q(verdict__in=("expire", "approve"), via="deadline", decided_by=None)
                 | ~models.Q(verdict="expire") & models.Q(decided_by__isnull=False),
-                name="decision_by_a_person_unless_expired",
+                name="decision_by_a_person_or_by_time",
             ),
         ]
         indexes = [models.Index(fields=["decided_by", "-id"], name="decision_history")]  # queries.decided_by
+
+
+class Vote(models.Model):
+    """One person's verdict on a gate that needs several. Append-only; it counts while the gate's seal is its own."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="votes")
+    voter = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    person = models.BigIntegerField(help_text="User id of the voter's main account.")
+    verdict = models.CharField(max_length=20, choices=Verdict.choices)
+    note = models.TextField(blank=True)
+    via = models.CharField(max_length=20)
+    seal = models.CharField(max_length=64)
+    gate_version = models.IntegerField()
+    turn = models.SmallIntegerField(default=0, help_text="Which try of two keys at one moment; else 0.")
+    edited = models.JSONField(null=True)
+    checked = ArrayField(models.TextField(), default=list, db_default=[], help_text="Points that were ticked.")
+    idempotency_key = models.CharField(max_length=200, null=True)
+    voted_at = models.DateTimeField(db_default=Now())
+    lapses_at = models.DateTimeField(null=True, help_text="A key that was turned alone counts no longer then.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["gate", "seal", "person", "turn"], name="one_vote_per_person"),
+            models.UniqueConstraint(fields=["voter", "idempotency_key"], name="one_vote_per_idempotency_key"),
+        ]
+        indexes = [models.Index(fields=["person", "gate"], name="vote_of_person")]  # queries.inbox
 
 
 class Comment(models.Model):
@@ -221,6 +260,46 @@ class Presence(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gate", "user"], name="one_presence_per_gate_and_user")]
+
+
+class Delegation(models.Model):
+    """Somebody stands in for somebody else for a time. Written by `delegation`."""
+
+    delegator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="delegations")
+    delegate = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="delegation_ends_later"),
+            models.CheckConstraint(
+                condition=~models.Q(delegator=models.F("delegate")), name="delegation_is_to_somebody_else"
+            ),
+        ]
+        indexes = [models.Index(fields=["ends_at"], condition=models.Q(ended_at=None), name="delegation_live")]
+
+
+class GateItem(models.Model):
+    """A gate that nobody can answer, put before the administrators until somebody can. Written by `stranded`."""
+
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="items")
+    kind = models.CharField(max_length=20)  # ghost, orphan
+    text = models.CharField(max_length=500)
+    opened_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["opened_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gate", "kind"], condition=models.Q(closed_at=None), name="one_open_item_per_gate_and_kind"
+            )
+        ]
 
 
 class ApiToken(models.Model):

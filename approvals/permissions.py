@@ -14,7 +14,7 @@ from django.db.models import Model, Q, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from agents.models import Agent
-from approvals import policy
+from approvals import duties, policy
 from approvals.models import ApiToken, Gate, Queue, RightsEpoch
 from approvals.roles import (
     AGENT_GRANTS,
@@ -88,8 +88,11 @@ def can_somewhere(user: Person, verb: str) -> bool:
 
 
 def is_own_request(user: Person, gate: Gate) -> bool:
-    """Whether the user asked for what this gate holds: nobody decides their own request."""
-    return user.pk is not None and policy.is_own_request(user.pk, (gate.requested_by_id, gate.run.started_by_id))
+    """Whether the user, in any account of theirs, asked for what this gate holds or had a hand in it."""
+    if not isinstance(user, User):
+        return False
+    mine = {user.pk, duties.person_of(user)}
+    return any(policy.is_own_request(pk, (gate.requested_by_id, gate.run.started_by_id, *gate.barred)) for pk in mine)
 
 
 def visible_workflows(user: Person, verb: str = "see_runs") -> QuerySet[Workflow]:
@@ -144,8 +147,9 @@ def decidable_queues(user: Person) -> QuerySet[Queue]:
 
 
 def not_requested_by(user: Person) -> Q:
-    """The condition on gates that keeps people from their own requests."""
-    return Q(requested_by=None) | ~Q(requested_by=user.pk)
+    """The condition on gates that keeps people from what they asked for, or had a hand in."""
+    rights_of(user)  # reads the main account along with the roles
+    return ~Q(barred__contains=[duties.person_of(user)]) if isinstance(user, User) else Q(pk__in=())
 
 
 def rights_of(user: Person) -> Rights:
@@ -188,7 +192,9 @@ def _read(user: User) -> Rights:
     limit = verbs_of_token(token.scopes, may_decide=token.may_decide) if token else None
     if user.is_superuser:
         return Rights(frozenset(VERBS), {}, {}, limit)
-    roles = set(user.groups.values_list("name", flat=True))
+    found = list(User.objects.filter(pk=user.pk).values_list("groups__name", "profile__same_as"))
+    roles = {name for name, _main in found if name}
+    duties.remember_person(user, next((main for _name, main in found if main), user.pk))
     granted = _object_grants(user)
     return Rights(
         everywhere=verbs_of(roles),

@@ -12,7 +12,7 @@ from django.db.models import Case, Count, F, FloatField, Min, Q, QuerySet, Value
 from django.db.models.functions import Cast, Extract, Greatest, Now
 from django.http import Http404
 
-from approvals import permissions, policy
+from approvals import duties, permissions, policy, voting
 from approvals.cards import Card as Card
 from approvals.cards import card as card
 from approvals.cards import who_is_looking as who_is_looking
@@ -90,7 +90,9 @@ def counts(user: Person) -> Counts:
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
     gate = (
-        Gate.objects.select_related("run", "workflow", "queue", "task", "claimed_by", "requested_by")
+        Gate.objects.select_related(
+            "run", "workflow", "queue", "task", "claimed_by", "requested_by", "assigned_to", "assigned_by"
+        )
         .filter(pk=pk)
         .first()
     )
@@ -99,11 +101,11 @@ def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     return gate
 
 
-def get_decidable_gate(user: Person, pk: int) -> Gate:
+def get_decidable_gate(user: User, pk: int) -> Gate:
     """The gate if the user may decide it; 404 if they may not even see it, a refusal that says why otherwise."""
     gate = get_visible_gate_or_404(user, pk)
     if permissions.is_own_request(user, gate):
-        raise SeparationOfDuties(gate_id=pk)
+        raise SeparationOfDuties(gate_id=pk, why=duties.why_barred(user, gate))
     if not permissions.can(user, "decide_gate", gate):
         raise NotPermitted(verb="decide")
     return gate
@@ -122,9 +124,11 @@ def decisions_of(user: User, *, limit: int = 50) -> list[Decision]:
 def _open_gates(user: Person, *, everything: bool = False) -> QuerySet[Gate]:
     if everything:
         return Gate.objects.filter(status=GateStatus.OPEN, queue__in=_ids(permissions.visible_queues(user)))
-    return Gate.objects.filter(
+    found = Gate.objects.filter(
         permissions.not_requested_by(user), status=GateStatus.OPEN, queue__in=_ids(permissions.decidable_queues(user))
     )
+    voted = voting.voted_by(user) if isinstance(user, User) else []
+    return found.exclude(pk__in=voted) if voted else found
 
 
 def _ids(queues: QuerySet[Queue]) -> list[int]:
@@ -153,7 +157,7 @@ def _matching(search: str) -> Q:
 def _rows(user: Person, ids: Sequence[int]) -> list[Row]:
     gates = (
         Gate.objects.filter(pk__in=ids)
-        .select_related("run", "workflow", "queue", "claimed_by")
+        .select_related("run", "workflow", "queue", "claimed_by", "assigned_to")
         .defer("subject")
         .fetch_mode(models.FETCH_RAISE)
     )

@@ -1,6 +1,7 @@
 """What people do with a gate. `decide()` is the one door: nothing else settles a gate for a person."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -9,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import answers, permissions, policy
+from approvals import answers, duties, permissions, policy, voting
 from approvals.errors import (
     GateAlreadySettled,
     GateChanged,
@@ -23,7 +24,7 @@ from approvals.errors import (
     TextMissing,
     VerdictNotAllowed,
 )
-from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence
+from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Vote
 from orchestrator import events, services
 from orchestrator.errors import IdempotencyConflict
 from orchestrator.events import EventKind
@@ -32,7 +33,7 @@ from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """One person's answer to a gate, as it came through the door."""
+    """One person's answer to a gate, as it came through the door, or what several of them add up to."""
 
     verdict: str
     gate_version: int
@@ -40,6 +41,7 @@ class _Answer:
     edited: dict[str, Json] | None
     via: str
     key: str | None
+    checked: tuple[str, ...] = ()
 
 
 def decide(  # noqa: PLR0913 - one door for browser, API and every later channel: each argument is a fact of the decision
@@ -52,18 +54,23 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     edited: dict[str, Json] | None = None,
     via: str = "browser",
     idempotency_key: str | None = None,
-) -> Decision:
+    checked: Sequence[str] = (),
+) -> Decision | Vote:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
+    Where several people must agree it is a vote, and becomes a decision with the last one that is needed.
+
     1. Lock the run, then the gate: two reviewers, a deadline and a cancel are served one after the other.
-    2. Refuse who may not decide, before anything else is told. Whoever asked never may; the attempt is audited.
-    3. The same idempotency key answers with the decision it made; with another body it is refused.
+    2. Refuse who may not decide, before anything else is told. Whoever had a hand in it never may; that is audited.
+    3. The same idempotency key answers with the decision, or vote, it made; with another body it is refused.
     4. Refuse if the gate is settled (the first settlement stands) or if it is not what the person saw.
     5. Append the decision, settle the gate, append the event, and release the task: all of it or nothing.
 
     When somebody else was first, what was typed is kept as the person's draft.
     """
-    answer = _Answer(verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None)
+    answer = _Answer(
+        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked)
+    )
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
@@ -75,7 +82,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
         raise
     except IntegrityError as error:
         # Two gates, one key, the same moment: neither saw the other's row before it wrote its own.
-        if "one_decision_per_idempotency_key" in str(error):
+        if "per_idempotency_key" in str(error):
             raise IdempotencyConflict(key=idempotency_key) from error
         raise
 
@@ -130,8 +137,8 @@ def touch_presence(*, gate_id: int, by: User) -> None:
     Presence.objects.update_or_create(gate_id=gate_id, user=by, defaults={"seen_at": Now()})
 
 
-def _decide(gate_id: int, by: User, answer: _Answer) -> Decision:
-    gate = _lock_gate(gate_id)
+def _decide(gate_id: int, by: User, answer: _Answer) -> Decision | Vote:
+    gate = lock_gate(gate_id)
     _refuse_person(gate, by)
     earlier = _earlier_with_same_key(gate, by, answer)
     if earlier is not None:
@@ -139,12 +146,48 @@ def _decide(gate_id: int, by: User, answer: _Answer) -> Decision:
     _refuse_settled(gate)
     _refuse_moved(gate, answer)
     _refuse_answer(gate, answer)
+    if gate.approvals > 1:
+        return _vote(gate, by, answer)
+    return _conclude(gate, by, answer)
+
+
+def _conclude(gate: Gate, by: User, answer: _Answer) -> Decision:
     decision = _settle(gate, by, answer)
     _release(gate, by, answer)
     return decision
 
 
-def _lock_gate(gate_id: int) -> Gate:
+def _vote(gate: Gate, by: User, answer: _Answer) -> Decision | Vote:
+    vote = Vote(
+        gate=gate, voter=by, verdict=answer.verdict, note=answer.note, via=answer.via, gate_version=gate.version,
+        edited=answer.edited, idempotency_key=answer.key, checked=list(answer.checked),
+    )  # fmt: skip
+    stand = voting.cast(gate, by, vote)
+    Draft.objects.filter(gate=gate, author=by).delete()
+    if answer.edited is not None:
+        voting.amend(gate, by, answer.edited)
+        _record(EventKind.GATE_AMENDED, gate, by, vote=vote.pk, version=gate.version, seal=gate.seal)
+        return vote
+    # What a blind gate's voters said stays out of the story until all of them have spoken.
+    told: dict[str, Json] = {} if stand.terms.blind else {"verdict": answer.verdict}
+    _record(EventKind.GATE_VOTED, gate, by, vote=vote.pk, missing=stand.missing, via=answer.via, seal=gate.seal, **told)
+    if not stand.outcome:
+        return vote
+    return _conclude(gate, by, _added_up(gate, stand.outcome, answer))
+
+
+def _added_up(gate: Gate, verdict: str, answer: _Answer) -> _Answer:
+    """The last vote as the decision that all of them make; of an output that one changed, an edit."""
+    if verdict == "approve" and "amended" in gate.subject:
+        return replace(answer, verdict="edit", edited=gate.subject["proposal"])
+    if verdict != answer.verdict and not answer.note:  # it was outvoted, and said no word itself
+        said = Vote.objects.filter(gate=gate, seal=gate.seal, verdict=verdict).values_list("note", flat=True)
+        return replace(answer, verdict=verdict, note=said.last() or "")
+    return replace(answer, verdict=verdict)
+
+
+def lock_gate(gate_id: int) -> Gate:
+    """Lock the run, then the gate; GateNotFound."""
     run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
     if run_id is None:
         raise GateNotFound(gate_id=gate_id)
@@ -171,7 +214,7 @@ def _refuse_person(gate: Gate, by: User) -> None:
     if not by.is_active:
         raise NotPermitted(verb="decide")
     if permissions.is_own_request(by, gate):
-        raise SeparationOfDuties(gate_id=gate.pk)
+        raise SeparationOfDuties(gate_id=gate.pk, why=duties.why_barred(by, gate))
     if permissions.can(by, "decide_gate", gate):
         return
     if not permissions.can(by, "see_gate", gate):
@@ -179,17 +222,20 @@ def _refuse_person(gate: Gate, by: User) -> None:
     raise NotPermitted(verb="decide")
 
 
-def _earlier_with_same_key(gate: Gate, by: User, answer: _Answer) -> Decision | None:
+def _earlier_with_same_key(gate: Gate, by: User, answer: _Answer) -> Decision | Vote | None:
     if answer.key is None:
         return None
-    earlier = Decision.objects.filter(decided_by=by, idempotency_key=answer.key).first()
+    vote = Vote.objects.filter(voter=by, idempotency_key=answer.key).first() if gate.approvals > 1 else None
+    decision = Decision.objects.filter(decided_by=by, idempotency_key=answer.key).first()
+    earlier = vote or decision  # a vote says what was sent; the decision, what all of them added up to
     if earlier is None:
         return None
     sent = (gate.pk, answer.verdict, answer.gate_version, answer.note)
     stored = (earlier.gate_id, earlier.verdict, earlier.gate_version, earlier.note)
-    if sent != stored or not policy.same(answer.edited, earlier.after):
+    was = earlier.edited if isinstance(earlier, Vote) else earlier.after
+    if sent != stored or not policy.same(answer.edited, was):
         raise IdempotencyConflict(key=answer.key)
-    return earlier
+    return decision or earlier
 
 
 def _refuse_settled(gate: Gate) -> None:
@@ -214,7 +260,8 @@ def _refuse_moved(gate: Gate, answer: _Answer) -> None:
     if not policy.same(gate.task.input, gate.subject["input"]):
         raise SealBroken(gate_id=gate.pk, what="the task's stored input was altered")
     reviewed = _reviewed_output(gate)
-    if reviewed is not None and not policy.same(reviewed, gate.subject["proposal"]):
+    asked = gate.subject.get("amended", {}).get("from", gate.subject["proposal"])
+    if reviewed is not None and not policy.same(reviewed, asked):
         raise SealBroken(gate_id=gate.pk, what="the output under review was altered")
 
 
@@ -236,6 +283,7 @@ def _refuse_answer(gate: Gate, answer: _Answer) -> None:
     if not answer.note and policy.needs_note(answer.verdict, gate.risk):
         raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
     answers.check(gate, answer.verdict, answer.edited)
+    answers.check_ticks(gate, answer.verdict, answer.checked)
 
 
 def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
@@ -247,9 +295,10 @@ def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
         note=answer.note,
         gate_version=gate.version,
         seal=gate.seal,
-        before=gate.subject["proposal"],
+        before=gate.subject.get("amended", {}).get("from", gate.subject["proposal"]),
         after=answer.edited,
         idempotency_key=answer.key,
+        checked=list(answer.checked),
     )
     gate.status, gate.settled_at = policy.OUTCOME[answer.verdict], Now()
     gate.save(update_fields=["status", "settled_at"])

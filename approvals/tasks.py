@@ -1,8 +1,12 @@
 """Celery tasks of this app, all on queue `control` and safe to lose, repeat or run twice at once."""
 
+import structlog
 from celery import shared_task
 
+from approvals import stranded
 from approvals.notices import delivering, services, telling
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -18,3 +22,11 @@ def forget_notices() -> None:
     """Delete notices whose time is over."""
     while services.forget_old():
         continue
+
+
+@shared_task
+def watch_gates() -> None:
+    """Put gates that nobody can answer before the administrators."""
+    opened, closed = stranded.look()
+    if opened or closed:
+        log.info("gates.stranded", opened=opened, closed=closed)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from approvals import acts, views
+from approvals import acts, away_views, views
 
 app_name = "approvals"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -10,6 +10,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("history/", views.history, name="history"),
     path("notices/", include("approvals.notices.urls")),
     path("standing/", acts.standing, name="standing"),
+    path("away/", away_views.away, name="away"),
+    path("away/<int:pk>/end/", away_views.end, name="end-delegation"),
+    path("<int:pk>/hand/", away_views.hand, name="hand"),
     path("<int:pk>/", views.gate, name="gate"),
     path("<int:pk>/decide/", views.decide, name="decide"),
     path("<int:pk>/aftermath/", acts.aftermath, name="aftermath"),

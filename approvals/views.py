@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
-from approvals import desk, forms, permissions, policy, queries, services
+from approvals import desk, forms, permissions, policy, queries, services, voting
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, InvalidAnswer, NoteMissing, SealBroken
-from approvals.models import Decision, Gate, GateStatus
+from approvals.models import Decision, Gate, GateStatus, Vote
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
@@ -72,7 +72,8 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a verdict; then the next card opens. Whatever is refused comes back with everything that was typed."""
     user = user_of(request)
     found = queries.get_visible_gate_or_404(user, pk)
-    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""))
+    ticks = tuple(request.POST.getlist("checked")[:50])
+    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks)
     answer: dict[str, Json] | None = None
     if policy.carries_answer(typed.verdict):
         typed, answer = _read_answer(request, queries.card(found, user), typed)
@@ -87,7 +88,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     return _next(request, pk)
 
 
-def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Decision:
+def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Decision | Vote:
     return services.decide(
         gate_id=found.pk,
         by=user_of(request),
@@ -96,6 +97,7 @@ def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str
         note=typed.note,
         edited=answer,
         idempotency_key=request.POST.get("key", "")[:200],
+        checked=typed.checked,
     )
 
 
@@ -187,7 +189,10 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     """The acknowledgement of the decision just made: this person's own, on gate `pk`."""
     mine = Decision.objects.filter(gate_id=pk, decided_by=user_of(request)) if pk else Decision.objects.none()
     decision = mine.select_related("gate__run").first()
-    return {"acknowledged": decision, "after": desk.aftermath(decision.gate)} if decision else {}
+    if decision:
+        return {"acknowledged": decision, "after": desk.aftermath(decision.gate)}
+    vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last() if pk else None
+    return {"voted": vote, "stand": voting.standing(vote.gate)} if vote else {}
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -91,6 +91,8 @@ app.conf.update(
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
         "purge-results": _doorbell("purge_results", every=600.0),
         "watch-agents": {**_doorbell("watch_agents", every=30.0), "task": "agents.tasks.watch_agents"},
+        "forget-records": _at("agents.tasks.forget_records", crontab(minute=40)),
+        "watch-gates": {**_doorbell("watch_gates", every=60.0), "task": "approvals.tasks.watch_gates"},
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),
         "evaluate-monthly": _at("agents.tasks.evaluate_monthly", crontab(day_of_month=1, hour=3, minute=10)),
     },

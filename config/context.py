@@ -50,6 +50,7 @@ WORK = (
 )
 MATTER = (
     Entry("orchestrator:workflows", "workflow", _("Workflows"), "see_runs", "g w"),
+    Entry("orchestrator:gallery", "layers", _("Gallery"), "see_runs", "g l"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),

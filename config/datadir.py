@@ -9,8 +9,10 @@ from typing import IO
 
 DEFAULT_PORT = 8000
 _LOG_LIMIT = 5_000_000
-# Kept by `make reset`: tools of the bootstrap and the data directories of other ports.
-_NOT_DATA = ("tools", "bootstrap.lock", "port-")
+# Kept by `make reset`: what the bootstrap made and the data directories of other ports.
+_NOT_DATA = ("tools", "bytecode", "bootstrap.lock", "install.log", "debian.log", "port-")
+# What the tests and management commands may have made here before the first stack came up.
+_BEFORE_THE_MARK = ("broker", "data.keys")
 # In every data directory of ours: without it a folder is somebody else's, and is neither used nor emptied.
 _MARK = ".watchkeeper-data"
 
@@ -48,7 +50,8 @@ class DataDir:
             ) from error
 
     def _refuse_foreign_folder(self) -> None:
-        if self.contents() and not (self.path / _MARK).exists():
+        foreign = [entry for entry in self.contents() if entry.name not in _BEFORE_THE_MARK]
+        if foreign and not (self.path / _MARK).exists():
             raise NeedsAttention(
                 f"{self.path} holds files that are not Watchkeeper's; name an empty folder with WATCHKEEPER_DATA."
             )

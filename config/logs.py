@@ -10,6 +10,13 @@ from agents.tools import secrets
 # Our tokens, and passwords in addresses: whatever an exception quotes, these stay out.
 _SECRETS: Final = re.compile(r"\bwk_[0-9A-Za-z]{20,}|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)|(?i:(?<=bearer ))[^\s\"',]+")
 
+# Other people's code that writes whole messages, requests or addresses down below WARNING: prompts, answers and keys.
+_TALKATIVE: Final = (
+    "aiokafka", "anthropic", "autogen_agentchat", "autogen_core", "autogen_ext", "google_genai", "httpcore",
+    "httpcore2", "httpx", "httpx2", "langchain_core", "langgraph", "langsmith", "mcp", "mqtt", "nats", "openai",
+    "openai-agents", "websockets",
+)  # fmt: skip
+
 
 def mask(_logger: Any, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Mask secrets in an entry's texts, its traceback among them."""
@@ -30,7 +37,10 @@ _SHARED: list[structlog.typing.Processor] = [
 
 
 def settings(level: str) -> dict[str, Any]:
-    """Django's LOGGING: everything from `level` upwards, requests that failed with their traceback."""
+    """Django's LOGGING: everything from `level` upwards, requests that failed with their traceback.
+
+    What frameworks say about an agent's work stays out whatever the level.
+    """
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -52,6 +62,7 @@ def settings(level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "axes": {"level": "WARNING"},
             "uvicorn.access": {"level": "WARNING"},
+            **{name: {"level": "WARNING"} for name in _TALKATIVE},
         },
     }
 

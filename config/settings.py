@@ -123,7 +123,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # TLS ends in front of us: there plain HTTP is redirected, and only its owner can speak for other hosts of the domain.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+# Without EMAIL_URL nothing is mailed, and the page on which people choose how they are told says so (mail.E001).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021", "mail.E001"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -183,6 +184,13 @@ REMOTE_AGENT_NETWORKS = [net for net in env.text("REMOTE_AGENT_NETWORKS", "").sp
 WORKER_PATIENCE_SECONDS = env.integer("WORKER_PATIENCE_SECONDS", 3600, low=1, high=30 * 86400)
 # What a worker that was asked to stop still runs after this long is given back, unjudged. The supervisor waits longer.
 DRAIN_SECONDS = env.drain_seconds()
+
+# For how many days working records are kept (docs/quality.md); the event log itself is never shortened by this.
+RETENTION_DAYS = {
+    "assessments": env.integer("KEEP_ASSESSMENTS_DAYS", 365, low=1, high=36_500),
+    "tool_uses": env.integer("KEEP_TOOL_USES_DAYS", 400, low=91, high=36_500),  # unused entitlements look back 90
+    "model_calls": env.integer("KEEP_MODEL_CALLS_DAYS", 400, low=1, high=36_500),
+}
 
 # Who decides about tools (docs/tools.md): the policies stored here, or an OPA service over its data API.
 POLICY_OPA_URL = env.text("POLICY_OPA_URL", "")

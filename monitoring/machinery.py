@@ -1,4 +1,4 @@
-"""What makes runs go on, as pages tell it: workers, and the broker whose messages wake them."""
+"""What makes runs go on, as pages tell it: workers, the broker that wakes them, who keeps time and seals."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from orchestrator.models import Doorbell, Shift, Task
+from orchestrator.models import Doorbell, Event, LedgerEntry, Shift, Task, Timer
 from orchestrator.states import TaskStatus
 
 REMEMBERED: Final = timedelta(seconds=30)  # a doorbell that did not ring is told this long; it is tried every second
+BEHIND: Final = timedelta(seconds=10)  # an event is sealed, and a timer fired, in far less than a second
 LEASES: Final = 2  # without any sign of a worker for so long, none is at work
 
 
@@ -30,7 +31,7 @@ class Trouble:
 
 def troubles() -> list[Trouble]:
     """What is away now; one is enough, for without workers it does not matter what else there is."""
-    return _no_worker() or _no_doorbell()
+    return _no_worker() or _no_doorbell() or _no_control()
 
 
 def _no_worker() -> list[Trouble]:
@@ -69,5 +70,25 @@ def _no_doorbell() -> list[Trouble]:
             _("last tried"),
             _("Workers that are at work go on, and nothing is lost; new workers are not woken until it is back."),
             _("Tell whoever runs this to look at the broker that BROKER_URL names."),
+        )
+    ]
+
+
+def _no_control() -> list[Trouble]:
+    """The control worker, or beat that rings it: seen by what is left undone, whichever of its parts stands still."""
+    before = timezone.now() - BEHIND
+    sealed = LedgerEntry.objects.order_by("-pos").values_list("event_id", flat=True).first() or 0
+    unsealed = Event.objects.filter(pk__gt=sealed, at__lt=before).order_by("pk").values_list("at", flat=True).first()
+    due = Timer.objects.filter(fired_at=None, due_at__lt=before).order_by("due_at").values_list("due_at", flat=True)
+    since = min(filter(None, (unsealed, due.first())), default=None)
+    if since is None:
+        return []
+    return [
+        Trouble(
+            _("The control worker is away or behind"),
+            since,
+            _("nothing done since"),
+            _("Pages show what was before then; timers and deadlines wait. Decisions are kept; nothing is lost."),
+            _("Tell whoever runs this: look at the logs of the control worker and of beat, and start them again."),
         )
     ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from django.db import connection
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
@@ -232,46 +231,6 @@ def start_run(order: RunOrder) -> int:
         cursor.execute(
             "SELECT start_run_v1(%s, %s, %s, %s::jsonb, %s, %s, %s, %s::smallint, %s::smallint, %s)",
             tuple(getattr(order, column) for column in RunOrder.__slots__),
-        )
-        return int(cursor.fetchone()[0])
-
-
-@dataclass(frozen=True, slots=True)
-class SpawnRow:
-    """One task to spawn. `after` are positions in the same spawn."""
-
-    key: str
-    kind: str
-    agent: str
-    lane: str
-    spec: dict[str, Any]
-    after: list[int]
-    need: int
-
-
-type SpawnColumns = tuple[list[Any], ...]
-
-
-def spawn_columns(rows: Sequence[SpawnRow]) -> SpawnColumns:
-    """Tasks to spawn as `spawn_tasks` takes them."""
-    return (
-        [row.key for row in rows],
-        [row.kind for row in rows],
-        [row.agent for row in rows],
-        [row.lane for row in rows],
-        [orjson.dumps(row.spec).decode() for row in rows],
-        [orjson.dumps(row.after).decode() for row in rows],
-        [row.need for row in rows],
-    )
-
-
-def spawn_tasks(*, task: int, rows: SpawnColumns, need: int, state: dict[str, Any], facts: dict[str, Any]) -> int:
-    """Start tasks that `task` then waits for; return the first one's index. The caller has locked run and task."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT spawn_tasks_v1(%s, %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[],"
-            " %s::int[], %s, %s::jsonb, %s::jsonb)",
-            (task, *rows, need, orjson.dumps(state).decode(), orjson.dumps(facts).decode()),
         )
         return int(cursor.fetchone()[0])
 

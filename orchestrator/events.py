@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     RUN_ADMITTED = "run.admitted"
     RUN_COMPENSATING = "run.compensating"
     RUN_ACCEPTED = "run.accepted"
+    RUN_SINGLE_AGENT = "run.single_agent"
     RUN_PARTLY_SUCCEEDED = "run.partly_succeeded"
 
     TASK_STARTED = "task.started"
@@ -109,6 +110,7 @@ class EventKind(StrEnum):
     MESSAGE_DEAD_LETTERED = "message.dead_lettered"
     MESSAGE_REQUEUED = "message.requeued"
     MESSAGE_DROPPED = "message.dropped"
+    MESSAGE_RESTORED = "message.restored"
     MESSAGE_REPLAYED = "message.replayed"
     SUBSCRIPTION_ADDED = "subscription.added"
     SUBSCRIPTION_ENABLED = "subscription.enabled"
@@ -134,13 +136,25 @@ class EventKind(StrEnum):
     GATE_RELEASED = "gate.released"
     GATE_COMMENTED = "gate.commented"
     GATE_ESCALATED = "gate.escalated"
+    GATE_VOTED = "gate.voted"
+    GATE_AMENDED = "gate.amended"
+    GATE_ASSIGNED = "gate.assigned"
+    GATE_STRANDED = "gate.stranded"
+    GATE_MENDED = "gate.mended"
+    GATE_REMINDED = "gate.reminded"
     GATE_DECIDED = "gate.decided"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
 
+    QUEUE_CHANGED = "queue.changed"
+    DELEGATION_MADE = "delegation.made"
+    DELEGATION_ENDED = "delegation.ended"
+
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
+
+    RETENTION_APPLIED = "retention.applied"
 
     BUDGET_WARNED = "budget.warned"
     BUDGET_EXCEEDED = "budget.exceeded"
@@ -190,6 +204,9 @@ class EventKind(StrEnum):
     WORKFLOW_PATTERN_CHOSEN = "workflow.pattern_chosen"
     WORKFLOW_DEPRECATED = "workflow.version_deprecated"
     WORKFLOW_RESTORED = "workflow.version_restored"
+    WORKFLOW_INSTALLED = "workflow.installed"
+    WORKFLOW_ADVICE_KEPT = "workflow.advice_kept"
+    WORKFLOW_STAFFED = "workflow.staffed"
 
     PERMISSION_GRANTED = "permission.granted"
     PERMISSION_REVOKED = "permission.revoked"

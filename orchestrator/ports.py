@@ -16,6 +16,9 @@ from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
 from agents.types import Json
+from orchestrator.definitions.plan import GateTerms as GateTerms
+from orchestrator.definitions.serialise import terms_from_json as terms_from_json
+from orchestrator.definitions.serialise import terms_to_json as terms_to_json
 from orchestrator.models import Workflow
 
 
@@ -48,6 +51,7 @@ class GateRequest:
     alternatives: tuple[dict[str, Json], ...] = ()
     consequence: str = ""  # what happens if approved, one sentence from the definition
     matched: tuple[dict[str, Json], ...] = ()  # the clauses of the rule that hold (definitions.clauses)
+    terms: GateTerms = field(default_factory=GateTerms)  # who must agree, and how
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ class Gatekeeper(Protocol):
 
     def deadline_reached(self, gate_id: int) -> None:
         """A gate's deadline has passed by the database's clock; owns its transaction, takes run -> task -> gate."""
+        ...
+
+    def remind(self, gate_id: int) -> None:
+        """A gate's deadline is near; owns its transaction, takes run -> gate."""
         ...
 
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:

@@ -302,6 +302,10 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.queued": _fixed(gettext_lazy("the run waits for its turn: its workflow is at its limit")),
     "run.admitted": _fixed(gettext_lazy("there was room: the run begins")),
     "run.compensating": _compensating,
+    "run.single_agent": lambda event: (
+        _("is done by one agent, %(agent)s: the workflow is in single-agent mode")
+        % {"agent": event.facts.get("agent", "")}
+    ),
     "run.accepted": _fixed(gettext_lazy("accepted the incomplete result as it is")),
     "run.partly_succeeded": _fixed(gettext_lazy("the run ended in part: some of what it needs is missing")),
     "task.fell_back": _fell_back,
@@ -384,6 +388,12 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "gate.released": _fixed(gettext_lazy("gave back")),
     "gate.commented": _fixed(gettext_lazy("commented on")),
     "gate.escalated": _escalated,
+    "gate.voted": _fixed(gettext_lazy("voted on")),
+    "gate.amended": _fixed(gettext_lazy("changed what is decided, so votes start anew, on")),
+    "gate.assigned": _fixed(gettext_lazy("handed to a person by name")),
+    "gate.stranded": _fixed(gettext_lazy("found nobody left to decide")),
+    "gate.mended": _fixed(gettext_lazy("has somebody to decide again")),
+    "gate.reminded": _fixed(gettext_lazy("asked once more, as it is due soon")),
     "gate.decided": _decided,
     "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
     "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),

@@ -4,7 +4,9 @@ from django.urls import path
 
 from orchestrator import (
     act_views,
+    advisor_views,
     editor_views,
+    gallery_views,
     group_views,
     note_views,
     pattern_views,
@@ -32,6 +34,11 @@ urlpatterns = [
     path("act/<slug:scope>/<slug:address>/", act_views.menu, name="acts"),
     path("act/<slug:scope>/<slug:address>/<slug:name>/", act_views.act, name="act"),
     path("patterns/", pattern_views.patterns, name="patterns"),
+    path("advisor/", advisor_views.advisor, name="advisor"),
+    path("gallery/", gallery_views.gallery, name="gallery"),
+    path("gallery/<slug:name>/", gallery_views.template, name="gallery-template"),
+    path("gallery/<slug:name>/install/", gallery_views.install, name="gallery-install"),
+    path("gallery/<slug:name>/try/<int:number>/", gallery_views.try_it, name="gallery-try"),
     path("patterns/<slug:name>/", pattern_views.pattern, name="pattern"),
     path("editor/", editor_views.new, name="editor-new"),
     path("editor/<slug:name>/", editor_views.edit, name="editor"),

@@ -22,15 +22,18 @@ from orchestrator import (
     drafts,
     drawing,
     group_views,
+    pace,
     queries,
     schedule_views,
     workflow_queries,
 )
-from orchestrator.acts import choosing
+from orchestrator.acts import advising, choosing
 from orchestrator.definitions.schema import workflow_schema
+from orchestrator.engine.plans import plan_of
 from orchestrator.models import Workflow, WorkflowVersion
 from orchestrator.pattern_pictures import picture_of
 from orchestrator.patterns import plain
+from orchestrator.patterns.advising import PHASES, SELF_COORDINATING, phase_of
 from orchestrator.ports import rights
 from orchestrator.views import user_of
 
@@ -125,6 +128,20 @@ def _design(user: User, found: Workflow, version: WorkflowVersion) -> dict[str, 
         "advice": advice if rows and advice and advice.pattern == rows[0].recommended else None,
         "picture": picture_of(rows[0].pattern) if rows else None,
         "may_choose": rights().can(user, "publish_version", found),
+        **_team(found, version),
+    }
+
+
+def _team(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
+    """The advisor's verdict that holds, the phase that the version is in, and the switch."""
+    kept, plan = advising.newest(found), plan_of(version.pk)
+    coordinates = any(step.pattern in SELF_COORDINATING or step.select for step in plan.steps)
+    return {
+        "team": kept,
+        "team_query": urlencode(kept.answers) if kept else "",
+        "phases": list(PHASES.items()),
+        "phase_now": phase_of(len(checks.agents_of(plan)), coordinates_itself=coordinates),
+        "mode_act": "several-agents" if found.single_agent_id else "single-agent",
     }
 
 
@@ -162,7 +179,7 @@ _SHOWN: Final[dict[str, Callable[[User, Workflow, WorkflowVersion], dict[str, An
     "signals": lambda user, found, _: group_views.shown(user, found),
     "versions": _versions,
     "budgets": _budgets,
-    "runs": lambda user, found, _: {"rows": workflow_queries.latest_rows(found)},
+    "runs": lambda user, found, _: {"rows": workflow_queries.latest_rows(found), "pace": pace.pace_of(found)},
 }
 
 

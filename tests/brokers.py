@@ -85,7 +85,16 @@ def _nats(broker: Broker) -> list[str]:
     return [program("nats") or "", "-c", str(config)]
 
 
-_COMMANDS: Final[dict[str, Callable[[Broker], list[str]]]] = {"mqtt": _mosquitto, "redis": _redis, "nats": _nats}
+def _kafka(broker: Broker) -> list[str]:
+    return [sys.executable, str(Path(__file__).with_name("kafka_endpoint.py")), str(broker.port)]
+
+
+_COMMANDS: Final[dict[str, Callable[[Broker], list[str]]]] = {
+    "mqtt": _mosquitto,
+    "redis": _redis,
+    "nats": _nats,
+    "kafka": _kafka,
+}
 _PROGRAMS: Final = {"mqtt": "mosquitto", "redis": "redis-server", "nats": "nats-server"}
 
 
@@ -97,5 +106,5 @@ def program(kind: str) -> str | None:
 
 def needed(kind: str) -> None:
     """Skip, saying why, where the broker cannot be started."""
-    if program(kind) is None:
+    if kind in _PROGRAMS and program(kind) is None:
         pytest.skip(f"{_PROGRAMS[kind]} is not installed (make test installs it on Debian)")

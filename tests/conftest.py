@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import TransactionTestCase
 
 from config import env
+from config.bootstrap import BROWSER_TESTS
 from config.postgres import NAME, Postgres
 from tests.flush import empty_database
 
@@ -38,9 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser: `make test` runs it apart."""
+    """Mark what drives a browser: `make test` runs it apart, from the folders that it knows."""
     for item in items:
-        if {"page", "context", "browser"} & set(getattr(item, "fixturenames", ())):
+        if "playwright" in getattr(item, "fixturenames", ()):
+            if not item.nodeid.startswith(BROWSER_TESTS):
+                raise pytest.UsageError(f"{item.nodeid} drives a browser; it belongs in {' or '.join(BROWSER_TESTS)}.")
             item.add_marker(pytest.mark.browser)
 
 
@@ -80,3 +83,4 @@ def _static_files_from_source(settings: Any) -> None:
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     settings.STATIC_ROOT = None
     settings.WHITENOISE_USE_FINDERS = True
+    settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test

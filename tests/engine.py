@@ -114,7 +114,7 @@ def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersio
 
 def spare_breakers() -> None:
     """Agents above fail on purpose: none of them is taken out of service, but where a test is about that."""
-    unguarded = Agent.objects.filter(name__startswith="test-", breaker=None)
+    unguarded = Agent.objects.filter(name__regex="^(test|contract)-", breaker=None)
     Breaker.objects.bulk_create(Breaker(agent=agent, threshold=1000) for agent in unguarded)
 
 

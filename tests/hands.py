@@ -53,8 +53,15 @@ def seal() -> None:
 
 def forget_everything() -> None:
     """Empty what runs leave behind, evidence included, so that one example of many starts afresh."""
-    kept = ("approvals_decision", "orchestrator_event", "orchestrator_ledger")
-    rows = ("approvals_decision", "approvals_draft", "approvals_gate", "orchestrator_event", "orchestrator_ledger")
+    kept = ("approvals_decision", "approvals_vote", "orchestrator_event", "orchestrator_ledger")
+    rows = (
+        "approvals_decision",
+        "approvals_vote",
+        "approvals_draft",
+        "approvals_gate",
+        "orchestrator_event",
+        "orchestrator_ledger",
+    )
     rows += tuple(f"orchestrator_{name}" for name in ("timer", "stop", "attempt", "shift", "task", "run"))
     with transaction.atomic(), connection.cursor() as cursor:
         for table in kept:

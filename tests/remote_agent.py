@@ -109,7 +109,7 @@ def remote_agent() -> Iterator[RemoteAgent]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     agent = handler.agent = RemoteAgent(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield agent

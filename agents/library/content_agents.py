@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.context import AgentContext
 from agents.library import editorial
 from agents.library.incident_contracts import Evidence
-from agents.library.text import Sentence, is_quote
+from agents.library.text import Sentence, is_quote, sentences
 from agents.registry import agent
 
 _USUAL_WORDS = 90
@@ -158,9 +158,10 @@ def optimise(given: OptimiseInput, ctx: AgentContext) -> Optimised:
 
 
 class PublishInput(Copy):
-    """Approved copy."""
+    """Approved copy, and where each of its sentences stands in the source."""
 
     source: str
+    evidence: list[Evidence] = Field(default_factory=list)
 
 
 class Published(Strict):
@@ -173,6 +174,7 @@ class Published(Strict):
 
 @agent(
     "article-publisher",
+    version=2,
     title="Article publisher",
     input=PublishInput,
     output=Published,
@@ -186,8 +188,19 @@ def publish(given: PublishInput, ctx: AgentContext) -> Published:
     return Published(
         headline=given.headline,
         file_name=f"{slug}.md",
-        markdown=f"# {given.headline}\n\n{given.brief}\n\nSource: {given.source}\n",
+        markdown=f"# {given.headline}\n\n{given.brief}\n\nSource: {given.source}\n\n{_provenance(given)}",
     )
+
+
+def _provenance(given: PublishInput) -> str:
+    """The appendix: each published sentence with its place in the source, or that an editor wrote it."""
+    places = {" ".join(one.claim.split()): one for one in given.evidence}
+    lines = ["## Provenance", ""]
+    for sentence in sentences(given.brief):
+        known = places.get(" ".join(sentence.text.split()))
+        where = f"{known.source} ({known.status})" if known else "not in the source word for word: an editor's words"
+        lines.append(f"- “{sentence.text}”: {where}")
+    return "\n".join(lines) + "\n"
 
 
 def _sentences(facts: list[FactOut]) -> list[Sentence]:

@@ -8,7 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agents.context import AgentContext
-from agents.library import campaign, content_agents, editorial, incident_agents, planning, refund_agents, teamwork
+from agents.library import (
+    campaign,
+    content_agents,
+    document_agents,
+    editorial,
+    incident_agents,
+    literature_agents,
+    planning,
+    refund_agents,
+    teamwork,
+    triage_agents,
+)
 from agents.library.campaign import ChatTurn, Outcome
 from agents.library.content_agents import DraftInput, OptimiseInput, PublishInput, Source
 from agents.library.incident_contracts import Alert, Evidence, Quote, Remediation, ReportInput, Severity, TextInput
@@ -80,6 +91,23 @@ def _no_grade(given: Given, ctx: AgentContext) -> dict[str, Json]:
     ).model_dump()
 
 
+def _no_triage(given: Given, ctx: AgentContext) -> dict[str, Json]:
+    """Suspicious and without a signal: people look at it."""
+    claim = Evidence(claim=f"It was {NOT_ASSESSED}.", source="incident-generalist")
+    return triage_agents.Triage(
+        disposition="suspicious",
+        score=0.0,
+        in_words=f"suspicious, {NOT_ASSESSED}",
+        signals=[],
+        techniques=[],
+        evidence=[claim],
+    ).model_dump()
+
+
+def _triage_report(given: Given, ctx: AgentContext) -> dict[str, Json]:
+    return triage_agents.report(triage_agents.TriageReportInput(**given), ctx).model_dump()
+
+
 def _read(given: Given, ctx: AgentContext) -> dict[str, Json]:
     """The first three sentences word for word, and what the text names; techniques are not looked up."""
     text = TextInput(**given).text
@@ -118,6 +146,8 @@ def _plan(given: Given, ctx: AgentContext) -> dict[str, Json]:
 
 # The field that tells a step's input from the others', looked for in this order.
 _INCIDENT: Final[tuple[tuple[str, Callable[[Given, AgentContext], dict[str, Json]]], ...]] = (
+    ("triage", _triage_report),
+    ("kind", _no_triage),
     ("remediation", _report),
     ("written", _check_written),
     ("target", _no_plan),
@@ -205,3 +235,30 @@ def stand_in_for_campaign(given: dict[str, Any], ctx: AgentContext) -> dict[str,
     turn = ChatTurn(**given)
     offered = any(message.position for message in turn.messages)
     return (campaign.read_closely if offered else campaign.write_claim)(turn, ctx).model_dump()
+
+
+@agent(
+    "research-generalist",
+    title="Research generalist",
+    input=OPEN,
+    output=OPEN,
+    capabilities=["research.stand-in"],
+    config=PURE,
+    tags=["research"],
+    timeout=60,
+)
+def stand_in_for_research(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
+    """Does any step of document question and answer and of a literature review by its input's fields."""
+    field = next((name for name in _RESEARCH if name in given), "topic")
+    done: dict[str, Json] = _RESEARCH[field](given, ctx).model_dump()
+    return done
+
+
+# As above: a field that tells a step's input from the others', in the order in which they are looked for.
+_RESEARCH: Final[dict[str, Callable[[Given, AgentContext], Any]]] = {
+    "passages": lambda given, ctx: document_agents.answer(document_agents.AnswerInput(**given), ctx),
+    "question": lambda given, ctx: document_agents.retrieve(document_agents.Question(**given), ctx),
+    "claims": lambda given, ctx: literature_agents.write(literature_agents.ReviewInput(**given), ctx),
+    "sources": lambda given, ctx: literature_agents.read(literature_agents.ReadInput(**given), ctx),
+    "topic": lambda given, ctx: literature_agents.search(literature_agents.Topic(**given), ctx),
+}

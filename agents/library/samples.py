@@ -94,9 +94,9 @@ class News:
 
     def sample(self, number: int, today: date) -> Sample:
         """The text at `number`."""
-        cycle, place = divmod(number, len(self._texts))
+        cycle, place = divmod(number, len(self.texts))
         index = self._order[place]
-        text: dict[str, Json] = {"text": self._texts[index], "source": f"Lee background corpus, document {index + 1}"}
+        text: dict[str, Json] = {"text": self.texts[index], "source": f"Lee background corpus, document {index + 1}"}
         return Sample(self.workflow, f"feed:{cycle}:LEE-{index + 1}", text)
 
     def number_after(self, key: str) -> int:
@@ -104,7 +104,7 @@ class News:
         cycle, id_ = _cycle_and_id(key)
         index = int(id_.removeprefix("LEE-")) - 1 if id_.removeprefix("LEE-").isdigit() else -1
         place = self._order.index(index) if index in self._order else -1
-        return cycle * len(self._texts) + place + 1
+        return cycle * len(self.texts) + place + 1
 
     @staticmethod
     def is_available() -> bool:
@@ -112,14 +112,15 @@ class News:
         return _corpus() is not None
 
     @cached_property
-    def _texts(self) -> list[str]:
+    def texts(self) -> list[str]:
+        """Its documents, in the order of the file."""
         path = _corpus()
         assert path is not None
         return path.read_text(encoding="utf-8").splitlines()
 
     @cached_property
     def _order(self) -> Sequence[int]:
-        return sorted(range(len(self._texts)), key=lambda index: _mix(f"LEE-{index + 1}"))
+        return sorted(range(len(self.texts)), key=lambda index: _mix(f"LEE-{index + 1}"))
 
 
 class Refunds:

@@ -33,6 +33,11 @@ def passages(texts: Sequence[str]) -> list[list[float] | None]:
 def query(text: str) -> list[float]:
     """The embedding of a question. Raises MemoryUnavailable."""
     require()
+    return asked(text)
+
+
+def asked(text: str) -> list[float]:
+    """The embedding of a question to compare with passages in memory, without the database. Needs `has_model()`."""
     with _one_at_a_time:
         return list(map(float, _model().query(text)))
 

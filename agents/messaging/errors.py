@@ -75,6 +75,12 @@ class NotDead(MessagingError):
     code = "not_a_dead_letter"
 
 
+class NotGivenUp(MessagingError):
+    """Delivery {id} is {state} and was no dead letter that somebody gave up; nothing was changed."""
+
+    code = "not_given_up"
+
+
 class SubscriptionRefused(MessagingError):
     """The subscription's {field} {problem}."""
 

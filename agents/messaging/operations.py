@@ -16,6 +16,7 @@ from agents.messaging import db
 from agents.messaging.errors import (
     MessageNotFound,
     NotDead,
+    NotGivenUp,
     RecipientUnknown,
     SubscriptionExists,
     SubscriptionRefused,
@@ -103,9 +104,8 @@ def _again(messages: Sequence[Message], to: str) -> list[Delivery]:
     ]
 
 
-@transaction.atomic
-def subscribe(agent: str, topic: str, *, match: str = "", by: User | None) -> Subscription:
-    """Have an agent listen to a topic from now on. Raises RecipientUnknown, SubscriptionRefused, SubscriptionExists."""
+def check_rule(agent: str, topic: str, match: str) -> Agent:
+    """The agent that would listen. Raises RecipientUnknown, SubscriptionRefused, SubscriptionExists."""
     row = Agent.objects.filter(name=agent).first()
     if row is None:
         raise RecipientUnknown(name=agent)
@@ -114,12 +114,21 @@ def subscribe(agent: str, topic: str, *, match: str = "", by: User | None) -> Su
         raise SubscriptionRefused(field="topic", problem=problem)
     if match and (flaw := engine().flaw(match)):
         raise SubscriptionRefused(field="condition", problem=flaw)
+    if Subscription.objects.filter(agent=row, topic=topic, match=match).exists():
+        raise SubscriptionExists(agent=agent, topic=topic)
+    return row
+
+
+@transaction.atomic
+def subscribe(agent: str, topic: str, *, match: str = "", by: User | None, reason: str = "") -> Subscription:
+    """Have an agent listen to a topic from now on. Raises RecipientUnknown, SubscriptionRefused, SubscriptionExists."""
+    row = check_rule(agent, topic, match)
     try:
         with transaction.atomic():
             made = Subscription.objects.create(agent=row, topic=topic, match=match, created_by=_actor(by))
     except IntegrityError as problem:
         raise SubscriptionExists(agent=agent, topic=topic) from problem
-    _tell("subscription.added", made, by)
+    _tell("subscription.added", made, by, reason=reason)
     return made
 
 
@@ -135,14 +144,14 @@ def unsubscribe(pk: int, *, by: User, reason: str) -> None:
 
 
 @transaction.atomic
-def set_enabled(pk: int, *, enabled: bool, by: User) -> Subscription:
+def set_enabled(pk: int, *, enabled: bool, by: User, reason: str = "") -> Subscription:
     """Stop a subscription for a while, or let it go on. Raises MessageNotFound."""
     row = Subscription.objects.select_for_update(of=("self",)).select_related("agent").filter(pk=pk).first()
     if row is None:
         raise MessageNotFound(id=f"subscription {pk}")
     row.enabled = enabled
     row.save(update_fields=["enabled"])
-    _tell("subscription.enabled" if enabled else "subscription.disabled", row, by)
+    _tell("subscription.enabled" if enabled else "subscription.disabled", row, by, reason=reason)
     return row
 
 
@@ -157,6 +166,30 @@ def drop(pk: int, *, by: User, reason: str) -> None:
         raise NotDead(id=pk, state=row.state)
     Delivery.objects.filter(pk=pk).update(state=Delivery.State.EXPIRED, ended_at=Now())
     engine().tell("message.dropped", actor=_actor(by), data={"delivery": pk, "agent": row.recipient, "reason": why})
+
+
+def was_dead(row: Delivery) -> bool:
+    """Whether its reader failed on it, or its condition: what merely expired was never a dead letter."""
+    return row.failures > 0 or bool(row.problem)
+
+
+@transaction.atomic
+def restore(ids: Sequence[int], *, by: User, reason: str) -> list[int]:
+    """Make dead letters again of what was given up; return their ids.
+
+    All or none: raises NotGivenUp for what nobody gave up, WhyMissing, MessageNotFound.
+    """
+    why = _reason(reason, "make a dead letter again")
+    rows = list(Delivery.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    if missing := set(ids) - {row.pk for row in rows}:
+        raise MessageNotFound(id=min(missing))
+    if other := next((row for row in rows if not was_dead(row) or row.state != Delivery.State.EXPIRED), None):
+        raise NotGivenUp(id=other.pk, state=other.state)
+    done = [row.pk for row in rows]
+    Delivery.objects.filter(pk__in=done).update(state=Delivery.State.DEAD, ended_at=Now())
+    facts: dict[str, Json] = {"deliveries": list[Json](done[:100]), "count": len(done), "reason": why}
+    engine().tell("message.restored", actor=_actor(by), data=facts)
+    return done
 
 
 def _tell(kind: str, row: Subscription, by: User | None, *, reason: str = "") -> None:

@@ -1,24 +1,25 @@
 """The pages of messages: the list and a thread, dead letters, who listens to what, bridges. Rights first, then rows."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib import messages as notes
+import orjson
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.messaging import operations, queries
-from agents.messaging.errors import MessagingError
+from agents.messaging import queries
 from agents.messaging.queries import Search
-from agents.models import Agent
+from agents.models import Agent, Subscription
 from agents.rights import rights
+from agents.types import Json
 
 TABS: Final[dict[str, tuple[str, str | Promise]]] = {
     "messages": ("message-square", gettext_lazy("Messages")),
@@ -35,6 +36,7 @@ STATES: Final[dict[str, str | Promise]] = {
 }
 _FIELDS: Final = ("correlation_id", "agent", "topic", "state")
 _LONGEST_INT: Final = 18
+_SHORT: Final = 16  # digits fewer than this are a number that JSON carries safely
 
 
 @require_GET
@@ -68,7 +70,9 @@ def _messages(request: HttpRequest) -> dict[str, Any]:
     number = int(before) if before.isdecimal() and len(before) <= _LONGEST_INT else 0
     rows = queries.found(Search(**given, before=number), limit=queries.PAGE + 1)
     older = rows[queries.PAGE - 1].pk if len(rows) > queries.PAGE else None
-    return {"rows": rows[: queries.PAGE], "older": older, "search": given, "is_search": any(given.values())}
+    replay = _act("replay-messages", correlation_id=given["correlation_id"]) if given["correlation_id"] else ""
+    page = {"rows": rows[: queries.PAGE], "older": older, "replay": replay}
+    return {**page, "search": given, "is_search": any(given.values())}
 
 
 def _dead(request: HttpRequest) -> dict[str, Any]:
@@ -76,7 +80,17 @@ def _dead(request: HttpRequest) -> dict[str, Any]:
 
 
 def _routing(request: HttpRequest) -> dict[str, Any]:
-    return {"rows": queries.subscriptions(), "agents": Agent.objects.values_list("name", flat=True)[:1000]}
+    rules = [(row, _acts_on(row)) for row in queries.subscriptions()]
+    return {"rows": rules, "agents": Agent.objects.values_list("name", flat=True)[:1000]}
+
+
+def _acts_on(row: Subscription) -> dict[str, str]:
+    """What may be done about a rule: name of the act -> its address."""
+    rule: dict[str, Json] = {"agent": row.agent.name, "topic": row.topic, **({"match": row.match} if row.match else {})}
+    return {
+        "switch": _act("pause-listening" if row.enabled else "resume-listening", **rule),
+        "remove": _act("unlisten", **rule),
+    }
 
 
 def _bridges(request: HttpRequest) -> dict[str, Any]:
@@ -106,70 +120,29 @@ def message(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 @require_POST
-def requeue(request: HttpRequest) -> HttpResponse:
-    """Put the chosen dead letters back, or give them up."""
-    user = _manager(request)
-    ids = [int(text) for text in request.POST.getlist("delivery")[:500] if text.isdecimal() and len(text) < 19]
+def choose(request: HttpRequest) -> HttpResponse:
+    """Go on to the act on the chosen dead letters, which says what it would do and asks why."""
+    _manager(request)
+    ids: list[Json] = [
+        int(text) for text in request.POST.getlist("delivery")[:500] if text.isdecimal() and len(text) < 19
+    ]
     if not ids:
         return _page(request, "dead", {"problem": _("Choose at least one dead letter.")}, status=422)
-    try:
-        if "drop" in request.POST:
-            for pk in ids:
-                operations.drop(pk, by=user, reason=request.POST.get("reason", ""))
-            text = ngettext("%(count)d dead letter was given up.", "%(count)d dead letters were given up.", len(ids))
-        else:
-            operations.requeue(ids, by=user, reason=request.POST.get("reason", ""))
-            text = ngettext("%(count)d dead letter was put back.", "%(count)d dead letters were put back.", len(ids))
-    except MessagingError as refusal:
-        return _page(request, "dead", {"problem": str(refusal)}, status=refusal.status)
-    notes.success(request, text % {"count": len(ids)})
-    return _back("dead")
+    return redirect(_act("drop-letters" if "drop" in request.POST else "requeue-letters", deliveries=ids))
 
 
 @require_POST
-def replay(request: HttpRequest) -> HttpResponse:
-    """Deliver a piece of work's messages again."""
-    user = _manager(request)
-    correlation = request.POST.get("correlation_id", "")[:200]
-    to, reason = request.POST.get("to", "").strip()[:100], request.POST.get("reason", "")
-    try:
-        count = operations.replay(correlation, by=user, reason=reason, to=to)
-    except MessagingError as refusal:
-        return _page(request, "messages", {"problem": str(refusal)}, status=refusal.status)
-    text = ngettext("%(count)d delivery was made again.", "%(count)d deliveries were made again.", count)
-    notes.success(request, text % {"count": count})
-    return _back("messages")
+def listen(request: HttpRequest) -> HttpResponse:
+    """Go on to the act that makes a rule, as it was filled in."""
+    _manager(request)
+    given = {name: request.POST.get(name, "").strip()[:2000] for name in ("agent", "topic", "match")}
+    return redirect(_act("listen", **{name: text for name, text in given.items() if text}))
 
 
-@require_POST
-def subscribe(request: HttpRequest) -> HttpResponse:
-    """Have an agent listen to a topic."""
-    user = _manager(request)
-    given = {name: request.POST.get(name, "").strip() for name in ("agent", "topic", "match")}
-    try:
-        operations.subscribe(given["agent"], given["topic"], match=given["match"], by=user)
-    except MessagingError as refusal:
-        return _page(request, "routing", {"problem": str(refusal), "typed": given}, status=refusal.status)
-    notes.success(request, _("%(agent)s listens to %(topic)s from the next message on.") % given)
-    return _back("routing")
-
-
-@require_POST
-def change(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Stop a subscription for a while, let it go on, or end it."""
-    user = _manager(request)
-    try:
-        if verb == "remove":
-            operations.unsubscribe(pk, by=user, reason=request.POST.get("reason", ""))
-        else:
-            operations.set_enabled(pk, enabled=verb == "enable", by=user)
-    except MessagingError as refusal:
-        return _page(request, "routing", {"problem": str(refusal)}, status=refusal.status)
-    return _back("routing")
-
-
-def _back(tab: str) -> HttpResponseRedirect:
-    return redirect(f"{reverse('agents:messages')}?tab={tab}")
+def _act(name: str, **answers: Json) -> str:
+    """The address of an act on messages, filled in."""
+    address = reverse("orchestrator:act", args=["everything", "all", name])
+    return f"{address}?{urlencode({'answers': orjson.dumps(answers).decode()})}"
 
 
 def _manager(request: HttpRequest) -> User:

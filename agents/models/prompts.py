@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 
@@ -84,7 +85,10 @@ class ModelCall(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["agent", "at"], name="model_call_by_agent")]
+        indexes = [
+            models.Index(fields=["agent", "at"], name="model_call_by_agent"),
+            BrinIndex(fields=["at"], name="model_call_by_age"),  # retention
+        ]
 
 
 class PartialText(models.Model):

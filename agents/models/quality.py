@@ -3,6 +3,7 @@
 Runs and tasks are numbers here: this app knows none, whoever judged says which they were.
 """
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -39,7 +40,10 @@ class Assessment(models.Model):
             models.CheckConstraint(condition=~models.Q(verifier=models.F("agent")), name="verifier_is_not_producer"),
             models.CheckConstraint(condition=models.Q(score__gte=0, score__lte=100), name="score_from_0_to_100"),
         ]
-        indexes = [models.Index(fields=["agent", "-id"], name="assessments_of_agent")]
+        indexes = [
+            models.Index(fields=["agent", "-id"], name="assessments_of_agent"),
+            BrinIndex(fields=["assessed_at"], name="assessments_by_age"),  # retention
+        ]
 
 
 class Calibration(models.Model):

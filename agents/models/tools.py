@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -82,6 +83,7 @@ class ToolUse(models.Model):
         indexes = [
             models.Index(fields=["tool", "-hour"], name="tool_use_by_tool"),  # a tool's page
             models.Index(fields=["policy", "entitlement", "-last_at"], name="tool_use_by_entitlement"),  # unused ones
+            BrinIndex(fields=["hour"], name="tool_use_by_age"),  # retention
         ]
 
 

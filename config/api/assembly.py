@@ -16,12 +16,12 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
-from approvals.api import gates, token_routes
+from approvals.api import delegations, gates, token_routes
 from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.prompts import prompt_routes
 from monitoring.api import events
-from orchestrator import act_api, budget_api, snapshot_api, tools_api, workers_api
+from orchestrator import act_api, budget_api, gallery_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -49,6 +49,7 @@ api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
 api.add_router("/agents", act_api.agents)
 api.add_router("/tools", tools_api.tools)
+api.add_router("/gallery", gallery_api.gallery)
 api.add_router("/policies", tools_api.policies)
 api.add_router("/runs", snapshot_api.past)
 api.add_router("/runs", budget_api.run_routes)
@@ -74,6 +75,7 @@ api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/workers/answers", workers_api.answers, auth=by_signed_address)
 api.add_router("/workers", workers_api.routes, auth=Bearer())
 api.add_router("/workers", workers_api.fetching, auth=WorkerBearer())
+api.add_router("/delegations", delegations)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 
 

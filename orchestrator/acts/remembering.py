@@ -10,11 +10,13 @@ from agents import checkpoints as notes_of
 from agents.errors import CheckpointRefused
 from agents.types import Json
 from orchestrator.acts.core import Performing, Plan, Target, register
+from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
-from orchestrator.engine import checkpoints, run_state
+from orchestrator.acts.steps import SHOWN
+from orchestrator.engine import asking, checkpoints, run_state
 from orchestrator.engine.run_state import SHARED, Write
 from orchestrator.errors import CheckpointNotMade, StateNotWritten
-from orchestrator.models import Task
+from orchestrator.models import Run, Task
 
 
 class MakeCheckpoint(RunAct):
@@ -87,6 +89,7 @@ class WriteState(RunAct):
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """One more version of one key. Raises StateNotWritten."""
+        _refuse_after_decision(target.run)
         key = str(answers.get("key", ""))
         _check_key(target.run.pk, key)
         run_state.encoded(key, answers.get("value"))
@@ -105,6 +108,13 @@ class WriteState(RunAct):
     def done(self, target: Target) -> str:
         """In one sentence."""
         return _("Shared state of run #%(pk)d is written.") % {"pk": target.ref}
+
+
+def _refuse_after_decision(run: Run) -> None:
+    """What people agreed to, or are asked about, is done with the facts that stood then."""
+    if keys := asking.decided_and_followed(run):
+        why = _("People decide about %(keys)s: what follows is done as they see it. Roll the run back, or fork it.")
+        raise ActImpossible(why=why % {"keys": ", ".join(keys[:SHOWN])})
 
 
 def _check_key(run_id: int, key: str) -> None:

@@ -13,7 +13,7 @@ from orchestrator.acts import contracts
 from orchestrator.acts.core import Performing, Plan, Target, counted, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
-from orchestrator.acts.steps import SHOWN, given_to, redirection
+from orchestrator.acts.steps import SHOWN, given_to, redirection, why_decided
 from orchestrator.engine import overriding, steering
 from orchestrator.engine.plans import step_in_trouble
 from orchestrator.models import Run, Task
@@ -109,19 +109,30 @@ def _split(run: Run, agent: str) -> Split:
     if len(tasks) > MOST:
         raise ActImpossible(why=_("The run has more than %(most)d steps; redirect them one by one.") % {"most": MOST})
     taken, left = [], []
+    decided: dict[int, str] = {}  # by what has started the task: looked at once
     for task in tasks:
         step = step_in_trouble(task)
         if step.agent == agent or not _has_yet_to_start(task, run):
             continue
         # The definition vouches for a step's own fallback: it is asked for its input only.
-        old = None if step.fallback.partition("@")[0] == agent else contracts.contract_of(step)
+        vouched = step.fallback.partition("@")[0] == agent
+        old = None if vouched else contracts.contract_of(step)
         why = contracts.misfits(given_to(task), old, new)
+        if not why and not vouched and (agreed := _agreed(task, decided)):
+            why = [agreed]
         if why:
             left.append((task.key, why[0]))
         else:
             taken.append(task)
     running = sum(task.status == TaskStatus.RUNNING for task in tasks)
     return Split(tuple(taken), tuple(left), running)
+
+
+def _agreed(task: Task, known: dict[int, str]) -> str:
+    root = task.parent or task.pk
+    if root not in known:
+        known[root] = why_decided(task).rstrip(".")
+    return known[root]
 
 
 def _has_yet_to_start(task: Task, run: Run) -> bool:

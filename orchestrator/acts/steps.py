@@ -10,8 +10,9 @@ from agents.models import Agent
 from agents.types import Json
 from orchestrator import catalogue, db
 from orchestrator.acts import contracts, following
-from orchestrator.acts.core import counted
+from orchestrator.acts.core import Performing, counted
 from orchestrator.definitions import expressions
+from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.engine import asking, delivery
 from orchestrator.engine.asking import asks_people
@@ -123,6 +124,18 @@ def why_decided(task: Task) -> str:
     return _("People decide about %(keys)s: what follows is done as they see it. Roll the run back, or fork it.") % {
         "keys": ", ".join(keys[:SHOWN])
     }
+
+
+def why_redirected(task: Task, agent: str) -> str:
+    """Why this agent may not do it instead: people agreed to another. The definition vouches for a step's fallback."""
+    named = step_in_trouble(task).fallback
+    return "" if named and agent in ("", name_and_version(named)[0]) else why_decided(task)
+
+
+def refuse_own_after_decision(act: Performing, *, verb: str) -> None:
+    """What goes on after people have decided is not told how by whoever asked them. Raises OwnRequest."""
+    if keys := asking.decided_before(act.target.task):
+        act.refuse_own(verb=verb, why=_("people decide about %(keys)s before it") % {"keys": ", ".join(keys[:SHOWN])})
 
 
 def why_no_agent(task: Task) -> str:

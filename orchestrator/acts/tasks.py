@@ -27,6 +27,7 @@ from orchestrator.acts.steps import (
     why_no_agent,
     why_passed_by,
     why_people,
+    why_redirected,
 )
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import COORDINATING
@@ -332,12 +333,12 @@ class Redirect(TaskAct):
     hint = gettext_lazy("Only agents that take its input and promise what later steps may read are offered.")
 
     def why_not(self, target: Target) -> str:
-        """Only an agent's step can be done by another agent."""
-        return super().why_not(target) or why_no_agent(target.task)
+        """Only an agent's step can be done by another agent, and what people agreed to only by its own fallback."""
+        return super().why_not(target) or why_no_agent(target.task) or why_redirected(target.task, "")
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """One of the agents that fit."""
-        fitting = candidates(target.task)
+        fitting = [name for name in candidates(target.task) if not why_redirected(target.task, name)]
         if not fitting:
             raise ActImpossible(why=_("No other agent takes its input and promises its output."))
         field = {"type": "string", "enum": fitting, "title": _("Agent")}
@@ -345,7 +346,8 @@ class Redirect(TaskAct):
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """The first that fits."""
-        return {"agent": next(iter(candidates(target.task)), "")}
+        fitting = (name for name in candidates(target.task) if not why_redirected(target.task, name))
+        return {"agent": next(fitting, "")}
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Its contract has been checked by the choice that is offered."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from agents.types import Json
 from orchestrator.acts.core import Performing, Plan, Target, register
 from orchestrator.acts.refusals import ActImpossible, AnswerInvalid
-from orchestrator.acts.steps import consequences, facts_of
+from orchestrator.acts.steps import consequences, facts_of, refuse_own_after_decision
 from orchestrator.acts.tasks import TaskAct
 from orchestrator.engine import answers as answering
 from orchestrator.engine.answers import Unfit
@@ -67,6 +67,7 @@ class FireNow(EndWait):
 
     def apply(self, act: Performing) -> None:
         """Fire it."""
+        refuse_own_after_decision(act, verb=_("end this wait"))
         timer: Timer = act.plan.work
         answering.fire(timer, actor=act.actor, due=timer.due_at.isoformat(), **self.told(act))
 
@@ -132,6 +133,7 @@ class DeliverNow(_Given):
 
     def apply(self, act: Performing) -> None:
         """Hand it over."""
+        refuse_own_after_decision(act, verb=_("end this wait"))
         wait, data = act.plan.work
         try:
             event = answering.as_signal(wait, data, sent_by=act.actor)
@@ -165,6 +167,7 @@ class AnswerNow(_Given):
 
     def apply(self, act: Performing) -> None:
         """Take it."""
+        refuse_own_after_decision(act, verb=_("end this wait"))
         answering.take_answer(act.target.task, act.plan.work, actor=act.actor, **self.told(act))
 
     def done(self, target: Target) -> str:

@@ -25,6 +25,7 @@ CONFLICT_RULES = ("ask", "first", "last", "highest_confidence", "majority", "wei
 ON_ERROR = ("escalate", "fail", "skip", "ask")
 ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
+TIMEOUTS = ("escalate", "reject", "remind", "hold", "approve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,7 @@ GATE_FIELDS = {
     "title": Field("template", "The question, in one line."),
     "risk": Field("risk", f"One of {', '.join(RISKS)}, or an expression that yields one."),
     "deadline": Field("duration", "How long people have."),
-    "on_timeout": Field(
-        "choice", "What happens when nobody decides; never an approval.", choices=("escalate", "reject")
-    ),
+    "on_timeout": Field("choice", "What happens when nobody decides; approve: never at high risk.", choices=TIMEOUTS),
     "escalate_to": Field("name", "Queue that is asked after the deadline."),
     "allow": Field("verdicts", "Verdicts that are offered.", choices=REVIEW_VERDICTS),
     "consequence": Field("template", "What happens if it is approved, in one sentence."),
@@ -67,9 +66,27 @@ GATE_FIELDS = {
     "evidence": Field("expression", "Yields a list of {claim, source, quote, status}."),
     "alternatives": Field("expression", "Yields a list of {option, cost, impact, success, note}."),
     "revisions": Field("integer", "How often it may be sent back.", low=0, high=10),
+    "approvals": Field("integer", "So many different people must approve; 1, if left out.", low=1, high=9),
+    "rejections": Field("integer", "So many who are against it decide; 1, if left out.", low=1, high=9),
+    "blind": Field("flag", "Nobody sees what others or the machine said of it before they have voted."),
+    "two_keys": Field("flag", "Two people approve within one minute, both with the card open."),
+    "remind": Field("texts", "People are reminded so long before the deadline, such as [2h, 15m]."),
+    "business_hours": Field("flag", "The deadline counts working hours, by the calendar of the queue."),
+    "escalation": Field("texts", "Queues that are asked one after the other, each for a deadline."),
+    "rounds": Field("integer", "How often all of them are asked; once, if left out.", low=1, high=9),
+    "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
+    "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
+    "checklist": Field("texts", "Points that whoever approves must have ticked."),
 }
-GATE = {"when": Field("condition", "Asks people if this holds.", required=True), **GATE_FIELDS}
-APPROVAL_GATE = {"when": Field("condition", "Asks people if this holds; always, if left out."), **GATE_FIELDS}
+SAMPLE = Field(
+    "number", "This share of what the rule lets pass is asked about all the same, such as 0.1.", low=0, high=1
+)
+GATE = {"when": Field("condition", "Asks people if this holds.", required=True), "sample": SAMPLE, **GATE_FIELDS}
+APPROVAL_GATE = {
+    "sample": SAMPLE,
+    "when": Field("condition", "Asks people if this holds; always, if left out."),
+    **GATE_FIELDS,
+}
 DELIVER = {
     "name": Field("template", "File name.", required=True),
     "media_type": Field("text", "Such as text/markdown."),
@@ -180,7 +197,10 @@ WAITING = {
         "choice", "When the deadline has passed: fail the run, skip the step, or ask a person.", choices=ON_DEADLINE
     ),
 }
-WORK_GATE = ("queue", "title", "risk", "deadline", "on_timeout", "escalate_to")
+WORK_GATE = (
+    *("queue", "title", "risk", "deadline", "on_timeout", "escalate_to"),
+    *("remind", "business_hours", "escalation", "rounds"),
+)
 COMPENSATE = {
     "agent": Field("agent", "Agent that undoes the step.", required=True),
     "inputs": Field("mapping", "Its input: values and expressions over input, output and given."),

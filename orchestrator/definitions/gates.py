@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.definitions import expressions
+from orchestrator.definitions import expressions, terms
 from orchestrator.definitions.errors import Problems
 from orchestrator.definitions.fields import GATE_FIELDS, HYBRID_VERDICTS, MANUAL_VERDICTS, REVIEW_VERDICTS, seconds
 from orchestrator.definitions.load import Definition, StepSource
@@ -45,6 +45,8 @@ class Gates:
             evidence=_wrapped(fields.get("evidence", "")),
             alternatives=_wrapped(fields.get("alternatives", "")),
             revisions=fields.get("revisions", 3),
+            sample=float(fields.get("sample", 0.0)),
+            terms=terms.terms_of(step, fields, self._problems),
         )
 
     def _fields(self, step: StepSource) -> dict[str, Any] | None:

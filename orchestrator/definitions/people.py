@@ -37,6 +37,8 @@ def _in(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
     for name in _FIELDS:
         if isinstance(fields.get(name), str):
             yield prefix + name, fields[name]
+    for queue in fields.get("escalation", ()):
+        yield f"{prefix}escalation", queue
     for name in _GROUPS:
         if isinstance(fields.get(name), Mapping):
             yield from _in(fields[name], f"{prefix}{name}.")

@@ -37,6 +37,23 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class GateTerms:
+    """Who must agree before a gate settles, and how. It is sealed with what people see."""
+
+    approvals: int = 1  # so many different people must approve
+    rejections: int = 1  # so many who are against it decide
+    blind: bool = False  # nobody sees what others or the machine said before they have said their own
+    two_keys: bool = False  # both approvals within a minute, with the card open
+    skills: tuple[str, ...] = ()  # what whoever is suggested should know
+    purpose: str = ""  # strategic | compliance: never by time, never by chance
+    checklist: tuple[str, ...] = ()  # points that whoever approves has ticked
+    remind_s: tuple[float, ...] = ()  # people are reminded so long before each deadline
+    business_hours: bool = False  # deadlines count the working hours of the queue's calendar
+    escalation: tuple[str, ...] = ()  # queues that are asked one after the other, each for a deadline
+    rounds: int = 1  # how often all of them are asked, the first queue included
+
+
+@dataclass(frozen=True, slots=True)
 class GateSpec:
     """When and whom to ask. `when` is CEL over input, steps, output, confidence; "true" always asks."""
 
@@ -45,7 +62,7 @@ class GateSpec:
     title: str  # literal text with ${CEL} parts
     risk: str = "medium"  # a level, or one ${CEL} that yields a level
     deadline_s: float = 7 * 86400.0
-    on_timeout: Literal["escalate", "reject"] = "escalate"
+    on_timeout: str = "escalate"  # escalate | reject | remind | hold | approve
     escalate_to: str = ""
     allowed: tuple[str, ...] = ("approve", "edit", "request_changes", "reject", "terminate")
     consequence: str = ""  # literal text with ${CEL} parts: what happens if approved
@@ -53,6 +70,8 @@ class GateSpec:
     evidence: str = ""  # one ${CEL} that yields a list of {claim, source, quote, status}
     alternatives: str = ""  # one ${CEL} that yields a list of {option, cost, impact, success, note}
     revisions: int = 3  # how often it may be sent back
+    sample: float = 0.0  # this share of what the rule lets pass is asked about all the same
+    terms: GateTerms = field(default_factory=GateTerms)
 
 
 @dataclass(frozen=True, slots=True)

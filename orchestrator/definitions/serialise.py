@@ -11,6 +11,7 @@ from orchestrator.definitions.plan import (
     Compensation,
     ConflictSpec,
     GateSpec,
+    GateTerms,
     LoopSpec,
     MapSpec,
     Plan,
@@ -22,6 +23,7 @@ from orchestrator.definitions.plan import (
 
 _NESTED: dict[str, type] = {
     "gate": GateSpec,
+    "terms": GateTerms,
     "retry": Retry,
     "map": MapSpec,
     "loop": LoopSpec,
@@ -34,7 +36,8 @@ _NESTED: dict[str, type] = {
     "consensus": ConsensusSpec,
 }
 _TUPLES = frozenset(
-    "dependencies successors needs then allowed tags agents fields checks required sections facts guardians".split()
+    "dependencies successors needs then allowed tags agents fields checks required sections facts guardians "
+    "checklist remind_s escalation skills".split()
 )
 
 
@@ -59,6 +62,18 @@ def step_from_json(stored: Mapping[str, Any]) -> PlanStep:
     """The step that `step_to_json` stored."""
     step: PlanStep = _from_json(PlanStep, stored)
     return step
+
+
+def terms_to_json(terms: GateTerms) -> dict[str, Any]:
+    """The terms of a gate, as they are sealed with what people see."""
+    stored: dict[str, Any] = _to_json(terms)
+    return stored
+
+
+def terms_from_json(stored: Mapping[str, Any]) -> GateTerms:
+    """The terms that `terms_to_json` stored, by this or an earlier release."""
+    terms: GateTerms = _from_json(GateTerms, stored)
+    return terms
 
 
 def _to_json(value: Any) -> Any:

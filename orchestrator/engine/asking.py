@@ -11,6 +11,7 @@ from orchestrator.ports import gatekeeper
 from orchestrator.states import TASK_TERMINAL, TaskStatus
 
 ASKING: Final = frozenset({"approval", "manual", "hybrid"})  # kinds of steps that people do or decide
+ALL: Final = 100_000  # gates of one run
 _DEEPEST: Final = 8  # runs inside runs that are looked into
 
 
@@ -70,6 +71,46 @@ def decided_before(task: Task) -> tuple[str, ...]:
     found = list(rows.values_list("pk", "key", "status", "kind"))
     agreed = gatekeeper().answers_about([row[0] for row in found]) if found else {}
     return tuple(key for pk, key, status, kind in found if _binds(status, kind, agreed.get(pk, "")))
+
+
+def decided_and_followed(run: Run) -> tuple[str, ...]:
+    """Keys of steps that people decide about now, or have agreed to, while what they agreed to has yet to be done.
+
+    Until then nobody changes the facts that it is done with.
+    """
+    asked = [
+        fact
+        for fact in gatekeeper().gates_of([run.pk], only_open=False, limit=ALL)
+        if fact.kind in ("approval", "hybrid")
+    ]
+    bound = {fact.task_id for fact in asked if fact.task_id and fact.status == "open"}
+    agreed = {fact.task_id for fact in asked if fact.task_id and fact.status == "approved"} - bound
+    tasks = (
+        Task.objects.filter(pk__in=bound | agreed).only("id", "key", "parent", "version_id", "run_id").order_by("pk")
+    )
+    undone = _undone(run) if agreed else set()
+    return tuple(task.key for task in tasks if task.pk in bound or _following(task, run) & undone)
+
+
+def _undone(run: Run) -> set[int]:
+    """Places of the plan's steps that may still be done, also once a failed run is tried again."""
+    over = (TaskStatus.SUCCEEDED, TaskStatus.SKIPPED)
+    rows = Task.objects.of_run(run.pk).filter(parent=None).exclude(status__in=over)
+    return {pk & INDEX for pk in rows.values_list("pk", flat=True)}
+
+
+def _following(task: Task, run: Run) -> set[int]:
+    """Places of the plan's steps that come after a task; one that was started belongs to its step, which goes on."""
+    steps, found = plan_of(run.version_id).steps, set[int]()
+    todo = [_planned(task)]
+    if task.parent is not None:
+        found |= {todo[0]}
+    while todo:
+        at = todo.pop()
+        fresh = {step.index for step in steps if at in step.dependencies} - found
+        found |= fresh
+        todo += fresh
+    return found
 
 
 def _binds(status: str, kind: str, answer: str) -> bool:

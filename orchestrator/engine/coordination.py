@@ -7,18 +7,16 @@ waits for the tasks it spawned; nothing of it is in memory anywhere.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import transaction
-
 from agents.quality.store import authority_weights
 from agents.types import Json
-from orchestrator import catalogue, db
+from orchestrator import catalogue, db, spawn_db
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
 from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
-from orchestrator.engine import delivery, run_state, transitions
+from orchestrator.engine import delivery, run_state, spawning
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX
@@ -152,25 +150,21 @@ def spawn(job: Assignment, shift: int, looked: Looked) -> None:
     """Start the move's tasks and wait for them; a late turn changes nothing."""
     move = looked.move
     assert isinstance(move, Spawn)
-    # Thousands of rows are written out before the run is locked: others wait for its row meanwhile.
-    rows = db.spawn_columns([_row(job.claimed.id, job.step, child) for child in move.children])
-    _spawn(job, shift, looked, move, rows)
-
-
-@transaction.atomic
-def _spawn(job: Assignment, shift: int, looked: Looked, move: Spawn, rows: db.SpawnColumns) -> None:
-    transitions.lock_run(job.claimed.run_id)
-    task = transitions.fenced(Fence(job.claimed.id, job.claimed.attempt, shift))
-    if task is None:
-        return
-    end_attempt(task, AttemptStatus.SUSPENDED, used=NOTHING)
-    write_shared(task, move.shared)
+    rows = spawn_db.columns([_row(job.claimed.id, job.step, child) for child in move.children])
     state = {"turn": looked.turn, "memory": move.memory, "seen": job.seen, "count": len(move.children)}
-    facts = {**move.facts, "turn": looked.turn}
-    first = db.spawn_tasks(task=task.pk, rows=rows, need=move.need, state=state, facts=facts)
-    if move.note:
-        pk = task_id(task.run_id, first)
-        Task.objects.filter(id__gte=pk, id__lt=pk + len(move.children)).update(note=move.note)
+    fence = Fence(job.claimed.id, job.claimed.attempt, shift)
+
+    def record(task: Task, first: int) -> None:
+        end_attempt(task, AttemptStatus.SUSPENDED, used=NOTHING)
+        write_shared(task, move.shared)
+        facts = {**move.facts, "turn": looked.turn}
+        after = spawning.after(rows)
+        spawn_db.await_spawned(task=task.pk, first=first, after=after, need=move.need, state=state, facts=facts)
+        if move.note:
+            pk = task_id(task.run_id, first)
+            Task.objects.filter(id__gte=pk, id__lt=pk + len(after)).update(note=move.note)
+
+    spawning.spawn(fence, rows, record)
 
 
 def write_shared(task: Task, values: dict[str, Json]) -> None:
@@ -191,7 +185,7 @@ def _with_stand_in(turn: PlanStep, fallback: str) -> PlanStep:
     return replace(turn, fallback=fallback) if fallback and mine else turn
 
 
-def _row(task: int, step: PlanStep, child: Child) -> db.SpawnRow:
+def _row(task: int, step: PlanStep, child: Child) -> spawn_db.SpawnRow:
     body = _with_stand_in(child.step, step.fallback) if child.step else step.body
     assert body is not None
     spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
@@ -203,7 +197,7 @@ def _row(task: int, step: PlanStep, child: Child) -> db.SpawnRow:
         spec["of"] = step.index
     else:
         spec["step"] = {**step_to_json(body), "key": child.key}
-    return db.SpawnRow(
+    return spawn_db.SpawnRow(
         key=child.key[:100],
         kind=body.kind,
         agent=body.agent,

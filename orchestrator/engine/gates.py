@@ -16,6 +16,7 @@ from orchestrator.ports import GateRequest
 _RISKS = ("low", "medium", "high", "critical")
 OPERATIONS_QUEUE = "operations"
 VOIDED = "voided"  # in a task's spec: the last gate that was opened by the rule of a version that it has left
+DRAWN = "sampled"  # in a step's context: its output was drawn, no rule asked for people
 _ASK_DEADLINE = 7 * 86400.0
 _DEADLINE_DEADLINE = 86400.0  # what is late already waits for people no longer than a day before others are asked
 
@@ -41,6 +42,7 @@ def for_output(
     spec: GateSpec, step: PlanStep, subject: Subject, *, kind: str, context: Mapping[str, Any]
 ) -> GateRequest:
     """The gate of a step as its definition describes it; ExpressionError when a text or risk cannot be worked out."""
+    drawn = DRAWN in context
     sent_back_enough = subject.revision >= spec.revisions
     action = subject.action if subject.action is not None else _object(expressions.resolve(spec.action, context))
     return GateRequest(
@@ -48,8 +50,8 @@ def for_output(
         kind=kind,
         title=expressions.render_text(spec.title, context) if spec.title else step.title,
         queue=spec.queue,
-        rule=spec.when or "true",
-        matched=clauses.matched(spec.when, context) if spec.when and kind == "approval" else (),
+        rule=f"sample of {spec.sample:.3%}, where this does not hold: {spec.when}" if drawn else spec.when or "true",
+        matched=clauses.matched(spec.when, context) if spec.when and kind == "approval" and not drawn else (),
         risk=_risk(spec.risk, context),
         proposal=subject.proposal,
         action=action,
@@ -61,6 +63,7 @@ def for_output(
         evidence=_objects(spec.evidence, context),
         alternatives=_objects(spec.alternatives, context),
         consequence=expressions.render_text(spec.consequence, context),
+        terms=spec.terms,
     )
 
 

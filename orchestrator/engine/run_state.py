@@ -20,6 +20,8 @@ from orchestrator.models import StateEntry
 
 SHARED: Final = "shared"
 MAX_BYTES: Final = 65_536  # of one value, as JSON
+SHOWN_KEYS: Final = 10
+SHOWN_CHARACTERS: Final = 300
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}", re.ASCII)
 
 
@@ -79,6 +81,16 @@ def current(run_id: int, key: str) -> StateEntry | None:
     """The newest version of a key; None if there is none, or if it says that the key is gone."""
     last = StateEntry.objects.filter(run_id=run_id, key=key).order_by("-version").first()
     return None if last is None or last.deleted else last
+
+
+def written_by_hand(run_id: int) -> list[Json]:
+    """Values that people have written themselves, newest versions, the last first: who decides is to see them."""
+    latest = StateEntry.objects.filter(run_id=run_id).order_by("key", "-version").distinct("key")
+    rows = StateEntry.objects.filter(pk__in=latest.values("pk"), writer__startswith="user:").order_by("-pk")
+    return [
+        {"key": row.key, "by": row.writer, "value": orjson.dumps(row.value).decode()[:SHOWN_CHARACTERS]}
+        for row in rows[:SHOWN_KEYS]
+    ]
 
 
 def at_versions(run_id: int, versions: dict[str, int]) -> dict[str, StateEntry]:

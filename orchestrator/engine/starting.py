@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from orchestrator import db
 from orchestrator.db import RunOrder
-from orchestrator.engine import admission, deadlines
+from orchestrator.engine import admission, deadlines, single
 from orchestrator.engine.plans import plan_of
 
 
 def begin(order: RunOrder, *, full: tuple[str, int] | None = None) -> int:
     """Start a run, whoever or whatever asked for it, and return its id; `full` is the limit that it is over."""
     run_id = db.start_run(order)
+    single.take_over(run_id, order.workflow, order.version)
     if length := plan_of(order.version).deadline_s:
         deadlines.set_deadline(run_id, db.clock() + timedelta(seconds=length))
     if full:

@@ -138,6 +138,7 @@ _BATCH = 500
 _PUT_OFF = timedelta(seconds=5)
 _FIRE: dict[str, Callable[[int], object]] = {
     "gate_deadline": lambda gate: gatekeeper().deadline_reached(gate),
+    "gate_reminder": lambda gate: gatekeeper().remind(gate),
     deadlines.TIMER: deadlines.reached,
     deadlines.OVER: deadlines.over,
     "wait_deadline": waking.wait_overdue,

@@ -6,7 +6,7 @@ Functions that end a running attempt take its fence (attempt, shift) and return 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import F
@@ -17,7 +17,17 @@ from agents.types import Json
 from orchestrator import budget_db, db, events
 from orchestrator.budgets import NOTHING, Used
 from orchestrator.definitions.plan import PlanStep
-from orchestrator.engine import announcing, checkpoints, compensation, conflicts, delivery, lanes, questions, waits
+from orchestrator.engine import (
+    announcing,
+    checkpoints,
+    compensation,
+    conflicts,
+    delivery,
+    lanes,
+    questions,
+    run_state,
+    waits,
+)
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
@@ -96,6 +106,8 @@ def wait_for_people(fence: Fence, request: GateRequest, *, version: int = 0, act
 
 def open_gate(task: Task, request: GateRequest, *, actor: str = "engine", wait_for: str = "gate") -> None:
     """Let a locked task wait for what people say to `request`."""
+    if request.kind in ("approval", "hybrid") and (written := run_state.written_by_hand(task.run_id)):
+        request = replace(request, action={**request.action, "state written by hand": written})
     if task.status == TaskStatus.WAITING:
         if task.wait_for in waits.OUTSIDE:
             waits.stop_waiting([task.pk])

@@ -15,7 +15,7 @@ from agents.types import Json
 from orchestrator import db, events, results, waits_db
 from orchestrator.definitions import contracts, expressions
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import delivery, failures, steering, transitions
+from orchestrator.engine import asking, delivery, failures, steering, transitions
 from orchestrator.engine.consumers import as_event, refusal_of
 from orchestrator.engine.plans import plan_of, step_in_trouble
 from orchestrator.engine.returns import return_waiting
@@ -91,7 +91,11 @@ def _offer(tasks: Sequence[int], signals: Iterable[Signal]) -> None:
     """Hand each task the first signal that fits. Whether a wait is still open counts only under its run's lock."""
     _lock_runs(tasks)
     open_waits = Wait.objects.filter(task_id__in=tasks, ended_at=None, task__status=TaskStatus.WAITING)
-    still = list(open_waits.filter(task__wait_for="event").select_related("task__workflow").order_by("task_id"))
+    still = list(
+        open_waits.filter(task__wait_for="event")
+        .select_related("task__workflow", "task__run__started_by")
+        .order_by("task_id")
+    )
     used, refusals = _used(still), dict[tuple[int, int], str]()
     for signal in signals:
         if not still:
@@ -125,8 +129,8 @@ def _fits(wait: Wait, signal: Signal, refusals: dict[tuple[int, int], str]) -> b
     known = (signal.pk, wait.task.workflow_id)
     if known not in refusals:
         refusals[known] = refusal_of(signal, wait.task.workflow)
-    if refusals[known]:
-        _refuse(wait, signal, refusals[known])
+    if problem := refusals[known] or _own_after_decision(wait, signal):
+        _refuse(wait, signal, problem)
         return False
     try:
         if wait.match and not expressions.holds(wait.match, {"event": as_event(signal)}):
@@ -139,6 +143,19 @@ def _fits(wait: Wait, signal: Signal, refusals: dict[tuple[int, int], str]) -> b
         path, message = flaws[0]
         _refuse(wait, signal, f"{path or 'data'}: {message}")
     return not flaws
+
+
+def _own_after_decision(wait: Wait, signal: Signal) -> str:
+    """Whoever asked for the run does not tell it, behind people's decision, what to go on with."""
+    asker = wait.task.run.started_by
+    if asker is None or signal.sent_by != f"user:{asker.get_username()}":
+        return ""
+    keys = asking.decided_before(wait.task)
+    return (
+        f"people decide about {', '.join(keys[:3])}: somebody else than who started the run must send it"
+        if keys
+        else ""
+    )
 
 
 def _refuse(wait: Wait, signal: Signal, problem: str) -> None:

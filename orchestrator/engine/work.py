@@ -35,6 +35,7 @@ from orchestrator.engine import (
     mailing,
     questions,
     remote,
+    sampling,
     waiting_steps,
 )
 from orchestrator.engine.assignment import Assignment
@@ -251,8 +252,7 @@ async def _asks_people(job: Assignment, host: Host, **known: Any) -> bool:
 
     What they were asked about is not settled by an attempt whose output says something else.
     """
-    spec = job.step.gate
-    if spec is not None and expressions.holds(spec.when or "true", {**job.context, **known}):
+    if sampling.rule_asks(job, known):
         return True
     return job.claimed.attempt > 1 and bool(await host.in_thread(endings.is_undecided, job))
 
@@ -296,9 +296,9 @@ async def _approval(job: Assignment, host: Host) -> Finished | None:
     proposal = job.context["steps"].get(key)
     if proposal is None:  # the reviewed step was skipped: nothing to review
         return _finished(job, status="skipped", facts={"reason": f"{key} has no output"})
-    context = {**job.context, "output": proposal}
     if not await _asks_people(job, host, output=proposal):
         return _finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
+    context = {**job.context, "output": proposal}
     await host.in_thread(endings.open_approval_gate, job, host.shift, proposal, context)
     return None
 

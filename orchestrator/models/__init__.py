@@ -1,6 +1,6 @@
 """What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control` and so on."""
 
-from orchestrator.models.choosing import PatternChoice
+from orchestrator.models.choosing import PatternChoice, TeamAdvice
 from orchestrator.models.control import AgentRate, Breaker, Budget, Doorbell, Reservation, Stop
 from orchestrator.models.core import (
     TASK_BITS,
@@ -63,6 +63,7 @@ __all__ = [
     "Stop",
     "Task",
     "TaskQuerySet",
+    "TeamAdvice",
     "Timer",
     "Wait",
     "Workflow",

@@ -25,3 +25,25 @@ class PatternChoice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow}: {self.pattern}"
+
+
+class TeamAdvice(models.Model):
+    """One verdict on whether a workflow needs several agents. The newest counts; none is changed.
+
+    Written by the act `keep-advice`.
+    """
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="team_advice")
+    phase = models.CharField(max_length=20, help_text="single, two, full or advanced: the phase to begin with.")
+    reason = models.TextField(help_text="What the advisor says.")
+    signs = models.JSONField(default=list, help_text="The warning signs that matched.")
+    answers = models.JSONField(default=dict, help_text="Check: yes or no.")
+    rationale = models.TextField()
+    kept_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    kept_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.workflow}: {self.phase}"

@@ -26,6 +26,14 @@ class Workflow(models.Model):
         "WorkflowVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now())
+    single_agent = models.ForeignKey(
+        Agent,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="New runs give it every step whose contract it keeps: the fallback from several agents to one.",
+    )
 
     class Meta:
         ordering = ["title"]

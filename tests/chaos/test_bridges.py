@@ -26,7 +26,8 @@ from tests.engine import eventually
 from tests.messages import agents, envelope, send
 
 pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True)]
-KINDS = ("mqtt", "redis", "nats")
+KEPT_ON_DISK = ("mqtt", "redis", "nats")
+KINDS = (*KEPT_ON_DISK, "kafka")  # the Kafka endpoint that installs here keeps everything in memory
 
 
 @pytest.fixture
@@ -87,7 +88,8 @@ def relay(*urls: str) -> Iterator[None]:
             running.stop()
         running.join(30)
         assert not running.is_alive()
-        assert running.problem is None
+        if running.problem is not None:
+            raise running.problem
 
 
 async def _next(found: Any) -> Incoming:
@@ -163,6 +165,7 @@ async def _shorten_receipts(broker: Broker) -> None:
     await client.close()
 
 
+@pytest.mark.parametrize("broker", KEPT_ON_DISK, indirect=True)
 async def test_parcel_that_was_acknowledged_survives_a_kill_of_the_broker(broker: Broker):
     one = bridge(broker.url)
     await one.connect()
@@ -193,7 +196,7 @@ async def _publish_until_it_is_noticed(one: Bridge) -> None:
 
 
 async def test_broker_that_is_not_there_is_down_in_words():
-    for kind in (*KINDS, "kafka"):
+    for kind in KINDS:
         one = bridge(f"{kind}://user:hidden@127.0.0.1:{brokers.free_port()}")
         with pytest.raises(BridgeDown) as refused:
             await one.connect()
@@ -245,6 +248,14 @@ async def _publish(broker: Broker, channel: str, message: dict[str, Any]) -> Non
             bus = await nats.connect(f"nats://127.0.0.1:{broker.port}")
             await bus.jetstream().publish(channel.replace("/", "."), body)
             await bus.close()
+        case "kafka":
+            import aiokafka
+
+            producer = aiokafka.AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{broker.port}")
+            await producer.start()
+            headers = [("wk-channel", channel.encode())]
+            await producer.send_and_wait("watchkeeper.messages", body, headers=headers)
+            await producer.stop()
 
 
 def test_outage_of_the_broker_loses_nothing(broker: Broker):

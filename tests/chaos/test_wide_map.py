@@ -1,6 +1,7 @@
 """A map over 5,000 items (scenario 23): it ends, its run can be steered meanwhile, and memory stays flat.
 
-How long others wait for the run's row is measured, not asserted: docs/scenarios.md has the figure.
+How long others wait for the run's row is measured, not asserted (docs/benchmarks.md): the watching thread shares this
+process's interpreter. That the run is free meanwhile is asserted in integration/engine/test_wide_spawns.py.
 """
 
 import threading

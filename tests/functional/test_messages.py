@@ -39,10 +39,12 @@ def test_dead_letter_is_found_and_put_back(site, page: Page, engineer):
     page.get_by_role("link", name="Dead letters").click()
 
     page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Put back…").click()
+    expect(page.get_by_text("Its reader raised ValueError.")).to_be_visible()
     page.get_by_label("Why").fill("the reader was mended")
-    page.get_by_role("button", name="Put back").click()
+    page.get_by_role("button", name="Put back", exact=True).click()
 
-    expect(page.get_by_text("1 dead letter was put back.")).to_be_visible()
+    expect(page.get_by_text("The dead letters were put back.")).to_be_visible()
     expect(page.get_by_text("No dead letters")).to_be_visible()
 
 

@@ -48,11 +48,7 @@ GET agents/prompts/<slug:name>/draft/        >   -   -   -   -   -   -   -   +  
 GET agents/prompts/new/                      >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 GET runs/<int:pk>/words/                     >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST agents/messages/dead/                   >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
-POST agents/messages/replay/                 >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
 POST agents/messages/routing/                >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
-POST agents/messages/routing/<int:pk>/disable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
-POST agents/messages/routing/<int:pk>/enable/ >   -   -   -   -   -   -   .   -   .   -   -   -   -   -   -   .
-POST agents/messages/routing/<int:pk>/remove/ >   -   -   -   -   -   -   +   -   +   -   -   -   -   -   -   +
 POST agents/prompts/<slug:name>/<int:number>/act/ >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 POST agents/prompts/<slug:name>/<int:number>/rendered/ >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST agents/prompts/<slug:name>/draft/       >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
@@ -99,6 +95,11 @@ POST editor/<slug:name>/                     >   .   .   -   .   .   .   +   -  
 GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+GET inbox/<int:pk>/hand/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/hand/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/away/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/decide/                  >   .   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
@@ -108,6 +109,11 @@ POST inbox/<int:pk>/release/                 >   .   .   .   +   +   +   +   .  
 GET inbox/history/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/standing/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET out-of-service/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET advisor/                                 >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET gallery/                                 >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET gallery/<slug:name>/                     >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST gallery/<slug:name>/install/            >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST gallery/<slug:name>/try/<int:number>/   >   -   .   .   -   -   -   .   .   .   .   .   .   -   .   .   .
 GET patterns/                                >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET patterns/<slug:name>/                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -196,6 +202,11 @@ GET /everything/acts                         !   -   +   +   +   +   +   +   +  
 POST /everything/acts/{act}                  !   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 GET /gates                                   !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET /delegations                             !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST /delegations                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+DELETE /delegations/{delegation_id}          !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
+POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /groups                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -253,6 +264,9 @@ POST /workers/calls                          !   !   !   !   !   !   !   !   !  
 POST /workers/calls/{call}/release           !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/calls/{call}/settle            !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/heartbeat                      !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+GET /gallery                                 !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /gallery/{name}                          !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST /gallery/{name}/install                 !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET /workflows                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /workflows                              !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /workflows/validate                     !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
@@ -290,6 +304,13 @@ BODIES: dict[str, Any] = {
     "POST /messages/subscriptions": {"agent": "assessor", "topic": "alerts"},
     "POST /messages/subscriptions/{pk}/remove": REASON,
     "POST inbox/<int:pk>/decide/": VERDICT,
+    "POST /delegations": {
+        "delegate": "reviewer",
+        "starts_at": "2020-01-01T00:00:00Z",
+        "ends_at": "2020-01-02T00:00:00Z",
+    },
+    "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
+    "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
@@ -298,6 +319,8 @@ BODIES: dict[str, Any] = {
     "POST editor/<slug:name>/": PUBLISHED,
     "POST stop/<int:pk>/lift/": REASON,
     "POST workflows/<slug:name>/start/": {"as": "json", "json": '{"host": "a"}'},
+    "POST gallery/<slug:name>/install/": REASON,
+    "POST /gallery/{name}/install": REASON,
     "POST /workflows": PUBLISHED,
     "POST /workflows/validate": PUBLISHED,
     "POST /runs": START,
@@ -342,11 +365,13 @@ NAMES = {
     "agents/prompts/<slug:name>/<int:number>": "agents/prompts/greeting/1",
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
-    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS, "routing/<int:pk>": "routing/1",
-    "{call}": "{task}",
+    "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS,
+    "{call}": "{task}", "{delegation_id}": "1", "{queue}": "oncall", "inbox/away/<int:pk>": "inbox/away/1",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
     "patterns/<slug:name>": "patterns/swarm",
+    "gallery/<slug:name>": "gallery/in-sequence", "/gallery/{name}": "/gallery/in-sequence",
+    "try/<int:number>": "try/0",
     "tools/<str:name>": "tools/test.tool", "/tools/{tool}": "/tools/test.tool",
     "policies/<slug:name>": "policies/incident", "/policies/{policy}": "/policies/incident",
     "workflows/<slug:name>": "workflows/{workflow}", "agents/<slug:name>": "agents/{agent}",

@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 
 from approvals import services as desk
 from approvals.models import Gate
-from orchestrator import acts, sequencer, services
+from orchestrator import acts, sequencer, services, signals
+from orchestrator.engine import sweep
 from orchestrator.errors import OrchestratorError
 from orchestrator.invariants import violations
 from orchestrator.models import Event, LedgerEntry, Run
@@ -59,6 +60,10 @@ def begun(by: User, **given: Any) -> Run:
 def act(target: Run, name: str, by: User, key: str = "", **answers: Any) -> acts.Done:
     scope, ref = ("task", task(target, key).pk) if key else ("run", target.pk)
     return acts.perform(acts.find(scope, name), acts.of(scope, ref), by=by, reason="because", answers=answers)
+
+
+def write_state(run: Run, by: User, answers: dict[str, Any]) -> None:
+    acts.perform(acts.find("run", "write-state"), acts.of("run", run.pk), by=by, reason="because", answers=answers)
 
 
 def is_open(run: Run, key: str = "approve") -> bool:
@@ -351,3 +356,120 @@ def test_disagreement_that_people_settle_is_not_skipped(mia: User) -> None:
 
         with pytest.raises(OrchestratorError, match="People are asked"):
             act(run, "skip", people.person("olaf", "Workflow Orchestration Manager"), "join", output={"level": 2})
+
+
+PAID_LATER = """
+- {key: draft, type: automated, agent: test-echo, inputs: {what: drafted, amount: "${input.amount}"}}
+- {key: approve, type: approval, subject: draft, queue: oncall, title: "Pay?"}
+- {key: account, type: wait_event, event: account, deadline: 1d}
+- {key: pay, type: automated, agent: test-echo, inputs: {what: pay, to: "${steps.account.data}"}}
+"""
+LATER_ORDER = "dependencies: {approve: [draft], account: [approve], pay: [account]}"
+
+
+def test_what_people_approved_is_not_given_to_another_agent(mia: User, rita: User) -> None:
+    publish(PAID, rest=PAID_ORDER)
+    run = begun(mia, amount=10)
+    with shift():
+        eventually(lambda: is_open(run))
+        with pytest.raises(OrchestratorError, match="approve"):
+            act(run, "redirect", mia, "pay", agent="test-payer")
+
+        decide(run, "approve", rita)
+        eventually(lambda: task(run, "pay").status == "running")
+        with pytest.raises(OrchestratorError, match="approve"):
+            act(run, "redirect", people.person("olaf", "Workflow Orchestration Manager"), "pay", agent="test-payer")
+        engine.gates_open.set()
+        eventually(lambda: finished(run))
+
+
+def test_what_people_approved_may_go_to_the_fallback_that_its_definition_names(mia: User) -> None:
+    publish(PAID.replace("test-patient,", "test-patient, fallback: test-payer,"), rest=PAID_ORDER)
+    run = begun(mia, amount=10)
+    with shift():
+        eventually(lambda: is_open(run))
+
+        target = acts.of("task", task(run, "pay").pk)
+        assert acts.find("task", "redirect").schema(target)["properties"]["agent"]["enum"] == ["test-payer"]
+        act(run, "redirect", mia, "pay", agent="test-payer")
+
+    assert (task(run, "pay").spec or {})["step"]["agent"] == "test-payer"
+
+
+def test_one_agent_for_the_rest_leaves_alone_what_people_decide_about(mia: User) -> None:
+    publish(PAID, rest=PAID_ORDER)
+    run = begun(mia, amount=10)
+    with shift():
+        eventually(lambda: is_open(run))
+
+        with pytest.raises(OrchestratorError, match="no step that test-payer could take over"):
+            act(run, "single-agent", mia, agent="test-payer")
+
+
+def test_state_is_not_written_between_a_question_and_the_end_of_what_was_agreed_to(mia: User, rita: User) -> None:
+    publish(PAID, rest=PAID_ORDER)
+    run = begun(mia, amount=10)
+    with shift():
+        eventually(lambda: is_open(run))
+        with pytest.raises(OrchestratorError, match="approve"):
+            write_state(run, mia, {"key": "shared.limit", "value": {"most": 1_000_000}})
+
+        decide(run, "approve", rita)
+        eventually(lambda: task(run, "pay").status == "running")
+        with pytest.raises(OrchestratorError, match="approve"):
+            write_state(run, mia, {"key": "shared.limit", "value": {"most": 1_000_000}})
+        engine.gates_open.set()
+        eventually(lambda: finished(run))
+    assert not run.state_entries.exists()
+
+
+def test_state_may_be_written_where_nothing_follows_what_was_agreed_to(mia: User, rita: User) -> None:
+    publish(PAID.replace("{key: pay,", "{key: other,"), rest="dependencies: {approve: [draft], other: [draft]}")
+    run = begun(mia, amount=10)
+    with shift():
+        decide(run, "approve", rita)
+        eventually(lambda: statuses(run) == {"draft": "succeeded", "approve": "succeeded", "other": "running"})
+
+        write_state(run, mia, {"key": "shared.note", "value": {"n": 1}})
+
+    assert run.state_entries.count() == 1
+
+
+def test_who_decides_sees_what_was_written_by_hand_before(mia: User) -> None:
+    publish(
+        PAID.replace(
+            "{key: draft, type: automated, agent: test-echo", "{key: draft, type: automated, agent: test-patient"
+        ),
+        rest=PAID_ORDER,
+    )
+    run = begun(mia, amount=10)
+    with shift():
+        eventually(lambda: task(run, "draft").status == "running")
+        write_state(run, mia, {"key": "shared.limit", "value": {"most": 1_000_000}})
+        engine.gates_open.set()
+        eventually(lambda: is_open(run))
+
+    seen = Gate.objects.get(run_id=run.pk, status="open").subject["action"]["state written by hand"]
+    assert seen == [{"key": "shared.limit", "by": "user:mia", "value": '{"most":1000000}'}]
+
+
+def test_who_started_a_run_does_not_tell_it_after_an_approval_what_to_go_on_with(mia: User, rita: User) -> None:
+    publish(PAID_LATER, rest=LATER_ORDER)
+    run = begun(mia, amount=10)
+    olaf = people.person("olaf", "Workflow Orchestration Manager")
+    with shift():
+        decide(run, "approve", rita)
+        eventually(lambda: task(run, "account").status == "waiting")
+
+        signals.publish(name="account", data={"iban": "mine"}, by=mia)
+        sweep.fire_timers()
+        assert task(run, "account").status == "waiting"
+        refused = Event.objects.get(run_id=run.pk, kind="signal.refused")
+        assert "somebody else" in refused.data["problem"]
+        with pytest.raises(OrchestratorError, match="somebody else"):
+            act(run, "deliver", mia, "account", data={"iban": "mine"})
+
+        signals.publish(name="account", data={"iban": "theirs"}, by=olaf)
+        sweep.fire_timers()
+        eventually(lambda: finished(run))
+    assert (task(run, "pay").input or {})["to"] == {"iban": "theirs"}

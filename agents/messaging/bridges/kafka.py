@@ -1,10 +1,12 @@
 """Kafka: one topic, keyed by thread so that a thread keeps its order, read by one consumer group.
 
-Offsets are committed only for what is stored. Acknowledged by all in-sync replicas, without repeats by the producer.
+Offsets are committed only for what is stored. Acknowledged by all in-sync replicas. The producer is not an idempotent
+one: aiokafka's never gives a record up that it cannot deliver, and a repeat is known by the message's id anyway.
 """
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
@@ -28,9 +30,7 @@ class KafkaBridge:
         await self.close()
         aiokafka = library("aiokafka", self.place, "kafka")
         common = {"bootstrap_servers": f"{self.place.host}:{self.place.port}", **self._login()}
-        producer = aiokafka.AIOKafkaProducer(
-            **common, acks="all", enable_idempotence=True, request_timeout_ms=int(SECONDS * 1000)
-        )
+        producer = aiokafka.AIOKafkaProducer(**common, acks="all", request_timeout_ms=int(SECONDS * 1000))
         consumer = aiokafka.AIOKafkaConsumer(
             TOPIC, **common, group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest"
         )
@@ -55,12 +55,13 @@ class KafkaBridge:
 
     async def close(self) -> None:
         """Leave the group."""
-        clients = (self._consumer, self._producer)
+        consumer, producer = self._consumer, self._producer
         self._producer = self._consumer = None
-        for client in clients:
-            if client is not None:
-                with suppress(Exception):  # the connection is gone already
-                    await client.stop()
+        if consumer is not None:
+            await _let_end(consumer.stop())
+            await _let_end(consumer._client.close())  # which stop() leaves open when a fetch was under way
+        if producer is not None:
+            await _let_end(producer.stop())
 
     async def publish(self, parcel: Parcel) -> None:
         """Until every in-sync replica has it."""
@@ -96,14 +97,24 @@ class KafkaBridge:
             raise self._down(problem) from problem
 
     async def check(self) -> None:
-        """Ask the broker which topics there are."""
+        """Ask the broker which topics there are: what the client knows of them it would still say of a dead one."""
         aiokafka = library("aiokafka", self.place, "kafka")
         if self._producer is None:
             raise BridgeDown(bridge=self.place.name, problem="it is not connected")
         try:
-            await self._producer.partitions_for(TOPIC)
+            await self._producer.client.fetch_all_metadata()
         except (aiokafka.errors.KafkaError, OSError) as problem:
             raise self._down(problem) from problem
 
     def _down(self, problem: BaseException) -> BridgeDown:
-        return BridgeDown(bridge=self.place.name, problem=str(problem)[:200] or type(problem).__name__)
+        return BridgeDown(bridge=self.place.name, problem=str(problem)[:200].rstrip(".") or type(problem).__name__)
+
+
+async def _let_end(ending: Coroutine[Any, Any, None]) -> None:
+    """Await it in a task of its own for a while: what aiokafka raises then, even CancelledError, is not ours."""
+    task = asyncio.create_task(ending)
+    await asyncio.wait({task}, timeout=SECONDS)
+    if task.done():
+        with suppress(BaseException):
+            task.result()
+    task.cancel()

@@ -9,7 +9,8 @@ from orchestrator import acts
 from orchestrator.acts import PlanChanged, Target
 from orchestrator.acts.core import _ACTS
 from orchestrator.errors import OrchestratorError, ReasonMissing
-from orchestrator.models import Event, PatternChoice, Run, Stop, Task, Timer
+from orchestrator.models import Event, PatternChoice, Run, Stop, Task, TeamAdvice, Timer
+from orchestrator.patterns.advising import QUESTIONS
 from tests import engine, people
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "stop"): ("", {}, "mec", "stop.set"),
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),
     ("workflow", "choose-pattern"): ("", {"pattern": "saga", "linear": "yes"}, "m", "workflow.pattern_chosen"),
+    ("workflow", "keep-advice"): ("", dict.fromkeys(QUESTIONS, "yes"), "m", "workflow.advice_kept"),
+    ("workflow", "single-agent"): ("", {"agent": "test-asker"}, "m", "workflow.staffed"),
     ("workflow", "cancel"): ("", {"up_to": 2**40}, "me", "run.cancelled"),
     ("workflow", "publish"): ("", {"source": CHANGED}, "m", "workflow.published"),
     ("workflow", "bring-back"): ("publish", {"version": "1"}, "m", "workflow.published"),
@@ -69,6 +72,8 @@ ELSEWHERE = {
     *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
     ("workflow", "restore"),  # test_publishing
     ("workflow", "backfill"),
+    ("workflow", "several-agents"),  # test_advising
+    ("everything", "install-template"),  # tests/integration/gallery
     *(("task", name) for name in ("restart", "terminate", "retry_longer", "manual_review")),
     *(("agent", name) for name in ("breaker", "reset_breaker")),
     *(("agent", name) for name in ("canary", "end-canary", "promote", "revert", "close-item")),  # test_releasing
@@ -78,6 +83,9 @@ ELSEWHERE = {
     *(("task", name) for name in ("fire", "deliver", "answer")),
     *(("everything", f"{does}-policy") for does in ("propose", "approve", "reject")),  # tests/integration/tools
     *(("everything", f"{does}-tool") for does in ("reset", "limit")),
+    *(("everything", f"{does}-letters") for does in ("requeue", "drop", "restore")),  # tests/integration/messaging
+    *(("everything", name) for name in ("replay-messages", "listen", "unlisten")),
+    *(("everything", f"{does}-listening") for does in ("pause", "resume")),
     *(("agent", f"{does}-entitlement") for does in ("revoke", "restore")),
 }
 ROLES = {
@@ -114,7 +122,10 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
 
 def everything() -> list[list[object]]:
     """All rows that an act may write."""
-    return [list(rows.objects.order_by("pk").values()) for rows in (Run, Task, Stop, Timer, PatternChoice, Event)]
+    return [
+        list(rows.objects.order_by("pk").values())
+        for rows in (Run, Task, Stop, Timer, PatternChoice, TeamAdvice, Event)
+    ]
 
 
 def test_every_act_has_a_line() -> None:

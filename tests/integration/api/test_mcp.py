@@ -1,24 +1,30 @@
 """Watchkeeper as an MCP server, and its tools through our own MCP client: uvicorn, HTTP and the real `mcp` package."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 import uvicorn
+from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from agents.adapters import mcp_tools
 from agents.errors import Business, Permanent, Transient
-from approvals import tokens
-from approvals.models import Decision
+from approvals import access, tokens
+from approvals.models import Decision, Gate
+from approvals.services import decide
 from config import mcp_server
 from config.mcp_server.tools import in_thread
-from tests import people
+from orchestrator.models import Run
+from tests import engine, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,3 +157,86 @@ async def test_only_named_servers_are_reached(monkeypatch: pytest.MonkeyPatch) -
         await mcp_tools.list_tools("other")
     with pytest.raises(Transient):
         await mcp_tools.list_tools("down", seconds=5)
+
+
+APPROVAL = """
+  - {key: offer, type: automated, agent: test-echo, inputs: {n: "${input.n}"}}
+  - {key: sure, type: approval, subject: offer, queue: main, title: "Publish?"}
+  - {key: publish, type: automated, agent: test-echo, inputs: {n: "${input.n}"}}
+"""
+
+
+@pytest.fixture
+def asking(transactional_db: None) -> dict[str, Any]:
+    """A workflow with an approval step, who may start it (by several tokens), and who may answer."""
+    engine.publish(APPROVAL, name="ask", rest="dependencies: {sure: [offer], publish: [sure]}")
+    manager = people.person("mia", "Workflow Orchestration Manager")
+    return {
+        "starter": secret_of(manager, "read", "run"),
+        "reader": secret_of(manager, "read"),
+        "queue": people.queue("main"),
+        "boss": people.person("boss", "Human Oversight Coordinator", decides=people.queue("main")),
+    }
+
+
+@pytest.fixture
+def at_work(asking: dict[str, Any]) -> Iterator[None]:
+    with engine.shift():
+        yield
+
+
+async def test_run_is_started_once_per_key_and_only_by_a_token_that_may(asking: dict[str, Any], url: str) -> None:
+    given = {"workflow": "ask", "given": {"n": 7}, "key": "order-7"}
+
+    refused = await call(url, asking["reader"], "start_run", **given)
+    assert refused.is_error
+    assert await in_thread(Run.objects.count) == 0
+    first, again = [await call(url, asking["starter"], "start_run", **given) for _ in range(2)]
+
+    assert not first.is_error, text(first)
+    assert orjson.loads(text(first))["id"] == orjson.loads(text(again))["id"]
+    run = await in_thread(Run.objects.get)
+    assert (run.input, run.started_by_id) == ({"n": 7}, (await in_thread(User.objects.get, username="mia")).pk)
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("approve", "succeeded"), ("reject", "failed")])
+async def test_question_waits_for_a_person_and_comes_back_with_the_verdict(
+    asking: dict[str, Any], at_work: None, url: str, verdict: str, status: str
+) -> None:
+    """Over HTTP to the server, with a worker at work and a person at the one door for decisions."""
+    given = {"workflow": "ask", "proposal": {"n": 7}, "key": "q-1"}
+
+    early = await call(url, asking["starter"], "ask_for_approval", **given, seconds=0.2)
+    assert orjson.loads(text(early))["status"] == "running"
+    waiting = asyncio.create_task(call(url, asking["starter"], "ask_for_approval", **given, seconds=60))
+    await in_thread(answer_gate, asking["boss"], verdict)
+    ended = await waiting
+
+    assert not ended.is_error, text(ended)
+    told = orjson.loads(text(ended))
+    assert (told["status"], told["id"]) == (status, orjson.loads(text(early))["id"])
+    assert await in_thread(Decision.objects.count) == 1
+
+
+async def test_who_asked_by_mcp_cannot_answer_by_it(asking: dict[str, Any], at_work: None, url: str) -> None:
+    mia = await in_thread(User.objects.get, username="mia")
+    await in_thread(partial(access.grant, to=mia, permission="decide_gates", on=asking["queue"], by=None))
+    both = await in_thread(partial(secret_of, mia, "read", "run", "decide", may_decide=True))
+    given = {"workflow": "ask", "proposal": {"n": 7}, "key": "q-2"}
+
+    await call(url, both, "ask_for_approval", **given, seconds=0.1)
+    gate = await in_thread(open_gate)
+    own = await call(url, both, "decide_gate", gate=gate.pk, version=gate.version, verdict="approve")
+
+    assert own.is_error
+    assert await in_thread(Decision.objects.count) == 0
+
+
+def open_gate() -> Gate:
+    engine.eventually(lambda: Gate.objects.filter(status="open").exists())
+    return Gate.objects.get(status="open")
+
+
+def answer_gate(boss: User, verdict: str) -> None:
+    gate = open_gate()
+    decide(gate_id=gate.pk, by=boss, verdict=verdict, gate_version=gate.version, note="as agreed")

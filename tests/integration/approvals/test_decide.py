@@ -353,5 +353,5 @@ def test_decision_is_refused_by_the_database_when_the_gate_has_one():
     with pytest.raises(DatabaseError, match="one_decision_per_gate"), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO approvals_decision (gate_id, verdict, via, note, gate_version, seal) "
-            "SELECT gate_id, 'expire', via, note, gate_version, seal FROM approvals_decision"
+            "SELECT gate_id, 'expire', 'deadline', note, gate_version, seal FROM approvals_decision"
         )

@@ -13,6 +13,7 @@ from approvals import services
 from approvals.errors import ApprovalsError, GateAlreadySettled
 from approvals.models import Decision, Gate
 from orchestrator import services as engine
+from orchestrator.definitions.plan import GateTerms
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Event, Run, Task
 from orchestrator.ports import gatekeeper
@@ -143,3 +144,42 @@ def test_claim_by_two_at_once_is_given_to_one():
         results = race(*(partial(services.claim_gate, gate_id=gate.pk, by=by) for by in (ana, sam)))
 
         assert sorted(type(result).__name__ for result in results) == ["Gate", "GateClaimed"], results
+
+
+def test_two_voters_at_the_last_needed_vote_make_exactly_one_decision():
+    ana, sam, lena = (people.person(name, decides=people.queue()) for name in ("ana", "sam", "lena"))
+
+    for _ in range(ROUNDS):
+        gate = people.gate(terms=GateTerms(approvals=2))
+        deciding(gate, ana, "approve")()
+        results = race(deciding(gate, sam, "approve"), deciding(gate, lena, "approve"))
+
+        assert sorted(type(result).__name__ for result in results) == ["Decision", "GateAlreadySettled"], results
+        assert gate.decisions.count() == 1
+        assert Event.objects.filter(kind="gate.decided", task_id=gate.task_id).count() == 1
+
+
+def test_last_vote_against_the_deadline_ends_in_exactly_one_of_both():
+    ana, sam = (people.person(name, decides=people.queue()) for name in ("ana", "sam"))
+
+    for _ in range(ROUNDS):
+        gate = people.gate(terms=GateTerms(approvals=2), on_timeout="reject")
+        deciding(gate, ana, "approve")()
+        Gate.objects.filter(pk=gate.pk).update(deadline_at=gate.opened_at)
+        race(deciding(gate, sam, "approve"), lambda gate=gate: gatekeeper().deadline_reached(gate.pk))
+
+        gate.refresh_from_db()
+        task = Task.objects.get(pk=gate.task_id)
+        assert (gate.status, task.status) in {("approved", "succeeded"), ("expired", "failed")}
+        assert gate.decisions.count() == 1
+
+
+def test_one_person_voting_twice_at_once_has_one_vote():
+    ana = people.person("ana", decides=people.queue())
+
+    for _ in range(ROUNDS):
+        gate = people.gate(terms=GateTerms(approvals=2))
+        results = race(*[deciding(gate, ana, "approve")] * 3)
+
+        assert sorted(type(result).__name__ for result in results) == ["Vote", "VotedAlready", "VotedAlready"], results
+        assert gate.votes.count() == 1

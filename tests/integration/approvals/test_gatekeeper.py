@@ -6,7 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from approvals import policy, services
-from approvals.gatekeeper import FALLBACK_QUEUE, stages
+from approvals.deadlines import stages
+from approvals.gatekeeper import FALLBACK_QUEUE
 from approvals.models import Decision, Gate, Queue
 from orchestrator import services as engine
 from orchestrator.models import Event, Run, Task, Timer

@@ -1,5 +1,9 @@
 """The pages of messages."""
 
+import html
+import json
+import re
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -30,7 +34,7 @@ def test_list_shows_who_told_whom_and_what_became_of_it(engineer):
     assert "planner → legal" in page
     assert "nobody listens" in page
     assert "planner → claims" not in narrowed
-    assert "Deliver again" in narrowed
+    assert "Deliver this piece of work again" in narrowed
 
 
 def test_message_page_shows_the_text_as_its_agents_own_and_reveals_tricks(engineer):
@@ -43,17 +47,39 @@ def test_message_page_shows_the_text_as_its_agents_own_and_reveals_tricks(engine
     assert "\u202e" not in page
 
 
+def followed(engineer, path, posted, reason="mended"):
+    """Choose, read what would happen, say why; the response to that."""
+    chosen = engineer.post(path, posted)
+    assert chosen.status_code == 302
+    return acted(engineer, chosen.url, reason)
+
+
+def acted(engineer, address, reason="mended"):
+    dialog = engineer.get(address).content.decode()
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', dialog)
+    answers = json.loads(parse_qs(urlsplit(address).query)["answers"][0])
+    sent = {f"input.{name}": text if isinstance(text, str) else json.dumps(text) for name, text in answers.items()}
+    return engineer.post(address.partition("?")[0], {**sent, "reason": reason, "digest": digest[1] if digest else ""})
+
+
+def links(page):
+    return [html.unescape(found) for found in re.findall(r'data-dialog href="([^"]+)"', page.content.decode())]
+
+
 def test_dead_letter_is_put_back_in_the_browser(engineer):
     delivery = send({"text": "x"}, to="legal").deliveries.get()
     Delivery.objects.update(state="dead", problem="It broke.", failures=5)
 
     assert "It broke." in engineer.get(f"{HERE}?tab=dead").content.decode()
-    nothing = engineer.post(f"{HERE}dead/", {"reason": "mended"})
-    without = engineer.post(f"{HERE}dead/", {"delivery": delivery.pk, "reason": ""})
-    done = engineer.post(f"{HERE}dead/", {"delivery": delivery.pk, "reason": "mended"})
-    late = engineer.post(f"{HERE}dead/", {"delivery": delivery.pk, "reason": "mended"})
+    nothing = engineer.post(f"{HERE}dead/", {})
+    dialog = engineer.post(f"{HERE}dead/", {"delivery": delivery.pk}, follow=True).content.decode()
+    without = followed(engineer, f"{HERE}dead/", {"delivery": delivery.pk}, reason="")
+    done = followed(engineer, f"{HERE}dead/", {"delivery": delivery.pk})
+    late = followed(engineer, f"{HERE}dead/", {"delivery": delivery.pk})
 
+    assert "TASK from planner for legal. It broke." in dialog
     assert [answer.status_code for answer in (nothing, without, done, late)] == [422, 422, 302, 409]
+    assert done.url == f"{HERE}?tab=dead"
     delivery.refresh_from_db()
     assert (delivery.state, delivery.failures) == ("queued", 0)
 
@@ -62,31 +88,32 @@ def test_dead_letter_is_given_up(engineer):
     delivery = send({"text": "x"}, to="legal").deliveries.get()
     Delivery.objects.update(state="dead", failures=5)
 
-    engineer.post(f"{HERE}dead/", {"delivery": delivery.pk, "reason": "nobody wants it", "drop": "1"})
+    followed(engineer, f"{HERE}dead/", {"delivery": delivery.pk, "drop": "1"})
 
     delivery.refresh_from_db()
     assert delivery.state == "expired"
 
 
 def test_routing_rule_made_in_the_browser_holds_for_the_next_message(engineer):
-    refused = engineer.post(f"{HERE}routing/", {"agent": "legal", "topic": "Bad Topic"})
-    engineer.post(f"{HERE}routing/", {"agent": "legal", "topic": "claims.*", "match": "message.payload.n > 1"})
-    rule = Subscription.objects.get()
+    refused = followed(engineer, f"{HERE}routing/", {"agent": "legal", "topic": "Bad Topic"})
+    made = {"agent": "legal", "topic": "claims.*", "match": "message.payload.n > 1"}
+    assert followed(engineer, f"{HERE}routing/", made).status_code == 302
 
-    assert (refused.status_code, b"lower-case" in refused.content) == (422, True)
+    assert (refused.status_code, b"lower-case" in refused.content) == (409, True)
     assert send({"n": 2}, topic="claims.legal").readers == 1
-    engineer.post(f"{HERE}routing/{rule.pk}/disable/")
-    assert send({"n": 2}, topic="claims.legal").readers == 0
-    engineer.post(f"{HERE}routing/{rule.pk}/enable/")
-    engineer.post(f"{HERE}routing/{rule.pk}/remove/", {"reason": "merged"})
+    for readers in (0, 1):  # stop, go on
+        assert acted(engineer, links(engineer.get(f"{HERE}?tab=routing"))[0]).status_code == 302
+        assert send({"n": 2}, topic="claims.legal").readers == readers
+    acted(engineer, links(engineer.get(f"{HERE}?tab=routing"))[1])
     assert not Subscription.objects.exists()
 
 
 def test_replay_in_the_browser(engineer):
     send(to="legal", correlation_id="case")
+    offered = links(engineer.get(f"{HERE}?correlation_id=case"))[-1]
 
-    assert engineer.post(f"{HERE}replay/", {"correlation_id": "case", "reason": ""}).status_code == 422
-    assert engineer.post(f"{HERE}replay/", {"correlation_id": "case", "reason": "why not"}).status_code == 302
+    assert acted(engineer, offered, reason="").status_code == 422
+    assert acted(engineer, offered).status_code == 302
     assert Delivery.objects.filter(replay=1).count() == 1
 
 

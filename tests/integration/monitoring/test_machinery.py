@@ -8,9 +8,11 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from monitoring import machinery
 from monitoring.machinery import troubles
-from orchestrator import dispatch
-from orchestrator.models import Doorbell, Shift, Task
+from orchestrator import dispatch, events
+from orchestrator.events import EventKind
+from orchestrator.models import Doorbell, Shift, Task, Timer
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +81,31 @@ def test_a_doorbell_that_does_not_ring_is_said_for_a_while():
     assert said() == []
 
 
+def test_events_that_nobody_seals_are_said_within_seconds_and_not_at_once(monkeypatch: pytest.MonkeyPatch):
+    shift(seen_s=1)
+    events.append(EventKind.STOP_SET, actor="engine", data={})
+    assert said() == []
+
+    monkeypatch.setattr(machinery, "BEHIND", timedelta(seconds=-10))  # as if the event were that much older
+
+    assert said() == ["The control worker is away or behind"]
+
+
+def test_timers_that_nobody_fires_are_said_within_seconds_until_they_are():
+    shift(seen_s=1)
+    timer = Timer.objects.create(kind="task_timer", ref=1, due_at=timezone.now() - timedelta(seconds=5))
+    assert said() == []
+
+    Timer.objects.update(due_at=timezone.now() - timedelta(seconds=11))
+    found = troubles()
+    assert [str(trouble.what) for trouble in found] == ["The control worker is away or behind"]
+    timer.refresh_from_db()
+    assert found[0].since == timer.due_at
+
+    Timer.objects.update(fired_at=timezone.now())
+    assert said() == []
+
+
 def test_a_doorbell_that_rings_leaves_no_trace():
     shift(seen_s=1)
 
@@ -99,4 +126,4 @@ def test_every_page_asks_for_it_at_once_and_again_by_the_clock(client: Client):
     assert 'hx-trigger="load"' in asks[0]
     part = client.get("/shell/?part=machinery", headers={"HX-Request": "true"}).content.decode()
     assert "No worker is at work" in part
-    assert 'hx-trigger="every 20s"' in part
+    assert 'hx-trigger="every 10s"' in part

@@ -116,3 +116,19 @@ def test_broker_that_cannot_be_installed_is_said_in_one_sentence(
 
     said = capsys.readouterr().out
     assert [said.count(f"apt-get install {name}") for name in ("redis-server", "mosquitto")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("told", "then"),
+    [
+        ({}, {}),
+        ({"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONPYCACHEPREFIX": str(bootstrap.BYTECODE)}),
+        ({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/cache"}, {"PYTHONPYCACHEPREFIX": "/cache"}),
+    ],
+)
+def test_modules_are_compiled_once_even_where_nothing_may_lie_beside_sources(
+    told: dict[str, str], then: dict[str, str]
+) -> None:
+    bootstrap.keep_bytecode(told)
+
+    assert told == then

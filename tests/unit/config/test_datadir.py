@@ -36,6 +36,20 @@ def test_empty_removes_data_and_keeps_the_folders_of_other_ports(tmp_path: Path)
     assert (tmp_path / "port-8001" / "secrets").exists()
 
 
+def test_first_stack_finds_only_what_the_bootstrap_and_the_tests_made(tmp_path: Path) -> None:
+    kept = {"bootstrap.lock", "install.log", "debian.log"}
+    for name in (*kept, "data.keys"):
+        (tmp_path / name).touch()
+    for name in ("tools", "bytecode", "broker"):
+        (tmp_path / name).mkdir()
+
+    home = DataDir(tmp_path)
+    home.create()
+    home.empty()
+
+    assert {entry.name for entry in tmp_path.iterdir()} == {*kept, "tools", "bytecode"}
+
+
 def test_create_where_a_file_is_in_the_way_names_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

@@ -210,8 +210,8 @@ A, B = "{key: a, type: automated, agent: noop}", "{key: b, type: automated, agen
         ),
         pytest.param("steps: [{key: a, type: approval}]", 'step "a", subject: is missing', id="no-subject"),
         pytest.param(
-            f"steps: [{A}, {{key: r, type: approval, subject: a, gate: {{on_timeout: approve}}}}]",
-            "gate.on_timeout: 'approve' is not allowed; use one of escalate, reject",
+            f"steps: [{A}, {{key: r, type: approval, subject: a, gate: {{on_timeout: later}}}}]",
+            "gate.on_timeout: 'later' is not allowed; use one of escalate, reject, remind, hold, approve",
             id="approve-on-timeout",
         ),
         pytest.param(

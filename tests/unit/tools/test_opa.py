@@ -42,7 +42,7 @@ def address() -> Iterator[str]:
     Data.status, Data.answer, Data.delay = 200, b"{}", 0
     Data.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Data)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/v1/data/watchkeeper/tools"
     server.shutdown()

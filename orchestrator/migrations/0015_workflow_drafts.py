@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0012_remote_calls"),
+        ("orchestrator", "0014_spawning_ahead"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,48 @@
+"""Who may decide where, for all people at once: a handful of queries, however many people there are."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from guardian.models import GroupObjectPermission, UserObjectPermission
+
+from approvals import duties
+from approvals.models import Gate, Queue
+from approvals.roles import QUEUE_GRANTS, ROLES
+
+_DECIDING = [codename for codename, verbs in QUEUE_GRANTS.items() if "decide_gate" in verbs]
+_ROLES = [role for role, verbs in ROLES.items() if "decide_gate" in verbs]
+
+
+def by_queue() -> dict[int, set[int]]:
+    """The ids of active users who may decide, by queue; of single gates they may still be barred."""
+    everywhere = set(
+        User.objects.filter(Q(is_superuser=True) | Q(groups__name__in=_ROLES), is_active=True).values_list(
+            "pk", flat=True
+        )
+    )
+    on = {
+        "content_type__app_label": "approvals", "content_type__model": "queue", "permission__codename__in": _DECIDING,
+    }  # fmt: skip
+    own = UserObjectPermission.objects.filter(user__is_active=True, **on).values_list("object_pk", "user_id")
+    groups = GroupObjectPermission.objects.filter(group__user__is_active=True, **on)
+    found: dict[int, set[int]] = defaultdict(lambda: set(everywhere))
+    for queue in Queue.objects.values_list("pk", flat=True):
+        found[queue] = set(everywhere)
+    for ref, user in [*own, *groups.values_list("object_pk", "group__user")]:
+        found[int(ref)].add(user)
+    return dict(found)
+
+
+def of(gate: Gate, known: Mapping[int, set[int]] | None = None, mains: Mapping[int, int] | None = None) -> set[int]:
+    """The user ids who may decide this gate, those with a hand in it left out."""
+    users = (known if known is not None else by_queue()).get(gate.queue_id, set())
+    main = mains if mains is not None else duties.persons(users)
+    barred = {*gate.barred, gate.requested_by_id}
+    return {user for user in users if not {user, main.get(user, user)} & barred}
+
+
+def named(users: Collection[int]) -> list[User]:
+    """These people by name."""
+    return list(User.objects.filter(pk__in=users).order_by("first_name", "last_name", "username"))

@@ -1,0 +1,1 @@
+DROP FUNCTION await_spawned_v1;
