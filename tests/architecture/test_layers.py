@@ -25,6 +25,7 @@ SPEAKS_SQL = {
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",
     "orchestrator/db.py",
+    "orchestrator/spawn_db.py",
     "orchestrator/engine/shift.py",  # LISTEN on its own connection
     "orchestrator/engine/timekeeper.py",  # LISTEN on its own connection
     "orchestrator/events.py",

@@ -63,9 +63,9 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("GET", "/gallery"): (None, {403}),
     ("GET", "/gallery/{name}"): (None, {403}),
     ("POST", "/gallery/{name}/install"): (REASON, {403}),
-    ("GET", "/delegations"): (None, {200}),  # an empty list
+    ("GET", "/delegations"): (None, {403}),
     ("POST", "/delegations"): (AWAY, {403, 404, 409, 422}),
-    ("DELETE", "/delegations/{delegation_id}"): (None, {404}),
+    ("DELETE", "/delegations/{delegation_id}"): (None, {403}),
     ("GET", "/notices"): (None, {200}),
     ("POST", "/notices/read"): ({}, {200}),
     ("POST", "/gates/{gate_id}/assignee"): ({"to": "ana"}, {404}),
