@@ -11,7 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # Under ASGI each request has a thread of its own, and would open a connection of its own: log in, fill PostgreSQL's
 # caches, plan the engine's functions. A web process shares warm ones. Only here: workers fork, which no pool survives.
-settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 20, "timeout": 3.0}
+# The pool waits a second, then two, when it finds idle connections dead: after a restart the first request takes three.
+settings.DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 20, "timeout": 5.0}
 
 _http = get_asgi_application()
 

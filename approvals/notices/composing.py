@@ -109,6 +109,15 @@ def _still_open(facts: dict[str, Any]) -> str:
     return words % {"queue": facts["queue"], "until": _until(facts)}
 
 
+def _reminded(facts: dict[str, Any]) -> str:
+    return _("Still waits in %(queue)s, until %(until)s.") % {"queue": facts["queue"], "until": _until(facts)}
+
+
+def _handed(facts: dict[str, Any]) -> str:
+    said = _("%(by)s put it before you.") % {"by": facts.get("by")}
+    return f"{said} “{disarmed(str(facts['reason']))}”" if facts.get("reason") else said
+
+
 def _many(facts: dict[str, Any]) -> str:
     count = int(facts["count"])
     words = ngettext("%(count)d decision waits in %(queue)s.", "%(count)d decisions wait in %(queue)s.", count)
@@ -131,6 +140,12 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.DECIDE: _decide,
     NoticeKind.PASSED_ON: _passed_on,
     NoticeKind.STILL_OPEN: _still_open,
+    NoticeKind.REMINDED: _reminded,
+    NoticeKind.AMENDED: lambda facts: (
+        _("It was edited, so earlier votes are void: it waits in %(queue)s again.") % {"queue": facts["queue"]}
+    ),
+    NoticeKind.HANDED: _handed,
+    NoticeKind.STRANDED: lambda facts: _("Nobody can decide it: %(why)s.") % {"why": facts.get("why")},
     NoticeKind.MANY: _many,
     NoticeKind.DECIDED: _decided,
     NoticeKind.COMMENTED: lambda facts: _("%(by)s said something about it.") % {"by": facts.get("by")},
@@ -145,6 +160,10 @@ _NEXT: Final = {
     NoticeKind.DECIDE: "Decide",
     NoticeKind.PASSED_ON: "Decide",
     NoticeKind.STILL_OPEN: "Decide",
+    NoticeKind.REMINDED: "Decide",
+    NoticeKind.AMENDED: "Look again",
+    NoticeKind.HANDED: "Decide",
+    NoticeKind.STRANDED: "See who could",
     NoticeKind.MANY: "Open the inbox",
     NoticeKind.DECIDED: "See what follows",
     NoticeKind.COMMENTED: "Read it",

@@ -11,6 +11,10 @@ class NoticeKind(models.TextChoices):
     DECIDE = "decide"  # a gate waits for this person
     PASSED_ON = "passed_on"  # a gate whose deadline passed came here
     STILL_OPEN = "still_open"  # nobody decided in time, and it is asked again
+    HANDED = "handed"  # somebody put a gate before this very person
+    REMINDED = "reminded"  # its deadline comes nearer
+    AMENDED = "amended"  # it was edited, and what people said of it before is void
+    STRANDED = "stranded"  # nobody is left who could decide it: for administrators
     MANY = "many"  # so many at once that one line says how many
     DECIDED = "decided"  # what this person started was decided by another
     COMMENTED = "commented"

@@ -11,12 +11,12 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.types import Json
-from approvals import db, permissions
+from approvals import db, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
 from approvals.notices import quiet
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
@@ -28,9 +28,14 @@ STRETCH: Final = 20_000  # places of the log that one transaction reads
 MOST_AT_ONCE: Final = 20  # gates of one queue in one reading; more are told in one line
 _WIDE: Final = ("everything", "workflow", "agent")  # stops of one run or step concern who steers it, and they see it
 BROKEN_AFTER: Final = 5  # messages in a row that did not arrive
+ASKING: Final = (
+    *(NoticeKind.DECIDE, NoticeKind.PASSED_ON, NoticeKind.STILL_OPEN),
+    *(NoticeKind.REMINDED, NoticeKind.AMENDED),
+)
 RISKS: Final = ("low", "medium", "high", "critical")
 KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
+    *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
     *("stop.set", "run.failed"),
 )
 
@@ -75,7 +80,9 @@ class _Reading:
     starters: dict[int, tuple[User | None, str]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     over: set[int] = field(default_factory=set)  # gates about which there is nothing left to do here
+    spoken: set[tuple[int, str]] = field(default_factory=set)  # who has given a vote on which gate
     _deciders: dict[int, list[User]] = field(default_factory=dict)
+    _away: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ids = {gate for event in self.news if (gate := _gate_of(event)) is not None}
@@ -85,17 +92,27 @@ class _Reading:
         for run in Run.objects.filter(pk__in=failed).select_related("started_by", "workflow"):
             self.starters[run.pk] = (run.started_by, run.title or run.workflow.title)
 
+        self._away = delegation.away_now() if ids else {}
+
     def deciders(self, gate: Gate) -> list[User]:
-        """Who is told of a gate of this queue, without who asked for it."""
+        """Who is told of a gate of this queue: nobody with a hand in it, and who stands in for whoever is away."""
         if gate.queue_id not in self._deciders:
-            self._deciders[gate.queue_id] = permissions.deciders(gate.queue)
+            self._deciders[gate.queue_id] = self._there(permissions.deciders(gate.queue))
         return [person for person in self._deciders[gate.queue_id] if not permissions.is_own_request(person, gate)]
+
+    def _there(self, people: Sequence[User]) -> list[User]:
+        if not self._away:
+            return list(people)
+        there = (delegation.stands_in(person.pk, self._away) for person in people)
+        ids = {pk for pk in there if pk is not None}
+        return list(User.objects.filter(pk__in=ids, is_active=True).order_by("pk"))
 
 
 def _write(reading: _Reading) -> int:
     for event in reading.news:
         _READERS[event.kind](reading, event)
     _withdraw(reading.over)
+    _withdraw_from_voters(reading.spoken)
     told = Notice.objects.bulk_create(_gathered(reading.notices))
     Delivery.objects.bulk_create(_deliveries(told))
     db.nudge_notices({notice.recipient_id for notice in told if notice.recipient_id} | _readers_of(reading.over))
@@ -125,6 +142,43 @@ def _ask(reading: _Reading, event: SealedEvent, kind: NoticeKind) -> None:
     for person in reading.deciders(gate):
         reading.notices.append(_about(gate, event, kind, facts, recipient=person))
     reading.notices.append(_about(gate, event, kind, facts, queue=gate.queue))
+
+
+def _reminded(reading: _Reading, event: SealedEvent) -> None:
+    _ask(reading, event, NoticeKind.REMINDED)
+
+
+def _amended(reading: _Reading, event: SealedEvent) -> None:
+    _ask(reading, event, NoticeKind.AMENDED)
+
+
+def _voted(reading: _Reading, event: SealedEvent) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is not None:
+        voter = event.actor.removeprefix("user:")
+        reading.spoken.add((gate.pk, voter))
+        reading.notices = [
+            told for told in reading.notices
+            if told.gate_id != gate.pk or told.recipient is None or told.recipient.username != voter
+        ]  # fmt: skip
+
+
+def _handed(reading: _Reading, event: SealedEvent) -> None:
+    gate, facts = reading.gates.get(_gate_of(event) or 0), event.data or {}
+    person = User.objects.filter(username=str(facts.get("to")), is_active=True).first()
+    if gate is None or gate.status != GateStatus.OPEN or person is None or _is_by(event, person):
+        return
+    told: dict[str, Json] = {"by": event.actor.removeprefix("user:"), "reason": facts.get("reason", "")}
+    reading.notices.append(_about(gate, event, NoticeKind.HANDED, told, recipient=person))
+
+
+def _stranded(reading: _Reading, event: SealedEvent) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is None or gate.status != GateStatus.OPEN:
+        return
+    told: dict[str, Json] = {"why": (event.data or {}).get("why", ""), "queue": gate.queue.title}
+    for person in permissions.holders("manage_access"):
+        reading.notices.append(_about(gate, event, NoticeKind.STRANDED, told, recipient=person))
 
 
 def _settled(reading: _Reading, event: SealedEvent) -> None:
@@ -188,6 +242,11 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.decided": _settled,
     "gate.withdrawn": _settled,
     "gate.commented": _commented,
+    "gate.assigned": _handed,
+    "gate.reminded": _reminded,
+    "gate.voted": _voted,
+    "gate.amended": _amended,
+    "gate.stranded": _stranded,
     "run.failed": _failed,
     "stop.set": _stopped,
 }
@@ -207,7 +266,7 @@ def _gathered(notices: Iterable[Notice]) -> list[Notice]:
     asked: dict[tuple[int | None, int | None, str], list[Notice]] = defaultdict(list)
     found: list[Notice] = []
     for notice in notices:
-        if notice.kind in (NoticeKind.DECIDE, NoticeKind.PASSED_ON, NoticeKind.STILL_OPEN) and notice.gate is not None:
+        if notice.kind in ASKING and notice.gate is not None:
             asked[notice.recipient_id, notice.queue_id, notice.gate.queue.name].append(notice)
         else:
             found.append(notice)
@@ -229,11 +288,20 @@ def _withdraw(gates: set[int]) -> None:
     """There is nothing to do about these any more: not on the page, and not by messages that have not left."""
     if not gates:
         return
-    asking = (NoticeKind.DECIDE, NoticeKind.PASSED_ON, NoticeKind.STILL_OPEN)
-    over = Notice.objects.filter(gate__in=gates, withdrawn_at=None, kind__in=asking)
-    due = Delivery.objects.filter(notice__gate__in=gates, notice__kind__in=asking, status=DeliveryStatus.DUE)
-    due.update(status=DeliveryStatus.WITHDRAWN)
-    over.update(withdrawn_at=Now())
+    _take_back(Notice.objects.filter(gate__in=gates, kind__in=(*ASKING, NoticeKind.HANDED, NoticeKind.STRANDED)))
+
+
+def _withdraw_from_voters(spoken: set[tuple[int, str]]) -> None:
+    """Who has given their vote has nothing left to do, while others are still asked."""
+    for gate, voter in spoken:
+        mine = Notice.objects.filter(gate=gate, recipient__username=voter, kind__in=(*ASKING, NoticeKind.HANDED))
+        _take_back(mine)
+
+
+def _take_back(told: QuerySet[Notice]) -> None:
+    open_ones = told.filter(withdrawn_at=None)
+    Delivery.objects.filter(notice__in=open_ones, status=DeliveryStatus.DUE).update(status=DeliveryStatus.WITHDRAWN)
+    open_ones.update(withdrawn_at=Now())
 
 
 def _readers_of(gates: set[int]) -> set[int]:

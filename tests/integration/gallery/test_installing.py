@@ -125,7 +125,7 @@ def test_command_installs_once_and_lists(capsys: Any) -> None:
 def test_gallery_filters_by_domain_pattern_and_words() -> None:
     client = signed_in(MANAGER)
 
-    page = client.get("/gallery/?domain=finance&pattern=saga").content.decode()
+    page = client.get("/gallery/?domain=finance&pattern=swarm").content.decode()
     assert "No template matches" in page
     page = client.get("/gallery/?q=booked+trip").content.decode()
     assert "/gallery/booked-trip/" in page

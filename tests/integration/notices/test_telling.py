@@ -1,14 +1,18 @@
 """Who is told what: from the sealed log, once, and taken back when there is nothing left to do."""
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
-from approvals import services
+from approvals import delegation, handing, services, stranded
 from approvals.models import Channel, Delivery, Gate, Notice, NoticeCursor
 from approvals.notices import queries, telling
 from approvals.notices import services as notices
 from orchestrator import db, events, ledger
+from orchestrator.ports import GateTerms
 from tests import people
 from tests.hands import seal
 
@@ -242,3 +246,61 @@ def test_stop_of_everything_wakes_those_who_may_lift_it():
     (told,) = Notice.objects.filter(recipient=cleo)
     assert (told.kind, told.risk, told.title) == ("stopped", "critical", "Wrong hosts")
     assert kinds(mia) == []
+
+
+def test_who_is_away_is_not_told_but_who_stands_in_is():
+    ana, bob = (people.person(name, decides=people.queue()) for name in ("ana", "bob"))
+    now = timezone.now()
+    delegation.make(delegator=ana, delegate=bob, starts=now, ends=now + timedelta(days=2), by=ana)
+    people.gate()
+
+    tell()
+
+    assert (kinds(ana), kinds(bob)) == ([], ["decide"])
+
+
+def test_who_is_handed_a_gate_is_told_by_whom_and_why():
+    ana, bob = (people.person(name, decides=people.queue()) for name in ("ana", "bob"))
+    gate = people.gate()
+    tell()
+
+    handing.hand(gate_id=gate.pk, by=ana, to=bob, reason="You know the host")
+    tell()
+
+    assert (kinds(ana), kinds(bob)) == (["decide"], ["decide", "handed"])
+    assert queries.newest(bob, limit=1)[0].sentence == "ana put it before you. “You know the host”"
+
+
+def test_who_gave_a_vote_is_asked_no_more_and_the_others_are():
+    ana, bob, eve = (people.person(name, decides=people.queue()) for name in ("ana", "bob", "eve"))
+    gate = people.gate(terms=GateTerms(approvals=2))
+    tell()
+
+    decide(gate, ana)
+    tell()
+
+    assert (kinds(ana), kinds(bob), kinds(eve)) == ([], ["decide"], ["decide"])
+
+
+def test_reminder_and_void_votes_ask_again():
+    ana = people.person("ana", decides=people.queue())
+    gate = people.gate()
+    tell()
+    for kind in ("gate.reminded", "gate.amended"):
+        events.append(kind, actor="engine", run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk})
+
+    tell()
+
+    assert kinds(ana) == ["decide", "reminded", "amended"]
+
+
+def test_gate_without_people_is_put_before_administrators():
+    boss = people.person("boss", "Administrator")
+    people.gate()
+    stranded.look()
+
+    tell()
+
+    (told,) = Notice.objects.filter(recipient=boss)
+    assert told.kind == "stranded"
+    assert queries.newest(boss, limit=1)[0].sentence.startswith("Nobody can decide it: 0 of 1")
