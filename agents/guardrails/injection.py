@@ -1,8 +1,8 @@
 """Text that speaks to a model instead of being data: scored by rules, and by likeness to such texts. No Django.
 
 Rules catch what is said in known ways; what none of them names is held against a small classifier (`likeness`). Both
-miss the rest; tests/fixtures/injections.tsv measures that, and docs/guardrails.md says how well. So an injection is a reason to look, never proof of safety when absent: what an agent
-may do is limited by its entitlements and by gates.
+miss the rest; tests/fixtures/injections.tsv measures that, and docs/guardrails.md says how well. So an injection is a
+reason to look, never proof of safety when absent: what an agent may do is limited by its entitlements and by gates.
 """
 
 import re
@@ -17,6 +17,7 @@ LIKE: Final = 0.5  # what likeness alone counts for
 MOST: Final = 200_000  # characters looked at; an attack that hides behind more is bounded by the contract's size
 _HIDDEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 _SPACED: Final = re.compile(r"(?:\b\w ){5,}\w\b")
+_PERHAPS_SPACED: Final = re.compile(r" \w \w \w \w ")  # is in every such text, and is looked for much faster
 
 
 class Verdict(NamedTuple):
@@ -70,12 +71,19 @@ _RULES: Final[tuple[tuple[str, float, re.Pattern[str]], ...]] = tuple(
         ("redirects the task", 0.5, r"\b(?:the |your )?(?:real|new|actual) (?:task|instruction|directive|objective) is (?:now )?to\b"),
     )
 )  # fmt: skip
-# One word of each rule's vocabulary must be there before any rule is tried.
-_HINT: Final = re.compile(
-    r"instruction|direct|prompt|rule|guid|polic|ignor|disregard|forget|vergiss|olvida|oublie|pretend|restrict|filter|limit"
-    r"|developer mode|you are now|no longer bound|<\||\[/?inst|<<sys|\"role\"|reading this|processing this|do not (?:mention|tell|reveal)"
-    r"|verbatim|do not follow|skip|bypass|(?:ai|llm|model|assistant)\s*:|task is|delete this message|unrestricted|uncensored|secrets|password"
-)
+# One word of each rule's vocabulary must be there before any rule is tried. Looked for one by one: a quarter of what one
+# regular expression of them all takes.
+_HINTS: Final = (
+    *("instruction", "direct", "prompt", "rule", "guid", "polic", "ignor", "disregard", "forget", "vergiss", "olvida", "oublie"),
+    *("pretend", "restrict", "filter", "limit", "developer mode", "you are now", "no longer bound", "<|", "[inst", "[/inst"),
+    *("<<sys", '"role"', "reading this", "processing this", "do not mention", "do not tell", "do not reveal", "verbatim"),
+    *("do not follow", "skip", "bypass", "task is", "delete this message", "unrestricted", "uncensored", "secrets", "password"),
+)  # fmt: skip
+_ADDRESSED: Final = re.compile(r"(?:ai|llm|model|assistant)\s*:")
+
+
+def _hints(plain: str) -> bool:
+    return any(hint in plain for hint in _HINTS) or (":" in plain and _ADDRESSED.search(plain) is not None)
 
 
 def judge(text: str) -> Verdict:
@@ -83,10 +91,10 @@ def judge(text: str) -> Verdict:
     if len(text) < LEAST:
         return NOTHING
     plain = text[:MOST].lower() if text.isascii() else _normal(text[:MOST])
-    if "  " in plain or _SPACED.search(plain):
+    if "  " in plain or (_PERHAPS_SPACED.search(plain) and _SPACED.search(plain)):
         plain = f"{plain}\n{_SPACED.sub(lambda match: match[0].replace(' ', ''), re.sub(' {2,}', ' ', plain))}"
     left, names = 1.0, []
-    for name, weight, pattern in _RULES if _HINT.search(plain) else ():
+    for name, weight, pattern in _RULES if _hints(plain) else ():
         if pattern.search(plain):
             left *= 1 - weight
             names.append(name)

@@ -21,7 +21,7 @@ FILE: Final = Path(__file__).parent / "data" / "injection.json"
 LEAST_WORDS: Final = 3
 MOST_WORDS: Final = 60  # of one piece: an order that is longer is looked at in parts
 MOST_PIECES: Final = 500  # of one text; an attack behind more is bounded by the contract's size
-_ENDS: Final = re.compile(r"(?<=[.!?;:])\s+|\n+")
+_ENDS: Final = re.compile(r"[.!?;:]\s+|\n+")
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -34,11 +34,14 @@ class Model:
     intercept: float
     threshold: float
     cues: frozenset[str] = frozenset()  # words without any of which no piece is looked at
+    seconds: frozenset[str] = frozenset()  # words that end a known pair: others need no look
 
     def score(self, words: list[str]) -> float:
         """The raw score of one piece: TF-IDF with sublinear counts and unit length, as it was trained."""
         total, length = 0.0, 0.0
-        for term, count in Counter(terms(words)).items():
+        known = self.seconds
+        pairs = [f"{one} {other}" for one, other in pairwise(words) if other in known]
+        for term, count in Counter([*words, *pairs]).items():
             if (idf := self.idf.get(term)) is not None:
                 value = (1 + math.log(count)) * idf
                 total += value * self.weights[term]
@@ -53,14 +56,13 @@ def stored() -> Model:
     idf = {term: pair[0] for term, pair in held["terms"].items()}
     weights = {term: pair[1] for term, pair in held["terms"].items()}
     cues = frozenset(term for term, weight in weights.items() if weight >= held["cue"] and " " not in term)
-    return Model(idf, weights, held["intercept"], held["threshold"], cues)
+    seconds = frozenset(term.partition(" ")[2] for term in weights if " " in term)
+    return Model(idf, weights, held["intercept"], held["threshold"], cues, seconds)
 
 
 def is_alike(plain: str) -> bool:
     """Whether any piece of a lower-case text reads like an attack."""
     model = stored()
-    if model.cues.isdisjoint(_WORD.findall(plain)):
-        return False
     return any(not model.cues.isdisjoint(words) and model.score(words) > model.threshold for words in pieces(plain))
 
 
