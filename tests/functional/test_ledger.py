@@ -49,6 +49,7 @@ def test_person_adds_moves_and_drops_tasks_of_the_ledger(site: Site, page: Page,
 
     ledger.get_by_role("link", name="Move c").click()
     dialog.get_by_label("Before which one").select_option("b")
+    expect(dialog.get_by_text("c goes before b")).to_be_visible()
     dialog.get_by_label("Why").fill("they leave tonight")
     dialog.get_by_role("button", name="Move task").click()
     expect(ledger.get_by_role("listitem").nth(2)).to_contain_text("Ask the neighbours")
