@@ -46,8 +46,9 @@ def test_person_adds_moves_and_drops_tasks_of_the_ledger(site: Site, page: Page,
     expect(dialog.get_by_text("“Search the attic” is added, for reader")).to_be_visible()
     dialog.get_by_label("Why").fill("nobody has been there")
     dialog.get_by_role("button", name="Add task").click()
-    said = re.compile("Search the attic.*added by maria in round 2: “nobody has been there”", re.DOTALL)
-    expect(ledger.get_by_role("listitem").nth(1)).to_have_text(said)
+    expect(ledger.get_by_role("listitem").nth(1)).to_have_text(
+        re.compile("Search the attic.*added by maria in round 2: “nobody has been there”", re.DOTALL)
+    )
 
     ledger.get_by_role("link", name="Move c").click()
     dialog.get_by_label("Before which one").select_option("b")
