@@ -43,6 +43,25 @@ def of(gate: Gate, known: Mapping[int, set[int]] | None = None, mains: Mapping[i
     return {user for user in users if not {user, main.get(user, user)} & barred}
 
 
+def asked(queue: Queue) -> list[User]:
+    """The active people to whom a grant on this queue lets them decide there; without any, who may decide everywhere.
+
+    Whoever may decide everywhere is asked only where nobody else would be: they may look at any queue by themselves.
+    """
+    deciding = Q(content_type__app_label="approvals", content_type__model="queue", permission__codename__in=_DECIDING)
+    on = deciding & Q(object_pk=str(queue.pk))
+    own = Q(pk__in=UserObjectPermission.objects.filter(on).values("user"))
+    by_role = Q(groups__in=GroupObjectPermission.objects.filter(on).values("group"))
+    found = list(User.objects.filter(own | by_role, is_active=True).distinct().order_by("pk"))
+    return found or holders("decide_gate")
+
+
+def holders(verb: str) -> list[User]:
+    """The active people whose roles let them do this everywhere."""
+    roles = [role for role, verbs in ROLES.items() if verb in verbs]
+    return list(User.objects.filter(groups__name__in=roles, is_active=True).distinct().order_by("pk"))
+
+
 def named(users: Collection[int]) -> list[User]:
     """These people by name."""
     return list(User.objects.filter(pk__in=users).order_by("first_name", "last_name", "username"))

@@ -116,26 +116,6 @@ def who_may(workflow: Workflow) -> list[Holder]:
     ]
 
 
-def deciders(queue: Queue) -> list[User]:
-    """The active people to whom a grant on this queue lets them decide there; without any, who may decide everywhere.
-
-    Whoever may decide everywhere is asked only where nobody else would be: they may look at any queue by themselves.
-    """
-    opening = [name for name, verbs in QUEUE_GRANTS.items() if "decide_gate" in verbs]
-    kind = Q(content_type__app_label="approvals", content_type__model="queue", permission__codename__in=opening)
-    on = kind & Q(object_pk=str(queue.pk))
-    own = Q(pk__in=UserObjectPermission.objects.filter(on).values("user"))
-    by_role = Q(groups__in=GroupObjectPermission.objects.filter(on).values("group"))
-    found = list(User.objects.filter(own | by_role, is_active=True).distinct().order_by("pk"))
-    return found or holders("decide_gate")
-
-
-def holders(verb: str) -> list[User]:
-    """The active people whose roles let them do this everywhere."""
-    roles = [role for role, verbs in ROLES.items() if verb in verbs]
-    return list(User.objects.filter(groups__name__in=roles, is_active=True).distinct().order_by("pk"))
-
-
 def visible_queues(user: Person) -> QuerySet[Queue]:
     """The queues whose gates the user may see."""
     return _allowed(Queue.objects.all(), rights_of(user), "see_gate", "queues")

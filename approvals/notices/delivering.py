@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 
-from approvals import db
+from approvals import db, permissions
 from approvals.models import Channel, Delivery, Notice
 from approvals.notices import composing, places
 from approvals.notices.models import ChannelKind, DeliveryStatus, NoticeKind
@@ -51,8 +51,9 @@ def deliver(*, most: int = 1_000) -> int:
     """Send what is due; return how many messages left or were tried."""
     tried = 0
     while tried < most and (parcel := _take()) is not None:
-        _note(parcel, _send(parcel))
-        tried += 1
+        if parcel.deliveries:
+            _note(parcel, _send(parcel))
+            tried += 1
     return tried
 
 
@@ -103,7 +104,8 @@ def _take() -> Parcel | None:
     if channel is None:
         return None
     found = Delivery.objects.filter(channel=channel, status=DeliveryStatus.DUE, due_at__lte=Now())
-    taken = tuple(found.select_related("notice__gate__queue").order_by("id")[:IN_ONE])
+    chosen = found.select_related("notice__gate__run", "notice__recipient").order_by("id")[:IN_ONE]
+    taken = tuple(delivery for delivery in chosen if _still_theirs(delivery))
     lease = timezone.now() + LEASE
     for delivery in taken:
         delivery.attempts += 1
@@ -111,6 +113,17 @@ def _take() -> Parcel | None:
     Delivery.objects.bulk_update(taken, ["attempts", "due_at"])
     Channel.objects.filter(pk=channel.pk).update(next_at=Now() + SPACING)
     return Parcel(channel, taken)
+
+
+def _still_theirs(delivery: Delivery) -> bool:
+    """Whether its reader may still know of it: rights may have gone while a digest or a night was waited for."""
+    gate, reader = delivery.notice.gate, delivery.notice.recipient
+    if gate is None or reader is None or delivery.notice.kind == NoticeKind.DECIDED:
+        return True
+    if permissions.can(reader, "see_gate", gate):
+        return True
+    Delivery.objects.filter(pk=delivery.pk).update(status=DeliveryStatus.WITHDRAWN)
+    return False
 
 
 def _send(parcel: Parcel) -> str:

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.types import Json
-from approvals import db, delegation, permissions
+from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
 from approvals.notices import quiet
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
@@ -97,7 +97,7 @@ class _Reading:
     def deciders(self, gate: Gate) -> list[User]:
         """Who is told of a gate of this queue: nobody with a hand in it, and who stands in for whoever is away."""
         if gate.queue_id not in self._deciders:
-            self._deciders[gate.queue_id] = self._there(permissions.deciders(gate.queue))
+            self._deciders[gate.queue_id] = self._there(deciders.asked(gate.queue))
         return [person for person in self._deciders[gate.queue_id] if not permissions.is_own_request(person, gate)]
 
     def _there(self, people: Sequence[User]) -> list[User]:
@@ -149,6 +149,7 @@ def _reminded(reading: _Reading, event: SealedEvent) -> None:
 
 
 def _amended(reading: _Reading, event: SealedEvent) -> None:
+    _voted(reading, event)  # who changed it has no say in it any more
     _ask(reading, event, NoticeKind.AMENDED)
 
 
@@ -177,7 +178,7 @@ def _stranded(reading: _Reading, event: SealedEvent) -> None:
     if gate is None or gate.status != GateStatus.OPEN:
         return
     told: dict[str, Json] = {"why": (event.data or {}).get("why", ""), "queue": gate.queue.title}
-    for person in permissions.holders("manage_access"):
+    for person in deciders.holders("manage_access"):
         reading.notices.append(_about(gate, event, NoticeKind.STRANDED, told, recipient=person))
 
 
@@ -203,7 +204,7 @@ def _commented(reading: _Reading, event: SealedEvent) -> None:
     talkers = User.objects.filter(is_active=True, pk__in=gate.comments.values("author"))
     people = {person.pk: person for person in (*talkers, gate.claimed_by) if person is not None}
     for person in people.values():
-        if not _is_by(event, person):
+        if not _is_by(event, person) and permissions.can(person, "see_gate", gate):  # they could when they spoke
             reading.notices.append(_about(gate, event, NoticeKind.COMMENTED, told, recipient=person))
 
 
@@ -224,7 +225,7 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
     if facts.get("scope") not in _WIDE:
         return
     is_all = facts.get("scope") == "everything"
-    for person in permissions.holders("lift_stop"):
+    for person in deciders.holders("lift_stop"):
         if _is_by(event, person):
             continue
         reading.notices.append(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
+from approvals import access
 from approvals import services as approvals
 from approvals.errors import ChannelNotFound, ChannelRefused, NotPermitted, TooManyChannels
 from approvals.models import Channel, Delivery, Notice, Queue
@@ -360,3 +361,16 @@ def test_decision_made_while_the_message_waits_takes_it_back(mail):
 
     assert delivering.deliver() == 0
     assert mail.mails == []
+
+
+def test_who_lost_the_right_to_see_it_hears_no_more_of_it(mail):
+    ana = person()
+    by_mail(ana, pace="daily")
+    people.gate(title="Isolate host fin-db-02")
+    tell()
+    access.revoke(of=ana, permission="decide_gates", on=people.queue(), by=None)
+    later()
+
+    assert delivering.deliver() == 0
+    assert mail.mails == []
+    assert Delivery.objects.get().status == "withdrawn"

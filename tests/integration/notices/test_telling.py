@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from approvals import delegation, handing, services, stranded
+from approvals import access, delegation, handing, services, stranded
 from approvals.models import Channel, Delivery, Gate, Notice, NoticeCursor
 from approvals.notices import queries, telling
 from approvals.notices import services as notices
@@ -304,3 +304,28 @@ def test_gate_without_people_is_put_before_administrators():
     (told,) = Notice.objects.filter(recipient=boss)
     assert told.kind == "stranded"
     assert queries.newest(boss, limit=1)[0].sentence.startswith("Nobody can decide it: 0 of 1")
+
+
+def test_comment_is_not_told_to_who_may_no_longer_see_the_gate():
+    ana, bob = (people.person(name, decides=people.queue()) for name in ("ana", "bob"))
+    gate = people.gate()
+    services.comment(gate_id=gate.pk, by=ana, text="Is that the right host?")
+    access.revoke(of=ana, permission="decide_gates", on=people.queue(), by=None)
+    tell()
+
+    services.comment(gate_id=gate.pk, by=bob, text="It is.")
+    tell()
+
+    assert "commented" not in kinds(ana)
+
+
+def test_who_changed_it_is_asked_no_more_and_the_others_are():
+    ana, bob = (people.person(name, decides=people.queue()) for name in ("ana", "bob"))
+    gate = people.gate(terms=GateTerms(approvals=2))
+    tell()
+
+    edited = {**people.PROPOSAL, "amount": 5}
+    services.decide(gate_id=gate.pk, by=ana, verdict="edit", gate_version=gate.version, note="less", edited=edited)
+    tell()
+
+    assert (kinds(ana), kinds(bob)) == ([], ["decide", "amended"])
