@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from agents.registry import sync
 from agents.types import Json
+from config import commands
 from config.bench import definitions, measure
 from config.bench.server import Server
 from config.datadir import DataDir
@@ -25,7 +26,6 @@ from config.processes import Child
 from orchestrator import db, services
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_QUIETLY: Final = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING")
 _READY_S: Final = 90.0
 _STOP_S: Final = 5.0
 _SAY_EVERY_S: Final = 2.0
@@ -73,11 +73,9 @@ class Stack:
         """Start the processes and wait until shifts are idle and events are sealed."""
         self.floor_ms = measure.floor_ms(self.raw)
         sync()
-        celery = [sys.executable, "-m", "config.celery_command"]
-        worker = [*celery, "worker", "-P", "prefork", *_QUIETLY]
-        self._worker = self._child("worker", [*worker, "-Q", "shifts", "-c", str(self.team.workers), "-n", "worker@%h"])
-        self._child("control", [*worker, "-Q", "control", "-c", "3", "-n", "control@%h"])
-        self._child("beat", [*celery, "beat", "-l", "WARNING", "--pidfile="])
+        self._worker = self._child("worker", commands.worker("worker", shifts=self.team.workers))
+        self._child("control", commands.control("control"))
+        self._child("beat", commands.beat())
         self.quiet(seconds=_READY_S)
 
     def serve(self) -> http.client.HTTPConnection:
