@@ -8,7 +8,7 @@ from orchestrator import arrays
 
 @dataclass(slots=True)
 class Settled:
-    """A finished batch in the columns that `turn_v1` takes; one list entry per task."""
+    """A finished batch in the columns that `turn_v2` takes; one list entry per task."""
 
     tasks: list[int] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
