@@ -14,6 +14,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from agents import registry as registry_module
+from agents.clock import TimeLimit
 from agents.context import AgentContext
 from agents.errors import ContractViolation, OutputRejected
 from agents.guardrails import guarding
@@ -66,11 +67,11 @@ async def _run(spec: AgentSpec, request: AgentRequest, threads: Executor, proces
         return argument
     tools = ToolProxy(request)
     context = AgentContext(request, asyncio.get_running_loop(), tools)
-    clock = asyncio.timeout(request.timeout)
+    limit = TimeLimit(request.timeout)
     outcome: Outcome
     returned: object = None
     try:
-        async with clock:
+        with limit:
             # Awaited here, not in a function of its own: ten thousand waiting calls keep every frame between.
             returned = await _begin(spec, argument, context, threads, processes, request)
         outcome = outcome_of(spec, returned)
@@ -82,7 +83,7 @@ async def _run(spec: AgentSpec, request: AgentRequest, threads: Executor, proces
         outcome = ended_by(spec, error)
     if _is_cancelled():  # the agent swallowed the cancellation
         raise asyncio.CancelledError
-    if clock.expired() and tools.asked is None:
+    if limit.is_over and tools.asked is None:
         return timeout_failure(spec, request.timeout, started=context.started)
     return _final(spec, outcome, returned, tools)
 

@@ -1,7 +1,7 @@
 """A compiled definition: what the engine and its workers read. Plain values, stored as JSON beside the version."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from agents.quality.types import QualitySpec
 from agents.types import Json
@@ -146,6 +146,24 @@ class Selection:
     agents: tuple[str, ...] = ()  # only among these, if any are named
 
 
+# A plan never changes, so its steps share what they leave out: ten thousand of them would hold seven objects each.
+_NOTHING: Final[dict[str, Json]] = {}
+_NO_ESTIMATES: Final[dict[str, float]] = {}
+_USUAL_RETRY: Final = Retry()
+
+
+def _nothing() -> dict[str, Json]:
+    return _NOTHING
+
+
+def _no_estimates() -> dict[str, float]:
+    return _NO_ESTIMATES
+
+
+def _usual_retry() -> Retry:
+    return _USUAL_RETRY
+
+
 @dataclass(frozen=True, slots=True)
 class PlanStep:
     """One step, with its place in the graph as indexes into the plan."""
@@ -160,29 +178,33 @@ class PlanStep:
     group: str = ""  # path of the enclosing parallel/sequential groups, "enrichment/attack"
     agent: str = ""
     agent_version: int | None = None
-    inputs: dict[str, Json] = field(default_factory=dict)  # values: literals, or "${CEL}" strings at any depth
+    inputs: dict[str, Json] = field(default_factory=_nothing)  # values: literals, or "${CEL}" strings at any depth
     needs: tuple[int, ...] = ()  # steps whose outputs inputs, when or gate refer to
     needs_run_input: bool = False
     when: str = ""  # CEL; false skips the step
     branches: tuple[Branch, ...] = ()  # conditional
     subject: int | None = None  # approval: the step whose output is reviewed
-    form: dict[str, Json] = field(default_factory=dict)  # manual: JSON Schema of the answer
+    form: dict[str, Json] = field(default_factory=_nothing)  # manual: JSON Schema of the answer
     instructions: str = ""  # manual: literal text with ${CEL} parts
     gate: GateSpec | None = None  # automated: after its output; approval and manual: the gate itself
     timeout: float = 60.0
-    retry: Retry = field(default_factory=Retry)
+    retry: Retry = field(default_factory=_usual_retry)
     on_error: Literal["escalate", "fail", "skip", "ask"] = "escalate"  # after the last try: see engine.policy
     optional: bool = False  # the run's result does not need it: its failure makes no partial success
     impact: str = ""  # what its failure means for the result, in one sentence
-    deliver: dict[str, Json] = field(default_factory=dict)  # {"name": "report.md", "media_type", "content": "${CEL}"}
-    publishes: dict[str, Json] = field(default_factory=dict)  # {"signal": "order.sent", "key": "${CEL}", "data": {...}}
+    deliver: dict[str, Json] = field(
+        default_factory=_nothing
+    )  # {"name": "report.md", "media_type", "content": "${CEL}"}
+    publishes: dict[str, Json] = field(
+        default_factory=_nothing
+    )  # {"signal": "order.sent", "key": "${CEL}", "data": {...}}
     need: int = 0  # join: so many dependencies must succeed; 0: all must have ended and one of them succeeded
     cancel_rest: bool = False  # join: cancel the other branches once enough have succeeded
     body: "PlanStep | None" = None  # map, loop: what each spawned task does
     map: MapSpec | None = None
     loop: LoopSpec | None = None
     pattern: str = ""  # name of a registered pattern
-    options: dict[str, Json] = field(default_factory=dict)  # pattern: its settings; values may be expressions
+    options: dict[str, Json] = field(default_factory=_nothing)  # pattern: its settings; values may be expressions
     workflow: str = ""  # subworkflow: its name; inputs are the run's input
     wait: WaitSpec | None = None
     select: Selection | None = None  # automated without an agent
@@ -192,7 +214,7 @@ class PlanStep:
     shares: tuple[str, ...] = ()  # names in the run's shared state that its agent may write
     checkpoint: str = ""  # name of the save point made when it has succeeded
     conflicts: ConflictSpec | None = None
-    effort: dict[str, float] = field(default_factory=dict)  # estimate a call by resource, reserved before it
+    effort: dict[str, float] = field(default_factory=_no_estimates)  # estimate a call by resource, reserved before it
     quality: QualitySpec | None = None  # what its output is held against before it is used
     category: str = ""  # kind of task that its agent must have the authority for; "": any agent may
 

@@ -60,6 +60,6 @@ def note_use(job: Assignment, outcome: Outcome, *, seconds: float) -> None:
     held = job.used.held
     job.used = budgets.Used(outcome.usage, seconds / 60, max(job.used.documents, 1), held=held)
     if held:
-        job.told["used"] = job.used.by_resource()
+        job.tell(used=job.used.by_resource())
     if outcome.usage.tokens_in or outcome.usage.tokens_out or held:
         budgeting.view.note(job.step.agent, outcome.usage)

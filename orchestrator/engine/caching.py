@@ -16,10 +16,9 @@ from django.db.models.functions import Now
 
 from agents.models import Agent
 from agents.registry import find as registered
-from agents.types import AgentRequest, Completed, Json
+from agents.types import Completed, Json
 from orchestrator.engine.assignment import Assignment
-from orchestrator.engine.effects import TaskEffects
-from orchestrator.engine.memory import TaskMemory
+from orchestrator.engine.lending import Loan
 from orchestrator.models import CachedResult
 
 LARGEST: Final = 1_000_000  # bytes of JSON; larger outputs are made again
@@ -40,16 +39,14 @@ def find(job: Assignment, given: dict[str, Json]) -> Completed | None:
     if found is None:
         return None
     CachedResult.objects.filter(key=key).update(hits=F("hits") + 1)
-    job.told["cached"] = found.task
+    job.tell(cached=found.task)
     return Completed(output=found.output, confidence=found.confidence, version=_version(job) or 0)
 
 
-def keep(job: Assignment, given: dict[str, Json], outcome: Completed, request: AgentRequest) -> None:
+def keep(job: Assignment, given: dict[str, Json], outcome: Completed, loan: Loan) -> None:
     """Keep an output for the next time, unless making it had a side effect or took what only this run knows."""
     key = _key(job, given)
-    made_effects = isinstance(request.effects, TaskEffects) and request.effects.was_used
-    is_of_run = isinstance(request.memory, TaskMemory) and request.memory.was_used
-    if key is None or made_effects or is_of_run or len(orjson.dumps(outcome.output)) > LARGEST:
+    if key is None or loan.was_used or len(orjson.dumps(outcome.output)) > LARGEST:
         return
     CachedResult.objects.update_or_create(
         key=key,

@@ -4,6 +4,7 @@ A turn is an attempt like any other: claimed, fenced, repeated after a crash. Be
 waits for the tasks it spawned; nothing of it is in memory anywhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,7 +95,7 @@ def _turn(job: Assignment) -> Turn:
     )
 
 
-def _object(values: dict[str, Json], context: dict[str, Any]) -> dict[str, Json]:
+def _object(values: dict[str, Json], context: Mapping[str, Any]) -> dict[str, Json]:
     resolved = expressions.resolve(values, context) if values else {}
     assert isinstance(resolved, dict)
     return resolved

@@ -1,5 +1,6 @@
 """Agents' calls under way in a shift, and when each should long have ended: one that will not stop holds up nobody."""
 
+from collections.abc import Iterable
 from time import monotonic
 from typing import Final
 
@@ -15,25 +16,11 @@ GRACE_SECONDS: Final = 1.5  # after its timeout an agent has so long to stop; th
 log = structlog.get_logger(__name__)
 
 
-class Calls:
-    """When each call should have ended, by task."""
-
-    def __init__(self) -> None:
-        self._due: dict[int, tuple[float, Assignment]] = {}
-
-    def began(self, job: Assignment) -> None:
-        """A call begins; what is not an agent's call has no end that could be overdue."""
-        if job.step.kind == "automated":
-            self._due[job.claimed.id] = (monotonic() + job.step.timeout + GRACE_SECONDS, job)
-
-    def ended(self, task: int) -> None:
-        """It has ended, or is no longer ours."""
-        self._due.pop(task, None)
-
-    def overdue(self) -> list[Assignment]:
-        """Calls that were told to stop at their timeout and have not."""
-        now = monotonic()
-        return [job for at, job in self._due.values() if now > at]
+def overdue(jobs: Iterable[Assignment]) -> list[Assignment]:
+    """Calls that were told to stop at their timeout and have not. What is no agent's call has no end to be overdue."""
+    now = monotonic()
+    calls = (job for job in jobs if job.step.kind == "automated")
+    return [job for job in calls if now > job.began + job.step.timeout + GRACE_SECONDS]
 
 
 async def give_up(job: Assignment, shift: int) -> None:

@@ -28,6 +28,6 @@ def rule_asks(job: Assignment, known: Mapping[str, Any]) -> bool:
     if expressions.holds(spec.when or "true", {**job.context, **known}):
         return True
     if is_drawn(job.claimed.id, spec.sample):
-        job.context[gates.DRAWN] = True
+        job.know({gates.DRAWN: True})
         return True
     return False

@@ -10,6 +10,7 @@ second.
 import asyncio
 import os
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from time import monotonic
@@ -26,12 +27,12 @@ from agents.tools.meter import write_down
 from orchestrator import db, failpoints
 from orchestrator.db import Claimed
 from orchestrator.engine import delivery, threads
-from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.assignment import BARE, Assignment
 from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import fail_abruptly
 from orchestrator.engine.lanes import room_for
 from orchestrator.engine.opener import Opener
-from orchestrator.engine.overdue import Calls, give_up
+from orchestrator.engine.overdue import give_up, overdue
 from orchestrator.engine.plans import own_step, plan_of
 from orchestrator.engine.work import Finished, Host, work
 from orchestrator.settled import Settled
@@ -63,9 +64,8 @@ class Shift:
         self._most = most
         self._wake = asyncio.Event()
         self._look_at_controls = False
-        self._running: dict[int, tuple[asyncio.Task[None], Claimed]] = {}
-        self._calls = Calls()
-        self._lanes: dict[int, str] = {}  # task id -> lane, to know how much room each lane has
+        self._running: dict[int, Assignment] = {}
+        self._busy: Counter[str] = Counter()  # how many places of each lane are taken
         self._settled = Settled()
         self._idle = False
         self._closed = False
@@ -158,6 +158,8 @@ class Shift:
 
     async def _rest(self) -> None:
         """Let the agents run; sleep until something finishes, a signal comes or a poll is due."""
+        if self._settled.tasks:
+            return
         await asyncio.sleep(0)
         if self._settled.tasks or self._wake.is_set() or await self._woken_within(NAP_SECONDS):
             return
@@ -178,7 +180,7 @@ class Shift:
 
     async def _turn(self, *, accept: bool) -> None:
         settled, self._settled = self._settled, Settled()
-        room = room_for(self._capacity - len(self._running), self._lanes.values(), BATCH) if accept else {}
+        room = room_for(self._capacity - len(self._running), self._busy, BATCH) if accept else {}
         if not settled.tasks and not room:
             return
         claimed = await self._turn_surely(settled, room)
@@ -211,7 +213,7 @@ class Shift:
     async def _turn_after_doubt(self, settled: Settled) -> list[Claimed]:
         if settled.tasks:
             await self._turn_surely(settled, {})
-        known = {(claimed.id, claimed.attempt) for _, claimed in self._running.values()}
+        known = {(job.claimed.id, job.claimed.attempt) for job in self._running.values()}
         for batch in (settled, self._settled):
             known.update(zip(batch.tasks, batch.attempts, strict=True))
         held = await self._database(db.held_tasks, shift=self._id)
@@ -230,13 +232,16 @@ class Shift:
     # Work
 
     async def _start(self, claimed: list[Claimed]) -> None:
-        for job in await self._assign(claimed):
+        jobs = await self._assign(claimed)
+        loop, now = asyncio.get_running_loop(), monotonic()
+        for job in jobs:
             if job.claimed.id in self._running:  # an earlier attempt that was taken away before we heard of it
                 await self._cancel([job.claimed.id])
-            task = asyncio.create_task(self._work(job))
-            self._running[job.claimed.id] = (task, job.claimed)
-            self._lanes[job.claimed.id] = job.step.lane
-            self._calls.began(job)
+            job.lane, job.began = job.step.lane, now
+            self._running[job.claimed.id] = job
+            self._busy[job.lane] += 1
+            # Begun at once: an agent that waits for nothing has ended when this returns, a turn of the loop earlier.
+            job.handle = asyncio.Task(self._work(job), loop=loop, eager_start=True)
 
     async def _assign(self, claimed: list[Claimed]) -> list[Assignment]:
         """Brief each claimed task; one that cannot be briefed (its plan or an output is unreadable) fails alone."""
@@ -259,20 +264,18 @@ class Shift:
         outputs = await self._database(db.contexts, wanted=needs) if needs else {}
         runs = {c.run_id for c in claimed if steps[c.id].needs_run_input}
         facts = await self._database(db.run_facts, runs=list(runs)) if runs else {}
-        return [
-            Assignment(
-                claimed=c,
-                plan=plans[c.version_id],
-                step=steps[c.id],
-                context={
-                    "input": facts.get(c.run_id, ({}, ""))[0],
-                    "steps": await delivery.unpack_all(outputs.get(c.id, {})),
-                    **await delivery.unpack_all((c.spec or {}).get("bind") or {}),
-                },
-                correlation_id=facts.get(c.run_id, ({}, ""))[1],
-            )
-            for c in claimed
-        ]
+        jobs = []
+        for c in claimed:
+            given, correlation_id = facts.get(c.run_id, _NO_FACTS)
+            job = Assignment(c, plans[c.version_id], steps[c.id], BARE, correlation_id)
+            if given:
+                job.know({"input": given})
+            if c.id in outputs:
+                job.know({"steps": await delivery.unpack_all(outputs[c.id])})
+            if bound := (c.spec or {}).get("bind"):
+                job.know(await delivery.unpack_all(bound))
+            jobs.append(job)
+        return jobs
 
     async def _plan(self, version: int) -> Any:
         if version not in _known_plans:
@@ -294,13 +297,13 @@ class Shift:
 
     def _forget(self, claimed: Claimed) -> None:
         held = self._running.get(claimed.id)
-        if held is not None and held[1].attempt == claimed.attempt:
+        if held is not None and held.claimed.attempt == claimed.attempt:
             self._drop(claimed.id)
 
-    def _drop(self, task: int) -> asyncio.Task[None]:
-        self._calls.ended(task)
-        del self._lanes[task]
-        return self._running.pop(task)[0]
+    def _drop(self, task: int) -> Assignment:
+        job = self._running.pop(task)
+        self._busy[job.lane] -= 1
+        return job
 
     def _queue(self, finished: Finished) -> None:
         s = self._settled
@@ -320,8 +323,10 @@ class Shift:
         """Cancel what a stop covers or what is no longer ours; write down how long that took."""
         if not self._running:
             return
-        for job in self._calls.overdue():
-            self._drop(job.claimed.id).cancel()
+        for job in overdue(self._running.values()):
+            self._forget(job.claimed)
+            if job.handle is not None:
+                job.handle.cancel()
             await give_up(job, self._id)
         gone = await self._database(db.cancelled_among, shift=self._id, tasks=[*self._running])
         await self._cancel(gone)
@@ -332,12 +337,13 @@ class Shift:
                 await self._database(db.measure_stop, stop=stop, shift=self._id, tasks=covered)
 
     async def _give_back(self, tasks: list[int], *, reason: str) -> None:
-        fences = [(task, self._running[task][1].attempt) for task in tasks if task in self._running]
+        fences = [(task, self._running[task].claimed.attempt) for task in tasks if task in self._running]
         await self._cancel(tasks)
         await self._database(db.release, shift=self._id, tasks=fences, reason=reason)
 
     async def _cancel(self, tasks: Iterable[int]) -> None:
-        cancelled = [self._drop(task) for task in tasks if task in self._running]
+        dropped = [self._drop(task) for task in tasks if task in self._running]
+        cancelled = [job.handle for job in dropped if job.handle is not None]
         for handle in cancelled:
             handle.cancel()
         if cancelled:  # one that will not stop holds up nobody: what it returns later is late
@@ -396,3 +402,4 @@ class Shift:
 
 
 _known_plans: dict[int, Any] = {}
+_NO_FACTS: tuple[dict[str, Any], str] = ({}, "")

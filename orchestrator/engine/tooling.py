@@ -1,4 +1,4 @@
-"""`agents.types.ToolHost` for one attempt: memory of calls, people's approvals of them, and their events."""
+"""What calls of tools in one attempt need of the engine: memory of calls, people's approvals of them, their events."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ type InThread = Callable[..., Awaitable[Any]]
 
 
 class TaskTools:
-    """What calls of tools by the agent of one attempt need of the engine."""
+    """The part of `agents.types.ToolHost` that has to be remembered."""
 
     __slots__ = ("_effects", "_in_thread", "_job", "_notes")
 
@@ -25,14 +25,6 @@ class TaskTools:
         self._effects = effects
         self._in_thread = in_thread
         self._notes: list[tuple[str, dict[str, Json]]] | None = None
-
-    def facts(self) -> dict[str, Json]:
-        """What the conditions of policies may read of a run, as `run`."""
-        return facts_of(self._job)
-
-    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a database function in a thread, again while the database is away."""
-        return await self._in_thread(function, *arguments)
 
     async def approval(self, seal: str) -> CallApproval | None:
         """What people have approved of this very call for this task, since a migration has last voided answers."""

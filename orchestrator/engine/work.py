@@ -20,7 +20,6 @@ from agents.guardrails import guarding
 from agents.health import HealthMeter
 from agents.process import ProcessPool
 from agents.types import AgentRequest, Awaits, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
-from orchestrator import answer_tokens
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import (
@@ -40,11 +39,8 @@ from orchestrator.engine import (
     waiting_steps,
 )
 from orchestrator.engine.assignment import Assignment
-from orchestrator.engine.effects import TaskEffects
-from orchestrator.engine.memory import TaskMemory
-from orchestrator.engine.model_desk import TaskDesk
+from orchestrator.engine.lending import Loan
 from orchestrator.engine.opener import Opener
-from orchestrator.engine.tooling import TaskTools
 from orchestrator.errors import SignalRefused, SignalTooDeep
 from orchestrator.patterns.moves import Fail, Finish, Spawn
 
@@ -90,7 +86,8 @@ async def work(job: Assignment, host: Host) -> Finished | None:
         if job.step.conflicts and not await _agree(job, host):
             return None
         if job.step.kind in _WITH_AGENT:  # nearly always
-            return await _automated(job, host)
+            given = _given(job)
+            return await _call_agent(job, host, given, given)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except (SignalRefused, SignalTooDeep) as problem:
         await _failed(job, host, {}, Failed(kind="permanent", code=problem.code, message=str(problem)))
@@ -104,7 +101,7 @@ async def _agree(job: Assignment, host: Host) -> bool:
     """Whether what the steps before say is settled; what they agree on is then known to expressions."""
     agreed = await host.in_thread(endings.settle_conflicts, job, host.shift)
     if agreed is not None:
-        job.context["agreed"] = agreed
+        job.know({"agreed": agreed})
     return agreed is not None
 
 
@@ -114,15 +111,37 @@ async def _decline(job: Assignment, host: Host) -> None:
     await host.in_thread(endings.decline, job, host.shift)
 
 
-async def _automated(job: Assignment, host: Host) -> Finished | None:
-    given = _given(job)
-    return await _call_agent(job, host, given, given)
-
-
 async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent: dict[str, Json]) -> Finished | None:
     """Call the step's agent on `sent`; what is stored and shown of its input is `given`."""
     instead = await before.instead_of_calling(job, sent, host.shift, host.in_thread)
-    outcome = await _call(job, sent, host) if isinstance(instead, before.Call) else instead
+    if not isinstance(instead, before.Call):
+        return await _ended(job, host, given, sent, instead)
+    started = monotonic()
+    loan = Loan(job, in_thread=host.in_thread)
+    request = _request(job, sent, loan)
+    if external.may_be_unknown(request.agent, request.version):
+        await host.in_thread(external.learn, request.agent, request.version)
+    kept = await host.in_thread(remote.take, job) if remote.defers(request.agent, request.version) else None
+    # Awaited here, not in a function of its own: ten thousand waiting calls keep every frame between.
+    outcome = kept[0] if kept else await call(request, threads=host.threads, processes=host.processes)
+    await loan.write_notes()
+    if not isinstance(outcome, Deferred):
+        _note_use(job, host, outcome, kept[1] if kept else monotonic() - started)
+        if job.step.cache_s and isinstance(outcome, Completed):
+            await host.in_thread(caching.keep, job, sent, outcome, loan)
+    return await _ended(job, host, given, sent, outcome)
+
+
+def _note_use(job: Assignment, host: Host, outcome: Outcome, seconds: float) -> None:
+    host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed), version=outcome.version)
+    before.note_use(job, outcome, seconds=seconds)
+    if outcome.guard:
+        job.tell(guard=outcome.guard)
+
+
+async def _ended(
+    job: Assignment, host: Host, given: dict[str, Json], sent: dict[str, Json], outcome: Outcome | None
+) -> Finished | None:
     match outcome:
         case Completed():
             return await _completed(job, host, given, outcome)
@@ -135,28 +154,6 @@ async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent:
         case Awaits():
             await host.in_thread(mailing.sleep, job, host.shift, given, outcome)
     return None
-
-
-async def _call(job: Assignment, given: dict[str, Json], host: Host) -> Outcome:
-    started = monotonic()
-    effects = TaskEffects(task_id=job.claimed.id, attempt=job.claimed.attempt, in_thread=host.in_thread)
-    tools = TaskTools(job, effects, in_thread=host.in_thread)
-    request = _request(job, given, host, effects, tools)
-    if external.may_be_unknown(request.agent, request.version):
-        await host.in_thread(external.learn, request.agent, request.version)
-    kept = await host.in_thread(remote.take, job) if remote.defers(request.agent, request.version) else None
-    outcome = kept[0] if kept else await call(request, threads=host.threads, processes=host.processes)
-    await tools.write_notes()
-    if isinstance(outcome, Deferred):
-        return outcome
-    seconds = kept[1] if kept else monotonic() - started
-    host.meter.record(job.step.agent, ms=seconds * 1000, failed=isinstance(outcome, Failed), version=outcome.version)
-    before.note_use(job, outcome, seconds=seconds)
-    if outcome.guard:
-        job.told["guard"] = outcome.guard
-    if job.step.cache_s and isinstance(outcome, Completed):
-        await host.in_thread(caching.keep, job, given, outcome, request)
-    return outcome
 
 
 def _given(job: Assignment) -> dict[str, Json]:
@@ -180,9 +177,7 @@ async def _coordinate(job: Assignment, host: Host) -> Finished | None:
     return None
 
 
-def _request(
-    job: Assignment, given: dict[str, Json], host: Host, effects: TaskEffects, tools: TaskTools
-) -> AgentRequest:
+def _request(job: Assignment, given: dict[str, Json], loan: Loan) -> AgentRequest:
     claimed = job.claimed
     return AgentRequest(
         agent=job.step.agent,
@@ -193,12 +188,12 @@ def _request(
         timeout=job.step.timeout,
         note=claimed.note,
         correlation_id=job.correlation_id,
-        effects=effects,
-        memory=TaskMemory(job, in_thread=host.in_thread),
+        effects=loan,
+        memory=loan,
         approvals=questions.approvals_of(job),
-        answer_to=partial(answer_tokens.address, claimed.id, claimed.attempt),
-        host=tools,
-        desk=TaskDesk(job, in_thread=host.in_thread),
+        answer_to=loan.answer_to,
+        host=loan,
+        desk=loan,
     )
 
 
@@ -240,7 +235,7 @@ async def _is_held(
     """Whether the output fails what the step asks of it, so that people decide before anything uses it."""
     watched = await guardians.watch(job, given, outcome, (host.threads, host.processes), host.in_thread)
     judgement = await host.in_thread(assuring.judge, job, given, outcome, judged, watched)
-    job.context["quality"] = assuring.for_expressions(judgement)
+    job.know({"quality": assuring.for_expressions(judgement)})
     if judgement.report.passed:
         return False
     await host.in_thread(endings.open_quality_gate, job, host.shift, given, outcome, judgement)
