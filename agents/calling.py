@@ -11,8 +11,10 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from django.db import close_old_connections
 
+from agents import on_demand
 from agents import registry as registry_module
 from agents.clock import TimeLimit
 from agents.context import AgentContext
@@ -25,6 +27,8 @@ from agents.registry import Registry
 from agents.specs import AgentSpec
 from agents.tools.proxy import ToolProxy
 from agents.types import AgentRequest, Completed, Failed, Outcome, Usage
+
+log = structlog.get_logger(__name__)
 
 
 def call(
@@ -40,14 +44,28 @@ def call(
     """
     spec = registry.find(request.agent, request.version)
     if spec is None:
-        return _nobody(request)
+        return _stranger(request, threads, processes, registry)
     if spec.screen.passes(request.input):  # nearly always
         return _run(spec, request, threads, processes)
     return _guarded(spec, request, threads, processes)
 
 
-async def _nobody(request: AgentRequest) -> Outcome:
+async def _stranger(request: AgentRequest, threads: Executor, processes: ProcessPool, registry: Registry) -> Outcome:
+    """One that this process does not know, unless the library has it."""
+    if registry is registry_module.default and on_demand.may_have(request.agent):
+        await asyncio.get_running_loop().run_in_executor(threads, _load, request.agent)
+        if registry.find(request.agent, request.version) is not None:
+            return await call(request, threads=threads, processes=processes)
     return _unknown(request)
+
+
+def _load(agent: str) -> None:
+    try:
+        on_demand.load(agent)
+    except Exception:
+        log.exception("agent_not_loaded", agent=agent)
+    finally:
+        close_old_connections()
 
 
 async def _guarded(spec: AgentSpec, request: AgentRequest, threads: Executor, processes: ProcessPool) -> Outcome:

@@ -21,7 +21,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import RunUsage, UsageLimits
 
-from agents import conversations
+from agents import conversations, on_demand
 from agents import registry as registry_module
 from agents.adapters.failures import raise_ours
 from agents.adapters.prices import price_of
@@ -224,6 +224,7 @@ async def _ask(asked: _Question, answer: Any) -> AgentRunResult[dict[str, Any]]:
     try:
         asking = _agent_for(asked, answer)
         settings: ModelSettings = {"timeout": asked.ctx.timeout, **(facts.get("settings") or {})}
+        await on_demand.look_for_tools(facts.get("tools", ()))
         tools = model_tools(asked.ctx, facts.get("tools", ()), rounds=asked.rounds)
         rounds = _TOOL_ROUNDS if tools else 0
         limits = UsageLimits(request_limit=2 + rounds, total_tokens_limit=facts.get("max_tokens"))

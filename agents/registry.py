@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable
-from typing import Unpack
+from typing import Final, Unpack
 
 from django.apps import apps
 from django.conf import settings
@@ -20,6 +20,8 @@ from agents.errors import AgentNotFound, DuplicateAgent, VersionChanged
 from agents.models import Agent, AgentVersion
 from agents.specs import AgentSpec, Facts, build_spec
 from agents.types import AgentFunction
+
+LIBRARY: Final = "agents.library."
 
 
 class Registry:
@@ -92,10 +94,20 @@ def agent[F: AgentFunction](
 
 def autodiscover() -> None:
     """Import `agents.library.*` and the `agents` module of every other installed app, once each."""
-    for module in pkgutil.iter_modules(agents.library.__path__, "agents.library."):
+    load_library()
+    load_apps()
+
+
+def load_library() -> None:
+    """Import `agents.library.*`."""
+    for module in pkgutil.iter_modules(agents.library.__path__, LIBRARY):
         importlib.import_module(module.name)
         if module.ispkg:
             _import_if_present(f"{module.name}.agents")
+
+
+def load_apps() -> None:
+    """Import the `agents` module of every installed app but this one."""
     for app in apps.get_app_configs():
         if app.name != "agents":
             _import_if_present(f"{app.name}.agents")

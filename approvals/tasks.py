@@ -4,7 +4,6 @@ import structlog
 from celery import shared_task
 
 from approvals import stranded
-from approvals.notices import delivering, services, telling
 
 log = structlog.get_logger(__name__)
 
@@ -12,6 +11,8 @@ log = structlog.get_logger(__name__)
 @shared_task
 def tell_people() -> None:
     """Write notices of what is new in the log; what is due leaves from a thread, so that no network holds up upkeep."""
+    from approvals.notices import delivering, telling  # noqa: PLC0415 - 3 MB that only the control worker needs
+
     telling.tell()
     if delivering.is_due():
         delivering.in_background()
@@ -20,6 +21,8 @@ def tell_people() -> None:
 @shared_task
 def forget_notices() -> None:
     """Delete notices whose time is over."""
+    from approvals.notices import services  # noqa: PLC0415 - as above
+
     while services.forget_old():
         continue
 

@@ -11,7 +11,7 @@ from django.db import connections
 
 from agents.memory import store as memory_store
 from agents.messaging import upkeep as messages
-from agents.registry import autodiscover
+from agents.registry import load_apps
 from agents.tools.registry import autodiscover as discover_tools
 from orchestrator import dispatch, ledger, signals
 from orchestrator.engine import caching, model_desk, scheduling, stranded, timekeeper
@@ -35,7 +35,7 @@ def work_shift() -> None:
     """
     if _live_shifts() >= settings.SHIFTS:  # cheaper than finding out by opening one
         return
-    autodiscover()
+    load_apps()  # the library's agents when a step names them
     discover_tools()
     while _work() and not is_draining() and not dispatch.ring(work_shift):
         continue

@@ -4,8 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-import nupunkt
-
 STOP_WORDS = frozenset(
     (
         "a about above after again against all also allow allowed allowing allows although am an and any are as at "
@@ -43,6 +41,8 @@ def content_words(text: str) -> list[str]:
 
 def sentences(text: str) -> list[Sentence]:
     """The sentences of `text` with their offsets; a line break ends a sentence too."""
+    import nupunkt  # noqa: PLC0415 - 2 MB of each worker, and few read sentences
+
     found: list[Sentence] = []
     for line in re.finditer(r"[^\n]+", text):
         for start, end in nupunkt.sent_spans(line.group()):

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from agents import on_demand
 from agents.budgets import AMPLE
 from agents.context import AgentContext
 from agents.errors import Permanent
@@ -31,6 +32,7 @@ _DONE = {"type": "object", "properties": {"undone": {"type": "array", "items": {
 @agent(AGENT, input=_CALLS, output=_DONE, title="Undo calls of tools", capabilities=["undo"], budget=AMPLE)
 async def undo(given: dict[str, Any], ctx: AgentContext) -> dict[str, Json]:
     """Call each tool's own `compensate`, the last call first; one that is done is not done again."""
+    await on_demand.look_for_tools([call["tool"] for call in given["calls"]])
     undone: list[Json] = []
     for call in given["calls"]:
         await ctx.once(f"undo:{call['key']}", lambda call=call: _undo(call, ctx))  # type: ignore[misc]

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from django.db import connections
 
+from agents import on_demand
 from agents.errors import (
     AgentFailure,
     AgentsError,
@@ -102,6 +103,7 @@ class ToolProxy:
     async def available(self) -> list[dict[str, Json]]:
         """The tools that some entitlement of this agent is about."""
         await self._view.refresh(self._in_thread, fresh=False)
+        await self._look_for(*self._view.rules.tools_of(self._request.agent))
         found = []
         for name in self._view.rules.tools_of(self._request.agent):
             try:
@@ -115,6 +117,7 @@ class ToolProxy:
     # Before
 
     async def _prepared(self, name: str, arguments: Any, scopes: Sequence[str] | None, label: str) -> Call:
+        await self._look_for(name)
         try:
             spec = self._registry.get(name)
             given = normal(spec.name, arguments, spec.input)
@@ -129,6 +132,10 @@ class ToolProxy:
         self._seen[own] += 1
         place = f"{own[:40]}.{self._seen[own]}"
         return Call(spec, given, chosen, seal(self._request.agent, self._request.key, place, own), f"tool:{place}")
+
+    async def _look_for(self, *names: str) -> None:
+        if self._registry is registry_module.default:
+            await on_demand.look_for_tools(names)
 
     async def _ruling(self, call: Call) -> Ruling:
         spec = call.spec

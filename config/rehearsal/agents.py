@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agents import on_demand
 from agents.errors import ContractViolation, Transient
 from agents.registry import default
 from agents.specs import AgentSpec
@@ -58,5 +59,6 @@ def _meet_the_fault(drill: Drill) -> None:
     raise Transient("rehearsed: what the agent remembers is damaged", code="corrupted_memory")
 
 
+on_demand.load_all()  # an agent that is loaded later would be the real one
 for _spec in default.specs():
     default.put(replace(_spec, function=stub_of(_spec), is_async=True, isolation="loop"))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from agents import on_demand
 from agents.lifecycle import routes
 from agents.types import Completed, Json, Outcome
 from orchestrator import budgets
@@ -29,6 +30,8 @@ async def instead_of_calling(
     step = job.step
     if step.select is not None and not await in_thread(selecting.choose, job, shift):
         return None
+    if on_demand.may_have(job.step.agent):
+        await in_thread(on_demand.load, job.step.agent)
     await _route(job, in_thread)
     step = job.step
     if step.category and not await in_thread(authority.permits, job, shift):

@@ -241,7 +241,7 @@ class Shift:
             self._running[job.claimed.id] = job
             self._busy[job.lane] += 1
             # Begun at once: an agent that waits for nothing has ended when this returns, a turn of the loop earlier.
-            job.handle = asyncio.Task(self._work(job), loop=loop, eager_start=True)
+            job.handle = asyncio.Task(self._work(job), loop=loop, name=_NAME, eager_start=True)
 
     async def _assign(self, claimed: list[Claimed]) -> list[Assignment]:
         """Brief each claimed task; one that cannot be briefed (its plan or an output is unreadable) fails alone."""
@@ -403,3 +403,4 @@ class Shift:
 
 _known_plans: dict[int, Any] = {}
 _NO_FACTS: tuple[dict[str, Any], str] = ({}, "")
+_NAME = "work"  # of its tasks on the loop: one text for ten thousand
