@@ -7,13 +7,13 @@ from typing import Any
 from agents.errors import ToolDenied
 from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.messaging.mailbox import Messages
-from agents.types import AgentRequest, Approval, Effects, Json, Memory, ModelDesk, Tools, Veil
+from agents.types import AgentRequest, Approval, Json, ModelDesk, Tools, Veil
 
 
 class AgentContext:
     """Handed to every agent as its second argument. `key` is stable across attempts: send it with outside calls."""
 
-    __slots__ = ("_effects", "_loop", "_memory", "_messages", "_request", "_tools", "started")
+    __slots__ = ("_loop", "_messages", "_request", "_tools", "started")
 
     def __init__(
         self, request: AgentRequest, loop: asyncio.AbstractEventLoop | None = None, tools: Tools | None = None
@@ -21,8 +21,6 @@ class AgentContext:
         self.started = False  # false while the call waits for a thread or process
         # Ten thousand waiting calls keep one of these each: what few of them use is made when it is used.
         self._request = request
-        self._effects: Effects | None = request.effects
-        self._memory: Memory | None = request.memory
         self._messages: Messages | None = None
         self._tools = tools
         self._loop = loop
@@ -75,12 +73,12 @@ class AgentContext:
     @property
     def state(self) -> AgentState:
         """The run's state, as far as this agent may read and write it."""
-        return AgentState(self._memory)
+        return AgentState(self._request.memory)
 
     @property
     def memory(self) -> AgentMemory:
         """What this agent remembers."""
-        return AgentMemory(self._memory)
+        return AgentMemory(self._request.memory)
 
     @property
     def tools(self) -> "AgentTools":
@@ -91,7 +89,7 @@ class AgentContext:
     def messages(self) -> Messages:
         """Its mailbox: one for the whole call, because it counts what was sent."""
         if self._messages is None:
-            self._messages = Messages(self._memory, self._request.key)
+            self._messages = Messages(self._request.memory, self._request.key)
         return self._messages
 
     async def once(
@@ -103,14 +101,14 @@ class AgentContext:
         if nothing arrived. Without it (and always in an agent with a process of its own) a person is asked.
         Without an engine behind the call (a test, a shell) nothing is remembered and `call` just runs.
         """
-        return await (self._effects.once(key, call, reconcile=reconcile) if self._effects else call())
+        return await (self._request.effects.once(key, call, reconcile=reconcile) if self._request.effects else call())
 
     def once_sync(self, key: str, call: Callable[[], Json]) -> Json:
         """The same for agents that run in a thread or process. `call` may run in another thread."""
-        if self._effects is None:
+        if self._request.effects is None:
             return call()
         _refuse_on_loop()
-        return self.wait_for(_resolved(self._effects.once(key, lambda: asyncio.to_thread(call))))
+        return self.wait_for(_resolved(self._request.effects.once(key, lambda: asyncio.to_thread(call))))
 
     async def checkpoint(
         self,
@@ -127,12 +125,12 @@ class AgentContext:
         and answers of services are refused (CheckpointRefused): see agents.checkpoints.
         """
         given = checkpoint_given(name, decisions, completion, findings, next_steps)
-        number: Any = await self._memory.ask("checkpoint", given) if self._memory else 0
+        number: Any = await self._request.memory.ask("checkpoint", given) if self._request.memory else 0
         return number or 0
 
     async def last_checkpoint(self) -> dict[str, Any] | None:
         """The newest checkpoint of this task, made by an earlier attempt perhaps: go on from there. None if none."""
-        found = await self._memory.ask("last_checkpoint", {}) if self._memory else None
+        found = await self._request.memory.ask("last_checkpoint", {}) if self._request.memory else None
         return found if isinstance(found, dict) else None
 
     def approval(self, action: Mapping[str, Json]) -> dict[str, Json] | None:

@@ -21,6 +21,7 @@ tests:
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import Any, Final
 
 import jsonschema_rs
@@ -74,7 +75,11 @@ SCHEMA: Final[dict[str, Any]] = {
         "tests": {"type": "array", "items": _TEST, "minItems": 1, "maxItems": 1000},
     },
 }
-_VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)
+
+
+@cache  # 1 MB of each process, and only the one that takes a policy in needs it
+def _validator() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def read(source: str, *, number: int = 0) -> Document:
     values = _values(source)
     problems = [
         f"{'.'.join(map(str, error.instance_path)) or 'the document'}: {error.message[:200]}"
-        for error in list(_VALIDATOR.iter_errors(values))[:10]
+        for error in list(_validator().iter_errors(values))[:10]
     ]
     if problems:
         raise PolicyInvalid(problems="; ".join(problems))

@@ -4,7 +4,7 @@ Tasks that simply succeed or are skipped are returned as `Finished` and settled 
 failure, a delivered file) is one small transaction of its own, made in a thread by `endings`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -74,8 +74,19 @@ class Finished:
     skips: str | None = None
 
 
-async def work(job: Assignment, host: Host) -> Finished | None:
-    """Run one claimed task to its end; None when its end is already committed."""
+def work(job: Assignment, host: Host) -> Coroutine[Any, Any, Finished | None]:
+    """Run one claimed task to its end; None when its end is already committed.
+
+    Not a coroutine of its own: ten thousand waiting calls keep every frame between.
+    """
+    step = job.step
+    if step.kind in _WITH_AGENT and not (step.when or step.cancel_rest or step.publishes or step.conflicts):
+        return _call_agent(job, host)  # nearly always
+    return _prepared(job, host)
+
+
+async def _prepared(job: Assignment, host: Host) -> Finished | None:
+    """The same where something has to be looked at first."""
     try:
         if job.step.cancel_rest:
             await host.in_thread(endings.cancel_rest, job)
@@ -85,16 +96,19 @@ async def work(job: Assignment, host: Host) -> Finished | None:
             await host.in_thread(announcing.require_depth, job.claimed.run_id, job.step)
         if job.step.conflicts and not await _agree(job, host):
             return None
-        if job.step.kind in _WITH_AGENT:  # nearly always
-            given = _given(job)
-            return await _call_agent(job, host, given, given)
+        if job.step.kind in _WITH_AGENT:
+            return await _call_agent(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
-    except (SignalRefused, SignalTooDeep) as problem:
+    except (SignalRefused, SignalTooDeep, ExpressionError) as problem:
+        return await _stuck(job, host, problem)
+
+
+async def _stuck(job: Assignment, host: Host, problem: SignalRefused | SignalTooDeep | ExpressionError) -> None:
+    if isinstance(problem, ExpressionError):
+        rule = "an expression gave no value: stop and ask"
+        await _ask(job, host, code="expression", message=str(problem), rule=rule)
+    else:
         await _failed(job, host, {}, Failed(kind="permanent", code=problem.code, message=str(problem)))
-        return None
-    except ExpressionError as problem:
-        await _ask(job, host, code="expression", message=str(problem), rule="an expression gave no value: stop and ask")
-        return None
 
 
 async def _agree(job: Assignment, host: Host) -> bool:
@@ -111,25 +125,46 @@ async def _decline(job: Assignment, host: Host) -> None:
     await host.in_thread(endings.decline, job, host.shift)
 
 
-async def _call_agent(job: Assignment, host: Host, given: dict[str, Json], sent: dict[str, Json]) -> Finished | None:
-    """Call the step's agent on `sent`; what is stored and shown of its input is `given`."""
-    instead = await before.instead_of_calling(job, sent, host.shift, host.in_thread)
-    if not isinstance(instead, before.Call):
-        return await _ended(job, host, given, sent, instead)
-    started = monotonic()
-    loan = Loan(job, in_thread=host.in_thread)
-    request = _request(job, sent, loan)
+async def _call_agent(
+    job: Assignment, host: Host, given: dict[str, Json] | None = None, sent: dict[str, Json] | None = None
+) -> Finished | None:
+    """Call the step's agent on `sent`; what is stored and shown of its input is `given`; both are the step's input."""
+    try:
+        given = _given(job) if given is None else given
+        sent = given if sent is None else sent
+        outcome = await before.instead_of_calling(job, sent, host.shift, host.in_thread)
+        if isinstance(outcome, before.Call):
+            loan = Loan(job, in_thread=host.in_thread)
+            request = _request(job, sent, loan)
+            known, began = await _known(job, request, host), monotonic()
+            # Awaited here, not in a function of its own: see `work`.
+            outcome = known[0] if known else await call(request, threads=host.threads, processes=host.processes)
+            await _note(job, host, sent, outcome, loan, known[1] if known else monotonic() - began)
+        return await _ended(job, host, given, sent, outcome)
+    except (SignalRefused, SignalTooDeep, ExpressionError) as problem:
+        return await _stuck(job, host, problem)
+
+
+async def _known(job: Assignment, request: AgentRequest, host: Host) -> tuple[Outcome, float] | None:
+    """What an agent elsewhere has answered already, and after how many seconds."""
     if external.may_be_unknown(request.agent, request.version):
         await host.in_thread(external.learn, request.agent, request.version)
-    kept = await host.in_thread(remote.take, job) if remote.defers(request.agent, request.version) else None
-    # Awaited here, not in a function of its own: ten thousand waiting calls keep every frame between.
-    outcome = kept[0] if kept else await call(request, threads=host.threads, processes=host.processes)
+    if not remote.defers(request.agent, request.version):
+        return None
+    answered: tuple[Outcome, float] | None = await host.in_thread(remote.take, job)
+    return answered
+
+
+async def _note(
+    job: Assignment, host: Host, sent: dict[str, Json], outcome: Outcome, loan: Loan, seconds: float
+) -> None:
+    """What is kept of a call besides its outcome."""
     await loan.write_notes()
-    if not isinstance(outcome, Deferred):
-        _note_use(job, host, outcome, kept[1] if kept else monotonic() - started)
-        if job.step.cache_s and isinstance(outcome, Completed):
-            await host.in_thread(caching.keep, job, sent, outcome, loan)
-    return await _ended(job, host, given, sent, outcome)
+    if isinstance(outcome, Deferred):
+        return
+    _note_use(job, host, outcome, seconds)
+    if job.step.cache_s and isinstance(outcome, Completed):
+        await host.in_thread(caching.keep, job, sent, outcome, loan)
 
 
 def _note_use(job: Assignment, host: Host, outcome: Outcome, seconds: float) -> None:
