@@ -100,7 +100,8 @@ async def _prepared(job: Assignment, host: Host) -> Finished | None:
             return await _call_agent(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except (SignalRefused, SignalTooDeep, ExpressionError) as problem:
-        return await _stuck(job, host, problem)
+        await _stuck(job, host, problem)
+        return None
 
 
 async def _stuck(job: Assignment, host: Host, problem: SignalRefused | SignalTooDeep | ExpressionError) -> None:
@@ -132,8 +133,11 @@ async def _call_agent(
     try:
         given = _given(job) if given is None else given
         sent = given if sent is None else sent
-        outcome = await before.instead_of_calling(job, sent, host.shift, host.in_thread)
-        if isinstance(outcome, before.Call):
+        instead = await before.instead_of_calling(job, sent, host.shift, host.in_thread)
+        outcome: Outcome | None
+        if not isinstance(instead, before.Call):
+            outcome = instead
+        else:
             loan = Loan(job, in_thread=host.in_thread)
             request = _request(job, sent, loan)
             known, began = await _known(job, request, host), monotonic()
@@ -142,7 +146,8 @@ async def _call_agent(
             await _note(job, host, sent, outcome, loan, known[1] if known else monotonic() - began)
         return await _ended(job, host, given, sent, outcome)
     except (SignalRefused, SignalTooDeep, ExpressionError) as problem:
-        return await _stuck(job, host, problem)
+        await _stuck(job, host, problem)
+        return None
 
 
 async def _known(job: Assignment, request: AgentRequest, host: Host) -> tuple[Outcome, float] | None:
