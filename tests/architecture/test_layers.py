@@ -37,6 +37,7 @@ SPEAKS_SQL = {
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
 # The ledger is every reader's, by its position.
 FRONT_DOOR = {
+    "acts",
     "services",
     "queries",
     "models",
@@ -44,7 +45,7 @@ FRONT_DOOR = {
     "events",
     "errors",
     "states",
-    "api_errors",
+    "acts", "api_errors",
     "rendering",
     "ledger",
 }
