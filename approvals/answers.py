@@ -10,6 +10,7 @@ from approvals.models import Gate, GateKind
 from orchestrator.ports import terms_from_json
 
 EVERYTHING = "(the whole answer)"
+_WITH_FORM = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL, GateKind.REQUEST)
 
 
 def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:
@@ -56,7 +57,7 @@ def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:
 
 def schema_of(gate: Gate) -> dict[str, Json]:
     """The JSON Schema of the gate's answer: a person's form, or the contract of the agent under review."""
-    if gate.kind in (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL) or not gate.agent:
+    if gate.kind in _WITH_FORM or not gate.agent:
         form: dict[str, Json] = gate.subject.get("form") or {}
         return form or {"type": "object"}
     versions = AgentVersion.objects.filter(agent__name=gate.agent).order_by("-number")

@@ -12,6 +12,8 @@ from pydantic import AwareDatetime, Field
 from approvals import access, delegation, handing, queries, services, tokens, voting
 from approvals.cards import Card
 from approvals.errors import GateNotFound, NotPermitted, UnknownName
+from approvals.feedback.appraising import Given
+from approvals.feedback.words import CAUSES, REASONS, RUBRIC
 from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
@@ -92,6 +94,7 @@ class GateDetailOut(GateOut):
     claimed_by: str | None
     looking: list[str]
     checklist: list[str] = Field(description="What whoever approves must have ticked.")
+    feedback: str = Field(description="on_change: a change or refusal needs a root cause; always: a rating, too.")
     approvals: int = Field(description="How many people must approve.")
     missing: int = Field(description="How many more of them are needed.")
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
@@ -145,6 +148,15 @@ class DelegationOut(Schema):
         )  # fmt: skip
 
 
+class AppraisalIn(Schema):
+    """What you think of the output, in words that are counted."""
+
+    rating: int | None = Field(None, ge=1, le=5)
+    rubric: dict[Line, int] = Field({}, max_length=10, description=f"1 to 5 each for {', '.join(RUBRIC)}.")
+    reasons: list[Line] = Field([], max_length=10, description=f"Of {', '.join(REASONS)}.")
+    causes: list[Line] = Field([], max_length=10, description=f"Root causes, of {', '.join(CAUSES)}.")
+
+
 class DecisionIn(Schema):
     """Your verdict on what you saw."""
 
@@ -153,6 +165,7 @@ class DecisionIn(Schema):
     note: Note = ""
     checked: list[Line] = Field([], max_length=50, description="Points of the gate's checklist that you have checked.")
     edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
+    appraisal: AppraisalIn | None = Field(None, description="Some gates demand it: see `feedback`.")
 
 
 class TokenIn(Schema):
@@ -242,7 +255,7 @@ def decide(
         raise GateNotFound(gate_id=gate_id)
     made = services.decide(
         gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
-        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked,
+        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked, appraisal=_appraisal(answer),
     )  # fmt: skip
     if isinstance(made, Decision):
         return _decision(made)
@@ -314,6 +327,11 @@ def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
     return TokenOut.of(token)
 
 
+def _appraisal(answer: DecisionIn) -> Given | None:
+    said = answer.appraisal
+    return Given(said.rating, said.rubric, tuple(said.reasons), tuple(said.causes)) if said else None
+
+
 def _member(request: HttpRequest) -> User:
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
@@ -343,6 +361,7 @@ def _card(card: Card) -> GateDetailOut:
         seal=gate.seal,
         claimed_by=card.claimed_by.username if card.claimed_by else None,
         checklist=list(card.standing.terms.checklist),
+        feedback=card.standing.terms.feedback,
         approvals=gate.approvals,
         missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
         blind=gate.blind,

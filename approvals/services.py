@@ -1,7 +1,7 @@
 """What people do with a gate. `decide()` is the one door: nothing else settles a gate for a person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -24,6 +24,8 @@ from approvals.errors import (
     TextMissing,
     VerdictNotAllowed,
 )
+from approvals.feedback import appraising
+from approvals.feedback.appraising import Given
 from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Vote
 from orchestrator import events, services
 from orchestrator.errors import IdempotencyConflict
@@ -42,6 +44,7 @@ class _Answer:
     via: str
     key: str | None
     checked: tuple[str, ...] = ()
+    appraisal: Given = field(default_factory=Given)
 
 
 def decide(  # noqa: PLR0913 - one door for browser, API and every later channel: each argument is a fact of the decision
@@ -55,6 +58,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     via: str = "browser",
     idempotency_key: str | None = None,
     checked: Sequence[str] = (),
+    appraisal: Given | None = None,
 ) -> Decision | Vote:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
@@ -69,8 +73,9 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     When somebody else was first, what was typed is kept as the person's draft.
     """
     answer = _Answer(
-        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked)
-    )
+        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked),
+        appraisal or Given(),
+    )  # fmt: skip
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
@@ -148,7 +153,9 @@ def _decide(gate_id: int, by: User, answer: _Answer) -> Decision | Vote:
     _refuse_answer(gate, answer)
     if gate.approvals > 1:
         return _vote(gate, by, answer)
-    return _conclude(gate, by, answer)
+    decision = _conclude(gate, by, answer)
+    appraising.keep(answer.appraisal, gate, by, decision=decision)
+    return decision
 
 
 def _conclude(gate: Gate, by: User, answer: _Answer) -> Decision:
@@ -163,6 +170,7 @@ def _vote(gate: Gate, by: User, answer: _Answer) -> Decision | Vote:
         edited=answer.edited, idempotency_key=answer.key, checked=list(answer.checked),
     )  # fmt: skip
     stand = voting.cast(gate, by, vote)
+    appraising.keep(answer.appraisal, gate, by, vote=vote)
     Draft.objects.filter(gate=gate, author=by).delete()
     if answer.edited is not None:
         voting.amend(gate, by, answer.edited)
@@ -284,6 +292,7 @@ def _refuse_answer(gate: Gate, answer: _Answer) -> None:
         raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
     answers.check(gate, answer.verdict, answer.edited)
     answers.check_ticks(gate, answer.verdict, answer.checked)
+    appraising.check(gate, answer.verdict, answer.appraisal)
 
 
 def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:

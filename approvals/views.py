@@ -18,6 +18,7 @@ from agents.types import Json
 from approvals import desk, forms, permissions, policy, queries, services, voting
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, InvalidAnswer, NoteMissing, SealBroken
+from approvals.feedback import appraising
 from approvals.models import Decision, Gate, GateStatus, Vote
 from orchestrator.errors import OrchestratorError
 
@@ -73,7 +74,10 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = queries.get_visible_gate_or_404(user, pk)
     ticks = tuple(request.POST.getlist("checked")[:50])
-    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks)
+    typed = desk.Typed(
+        note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks,
+        appraisal=appraising.read(request.POST),
+    )  # fmt: skip
     answer: dict[str, Json] | None = None
     if policy.carries_answer(typed.verdict):
         typed, answer = _read_answer(request, queries.card(found, user), typed)
@@ -98,6 +102,7 @@ def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str
         edited=answer,
         idempotency_key=request.POST.get("key", "")[:200],
         checked=typed.checked,
+        appraisal=typed.appraisal,
     )
 
 
