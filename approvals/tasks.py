@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 
 from approvals import stranded
+from approvals.feedback import learning, proposals, watching
 from approvals.notices import delivering, services, telling
 
 log = structlog.get_logger(__name__)
@@ -30,3 +31,19 @@ def watch_gates() -> None:
     opened, closed = stranded.look()
     if opened or closed:
         log.info("gates.stranded", opened=opened, closed=closed)
+
+
+@shared_task
+def learn() -> None:
+    """Draw lessons from what people decided, and open the work that the figures ask for."""
+    opened = watching.look(learning.learn())
+    if opened:
+        log.info("improvements.opened", opened=opened)
+
+
+@shared_task
+def propose() -> None:
+    """Propose changes of gates that the figures speak for."""
+    made = proposals.look()
+    if made:
+        log.info("proposals.made", made=made)
