@@ -108,6 +108,7 @@ def _learned(run: Run, by: User) -> dict[str, int]:
     """Something that was said of the run and what came of it: the ids by the names of addresses."""
     now, digest = timezone.now(), secrets.digest("a" * 43)
     about = {"run": run, "workflow": run.workflow}
+    figures = {"n": 1, "wrong": 1, "share": 1, "low": 0, "high": 1, "days": 90}
     rows = {
         "link": FeedbackLink.objects.create(
             digest=digest, run=run, queue=people.queue(), about="a", made_by=by, expires_at=now.replace(year=2999)
@@ -116,7 +117,13 @@ def _learned(run: Run, by: User) -> dict[str, int]:
         "lesson": Lesson.objects.create(event=1, at=now, by=by, verdict="edit_input", stood=False, step="s", **about),
         "improvement": Improvement.objects.create(kind="retraining", subject="assessor", words="w"),
         "proposal": Proposal.objects.create(
-            kind="gate", workflow=run.workflow, step="assess", base=1, change={"when": "true"}, before={"when": "true"}
+            kind="gate",
+            workflow=run.workflow,
+            step="assess",
+            base=1,
+            change={"when": "true"},
+            before={"when": "true"},
+            data=figures,
         ),
     }
     return {name: row.pk for name, row in rows.items()}

@@ -189,7 +189,7 @@ POST /feedback/links                         !   -   .   .   .   .   .   .   .  
 DELETE /feedback/links/{link_id}             !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
 GET /feedback/lessons.jsonl                  !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 POST /feedback/lessons/{lesson_id}/choice    !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-POST /feedback/improvements/{improvement_id}/close!   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /feedback/improvements/{improvement_id}/close !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET /proposals                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /proposals/backtest                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /proposals/{proposal_id}                 !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
