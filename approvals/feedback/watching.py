@@ -83,9 +83,10 @@ def _look_at_tool(tool: str) -> bool:
     n, count = found["n"] or 0, found["count"] or 0
     if n < ERRORS_LEAST or count <= ERROR_SHARE * n:
         return False
-    codes = list(uses.filter(decision="failed").order_by("-last_at").values("agent", "code", "last_key")[:EXAMPLES])
+    failed = uses.filter(decision="failed").order_by("-last_at").values_list("agent", "code", "last_key")
+    codes: list[Json] = [{"agent": agent, "code": code, "key": key} for agent, code, key in failed[:EXAMPLES]]
     words = f"{count} of {n} calls of {tool} failed in {ERROR_DAYS} days: {count / n:.1%}, more than {ERROR_SHARE:.0%}."
-    facts: dict[str, Json] = {"n": n, "count": count, "days": ERROR_DAYS, "examples": [dict(one) for one in codes]}
+    facts: dict[str, Json] = {"n": n, "count": count, "days": ERROR_DAYS, "examples": codes}
     return _open(kind, tool, words, facts)
 
 
