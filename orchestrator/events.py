@@ -21,6 +21,16 @@ MAX_DATA_BYTES: Final = 16_384
 class EventKind(StrEnum):
     """Every kind of event there is (docs/architecture.md)."""
 
+    OVERSIGHT_CASE_CONFIRMED = "oversight.case_confirmed"
+    OVERSIGHT_CASE_RETIRED = "oversight.case_retired"
+    OVERSIGHT_RULED = "oversight.ruled"
+    OVERSIGHT_PROMISED = "oversight.promised"
+    OVERSIGHT_ATTENDED = "oversight.attended"
+    OVERSIGHT_UNATTENDED = "oversight.unattended"
+    WORKFLOW_PACED = "workflow.paced"
+    WORKFLOW_UNPACED = "workflow.unpaced"
+    WORKFLOW_FULL_PACE = "workflow.full_pace"
+
     RUN_STARTED = "run.started"
     RUN_PAUSED = "run.paused"
     RUN_RESUMED = "run.resumed"
@@ -156,19 +166,6 @@ class EventKind(StrEnum):
     QUEUE_CHANGED = "queue.changed"
     DELEGATION_MADE = "delegation.made"
     DELEGATION_ENDED = "delegation.ended"
-
-    FEEDBACK_GIVEN = "feedback.given"
-    FEEDBACK_ANSWERED = "feedback.answered"
-    FEEDBACK_LINK_MADE = "feedback.link_made"
-    FEEDBACK_LINK_REVOKED = "feedback.link_revoked"
-    IMPROVEMENT_OPENED = "improvement.opened"
-    IMPROVEMENT_CLOSED = "improvement.closed"
-    LESSON_CHOSEN = "lesson.chosen"
-    LESSON_DRAFTED = "lesson.drafted"
-    PROPOSAL_MADE = "proposal.made"
-    PROPOSAL_SECONDED = "proposal.seconded"
-    PROPOSAL_ACCEPTED = "proposal.accepted"
-    PROPOSAL_DECLINED = "proposal.declined"
 
     STOP_SET = "stop.set"
     STOP_LIFTED = "stop.lifted"

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator.acts import causes, contracts
+from orchestrator.acts import contracts
 from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, counted, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.steps import (
@@ -166,11 +166,14 @@ class Skip(TaskAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The output."""
-        output = {
-            "type": "object", "title": _("Output"),
-            "description": _("A JSON object; leave it empty to skip the step without any."),
+        return {
+            "properties": {
+                "output": {
+                    "type": "object", "title": _("Output"),
+                    "description": _("A JSON object; leave it empty to skip the step without any."),
+                }
+            }
         }  # fmt: skip
-        return causes.asked({"properties": {"output": output}}, target.task)
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """With what follows."""
@@ -207,9 +210,9 @@ class Skip(TaskAct):
         before = _skipped(act.target.run.pk)
         task = self.live(act)
         if act.plan.work is None:  # told before what follows from it
-            act.record("task.skipped", **causes.said(act))
+            act.record("task.skipped")
         else:
-            act.record("task.succeeded", attempt=task.attempt, given=True, **causes.said(act))
+            act.record("task.succeeded", attempt=task.attempt, given=True)
         try:
             overriding.finish(task, output=act.plan.work, reason=act.reason)
         except expressions.ExpressionError as problem:
@@ -282,7 +285,7 @@ class Edit(TaskAct):
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The whole input."""
         field = {"type": "object", "title": _("Input"), "description": _("What its agent is given, as JSON.")}
-        return causes.asked({"properties": {"input": field}, "required": ["input"]}, target.task)
+        return {"properties": {"input": field}, "required": ["input"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """What it was, or would be, given."""
@@ -311,8 +314,7 @@ class Edit(TaskAct):
         again = overriding.let_run(
             task, reason=act.reason, spec={**(task.spec or {}), "given": act.plan.work}, state=None
         )
-        names = sorted(act.plan.work)[:50]
-        act.record("task.edited", attempt=task.attempt, again=again, fields=names, **causes.said(act))
+        act.record("task.edited", attempt=task.attempt, again=again, fields=sorted(act.plan.work)[:50])
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -340,7 +342,7 @@ class Redirect(TaskAct):
         if not fitting:
             raise ActImpossible(why=_("No other agent takes its input and promises its output."))
         field = {"type": "string", "enum": fitting, "title": _("Agent")}
-        return causes.asked({"properties": {"agent": field}, "required": ["agent"]}, target.task)
+        return {"properties": {"agent": field}, "required": ["agent"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """The first that fits."""
@@ -362,8 +364,7 @@ class Redirect(TaskAct):
         task, before = self.live(act), act.plan.bound["from"]
         columns = redirection(task, act.plan.work)
         again = overriding.let_run(task, reason=act.reason, **columns)
-        facts = {"from": before, "to": act.plan.work, **causes.said(act)}
-        act.record("task.redirected", attempt=task.attempt, again=again, **facts)
+        act.record("task.redirected", attempt=task.attempt, again=again, **{"from": before, "to": act.plan.work})
 
     def done(self, target: Target) -> str:
         """In one sentence."""
