@@ -9,12 +9,12 @@ from config import pages
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.urls")),
     path("inbox/", include("approvals.urls")),
-    path("feedback/", include("approvals.feedback.urls")),
     path("", include("orchestrator.urls")),
     path("agents/", include("agents.urls")),
     path("", include("config.api.urls")),
     path("sign-in/", require_http_methods(["GET", "HEAD", "POST"])(pages.SignIn.as_view()), name="sign-in"),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
+    path("push-worker.js", pages.push_worker, name="push-worker"),
     path("styleguide/", pages.styleguide, name="styleguide"),
 ]
 
