@@ -1,5 +1,7 @@
 """What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
 
+from dataclasses import dataclass
+
 from agents import cleaning, contracts
 from agents.errors import ContractViolation, InvalidContract, OutputRejected
 from agents.models import AgentVersion
@@ -10,7 +12,19 @@ from approvals.models import Gate, GateKind
 from orchestrator.ports import terms_from_json
 
 EVERYTHING = "(the whole answer)"
-_WITH_FORM = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL, GateKind.REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One person's answer to a gate, as it came through the door, or what several of them add up to."""
+
+    verdict: str
+    gate_version: int
+    note: str
+    edited: dict[str, Json] | None
+    via: str
+    key: str | None
+    checked: tuple[str, ...] = ()
 
 
 def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:
@@ -57,7 +71,7 @@ def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:
 
 def schema_of(gate: Gate) -> dict[str, Json]:
     """The JSON Schema of the gate's answer: a person's form, or the contract of the agent under review."""
-    if gate.kind in _WITH_FORM or not gate.agent:
+    if gate.kind in (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL) or not gate.agent:
         form: dict[str, Json] = gate.subject.get("form") or {}
         return form or {"type": "object"}
     versions = AgentVersion.objects.filter(agent__name=gate.agent).order_by("-number")

@@ -1,7 +1,7 @@
 """What the reviewer's screen shows around a card: the list beside it, the decision form, what came of a decision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,9 +14,9 @@ from django.utils.translation import ngettext
 
 from agents.types import Json
 from approvals import answers, forms, outline, permissions, policy, queries, wording
+from approvals.able import disguise
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
-from approvals.feedback import appraising
 from approvals.models import Gate, GateKind, GateStatus, Queue
 from approvals.queries import Counts, Row
 from orchestrator import queries as orchestrator_queries
@@ -28,7 +28,7 @@ LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 UNSURE: Final = 0.8
 _AS_IT_STANDS: Final = frozenset({"approve", "retry", "skip"})  # verdicts that send no field
-_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.REQUEST)  # a form is filled in
+_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE)  # gates at which a form is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,6 @@ class Typed:
     verdict: str = ""
     fields: tuple[forms.Field, ...] | None = None
     checked: tuple[str, ...] = ()  # points of the checklist
-    appraisal: appraising.Given = field(default_factory=appraising.Given)
     problem: str = ""
     review: tuple[Change, ...] | None = None  # of an edit, before it is sent
     reviewed: str = ""  # seal of the edit that the changes above show
@@ -124,14 +123,9 @@ class Desk:
     typed: Typed
 
     @property
-    def appraisal(self) -> appraising.Form:
-        """Rating, reasons and root causes, for the verdict's form: `approvals/feedback/_reasons.html`."""
-        return appraising.form(self.card.gate, self.typed.appraisal)
-
-    @property
     def guarded(self) -> list[dict[str, str]]:
         """What guardrails did to the data of the call that this is about."""
-        return orchestrator_queries.guarded(self.card.gate.task_id)
+        return orchestrator_queries.guarded(disguise.told_task(self.card.gate))
 
     @property
     def folded(self) -> int:
@@ -157,14 +151,16 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     typed = typed or _from_draft(card)
     pieces = rendering.pieces(card.proposal)
     shown = tuple(piece for piece in pieces if not _is_shown_elsewhere(piece, card))
-    cost, tokens = _usage(gate.run_id)
+    cost, tokens = _usage(disguise.told_run(gate))
     given = dict(card.given)
     instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
     action = outline.outline(card.action)
     return Desk(
         card=card,
-        choices=tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
+        choices=()
+        if card.judges_first
+        else tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
         action=action,
         listings=tuple(outline.listing(name, items) for name, items in action.lists),
         output=shown,
@@ -215,7 +211,7 @@ def aftermath(gate: Gate) -> Aftermath | None:
     run = Run.objects.get(pk=gate.run_id)
     if run.status in RUN_TERMINAL:
         return Aftermath("ended", run.ended_at, run)
-    if gate.kind in (GateKind.DEADLINE, GateKind.REQUEST):  # nothing waited for it
+    if gate.kind == GateKind.DEADLINE:  # nothing waited for it
         return Aftermath("resumed", gate.settled_at, run)
     tasks = Task.objects.of_run(run.pk)
     went_on = tasks.filter(started_at__gte=gate.settled_at).order_by("started_at")

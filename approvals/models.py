@@ -47,7 +47,6 @@ class GateKind(models.TextChoices):
     HYBRID = "hybrid"  # a person completes a form that an agent has drafted
     TOOL = "tool"  # one call of a tool, with exactly these arguments
     DEADLINE = "deadline"  # about a whole run that is alive at its deadline; no task waits for it
-    REQUEST = "request"  # somebody outside asked for a person; about a whole run, and nothing waits for it
 
 
 class GateStatus(models.TextChoices):
@@ -127,8 +126,8 @@ class Gate(models.Model):
                 name="one_open_deadline_gate_per_run",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind__in=("deadline", "request"), task=None)
-                | ~models.Q(kind__in=("deadline", "request")) & models.Q(task__isnull=False),
+                condition=models.Q(kind="deadline", task=None)
+                | ~models.Q(kind="deadline") & models.Q(task__isnull=False),
                 name="gate_has_a_task_unless_about_its_run",
             ),
             models.CheckConstraint(
@@ -331,15 +330,14 @@ class RightsEpoch(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_rights_epoch")]
 
 
-# Django looks for an app's models here alone; these rooms' point back at the gates and queues above, by name.
-from approvals.feedback.models import Appraisal as Appraisal  # noqa: E402
-from approvals.feedback.models import Feedback as Feedback  # noqa: E402
-from approvals.feedback.models import FeedbackLink as FeedbackLink  # noqa: E402
-from approvals.feedback.models import Improvement as Improvement  # noqa: E402
-from approvals.feedback.models import Lesson as Lesson  # noqa: E402
-from approvals.feedback.models import LessonCursor as LessonCursor  # noqa: E402
-from approvals.feedback.models import Proposal as Proposal  # noqa: E402
-from approvals.feedback.models import SurveyAnswer as SurveyAnswer  # noqa: E402
+# Django looks for an app's models here alone; this room's point back at the gates and queues above, by name.
+from approvals.able.models import Care as Care  # noqa: E402
+from approvals.able.models import Check as Check  # noqa: E402
+from approvals.able.models import FirstVerdict as FirstVerdict  # noqa: E402
+from approvals.able.models import GoldCase as GoldCase  # noqa: E402
+from approvals.able.models import Handling as Handling  # noqa: E402
+from approvals.able.models import SecondLook as SecondLook  # noqa: E402
+from approvals.able.models import Sitting as Sitting  # noqa: E402
 from approvals.notices.models import Channel as Channel  # noqa: E402
 from approvals.notices.models import Delivery as Delivery  # noqa: E402
 from approvals.notices.models import Notice as Notice  # noqa: E402

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from approvals import stranded
-from approvals.feedback import learning, proposals, watching
+from approvals.able import cases, minutes, planning
 from approvals.notices import delivering, services, telling
 
 log = structlog.get_logger(__name__)
@@ -34,16 +34,14 @@ def watch_gates() -> None:
 
 
 @shared_task
-def learn() -> None:
-    """Draw lessons from what people decided, and open the work that the figures ask for."""
-    opened = watching.look(learning.learn())
-    if opened:
-        log.info("improvements.opened", opened=opened)
+def keep_able() -> None:
+    """Draw decisions for checks and second looks, open the checks that are owed, and measure people's minutes."""
+    planning.draw()
+    planning.open_owed()
+    minutes.measure()
 
 
 @shared_task
-def propose() -> None:
-    """Propose changes of gates that the figures speak for."""
-    made = proposals.look()
-    if made:
-        log.info("proposals.made", made=made)
+def draft_cases() -> None:
+    """Draft gold cases from what was decided, for people to confirm."""
+    cases.draft_everywhere()

@@ -51,7 +51,6 @@ class GateTerms:
     business_hours: bool = False  # deadlines count the working hours of the queue's calendar
     escalation: tuple[str, ...] = ()  # queues that are asked one after the other, each for a deadline
     rounds: int = 1  # how often all of them are asked, the first queue included
-    feedback: str = ""  # on_change: who changes or refuses it names a root cause | always: and everybody rates it
 
 
 @dataclass(frozen=True, slots=True)

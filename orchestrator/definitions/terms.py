@@ -30,7 +30,6 @@ def terms_of(step: StepSource, fields: Mapping[str, Any], problems: Problems) ->
         business_hours=fields.get("business_hours", False),
         escalation=tuple(fields.get("escalation", ())),
         rounds=fields.get("rounds", 1),
-        feedback=fields.get("feedback", ""),
     )
     _check_people(step, terms, note)
     _check_purpose(terms, fields, note)

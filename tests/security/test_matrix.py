@@ -32,31 +32,21 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
-GET feedback/                                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/patterns/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/lessons/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/improvements/                   >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/proposals/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-GET feedback/links/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-POST feedback/links/                         >   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
-POST feedback/links/<int:pk>/revoke/         >   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
-POST feedback/<int:pk>/answer/               >   -   .   -   .   .   .   -   +   -   +   -   -   .   -   -   +
-GET feedback/lessons/export.jsonl            >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-POST feedback/lessons/<int:pk>/choose/       >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-POST feedback/improvements/<int:pk>/close/   >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-POST feedback/lessons/draft/                 >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
-GET feedback/proposals/<int:pk>/             >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-POST feedback/proposals/<int:pk>/accept/     >   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
-POST feedback/proposals/<int:pk>/decline/    >   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
-POST feedback/backtest/<slug:name>/          >   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
-GET feedback/form/<secret:secret>/           +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST feedback/form/<secret:secret>/          +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET feedback/<secret:secret>/                +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET inbox/you/                               >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/you/rested/                       >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/here/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/looks/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/looks/<int:pk>/                    >   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+POST inbox/looks/<int:pk>/                   >   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+GET inbox/oversight/                         >   -   -   -   -   -   -   +   -   -   +   +   +   -   +   +   +
+POST inbox/oversight/looks/<int:pk>/         >   -   -   -   -   -   -   -   -   -   +   -   -   -   -   -   +
+POST inbox/oversight/cases/<int:pk>/         >   -   -   -   -   -   -   -   -   -   .   -   -   -   -   -   .
+POST inbox/oversight/promises/               >   -   -   -   -   -   -   -   -   -   -   .   -   -   -   .   .
+POST inbox/<int:pk>/first/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/activity/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/notices/settings/push/            >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/push/remove/     >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET push-worker.js                           +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET inbox/notices/                           >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST inbox/notices/read/                     >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET inbox/notices/settings/                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -177,24 +167,6 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 """
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
-GET /feedback                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST /feedback                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET /feedback/patterns                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET /feedback/lessons                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET /feedback/improvements                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-GET /feedback/survey                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST /feedback/survey                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST /feedback/{feedback_id}/answer          !   -   .   -   .   .   .   -   +   -   +   -   -   .   -   -   +
-POST /feedback/links                         !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-DELETE /feedback/links/{link_id}             !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
-GET /feedback/lessons.jsonl                  !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-POST /feedback/lessons/{lesson_id}/choice    !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-POST /feedback/improvements/{improvement_id}/close !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
-GET /proposals                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST /proposals/backtest                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-GET /proposals/{proposal_id}                 !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
-POST /proposals/{proposal_id}/accept         !   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
-POST /proposals/{proposal_id}/decline        !   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
 GET /messages                                !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
 GET /messages/bridges                        !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
 GET /messages/dead                           !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
@@ -250,6 +222,12 @@ GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .  
 GET /delegations                             !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST /delegations                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 DELETE /delegations/{delegation_id}          !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+GET /reviewing/me                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET /reviewing/looks                         !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST /reviewing/looks/{look_id}              !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+GET /reviewing/oversight                     !   -   -   -   -   -   -   +   -   -   +   +   +   -   +   +   +
+POST /gates/{gate_id}/first                  !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+PUT /gates/promises/{queue}                  !   -   -   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
@@ -355,22 +333,11 @@ BODIES: dict[str, Any] = {
         "starts_at": "2020-01-01T00:00:00Z",
         "ends_at": "2020-01-02T00:00:00Z",
     },
+    "PUT /gates/promises/{queue}": {"within_seconds": 600},
+    "POST /gates/{gate_id}/first": {"verdict": "approve"},
+    "POST /reviewing/looks/{look_id}": {"says": "accept"},
     "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
     "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
-    "POST feedback/lessons/draft/": {"prompt": "greeting"},
-    "POST feedback/proposals/<int:pk>/accept/": REASON,
-    "POST feedback/proposals/<int:pk>/decline/": REASON,
-    "POST feedback/<int:pk>/answer/": {"status": "dealt", "answer": "done"},
-    "POST feedback/improvements/<int:pk>/close/": {"outcome": "done"},
-    "POST /feedback": {"agent": "assessor", "rating": 3},
-    "POST /feedback/{feedback_id}/answer": {"status": "dealt", "answer": "done"},
-    "POST /feedback/links": {"run": 2**40, "about": "a", "queue": "oncall"},
-    "POST /feedback/lessons/{lesson_id}/choice": {"accepted": True},
-    "POST /feedback/improvements/{improvement_id}/close": {"outcome": "done"},
-    "POST /feedback/survey": {"score": 9},
-    "POST /proposals/backtest": {"workflow": "incident", "step": "assess"},
-    "POST /proposals/{proposal_id}/accept": REASON,
-    "POST /proposals/{proposal_id}/decline": REASON,
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
@@ -418,13 +385,6 @@ BODIES: dict[str, Any] = {
 NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
     "channels/<int:pk>": "channels/1",
-    "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
-    "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
-    "feedback/improvements/<int:pk>": "feedback/improvements/{improvement}",
-    "feedback/proposals/<int:pk>": "feedback/proposals/{proposal}", "feedback/<int:pk>": "feedback/{feedback}",
-    "feedback/backtest/<slug:name>": "feedback/backtest/{workflow}",
-    "{feedback_id}": "{feedback}", "{link_id}": "{link}", "{lesson_id}": "{lesson}",
-    "{improvement_id}": "{improvement}", "{proposal_id}": "{proposal}",
     "inbox/<int:pk>": "inbox/{gate}", "runs/<int:pk>": "runs/{run}", "<int:artifact_pk>": "{file}",
     "<slug:scope>/<slug:address>/<slug:name>": "run/{run}/pause", "<slug:scope>/<slug:address>": "run/{run}",
     "/teams/{team}/acts/{act}": "/teams/{team}/acts/set-budget", "teams/<int:pk>": "teams/{team}",
@@ -433,6 +393,8 @@ NAMES = {
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
     "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS,
+    "inbox/looks/<int:pk>": "inbox/looks/1", "inbox/oversight/looks/<int:pk>": "inbox/oversight/looks/1",
+    "inbox/oversight/cases/<int:pk>": "inbox/oversight/cases/1", "{look_id}": "1",
     "{call}": "{task}", "{delegation_id}": "1", "{queue}": "oncall", "inbox/away/<int:pk>": "inbox/away/1",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
@@ -492,7 +454,6 @@ def address(route: str) -> str:
     _, _, path = route.partition(" ")
     for pattern, name in NAMES.items():
         path = path.replace(pattern, name)
-    path += "?run={run}" if path == "feedback/links/" else ""
     return f"/api/v1{path}" if path.startswith("/") else f"/{path}"
 
 
