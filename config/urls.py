@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("config.api.urls")),
     path("access/", include("approvals.accounts.urls")),
     path("", include("config.accounts.urls")),
+    path("push-worker.js", pages.push_worker, name="push-worker"),
     path("styleguide/", pages.styleguide, name="styleguide"),
 ]
 

@@ -45,7 +45,8 @@ FRONT_DOOR = {
     "events",
     "errors",
     "states",
-    "acts", "api_errors",
+    "api_errors",
+    "pacing",
     "rendering",
     "ledger",
 }
