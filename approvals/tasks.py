@@ -33,3 +33,21 @@ def watch_gates() -> None:
     opened, closed = stranded.look()
     if opened or closed:
         log.info("gates.stranded", opened=opened, closed=closed)
+
+
+@shared_task
+def keep_able() -> None:
+    """Draw decisions for checks and second looks, open the checks that are owed, and measure people's minutes."""
+    from approvals.able import minutes, planning  # noqa: PLC0415 - as above
+
+    planning.draw()
+    planning.open_owed()
+    minutes.measure()
+
+
+@shared_task
+def draft_cases() -> None:
+    """Draft gold cases from what was decided, for people to confirm."""
+    from approvals.able import cases  # noqa: PLC0415 - as above
+
+    cases.draft_everywhere()
