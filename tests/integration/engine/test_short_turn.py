@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from agents.models import Agent
 from orchestrator import db, services
 from orchestrator.models import Attempt, Breaker, Event, Lane, Run, Task
 from tests.engine import publish, start
@@ -30,7 +31,8 @@ def pause(run: Run) -> None:
 
 
 def stop_another(run: Run) -> None:
-    services.stop(scope="run", ref=start().pk, by=User.objects.create_user(f"mia{run.pk}"), reason="look")
+    other = Agent.objects.get(name="test-patient")
+    services.stop(scope="agent", ref=other.pk, by=User.objects.create_user(f"mia{run.pk}"), reason="look")
 
 
 def limit_the_next(run: Run) -> None:
@@ -55,7 +57,7 @@ def end_all_but_one(run: Run) -> None:
     [
         pytest.param(CHAIN, "all", leave_alone, id="a step of a chain"),
         pytest.param(CHAIN, "all", pause, id="of a paused run"),
-        pytest.param(CHAIN, "all", stop_another, id="while another run is stopped"),
+        pytest.param(CHAIN, "all", stop_another, id="while another agent is stopped"),
         pytest.param(CHAIN, "all", limit_the_next, id="whose next is limited"),
         pytest.param(CHAIN, "all", start_another, id="while others are ready"),
         pytest.param(CHAIN, "all", fail_once, id="of an agent that has failed"),
@@ -94,12 +96,11 @@ def _left_by_a_turn(meanwhile: Callable[[Run], None]) -> dict[str, Any]:
     steps = Task.objects.order_by("id").values(
         "key", "status", "pending", "fed", "held", "lane", "virtual_start", "attempt", "losses", "output", "ended_at"
     )
+    tasks = list(Task.objects.order_by("id"))
     return {
         "claimed": [(job.id & 0xFFFFF, job.run_id - run.pk, job[3:]) for job in claimed],
         "steps": [{**step, "ended_at": step["ended_at"] is not None} for step in steps],
-        "times": list(
-            Task.objects.order_by("id").values_list("ready_at__isnull", "started_at__isnull", "shift__isnull")
-        ),
+        "times": [(one.ready_at is None, one.started_at is None, one.shift is None) for one in tasks],
         "run": Run.objects.values("status", "remaining", "virtual_finish", "failed", "outcome").get(pk=run.pk),
         "is over": Run.objects.get(pk=run.pk).ended_at is not None,
         "attempts": list(Attempt.objects.values("number", "status", "agent_version", "tokens_in", "cost", "error")),
