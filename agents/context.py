@@ -135,6 +135,14 @@ class AgentContext:
         found = await self._memory.ask("last_checkpoint", {}) if self._memory else None
         return found if isinstance(found, dict) else None
 
+    async def finding(self, text: str, *, confidence: float | None = None) -> None:
+        """Tell the run what was found, as an event that everybody who follows it sees; the same again is told once.
+
+        At most 500 characters, and 0-1 of confidence; secrets and personal data in it are masked. Raises StateRefused.
+        """
+        if self._memory:
+            await self._memory.ask("finding", {"finding": text, "confidence": confidence})
+
     def approval(self, action: Mapping[str, Json]) -> dict[str, Json] | None:
         """What people answered when this task asked about exactly this action with `NeedsApproval(resume=True)`: its
         proposal as they left or edited it. None: nobody has agreed yet, so ask."""

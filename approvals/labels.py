@@ -4,18 +4,22 @@ An output is right if it was approved as it stood, wrong if it was edited, sent 
 silence judge no output. Only outputs that people were asked about have a label: the rest are not among them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from agents.quality.outcomes import Judged, Outcome
+from agents.quality.outcomes import Judged, Outcome, Weighed
 from approvals import policy
 from approvals.models import Decision, GateKind, Verdict
 
 RIGHT = frozenset({Verdict.APPROVE})
 WRONG = frozenset({Verdict.EDIT, Verdict.REQUEST_CHANGES, Verdict.REJECT})
 _JUDGING = RIGHT | WRONG | {Verdict.COMPLETE}
+_ALWAYS: Final = Q(gate__rule="true") | Q(gate__rule__startswith="sample of ")  # nobody chose to ask about this one
+_MOST: Final = 20_000  # decisions looked at, the newest
 
 
 def outcomes_of(agent: str, *, limit: int) -> list[Outcome]:
@@ -34,11 +38,34 @@ def judged(agent: str, *, limit: int) -> Iterable[Judged]:
         yield from _case(decision)
 
 
+def weighed(since: datetime, *, agent: str = "") -> list[Weighed]:
+    """What people did with outputs since then, by agent's name."""
+    recent = (_about(agent) if agent else _judging().exclude(gate__agent="")).filter(decided_at__gte=since)
+    newest = recent.order_by("-id")
+    always = set(newest.filter(_ALWAYS).values_list("pk", flat=True)[:_MOST])
+    unlike = _changed(newest)
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for pk, name, verdict in newest.values_list("pk", "gate__agent", "verdict")[:_MOST]:
+        right = verdict in RIGHT or (verdict not in WRONG - {Verdict.EDIT} and pk not in unlike)
+        asked = pk not in always
+        for place, counted in enumerate((True, not right, asked, asked and right)):
+            counts[name][place] += counted
+    return [Weighed(name, *counts[name]) for name in sorted(counts)]
+
+
+def _changed(found: QuerySet[Decision]) -> set[int]:
+    """Which edited or completed outputs are not as they were: only of these the texts are read."""
+    texts = found.filter(verdict__in=(Verdict.EDIT, Verdict.COMPLETE)).values_list("pk", "verdict", "before", "after")
+    return {pk for pk, verdict, before, after in texts[:_MOST] if not _is_right(verdict, before, after)}
+
+
 def _about(agent: str) -> QuerySet[Decision]:
+    return _judging().filter(gate__agent=agent)
+
+
+def _judging() -> QuerySet[Decision]:
     kinds = (GateKind.APPROVAL, GateKind.HYBRID)
-    return Decision.objects.filter(
-        gate__agent=agent, gate__kind__in=kinds, verdict__in=_JUDGING, decided_by__isnull=False
-    )
+    return Decision.objects.filter(gate__kind__in=kinds, verdict__in=_JUDGING, decided_by__isnull=False)
 
 
 def _is_right(verdict: str, before: Any, after: Any) -> bool:

@@ -75,6 +75,8 @@ KINDS: Final[Mapping[str, Promise]] = {
     "run.rolled_back": gettext_lazy("Run rolled back"),
     "state.written": gettext_lazy("Shared state written"),
     "checkpoint.made": gettext_lazy("Checkpoint saved"),
+    "secret.rotated": gettext_lazy("Secret has a new version"),
+    "finding.discovered": gettext_lazy("Something found"),
     "conflict.found": gettext_lazy("Conflict found"),
     "conflict.resolved": gettext_lazy("Conflict settled"),
     "task.assigned": gettext_lazy("Agent chosen for a task"),

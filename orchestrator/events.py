@@ -95,6 +95,8 @@ class EventKind(StrEnum):
     CONFLICT_FOUND = "conflict.found"
     CONFLICT_RESOLVED = "conflict.resolved"
     CHECKPOINT_MADE = "checkpoint.made"
+    SECRET_ROTATED = "secret.rotated"
+    FINDING_DISCOVERED = "finding.discovered"
     TASK_FELL_BACK = "task.fell_back"
     TASK_HELD_BACK = "task.held_back"
     TASK_LET_GO = "task.let_go"

@@ -380,6 +380,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         _("saved checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
     ),
+    "finding.discovered": lambda event: _("found: %(finding)s") % {"finding": event.facts.get("finding", "?")},
     "conflict.found": lambda event: _("found a conflict about %(key)s") % {"key": event.facts.get("key", "?")},
     "conflict.resolved": _conflict_resolved,
     "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),

@@ -13,7 +13,7 @@ from agents.memory import store as memory_store
 from agents.messaging import upkeep as messages
 from agents.registry import autodiscover
 from agents.tools.registry import autodiscover as discover_tools
-from orchestrator import dispatch, ledger, signals
+from orchestrator import dispatch, ledger, signals, weekly
 from orchestrator.engine import caching, model_desk, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
@@ -132,3 +132,9 @@ def purge_results() -> None:
 def tend_ledger() -> None:
     """Make the months ahead their partitions, and look for events that no reader would ever see."""
     ledger.tend()
+
+
+@shared_task
+def draw_weekly() -> None:
+    """Draw what people look at of the week's work."""
+    weekly.draw()

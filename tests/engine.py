@@ -205,6 +205,8 @@ async def _keep(ctx: Any, verb: str, *rest: Any) -> None:
             await ctx.state.delete(rest[0])
         case "checkpoint":
             await ctx.checkpoint(rest[0], **(rest[1] if len(rest) > 1 else {}))
+        case "finding":
+            await ctx.finding(rest[0], confidence=rest[1])
         case "wait":
             while not gates_open.is_set():
                 await asyncio.sleep(0.005)

@@ -13,7 +13,7 @@ from agents.memory import store
 from agents.memory.store import Scope
 from agents.types import Json
 from orchestrator.engine import checkpoints as save_points
-from orchestrator.engine import mailing, run_state, transitions
+from orchestrator.engine import findings, mailing, run_state, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.effects import InThread
 from orchestrator.engine.run_state import Write
@@ -78,6 +78,12 @@ def _checkpoint(job: Assignment, given: dict[str, Any]) -> Json:
         return save_points.make(task.run_id, name=given["name"], notes=notes, actor=_actor(job), task=task.pk)
     except TooManyCheckpoints as refused:
         raise CheckpointRefused(field="number", problem=str(refused)) from refused
+
+
+@transaction.atomic
+def _finding(job: Assignment, given: dict[str, Any]) -> Json:
+    findings.record(_standing(job), given, agent=job.step.agent)
+    return None
 
 
 def _last_checkpoint(job: Assignment, given: dict[str, Any]) -> Json:
@@ -154,6 +160,7 @@ _VERBS = {
     "delete": _write,
     "checkpoint": _checkpoint,
     "last_checkpoint": _last_checkpoint,
+    "finding": _finding,
     "remember": _remember,
     "recall": _recall,
     "forget": _forget,

@@ -9,7 +9,7 @@ from django.db import connections, transaction
 
 from agents.errors import AttemptOver
 from orchestrator.db import Claimed
-from orchestrator.engine import run_state, threads, transitions
+from orchestrator.engine import findings, run_state, threads, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.memory import TaskMemory
 from orchestrator.engine.plans import plan_of
@@ -160,3 +160,18 @@ def test_an_altered_value_is_found():
     StateEntry.objects.filter(run=run).update(value=2)
 
     assert [found.rule for found in violations()] == ["state is what its events say", "replay"]
+
+
+def test_what_an_agent_finds_is_an_event_once_and_no_state():
+    told = [["finding", "Paid twice: jane@example.com has both receipts.", 0.9], ["finding", "x" * 501, 0.9]]
+    run = run_one([*told, ["finding", "so sure", 1.5]], inputs=", times: 1")  # the second attempt says it all again
+
+    [event] = Event.objects.filter(run_id=run.pk, kind="finding.discovered")
+    assert (event.actor, event.task_id) == ("agent:test-keeper", task(run, "a").pk)
+    assert set(event.data) == {"agent_id", "finding", "confidence", "timestamp"}
+    assert event.data["finding"] == "Paid twice: [email address hidden] has both receipts."
+    assert (event.data["agent_id"], event.data["confidence"]) == ("test-keeper", 0.9)
+    assert task(run, "a").output["refused"] == ["state_refused", "state_refused"]
+    assert not StateEntry.objects.exists()
+    assert findings.of_run(run.pk) == [event.data]
+    assert not list(violations())
