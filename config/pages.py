@@ -4,13 +4,15 @@ from datetime import timedelta
 
 from axes.helpers import get_cool_off
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
+from django.views.i18n import set_language
 
 from config import outage
 from config.templatetags.watchkeeper import RISKS, STATUSES, duration
@@ -29,6 +31,13 @@ class SignIn(LoginView):
         context["is_empty"] = not User.objects.exists()
         context["is_demo"] = (settings.DATA_DIR / "demo-passwords.json").exists()
         return context
+
+
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Remember the language in a cookie and go back to where one was; also for who has not signed in."""
+    return set_language(request)
 
 
 def locked_out(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:

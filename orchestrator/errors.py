@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from agents.errors import worded
 from orchestrator.definitions.errors import DefinitionError
 
 __all__ = ["DefinitionError"]  # a definition's problems are refusals too
@@ -15,7 +16,7 @@ class OrchestratorError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__((self.__doc__ or "").format(**facts))
+        super().__init__(worded(type(self), facts))
 
 
 class RunNotFound(OrchestratorError):

@@ -8,7 +8,7 @@ from django import template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -211,15 +211,16 @@ def plain(text: str) -> str:
 
 @register.filter
 def with_code(text: object) -> SafeString:
-    """Prose, escaped, with what stands between backticks as code."""
-    pieces = enumerate(str(text).split("`"))
+    """Marked prose in the user's language, escaped, with what stands between backticks as code."""
+    pieces = enumerate(str(_(str(text))).split("`"))
     return format_html_join("", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in pieces))
 
 
 @register.filter
 def figure(amount: float) -> str:
     """An amount with its thousands apart and no more decimals than it needs: `1,250`, `0.07`."""
-    return f"{amount:,.0f}" if abs(amount - round(amount)) < 1e-9 else f"{amount:,.2f}"
+    places = 0 if abs(amount - round(amount)) < 1e-9 else 2
+    return str(number_format(amount, places, force_grouping=True))
 
 
 @register.filter

@@ -111,10 +111,7 @@ class Requeue(_OnLetters):
     title = gettext_lazy("Put dead letters back")
     action = gettext_lazy("Put back")
     menu = gettext_lazy("Put dead letters back…")
-    says = (
-        "%(count)s letter is read again, its failures forgotten:",
-        "%(count)s letters are read again, their failures forgotten:",
-    )
+    says = marked_forms("%(count)s letter is read again, its failures forgotten:", "%(count)s letters are read again, their failures forgotten:")
     warns = gettext_lazy("It cannot be taken back: a reader may have them at once.")
     did = gettext_lazy("The dead letters were put back.")
 
@@ -132,10 +129,7 @@ class Drop(_OnLetters):
     title = gettext_lazy("Give dead letters up")
     action = gettext_lazy("Give up")
     menu = gettext_lazy("Give dead letters up…")
-    says = (
-        "%(count)s letter is delivered to nobody any more, and stays readable:",
-        "%(count)s letters are delivered to nobody any more, and stay readable:",
-    )
+    says = marked_forms("%(count)s letter is delivered to nobody any more, and stays readable:", "%(count)s letters are delivered to nobody any more, and stay readable:")
     did = gettext_lazy("The dead letters were given up.")
 
     def do(self, act: Performing, by: User) -> Mapping[str, Json]:
@@ -157,7 +151,7 @@ class Restore(_OnLetters):
     action = gettext_lazy("Take back")
     menu = gettext_lazy("Make dead letters again…")
     state = Delivery.State.EXPIRED
-    says = ("%(count)s letter waits for a person again:", "%(count)s letters wait for a person again:")
+    says = marked_forms("%(count)s letter waits for a person again:", "%(count)s letters wait for a person again:")
     did = gettext_lazy("They are dead letters again.")
 
     def fits(self, row: Delivery) -> bool:

@@ -8,6 +8,7 @@ from agents.types import Json
 from orchestrator.definitions.fields import KEY
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step, person_step
+from agents.marking import marked as _
 
 TASKS: Final = 50  # of a plan, if the step does not say
 REJECTIONS: Final = 2  # of a plan, after which it is made again; one more fails the step
@@ -60,22 +61,22 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Goals that come in too many shapes for one workflow, each of which falls into tasks for agents you have.",
-    strengths="The plan is known, checked and editable before any of it runs; then it is plain tasks in their order.",
+    when=_("Goals that come in too many shapes for one workflow, each of which falls into tasks for agents you have."),
+    strengths=_("The plan is known, checked and editable before any of it runs; then it is plain tasks in their order."),
     limits=(
         f"At most {TASKS} tasks. The plan is made once: what comes up on the way does not change it (magentic does). A "
         f"result that another task uses is handed on with at most {bounds.VALUE:,} bytes."
     ),
-    complexity="Medium: one task to plan, one for people, then the plan's own.",
-    observability="The plan stands in the run's state and on the card that people edited; each node is a task.",
+    complexity=_("Medium: one task to plan, one for people, then the plan's own."),
+    observability=_("The plan stands in the run's state and on the card that people edited; each node is a task."),
     governance=(
         "Only agents that the step names; cycles, unknown agents and unknown tasks are refused before anything starts. "
         "By default people release the plan. Who rejects it has it made again with the note, "
         f"{REJECTIONS} times at most; one more rejection fails the step."
     ),
     tooling=(
-        "A planner takes {goal, agents, flaws, said, most, context} and answers {tasks: [{key, agent, input, after, "
-        "uses, title}]}. A task that `uses` others finds their outputs in its input as `results`."
+        _("A planner takes {goal, agents, flaws, said, most, context} and answers {tasks: [{key, agent, input, after, "
+        "uses, title}]}. A task that `uses` others finds their outputs in its input as `results`.")
     ),
     template=registry.template("planner"),
 )
@@ -110,7 +111,7 @@ class Planner:
     """See `HELP`."""
 
     name = "planner"
-    title = "Planner (goal to task graph)"
+    title = _("Planner (goal to task graph)")
     options = OPTIONS
     help = HELP
 

@@ -7,6 +7,7 @@ from agents.types import Json
 from orchestrator.definitions.plan import Retry
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Spawn, Turn, agent_step, person_step
+from agents.marking import marked as _
 
 DAY: Final = 86_400.0  # seconds that a swarm may go on without a checkpoint; options may only lower it
 ROUNDS: Final = 20  # if the step does not say
@@ -50,22 +51,22 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Open exploration without a known way: many cheap agents, ideas that build on each other, time to let it run.",
-    strengths="No plan is needed; what one agent finds, all others see in the next round, until it expires.",
+    when=_("Open exploration without a known way: many cheap agents, ideas that build on each other, time to let it run."),
+    strengths=_("No plan is needed; what one agent finds, all others see in the next round, until it expires."),
     limits=(
         f"At most {_ENTRIES} entries of {_VALUE:,} bytes in the memory, and 200 rounds. Expiry is judged when a round "
         "starts. A round is begun only if its time limit ends before the next checkpoint is due."
     ),
-    complexity="High: agents times rounds tasks, and results that depend on what was found when.",
-    observability="The run's state keeps each version of the memory, who wrote what until when, and every checkpoint.",
+    complexity=_("High: agents times rounds tasks, and results that depend on what was found when."),
+    observability=_("The run's state keeps each version of the memory, who wrote what until when, and every checkpoint."),
     governance=(
-        "It cannot go on past 24 hours since its last checkpoint: the evaluator scores novelty, feasibility and risk, "
+        _("It cannot go on past 24 hours since its last checkpoint: the evaluator scores novelty, feasibility and risk, "
         "and a person approves or ends it. While nobody answers, nothing runs. Who rejects a checkpoint ends the swarm "
-        "as rejected, with what it knows."
+        "as rejected, with what it knows.")
     ),
     tooling=(
-        "An agent takes {goal, you, round, memory, context} and answers {memory: {key: value}, done}; an entry may be "
-        "{value, ttl_s}. An evaluator takes {goal, round, memory} and answers {novelty, feasibility, risk, reason}."
+        _("An agent takes {goal, you, round, memory, context} and answers {memory: {key: value}, done}; an entry may be "
+        "{value, ttl_s}. An evaluator takes {goal, round, memory} and answers {novelty, feasibility, risk, reason}.")
     ),
     template=registry.template("swarm"),
 )
@@ -75,7 +76,7 @@ class Swarm:
     """See `HELP`."""
 
     name = "swarm"
-    title = "Swarm with shared memory"
+    title = _("Swarm with shared memory")
     options = OPTIONS
     help = HELP
 

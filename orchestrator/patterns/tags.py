@@ -6,15 +6,17 @@ from typing import Final
 
 import yaml
 
+from agents.marking import marked as _
+
 USES: Final = (
-    "pipeline",
-    "document generation",
-    "sequential approvals",
-    "multi-system collection",
-    "multi-department",
-    "risk-based",
-    "approval routing",
-    "exception handling",
+    _("pipeline"),
+    _("document generation"),
+    _("sequential approvals"),
+    _("multi-system collection"),
+    _("multi-department"),
+    _("risk-based"),
+    _("approval routing"),
+    _("exception handling"),
 )
 
 

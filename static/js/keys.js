@@ -17,7 +17,7 @@ function commands() {
 
 function listKeys() {
   list.replaceChildren();
-  const fixed = [["Ctrl K", help.dataset.palette ?? "Search or jump to"]];
+  const fixed = [["Ctrl K", help.dataset.palette]];
   const own = [...commands()].map(([key, element]) => [key, element.dataset.keyLabel ?? element.getAttribute("aria-label") ?? element.textContent.trim()]);
   for (const [key, label] of [...fixed, ...own]) {
     const term = document.createElement("dt");

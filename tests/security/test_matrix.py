@@ -138,6 +138,7 @@ POST stop/                                   >   -   -   -   -   -   -   +   -  
 GET stop/<int:pk>/                           >   -   -   -   -   -   -   +   +   +   -   +   -   -   -   +   +
 GET stop/<int:pk>/lift/                      >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 POST stop/<int:pk>/lift/                     >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+POST language/                               +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET styleguide/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET workflows/                               >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET workflows/<slug:name>/                   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
