@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
+
 from agents.marking import marked as _
 
 # Verb: what it allows, as the access page words it.

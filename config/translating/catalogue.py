@@ -1,4 +1,4 @@
-"""The catalogues under `config/locale`: brought up to date, compiled, and looked through for what would break a page."""
+"""The catalogues under `config/locale`: brought up to date, compiled, looked through for what would break a page."""
 
 import re
 from collections.abc import Iterable, Iterator

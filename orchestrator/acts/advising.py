@@ -62,7 +62,11 @@ class KeepAdvice(_OnWorkflow):
         """The verdict, its reason and the signs."""
         verdict, held = judged(answers), newest(_workflow(target))
         told = {"number": verdict.number, "title": _(verdict.title)}
-        lines = (_("Begin with phase %(number)d of 4: %(title)s.") % told, _(verdict.reason), *(_(sign) for sign in verdict.signs))
+        lines = (
+            _("Begin with phase %(number)d of 4: %(title)s.") % told,
+            _(verdict.reason),
+            *(_(sign) for sign in verdict.signs),
+        )
         return Plan(lines, {"from": held.pk if held else 0, "phase": verdict.phase}, verdict)
 
     def apply(self, act: Performing) -> Mapping[str, Json]:

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents.marking import marked_forms
 from agents.messaging import operations
 from agents.messaging.errors import MessagingError
 from agents.models import Agent, Delivery, Message, Subscription
@@ -111,7 +112,10 @@ class Requeue(_OnLetters):
     title = gettext_lazy("Put dead letters back")
     action = gettext_lazy("Put back")
     menu = gettext_lazy("Put dead letters back…")
-    says = marked_forms("%(count)s letter is read again, its failures forgotten:", "%(count)s letters are read again, their failures forgotten:")
+    says = marked_forms(
+        "%(count)s letter is read again, its failures forgotten:",
+        "%(count)s letters are read again, their failures forgotten:",
+    )
     warns = gettext_lazy("It cannot be taken back: a reader may have them at once.")
     did = gettext_lazy("The dead letters were put back.")
 
@@ -129,7 +133,10 @@ class Drop(_OnLetters):
     title = gettext_lazy("Give dead letters up")
     action = gettext_lazy("Give up")
     menu = gettext_lazy("Give dead letters up…")
-    says = marked_forms("%(count)s letter is delivered to nobody any more, and stays readable:", "%(count)s letters are delivered to nobody any more, and stay readable:")
+    says = marked_forms(
+        "%(count)s letter is delivered to nobody any more, and stays readable:",
+        "%(count)s letters are delivered to nobody any more, and stay readable:",
+    )
     did = gettext_lazy("The dead letters were given up.")
 
     def do(self, act: Performing, by: User) -> Mapping[str, Json]:

@@ -7,6 +7,7 @@ checks are ours; each is a question whose "yes" speaks for its group.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
+
 from agents.marking import marked as _
 
 type Phase = Literal["single", "two", "full", "advanced"]

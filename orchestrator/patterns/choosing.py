@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+
 from agents.marking import marked as _
 
 LINEAR: Final = "linear"

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step
-from agents.marking import marked as _
 
 _AGENT = {"type": "string", "pattern": r"^(?:[a-z][a-z0-9_-]*(?:@[1-9][0-9]*)?|\$\{.*\})$"}
 OPTIONS: Final[dict[str, Any]] = {
@@ -51,9 +51,9 @@ HELP = registry.Help(
     complexity=_("Medium: as many tasks as specialists, and two more."),
     observability=_("Who was given what is the input of a task of its own; what is missing stands in the output."),
     governance=_("Least knowledge by construction: a specialist's input is its part and nothing else."),
-    tooling=(
-        _("The orchestrator takes {goal, round, specialists, findings, memory, context} and answers {parts: {name: "
-        "input}, memory}. The synthesis takes {goal, findings, missing, memory}. A specialist's contract is its own.")
+    tooling=_(
+        "The orchestrator takes {goal, round, specialists, findings, memory, context} and answers {parts: {name: "
+        "input}, memory}. The synthesis takes {goal, findings, missing, memory}. A specialist's contract is its own."
     ),
     template=registry.template("hierarchy"),
 )

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result, Spawn, Turn, agent_step, person_step
 from orchestrator.patterns.task_ledger import ENTRIES, OPEN, TaskLedger
-from agents.marking import marked as _
 
 ROUNDS: Final = 10  # if the step does not say
 REJECTIONS: Final = 2  # after which the manager plans again; one more fails the step
@@ -46,24 +46,26 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 HELP = registry.Help(
     when=_("Open work whose tasks are not known beforehand: an investigation, a piece of research, a repair."),
-    strengths=(
-        _("The plan is a ledger that people read and change while it is worked on; each line says who put it there and "
-        "why. Tasks are added as results come in.")
+    strengths=_(
+        "The plan is a ledger that people read and change while it is worked on; each line says who put it there and "
+        "why. Tasks are added as results come in."
     ),
     limits=(
         f"At most {ENTRIES} lines, and {ROUNDS} rounds unless the step says otherwise; then people are asked. A result "
         f"is shown to the manager with at most {bounds.VALUE // 4:,} bytes."
     ),
     complexity=_("High: the manager's judgement decides how long it takes and what it costs."),
-    observability=_("Each version of the ledger is kept with what changed, by whom and why; each line's work is a task."),
+    observability=_(
+        "Each version of the ledger is kept with what changed, by whom and why; each line's work is a task."
+    ),
     governance=(
         "Only agents that the step names are given work. People add, change and drop lines between two turns, or end "
         "it; a manager that starts nothing twice is brought before people. Who rejects that question has the manager "
         f"plan again with the note, {REJECTIONS} times at most."
     ),
-    tooling=(
-        _("The manager takes {goal, round, rounds, agents, ledger, refused, notes, context} and answers {changes: [{do: "
-        "add, change or drop, id, title, agent, input, why}], run: [ids], done, answer}.")
+    tooling=_(
+        "The manager takes {goal, round, rounds, agents, ledger, refused, notes, context} and answers {changes: [{do: "
+        "add, change or drop, id, title, agent, input, why}], run: [ids], done, answer}."
     ),
     template=registry.template("magentic"),
 )

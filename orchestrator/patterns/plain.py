@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agents.marking import marked as _
 from orchestrator.patterns import registry, tags
 from orchestrator.patterns.registry import Help
-from agents.marking import marked as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +82,28 @@ PLAIN = (
         "saga",
         _("Saga (undo what was done)"),
         Help(
-            when=_("Steps that change the world one after the other, and a late failure must not leave half of it done."),
-            strengths=_("Each step says what undoes it, so a failure or a person takes everything back in reverse order."),
-            limits=(
-                _("Undoing is a new act, not a rewind: others may have seen what was done. What cannot be undone, such "
-                "as a letter that was sent, belongs at the end. A step without `compensate` is left as it is.")
+            when=_(
+                "Steps that change the world one after the other, and a late failure must not leave half of it done."
+            ),
+            strengths=_(
+                "Each step says what undoes it, so a failure or a person takes everything back in reverse order."
+            ),
+            limits=_(
+                "Undoing is a new act, not a rewind: others may have seen what was done. What cannot be undone, such "
+                "as a letter that was sent, belongs at the end. A step without `compensate` is left as it is."
             ),
             complexity=_("Low to write: one more call a step. Hard to get right: each undoing must be safe to repeat."),
-            observability=(
-                _("While it undoes, the run is `compensating`, then `failed` with its first error. Each undoing is a "
-                "task of its own, undo_<step>, that shows the output it was given.")
+            observability=_(
+                "While it undoes, the run is `compensating`, then `failed` with its first error. Each undoing is a "
+                "task of its own, undo_<step>, that shows the output it was given."
             ),
-            governance=(
-                _("An undoing that fails asks people and lets the others go on. `business_queue` names who is told of "
-                "what was taken back. People may choose Cancel and undo at any time.")
+            governance=_(
+                "An undoing that fails asks people and lets the others go on. `business_queue` names who is told of "
+                "what was taken back. People may choose Cancel and undo at any time."
             ),
-            tooling=_("A step's `compensate` (sees `output`, `given`, `input`); `error_handling.on_failure: compensate`."),
+            tooling=_(
+                "A step's `compensate` (sees `output`, `given`, `input`); `error_handling.on_failure: compensate`."
+            ),
             template=registry.template("saga"),
         ),
     ),
@@ -106,24 +112,26 @@ PLAIN = (
         _("Event-driven choreography"),
         Help(
             when=_("Parts of an organisation that react to the same facts, each in its own way and at its own pace."),
-            strengths=(
-                _("Nobody has to know who listens: one more workflow reacts by one more consumer group, and nothing else "
-                "changes. Facts that came before are found by replay.")
+            strengths=_(
+                "Nobody has to know who listens: one more workflow reacts by one more consumer group, and nothing else "
+                "changes. Facts that came before are found by replay."
             ),
-            limits=(
-                _("No single place shows the whole process, and nothing undoes it as a whole. Facts come from outside, "
-                "or from agents that send them: no step publishes a signal. They are kept for 30 days.")
+            limits=_(
+                "No single place shows the whole process, and nothing undoes it as a whole. Facts come from outside, "
+                "or from agents that send them: no step publishes a signal. They are kept for 30 days."
             ),
             complexity=_("Low for each workflow; what they do together has to be understood from all of them."),
-            observability=(
-                _("Each group shows how far it is and how much is left; a run names the signal that started it, and all "
-                "runs of one signal have one correlation id.")
+            observability=_(
+                "Each group shows how far it is and how much is left; a run names the signal that started it, and all "
+                "runs of one signal have one correlation id."
             ),
-            governance=(
-                _("A group starts runs only for signals whose sender may start them, each signal once and in order. "
-                "Making, holding and replaying a group are recorded; the last two ask for a reason.")
+            governance=_(
+                "A group starts runs only for signals whose sender may start them, each signal once and in order. "
+                "Making, holding and replaying a group are recorded; the last two ask for a reason."
             ),
-            tooling=_("Consumer groups (a workflow's Signals tab, /api/v1/groups), /api/v1/signals, step `wait_event`."),
+            tooling=_(
+                "Consumer groups (a workflow's Signals tab, /api/v1/groups), /api/v1/signals, step `wait_event`."
+            ),
             template=registry.template("choreography"),
         ),
         others=(registry.template("choreography_invoice"),),

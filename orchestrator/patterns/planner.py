@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions.fields import KEY
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step, person_step
-from agents.marking import marked as _
 
 TASKS: Final = 50  # of a plan, if the step does not say
 REJECTIONS: Final = 2  # of a plan, after which it is made again; one more fails the step
@@ -62,7 +62,9 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 HELP = registry.Help(
     when=_("Goals that come in too many shapes for one workflow, each of which falls into tasks for agents you have."),
-    strengths=_("The plan is known, checked and editable before any of it runs; then it is plain tasks in their order."),
+    strengths=_(
+        "The plan is known, checked and editable before any of it runs; then it is plain tasks in their order."
+    ),
     limits=(
         f"At most {TASKS} tasks. The plan is made once: what comes up on the way does not change it (magentic does). A "
         f"result that another task uses is handed on with at most {bounds.VALUE:,} bytes."
@@ -74,9 +76,9 @@ HELP = registry.Help(
         "By default people release the plan. Who rejects it has it made again with the note, "
         f"{REJECTIONS} times at most; one more rejection fails the step."
     ),
-    tooling=(
-        _("A planner takes {goal, agents, flaws, said, most, context} and answers {tasks: [{key, agent, input, after, "
-        "uses, title}]}. A task that `uses` others finds their outputs in its input as `results`.")
+    tooling=_(
+        "A planner takes {goal, agents, flaws, said, most, context} and answers {tasks: [{key, agent, input, after, "
+        "uses, title}]}. A task that `uses` others finds their outputs in its input as `results`."
     ),
     template=registry.template("planner"),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.patterns import bounds, registry
@@ -18,7 +19,6 @@ from orchestrator.patterns.declared_states import (
     ways_of,
 )
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step, person_step
-from agents.marking import marked as _
 
 CAP: Final = 10  # turns of one conversation, if it does not say; 20 at most
 VISITS: Final = 50  # states that one run of the step may enter
@@ -110,15 +110,15 @@ HELP = registry.Help(
         f"The run's state says which state it is in, and {PAUSED} while a conversation proceeds. Every transition is "
         "logged with its disposition, its reason, and who chose it."
     ),
-    governance=(
-        _("Only declared transitions happen. A disposition that is unknown, contradicted, or stated with too little "
+    governance=_(
+        "Only declared transitions happen. A disposition that is unknown, contradicted, or stated with too little "
         "confidence goes to a person, and so does a conversation that its cap ends. Who rejects that question leads "
-        "to the state that `rejected` names; without one the step fails.")
+        "to the state that `rejected` names; without one the step fails."
     ),
-    tooling=(
-        _("A state's agent takes {state, input, output, context} and answers anything; `when` reads it as `output`. Who "
+    tooling=_(
+        "A state's agent takes {state, input, output, context} and answers anything; `when` reads it as `output`. Who "
         "converses takes {state, you, turn, cap, dispositions, messages, output, context} and answers {text}, with "
-        "{disposition} when it is settled.")
+        "{disposition} when it is settled."
     ),
     template=registry.template("planner_state_machine"),
 )

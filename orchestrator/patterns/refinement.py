@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step
-from agents.marking import marked as _
 
 PATHS: Final = 50  # that the first stage may open
 _FINDING: Final = 4_000  # bytes of one path's finding that are kept for the output
@@ -55,11 +55,13 @@ HELP = registry.Help(
         "tokens are an estimate: what the paths that went on took on average."
     ),
     complexity=_("Low: one task for the broad stage, then one task for each path and stage."),
-    observability=_("Each look at a path is a task. Stopped paths stand in the output with value, threshold and stage."),
+    observability=_(
+        "Each look at a path is a task. Stopped paths stand in the output with value, threshold and stage."
+    ),
     governance=_("Thresholds are part of the published definition; nothing is dropped without its value and reason."),
-    tooling=(
-        _("The first agent takes {question, context} and answers {paths: [{key, title, value, ...}]}; the others take "
-        "{question, stage, path, finding, context} and answer {value, ...}. A value is 0 to 1.")
+    tooling=_(
+        "The first agent takes {question, context} and answers {paths: [{key, title, value, ...}]}; the others take "
+        "{question, stage, path, finding, context} and answer {value, ...}. A value is 0 to 1."
     ),
     template=registry.template("refinement"),
 )

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions.plan import Retry
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Spawn, Turn, agent_step, person_step
-from agents.marking import marked as _
 
 DAY: Final = 86_400.0  # seconds that a swarm may go on without a checkpoint; options may only lower it
 ROUNDS: Final = 20  # if the step does not say
@@ -51,22 +51,26 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when=_("Open exploration without a known way: many cheap agents, ideas that build on each other, time to let it run."),
+    when=_(
+        "Open exploration without a known way: many cheap agents, ideas that build on each other, time to let it run."
+    ),
     strengths=_("No plan is needed; what one agent finds, all others see in the next round, until it expires."),
     limits=(
         f"At most {_ENTRIES} entries of {_VALUE:,} bytes in the memory, and 200 rounds. Expiry is judged when a round "
         "starts. A round is begun only if its time limit ends before the next checkpoint is due."
     ),
     complexity=_("High: agents times rounds tasks, and results that depend on what was found when."),
-    observability=_("The run's state keeps each version of the memory, who wrote what until when, and every checkpoint."),
-    governance=(
-        _("It cannot go on past 24 hours since its last checkpoint: the evaluator scores novelty, feasibility and risk, "
-        "and a person approves or ends it. While nobody answers, nothing runs. Who rejects a checkpoint ends the swarm "
-        "as rejected, with what it knows.")
+    observability=_(
+        "The run's state keeps each version of the memory, who wrote what until when, and every checkpoint."
     ),
-    tooling=(
-        _("An agent takes {goal, you, round, memory, context} and answers {memory: {key: value}, done}; an entry may be "
-        "{value, ttl_s}. An evaluator takes {goal, round, memory} and answers {novelty, feasibility, risk, reason}.")
+    governance=_(
+        "It cannot go on past 24 hours since its last checkpoint: the evaluator scores novelty, feasibility and risk, "
+        "and a person approves or ends it. While nobody answers, nothing runs. Who rejects a checkpoint ends the swarm "
+        "as rejected, with what it knows."
+    ),
+    tooling=_(
+        "An agent takes {goal, you, round, memory, context} and answers {memory: {key: value}, done}; an entry may be "
+        "{value, ttl_s}. An evaluator takes {goal, round, memory} and answers {novelty, feasibility, risk, reason}."
     ),
     template=registry.template("swarm"),
 )

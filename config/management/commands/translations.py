@@ -16,7 +16,9 @@ _SHOWN = 20
 
 
 class Command(BaseCommand):
-    help = "Say what is not translated yet; with --update, bring catalogues up to date with the source and compile them."
+    help = (
+        "Say what is not translated yet; with --update, bring catalogues up to date with the source and compile them."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What to do besides telling."""
