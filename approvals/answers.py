@@ -1,5 +1,7 @@
 """What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
 
+from django.utils.translation import gettext, gettext_lazy
+
 from agents import cleaning, contracts
 from agents.errors import ContractViolation, InvalidContract, OutputRejected
 from agents.models import AgentVersion
@@ -9,7 +11,7 @@ from approvals.errors import ChecklistIncomplete, InvalidAnswer
 from approvals.models import Gate, GateKind
 from orchestrator.ports import terms_from_json
 
-EVERYTHING = "(the whole answer)"
+EVERYTHING = gettext_lazy("(the whole answer)")
 
 
 def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:
@@ -19,9 +21,9 @@ def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:
     try:
         value = cleaning.clean(edited).value
     except OutputRejected as error:
-        raise InvalidAnswer(path=EVERYTHING, problem=str(error)) from error
+        raise InvalidAnswer(path=str(EVERYTHING), problem=str(error)) from error
     if not isinstance(value, dict):
-        raise InvalidAnswer(path=EVERYTHING, problem="it must be an object with named fields")
+        raise InvalidAnswer(path=str(EVERYTHING), problem=gettext("it must be an object with named fields"))
     return value
 
 
@@ -30,24 +32,30 @@ def check(gate: Gate, verdict: str, edited: dict[str, Json] | None) -> None:
     if not policy.carries_answer(verdict):
         if edited is not None:
             raise InvalidAnswer(
-                path=EVERYTHING, problem=f"the verdict {verdict!r} takes none; choose Edit to change it"
+                path=str(EVERYTHING),
+                problem=gettext("the verdict %(verdict)s takes none; choose Edit to change it")
+                % {"verdict": f"{verdict!r}"},
             )
         return
     if edited is None:
-        raise InvalidAnswer(path=EVERYTHING, problem=f"the verdict {verdict!r} needs one")
+        raise InvalidAnswer(
+            path=str(EVERYTHING), problem=gettext("the verdict %(verdict)s needs one") % {"verdict": f"{verdict!r}"}
+        )
     try:
         contracts.compile_contract(schema_of(gate)).check(edited)
     except ContractViolation as error:
         raise InvalidAnswer(**error.facts) from error
     except InvalidContract as error:
-        raise InvalidAnswer(path=EVERYTHING, problem=f"the contract itself is broken: {error}") from error
+        raise InvalidAnswer(
+            path=str(EVERYTHING), problem=gettext("the contract itself is broken: %(error)s") % {"error": error}
+        ) from error
 
 
 def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:
     """Refuse an approval while a point of the gate's list is not ticked, and ticks at points that it does not have."""
     points = terms_from_json(gate.subject.get("terms") or {}).checklist
     if strange := [point for point in checked if point not in points]:
-        raise ChecklistIncomplete(what=f"{strange[0][:100]!r} is not on the list")
+        raise ChecklistIncomplete(what=gettext("%(value)s is not on the list") % {"value": f"{strange[0][:100]!r}"})
     if policy.OUTCOME.get(verdict) != "approved":
         return
     if missing := [point for point in points if point not in checked]:

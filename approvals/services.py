@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from agents.types import Json
 from approvals import answers, duties, permissions, policy, voting
@@ -252,17 +253,21 @@ def _refuse_settled(gate: Gate) -> None:
 
 def _refuse_moved(gate: Gate, answer: _Answer) -> None:
     if answer.gate_version != gate.version:
-        raise GateChanged(gate_id=gate.pk, what=f"you saw version {answer.gate_version}, now it is {gate.version}")
+        raise GateChanged(
+            gate_id=gate.pk,
+            what=gettext("you saw version %(gate_version)s, now it is %(version)s")
+            % {"gate_version": answer.gate_version, "version": gate.version},
+        )
     if policy.seal(gate.subject) != gate.seal:
-        raise SealBroken(gate_id=gate.pk, what="its stored subject was altered")
+        raise SealBroken(gate_id=gate.pk, what=gettext("its stored subject was altered"))
     if gate.task is None:  # about a whole run: its facts are the gate's alone
         return
     if not policy.same(gate.task.input, gate.subject["input"]):
-        raise SealBroken(gate_id=gate.pk, what="the task's stored input was altered")
+        raise SealBroken(gate_id=gate.pk, what=gettext("the task's stored input was altered"))
     reviewed = _reviewed_output(gate)
     asked = gate.subject.get("amended", {}).get("from", gate.subject["proposal"])
     if reviewed is not None and not policy.same(reviewed, asked):
-        raise SealBroken(gate_id=gate.pk, what="the output under review was altered")
+        raise SealBroken(gate_id=gate.pk, what=gettext("the output under review was altered"))
 
 
 def _reviewed_output(gate: Gate) -> dict[str, Json] | None:

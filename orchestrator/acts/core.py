@@ -16,7 +16,7 @@ import orjson
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import transaction
 from django.utils.functional import Promise
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from agents.models import Agent
 from agents.types import Json
@@ -345,9 +345,11 @@ def _check(schema: Mapping[str, Any], answers: Mapping[str, Json]) -> None:
         value = answers.get(name)
         if asked.get("type") == "integer" and value is not None:
             if not isinstance(value, int):  # to JSON Schema, 7.0 is one
-                raise AnswerInvalid(field=name, problem="it must be written without a decimal point")
+                raise AnswerInvalid(field=name, problem=gettext("it must be written without a decimal point"))
             if abs(value) > LARGEST:
-                raise AnswerInvalid(field=name, problem=f"its size is at most {LARGEST:,}")
+                raise AnswerInvalid(
+                    field=name, problem=gettext("its size is at most %(largest)s") % {"largest": f"{LARGEST:,}"}
+                )
 
 
 def _digest(act: Act, target: Target, answers: Mapping[str, Json], plan: Plan) -> str:
