@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from agents import sections
-from approvals import wording
+from approvals import gate_access, wording
 from orchestrator import rendering
 from orchestrator.story import actor_of
 
@@ -95,6 +95,15 @@ def agent_sections(context: template.Context, at: str) -> dict[str, object]:
     """The row of tabs of the pages about agents; `at` is the address's name of the tab that the page belongs to."""
     request = context["request"]
     return {"sections": sections.sections(request.user), "at": at, "is_here": request.path == reverse(at)}
+
+
+@register.simple_tag(takes_context=True)
+def gate_address(context: template.RequestContext, gate: int) -> str:
+    """Where a gate's card is; empty for whoever may not see it, who would be led to nothing."""
+    user = context.request.user
+    if gate_access.may_see(user, gate):
+        return reverse("approvals:gate", args=[gate])
+    return ""
 
 
 @register.filter
