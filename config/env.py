@@ -1,10 +1,14 @@
 """Read settings from the environment; a bad value is one sentence that names variable, value and remedy."""
 
 import os
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_RATE = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
 def text(name: str, default: str) -> str:
@@ -36,6 +40,24 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}; correct or unset it.")
     return value
+
+
+def log_level() -> str:
+    """LOG_LEVEL, in capitals."""
+    level = text("LOG_LEVEL", "INFO").upper()
+    if level not in _LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL={level!r} is not one of {', '.join(_LEVELS)}; correct or unset it.")
+    return level
+
+
+def feed_rate() -> str:
+    """FEED_RATE as it is written: runs a minute, or nothing if it is not set."""
+    rate = text("FEED_RATE", "")
+    if rate and not _RATE.fullmatch(rate):
+        raise ImproperlyConfigured(
+            f"FEED_RATE={rate!r} is not a number of runs a minute; write 6, 0.5 or 0, or unset it."
+        )
+    return rate
 
 
 def drain_seconds() -> int:

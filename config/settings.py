@@ -225,5 +225,5 @@ NOTICE_HOSTS = env.words("NOTICE_HOSTS")
 DECISIONS = "approvals.labels"
 EVENT_LOG = "orchestrator.events"
 
-LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
+LOGGING = logs.settings(env.log_level())
 logs.configure()

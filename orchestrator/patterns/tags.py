@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import yaml
@@ -20,6 +21,7 @@ USES: Final = (
 )
 
 
+@cache
 def of_template(text: str) -> tuple[str, ...]:
     """The tags that a template of ours carries."""
     return tuple(yaml.safe_load(text)["metadata"].get("tags", ()))
