@@ -53,9 +53,9 @@ def log_level() -> str:
 def feed_rate() -> str:
     """FEED_RATE as it is written: runs a minute, or nothing if it is not set."""
     rate = text("FEED_RATE", "")
-    if rate and not _RATE.fullmatch(rate):
+    if rate and not (_RATE.fullmatch(rate) and float(rate) <= 6000):
         raise ImproperlyConfigured(
-            f"FEED_RATE={rate!r} is not a number of runs a minute; write 6, 0.5 or 0, or unset it."
+            f"FEED_RATE={rate!r} is not a number of runs a minute up to 6000; write 6, 0.5 or 0, or unset it."
         )
     return rate
 
