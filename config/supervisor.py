@@ -115,9 +115,8 @@ class Supervisor:
             step.failed = code != 0
         self._children.remove(preparation)
         if code:
-            raise NeedsAttention(
-                f"The database could not be prepared: {_sentence(preparation.last_words())} The whole story is in {log}."
-            )
+            why = _sentence(preparation.last_words())
+            raise NeedsAttention(f"The database could not be prepared: {why} The whole story is in {log}.")
 
     def _start(self, env: dict[str, str]) -> None:
         self._forget_what_passed()
