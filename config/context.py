@@ -117,6 +117,11 @@ class Shell:
         return any(permissions.can_somewhere(self.user, verb) for verb in ("stop_everything", "stop_workflow"))
 
     @cached_property
+    def sees_runs(self) -> bool:
+        """Whether the pages of runs and workflows open for the user."""
+        return permissions.can_somewhere(self.user, "see_runs")
+
+    @cached_property
     def stops(self) -> list[StopInForce]:
         """The stops in force, for everybody: nobody should wonder why nothing moves."""
         return queries.stops_in_force(may_lift=permissions.can(self.user, "lift_stop"))

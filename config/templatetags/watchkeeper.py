@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from agents import sections
-from approvals import gate_access, wording
+from approvals import gate_access, permissions, wording
 from orchestrator import rendering
+from orchestrator.models import Workflow
 from orchestrator.story import actor_of
 
 register = template.Library()
@@ -104,6 +105,13 @@ def gate_address(context: template.RequestContext, gate: int) -> str:
     if gate_access.may_see(user, gate):
         return reverse("approvals:gate", args=[gate])
     return ""
+
+
+@register.simple_tag(takes_context=True)
+def run_address(context: template.RequestContext, run: int, workflow: Workflow) -> str:
+    """Where a run's page is; empty for whoever may not see runs of this workflow."""
+    may_see = permissions.can(context.request.user, "see_runs", workflow)
+    return reverse("orchestrator:run", args=[run]) if may_see else ""
 
 
 @register.filter
