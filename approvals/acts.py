@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals import desk, forms, permissions, queries, services
 from approvals.models import Decision
 from approvals.notices import services as notices
-from approvals.views import CARD, back_to, user_of
+from approvals.views import CARD, REGIONS, back_to, user_of
 from orchestrator.errors import OrchestratorError
 
 MAX_ROWS = 200
@@ -106,4 +106,4 @@ def _answer(request: HttpRequest, pk: int, region: str, *, problem: str = "") ->
     opened = desk.desk(gate, user)
     wanted = desk.Wanted.of(request.GET)
     context = {"desk": opened, "card": opened.card, "gate": gate, "seen": gate.version, "query": wanted.query}
-    return render(request, f"{CARD}#{region}", {**context, "act_problem": problem})
+    return render(request, REGIONS[region], {**context, "act_problem": problem})

@@ -22,7 +22,7 @@ from approvals.models import Decision, Gate, GateStatus, Vote
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
-REGIONS = frozenset({"top", "comments"})
+REGIONS = {"top": f"{CARD}#top", "comments": "approvals/card/talk.html#comments"}  # parts that are fetched alone
 _DROPPED = gettext_lazy(
     "You changed fields below, and this verdict would not send them. Look at the changes to approve it with them, "
     "or give the verdict once more to go on without them."
@@ -51,7 +51,7 @@ def gate(request: HttpRequest, pk: int) -> HttpResponse:
     part = request.GET.get("part", "")
     if part in REGIONS:
         context["seen"] = _number(request.GET.get("seen", "")) or found.version
-        return render(request, f"{CARD}#{part}", context)
+        return render(request, REGIONS[part], context)
     if _wants_partial(request):
         return render(request, f"{CARD}#card", context)
     return _page(request, context)
