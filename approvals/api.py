@@ -9,10 +9,11 @@ from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
 from pydantic import AwareDatetime, Field
 
-from approvals import access, delegation, handing, queries, services, tokens, voting
+from approvals import access, delegation, handing, queries, runways, services, tokens, voting
 from approvals.cards import Card
+from approvals.desk_schemas import RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, NotPermitted, UnknownName
-from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Vote
+from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Runway, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
@@ -96,6 +97,7 @@ class GateDetailOut(GateOut):
     missing: int = Field(description="How many more of them are needed.")
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
     votes: list[VoteOut]
+    runway: RunwayOut | None = Field(description="Approved, and not out yet.")
     decision: DecisionOut | None
 
 
@@ -228,14 +230,17 @@ def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
 
 
 @gates.post(
-    "/{gate_id}/decisions", response={200: DecisionOut, 202: VoteOut, **ERRORS}, summary="Decide a gate, or vote on it"
+    "/{gate_id}/decisions",
+    response={200: DecisionOut, 202: VoteOut | RunwayOut, **ERRORS},
+    summary="Decide a gate, or vote on it",
 )
 def decide(
     request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None
-) -> DecisionOut | Status[VoteOut]:
+) -> DecisionOut | Status[VoteOut | RunwayOut]:
     """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first.
 
-    Where several people must agree it is your vote: 202 says how many more are needed.
+    Where several people must agree it is your vote: 202 says how many more are needed. Where an approval can be taken
+    back for a while, 202 says when it goes out.
     """
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
@@ -246,8 +251,20 @@ def decide(
     )  # fmt: skip
     if isinstance(made, Decision):
         return _decision(made)
+    if isinstance(made, Runway):
+        return Status(202, RunwayOut.of(made))
     made.refresh_from_db()
     return Status(202, _vote(made, hidden=False, missing=voting.standing(made.gate).missing))
+
+
+@gates.post("/{gate_id}/take-back", response={200: GateDetailOut, **ERRORS}, summary="Take an approval back")
+def take_back(request: HttpRequest, gate_id: Id, wanted: TakeBackIn) -> GateDetailOut:
+    """Take back what was approved and has not gone out yet: it is up for decision again."""
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise GateNotFound(gate_id=gate_id)
+    runways.take_back(gate_id=gate_id, by=user, why=wanted.reason)
+    return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
 
 
 @gates.post("/{gate_id}/assignee", response={200: GateDetailOut, **ERRORS}, summary="Hand a gate to a person")
@@ -348,6 +365,7 @@ def _card(card: Card) -> GateDetailOut:
         blind=gate.blind,
         votes=[_vote(vote, hidden=card.hidden) for vote in card.standing.votes],
         looking=[user.username for user in card.looking],
+        runway=RunwayOut.of(card.runway) if card.runway else None,
         decision=_decision(card.decision) if card.decision else None,
     )
 

@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agents.types import Json
-from approvals import answers, forms, outline, permissions, policy, queries, wording
+from approvals import answers, asking, forms, outline, permissions, policy, queries, wording
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
-from approvals.models import Gate, GateKind, GateStatus, Queue
+from approvals.models import Gate, GateKind, GateStatus, Question, Queue
 from approvals.queries import Counts, Row
+from orchestrator import acts, rendering
 from orchestrator import queries as orchestrator_queries
-from orchestrator import rendering
+from orchestrator.acts import Act, Target
 from orchestrator.models import Attempt, Run, Task, task_id
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 
@@ -101,6 +102,14 @@ class Aftermath:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """A question to the agent with its answer, and how what it would put out now differs from what is sealed."""
+
+    question: Question
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """One card with everything that its page shows beside what the gate itself says."""
 
@@ -120,6 +129,11 @@ class Desk:
     is_form_open: bool
     is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
+    replies: tuple[Reply, ...] = ()
+    may_ask: bool = False  # the agent behind it
+    may_take_back: bool = False  # what was approved and has not gone out
+    is_own_runway: bool = False
+    undoing: tuple[Act, ...] = ()  # of a run that has gone on: what undoes it, with a preview
 
     @property
     def guarded(self) -> list[dict[str, str]]:
@@ -172,7 +186,20 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         is_work=gate.kind in _WORK,
         is_form_open=gate.kind in _WORK or typed.verdict == "edit" or typed.is_warned,
         typed=typed,
+        replies=tuple(Reply(one, changes(card.proposal, one.differs) if one.differs else ()) for one in card.questions),
+        may_ask=bool(gate.agent) and asking.may_ask(gate, user, card.questions),
+        may_take_back=card.runway is not None
+        and (card.runway.decided_by_id == user.pk or permissions.can(user, "decide_gate", gate)),
+        is_own_runway=card.runway is not None and card.runway.decided_by_id == user.pk,
+        undoing=_undoing(gate, user),
     )
+
+
+def _undoing(gate: Gate, user: User) -> tuple[Act, ...]:
+    """After the runway: the run's acts that undo what it has done since, each with a preview of its compensation."""
+    if gate.status != GateStatus.APPROVED:
+        return ()
+    return tuple(act for act in acts.possible(user, Target("run", gate.run)) if act.name in ("undo", "rollback"))
 
 
 def fields_of(card: Card) -> tuple[forms.Field, ...]:

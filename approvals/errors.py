@@ -67,6 +67,18 @@ class GateAlreadySettled(ApprovalsError):
     code = "gate_already_settled"
 
 
+class GateGoingOut(GateAlreadySettled):
+    """Gate {gate_id} was decided already: {verdict} by {by}; it goes out at {at:%H:%M:%S} UTC. Take it back first."""
+
+    code = "gate_going_out"
+
+
+class RunwayOver(ApprovalsError):
+    """Nothing of gate {gate_id} can be taken back any more: it has gone out, or was taken back. Look at its run."""
+
+    code = "runway_over"
+
+
 class GateChanged(ApprovalsError):
     """Gate {gate_id} changed after you opened it ({what}); look at it again before you decide. Your text is kept."""
 
@@ -124,6 +136,13 @@ class ChecklistIncomplete(ApprovalsError):
     """Tick each point of the list that you have checked, then approve ({what})."""
 
     code = "checklist_incomplete"
+    status = 422
+
+
+class QuestionRefused(ApprovalsError):
+    """The agent was not asked: {why}."""
+
+    code = "question_refused"
     status = 422
 
 

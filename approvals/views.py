@@ -15,14 +15,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
-from approvals import desk, forms, permissions, policy, queries, services, voting
+from approvals import desk, drift, forms, permissions, policy, queries, runways, services, voting
 from approvals.cards import Card
-from approvals.errors import GateAlreadySettled, GateChanged, InvalidAnswer, NoteMissing, SealBroken
-from approvals.models import Decision, Gate, GateStatus, Vote
+from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
+from approvals.models import Decision, Gate, GateStatus, Runway, Vote
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
-REGIONS = {"top": f"{CARD}#top", "comments": "approvals/card/talk.html#comments"}  # parts that are fetched alone
+REGIONS = {
+    "top": f"{CARD}#top",
+    "comments": "approvals/card/talk.html#comments",
+    "ask": "approvals/card/ask.html#asked",
+}  # parts that are fetched alone
 _DROPPED = gettext_lazy(
     "You changed fields below, and this verdict would not send them. Look at the changes to approve it with them, "
     "or give the verdict once more to go on without them."
@@ -40,7 +44,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
     first = found.next_after(0)
     context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk)) if first else {}
-    return render(request, "approvals/inbox.html", {"inbox": found, "opened": "list", **context})
+    frame = {"inbox": found, "opened": "list", "going_out": runways.of(user)}
+    return render(request, "approvals/inbox.html", {**frame, **context})
 
 
 @require_GET
@@ -88,8 +93,8 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     return _next(request, pk)
 
 
-def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Decision | Vote:
-    return services.decide(
+def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> None:
+    services.decide(
         gate_id=found.pk,
         by=user_of(request),
         verdict=typed.verdict,
@@ -121,6 +126,8 @@ def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: Orchestr
     """The card as it is now, and why the verdict does not stand."""
     found = queries.get_visible_gate_or_404(user_of(request), pk)
     match refusal:
+        case GateGoingOut():
+            words = str(refusal)
         case GateAlreadySettled():
             words = _("Your verdict came too late; what you typed is kept below.")
         case SealBroken():
@@ -160,6 +167,7 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(f"{address}{joint}after={pk}")
     context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk)) if row else _frame(request)
     context |= _after(request, pk) | {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
+    context["going_out"] = runways.of(user)
     response = render(request, "approvals/next.html", context)
     response["HX-Push-Url"] = address
     return response
@@ -168,6 +176,7 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
 def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None) -> dict[str, Any]:
     """What the card's template needs. The key makes one sending of the form one decision, however often it arrives."""
     opened = desk.desk(found, user_of(request), typed)
+    seen = _number(request.GET.get("from", "")) or _number(request.POST.get("version", ""))
     return {
         **_frame(request),
         **_after(request, _number(request.GET.get("after", ""))),
@@ -178,6 +187,8 @@ def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None)
         "at": found.pk,
         "key": uuid.uuid4().hex,
         "aftermath": desk.aftermath(found),
+        "drift": drift.since(found, user_of(request), seen=seen) if found.status == GateStatus.OPEN else None,
+        "run": found.run,
     }
 
 
@@ -191,19 +202,26 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     decision = mine.select_related("gate__run").first()
     if decision:
         return {"acknowledged": decision, "after": desk.aftermath(decision.gate)}
+    laid = Runway.objects.filter(gate_id=pk, decided_by=user_of(request)).select_related("gate").last() if pk else None
+    if laid:
+        return {"laid": laid}
     vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last() if pk else None
     return {"voted": vote, "stand": voting.standing(vote.gate)} if vote else {}
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    found = desk.inbox(user_of(request), desk.Wanted.of(request.GET))
-    return render(request, "approvals/inbox.html", {"inbox": found, "opened": "card", **context}, status=status)
+    user = user_of(request)
+    found = desk.inbox(user, desk.Wanted.of(request.GET))
+    frame = {"inbox": found, "opened": "card", "going_out": runways.of(user)}
+    return render(request, "approvals/inbox.html", {**frame, **context}, status=status)
 
 
-def back_to(request: HttpRequest, pk: int, *, problem: str = "") -> HttpResponse:
+def back_to(request: HttpRequest, pk: int, *, problem: str = "", said: str = "") -> HttpResponse:
     """Where a small act without JavaScript leads: the card it was about."""
     if problem:
         messages.error(request, problem)
+    if said:
+        messages.success(request, said)
     return redirect(reverse("approvals:gate", args=[pk]) + desk.Wanted.of(request.GET).query)
 
 

@@ -38,6 +38,20 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def spans(name: str, default: str, *, names: tuple[str, ...], most: float) -> dict[str, float]:
+    """Lengths of time by name, `high=30s,critical=2m`, in seconds; `none` for no length at all."""
+    value = text(name, default)
+    found: dict[str, float] = {}
+    for part in value.split(",") if value != "none" else ():
+        key, _equals, span = part.strip().partition("=")
+        number, unit = span[:-1], {"s": 1, "m": 60, "h": 3600}.get(span[-1:])
+        if key not in names or unit is None or not number.isdigit() or int(number) * unit > most:
+            remedy = f"write {names[-1]}=30s, with at most {most:g} s for any of {', '.join(names)}, or none"
+            raise ImproperlyConfigured(f"{name}={value!r} cannot be read at {part!r}; {remedy}.")
+        found[key] = float(int(number) * unit)
+    return found
+
+
 def drain_seconds() -> int:
     """How long workers that were asked to stop go on with what they run: DRAIN_SECONDS."""
     return integer("DRAIN_SECONDS", 8, low=0, high=3600)

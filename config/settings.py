@@ -114,6 +114,9 @@ CSRF_FAILURE_VIEW = "config.pages.csrf_failure"
 GUARDIAN_AUTO_PREFETCH = False
 ANONYMOUS_USER_NAME = None
 
+# How long an approval can be taken back before it goes out, in seconds by risk; a gate's definition may say otherwise.
+UNDO_RUNWAY = env.spans("UNDO_RUNWAY", "high=30s,critical=2m", names=("low", "medium", "high", "critical"), most=3600.0)
+
 HTTPS = env.flag("HTTPS", default=False)
 # Behind TLS a browser binds a `__Host-` cookie to this very host: neither a neighbour nor a subdomain can set it.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (f"{'__Host-' if HTTPS else ''}{name}" for name in ("sessionid", "csrftoken"))

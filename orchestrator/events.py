@@ -150,6 +150,11 @@ class EventKind(StrEnum):
     GATE_MENDED = "gate.mended"
     GATE_REMINDED = "gate.reminded"
     GATE_DECIDED = "gate.decided"
+    GATE_APPROVED = "gate.approved"
+    GATE_HELD = "gate.held"
+    GATE_TAKEN_BACK = "gate.taken_back"
+    GATE_ASKED = "gate.asked"
+    GATE_ANSWERED = "gate.answered"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
 

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 
 from agents.models import Agent
 from agents.types import Json
-from approvals import access, services
+from approvals import access, runways, services
 from approvals.errors import ApprovalsError
-from approvals.models import Gate, Queue
+from approvals.models import Gate, Queue, Runway
 from config.bench.server import Server
 from config.bench.stack import Stack, Team
 from config.rehearsal.faults import ENVIRONMENT, Drill
@@ -123,11 +123,13 @@ def _person(subject: Subject, stack: Stack) -> User:
 
 def _play(stack: Stack, ids: list[int], person: User, level: Level) -> bool:
     """Answer every open gate; say whether all runs have ended."""
-    for gate in Gate.objects.filter(run_id__in=ids, status="open").order_by("pk")[:100]:
+    for gate in Gate.objects.filter(run_id__in=ids, status="open", releases_at=None).order_by("pk")[:100]:
         level.asked_for_help += gate.kind in _TROUBLE
         access.grant(to=person, permission="decide_gates", on=Queue.objects.get(pk=gate.queue_id), by=None)
         with suppress(ApprovalsError):  # settled meanwhile
-            services.decide(gate_id=gate.pk, by=person, gate_version=gate.version, **_answer(gate))
+            made = services.decide(gate_id=gate.pk, by=person, gate_version=gate.version, **_answer(gate))
+            if isinstance(made, Runway):
+                runways.let_go(gate_id=gate.pk, by=person)
     live = "SELECT EXISTS (SELECT FROM orchestrator_run WHERE id = ANY(%s) AND ended_at IS NULL)"
     return not stack.value(live, ids)
 

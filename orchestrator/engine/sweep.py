@@ -140,6 +140,7 @@ _PUT_OFF = timedelta(seconds=5)
 _FIRE: dict[str, Callable[[int], object]] = {
     "gate_deadline": lambda gate: gatekeeper().deadline_reached(gate),
     "gate_reminder": lambda gate: gatekeeper().remind(gate),
+    "gate_release": lambda gate: gatekeeper().release_reached(gate),
     deadlines.TIMER: deadlines.reached,
     deadlines.OVER: deadlines.over,
     "wait_deadline": waking.wait_overdue,

@@ -47,6 +47,8 @@ FRONT_DOOR = {
     "api_errors",
     "rendering",
     "ledger",
+    "acts",  # what the desk offers after a verdict, with its preview
+    "holds",
 }
 TOP_LEVEL = {
     *(
