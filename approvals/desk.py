@@ -110,6 +110,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One alternative: its place, what the table says of it, and what choosing it does (`answers.how`)."""
+
+    at: int
+    cells: tuple[outline.Fact, ...]
+    how: str
+    changes: tuple[Change, ...] = ()  # between what was proposed and what the run would go on with instead
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """One card with everything that its page shows beside what the gate itself says."""
 
@@ -129,6 +139,8 @@ class Desk:
     is_form_open: bool
     is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
+    ways: tuple[Way, ...] = ()
+    has_basis: bool = False  # the alternatives say what their estimates rest on
     replies: tuple[Reply, ...] = ()
     may_ask: bool = False  # the agent behind it
     may_take_back: bool = False  # what was approved and has not gone out
@@ -169,6 +181,8 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
     action = outline.outline(card.action)
+    without = ({name: value for name, value in option.items() if name != "output"} for option in card.alternatives)
+    weighed = outline.table(tuple(without))
     return Desk(
         card=card,
         choices=tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
@@ -178,7 +192,12 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         has_more=len(shown) < len(pieces),
         instructions=instructions,
         given=tuple(rendering.pieces(given)),
-        alternatives=outline.table(card.alternatives),
+        alternatives=weighed,
+        ways=tuple(
+            Way(at, cells, answers.how(gate, option) if card.choices else "", _instead(card, option))
+            for at, (cells, option) in enumerate(zip(weighed.rows, card.alternatives, strict=True))
+        ),
+        has_basis=any("basis" in option for option in card.alternatives),
         factors=_factors(card),
         cost=cost,
         tokens=tokens,
@@ -193,6 +212,11 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         is_own_runway=card.runway is not None and card.runway.decided_by_id == user.pk,
         undoing=_undoing(gate, user),
     )
+
+
+def _instead(card: Card, option: dict[str, Json]) -> tuple[Change, ...]:
+    output = option.get("output")
+    return changes(card.proposal, output) if isinstance(output, dict) else ()
 
 
 def _undoing(gate: Gate, user: User) -> tuple[Act, ...]:

@@ -25,6 +25,7 @@ def violations() -> Iterator[str]:
 def _settled_without_decision() -> Iterator[str]:
     for status in set(policy.OUTCOME.values()):
         verdicts = [verdict for verdict, outcome in policy.OUTCOME.items() if outcome == status]
+        verdicts += ["choose"] if status == "returned" else []
         fitting = Decision.objects.filter(gate=OuterRef("pk"), verdict__in=verdicts)
         for pk in Gate.objects.filter(~Exists(fitting), status=status).values_list("pk", flat=True):
             yield f"gate {pk} is {status}, but no decision made it so"

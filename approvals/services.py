@@ -134,6 +134,8 @@ def _decide(gate_id: int, by: User, answer: Answer) -> Decision | Vote | Runway:
         return earlier
     _refuse_settled(gate)
     settling.refuse_moved(gate, answer.gate_version)
+    if answer.verdict == "choose":
+        answer = replace(answer, edited=answers.choice(gate, _place(answer.edited)))
     _refuse_answer(gate, answer)
     if gate.approvals > 1:
         return _vote(gate, by, answer)
@@ -141,7 +143,8 @@ def _decide(gate_id: int, by: User, answer: Answer) -> Decision | Vote | Runway:
 
 
 def _conclude(gate: Gate, by: User, answer: Answer) -> Decision | Runway:
-    if length := runways.seconds(gate, answer.verdict):
+    goes_out = policy.outcome(answer.verdict, answer.edited) == "approved"
+    if goes_out and (length := runways.seconds(gate, answer.verdict)):
         return runways.lay(gate, by, answer, length)
     decision = settle(gate, by, answer)
     release(gate, by, answer)
@@ -216,6 +219,8 @@ def _earlier_with_same_key(gate: Gate, by: User, answer: Answer) -> Decision | V
     sent = (gate.pk, answer.verdict, answer.gate_version, answer.note)
     stored = (earlier.gate_id, earlier.verdict, earlier.gate_version, earlier.note)
     was = earlier.after if isinstance(earlier, Decision) else earlier.edited
+    if answer.verdict == "choose" and was:  # stored with the alternative that it names
+        was = {"alternative": was["alternative"]}
     if sent != stored or not policy.same(answer.edited, was):
         raise IdempotencyConflict(key=answer.key)
     return decision or runway or earlier
@@ -236,7 +241,8 @@ def _refuse_settled(gate: Gate) -> None:
 
 
 def _refuse_answer(gate: Gate, answer: Answer) -> None:
-    if answer.verdict not in gate.allowed or answer.verdict not in policy.OUTCOME or answer.verdict == "expire":
+    offered = answer.verdict in gate.allowed or answer.verdict == "choose"  # which of them, `answers.choice` has said
+    if not offered or answer.verdict not in policy.OUTCOME or answer.verdict == "expire":
         raise VerdictNotAllowed(gate_id=gate.pk, verdict=answer.verdict, allowed=", ".join(gate.allowed))
     if not answer.note and policy.needs_note(answer.verdict, gate.risk):
         raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
@@ -255,6 +261,11 @@ def _keep_draft(gate_id: int, by: User, text: str, answer: dict[str, Json] | Non
     typed = {"text": text, "answer": answer, "saved_at": Now()}
     draft, _ = Draft.objects.update_or_create(gate_id=gate_id, author=by, defaults=typed)
     return draft
+
+
+def _place(edited: dict[str, Json] | None) -> int:
+    at = (edited or {}).get("alternative")
+    return at if isinstance(at, int) and not isinstance(at, bool) else -1
 
 
 def _audit(gate_id: int, by: User, answer: Answer, code: str) -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import policy
+from approvals import answers, policy
 from approvals.errors import GateChanged, GateNotFound, SealBroken
 from approvals.models import Decision, Draft, Gate, GateKind
 from orchestrator import events, services
@@ -85,7 +85,7 @@ def settle(gate: Gate, by: User, answer: Answer, *, decided_at: datetime | None 
         checked=list(answer.checked),
         **({"decided_at": decided_at} if decided_at else {}),
     )
-    gate.status, gate.settled_at = policy.OUTCOME[answer.verdict], Now()
+    gate.status, gate.settled_at = policy.outcome(answer.verdict, answer.edited), Now()
     gate.save(update_fields=["status", "settled_at"])
     Draft.objects.filter(gate=gate, author=by).delete()
     facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
@@ -99,6 +99,8 @@ def release(gate: Gate, by: User, answer: Answer) -> None:
         services.cancel_run(run_id=gate.run_id, by=by, reason=answer.note)
     elif gate.task_id is None:
         _release_run(gate, by, answer)
+    elif answer.verdict == "choose":
+        _release_choice(gate.task_id, by, answer)
     else:
         _release_task(gate.task_id, gate, by, answer)
 
@@ -107,6 +109,14 @@ def _release_run(gate: Gate, by: User, answer: Answer) -> None:
     if answer.verdict == "extend":  # letting it go on changes nothing: it has never stopped
         length, said = str((answer.edited or {})["by"]), answer.note or f"decided at gate {gate.pk}"
         services.extend_run(run_id=gate.run_id, by=length, actor=services.actor_of(by), reason=said)
+
+
+def _release_choice(waiting: int, by: User, answer: Answer) -> None:
+    actor = services.actor_of(by)
+    if policy.outcome("choose", answer.edited) == "approved":
+        services.complete_task(task_id=waiting, output=answers.chosen(answer.edited)["output"], actor=actor)
+    else:
+        services.revise_task(task_id=waiting, note=answers.instruction(answer.edited, answer.note), actor=actor)
 
 
 def _release_task(waiting: int, gate: Gate, by: User, answer: Answer) -> None:

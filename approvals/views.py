@@ -80,7 +80,10 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     ticks = tuple(request.POST.getlist("checked")[:50])
     typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks)
     answer: dict[str, Json] | None = None
-    if policy.carries_answer(typed.verdict):
+    if typed.verdict.startswith("choose:"):
+        answer = {"alternative": _number(typed.verdict.removeprefix("choose:"))}
+        typed = replace(typed, verdict="choose")
+    elif policy.carries_answer(typed.verdict):
         typed, answer = _read_answer(request, queries.card(found, user), typed)
         if typed.problem or typed.review is not None:
             return _again(request, found, typed, status=422 if typed.problem else 200)
