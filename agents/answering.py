@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from pydantic_ai import Agent as ModelAgent
@@ -136,7 +136,7 @@ def _model_answers(spec: AgentSpec) -> Callable[[Mapping[str, Json], AgentContex
             try:
                 result = await ModelAgent(model_for(model_id), instructions=instructions).run(
                     _TASK.format(**told),
-                    model_settings=ModelSettings(**{"timeout": ctx.timeout, **settings}),
+                    model_settings=cast("ModelSettings", {"timeout": ctx.timeout, **settings}),
                     usage=used,
                     usage_limits=UsageLimits(request_limit=1, total_tokens_limit=_TOKENS),
                 )
