@@ -1,6 +1,7 @@
 """The desk around a card in a browser: taking back, what is new, asking the agent, choosing another way."""
 
 import re
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -49,7 +50,7 @@ def test_the_agent_answers_on_the_card_and_another_way_is_chosen(
     site: Site, ana: User, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = answering.Reply(text="The beacon\u202e stopped.", output={**people.PROPOSAL, "amount": 99})
-    monkeypatch.setattr(answering, "ask", lambda *_asked: said)
+    monkeypatch.setattr(answering, "ask", mock.Mock(return_value=said))
     options = (
         {"option": "Watch for 30 min", "cost": "none", "basis": "12 like cases"},
         {"option": "Block", "cost": "2 h"},
