@@ -71,7 +71,7 @@ def test_the_agent_answers_on_the_card_and_another_way_is_chosen(
     assert serious_problems(page) == []
     page.get_by_role("button", name="Choose: Watch for 30 min").click()
     page.locator("#confirm-yes").click()
-    until(lambda: Decision.objects.exists(), what="a decision is stored")
+    until(Decision.objects.exists, what="a decision is stored")
     decision = Decision.objects.get()
     assert (decision.verdict, decision.after) == ("choose", {"alternative": 0, "option": dict(options[0])})
     assert Gate.objects.get(pk=gate.pk).status == "returned"
