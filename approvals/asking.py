@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from approvals import permissions, policy, settling, voting
+from approvals.able import checks
 from approvals.errors import GateNotFound, NotPermitted, QuestionRefused, TextMissing
 from approvals.models import Gate, GateStatus, Question
 from orchestrator.events import EventKind
@@ -25,6 +26,8 @@ MOST: Final = 20  # of one gate
 def ask(*, gate_id: int, by: User, text: str) -> Question:
     """Put a question to the agent whose output is up for decision; it is answered soon, on the card."""
     gate = Gate.objects.select_for_update(of=("self",)).select_related("run").filter(pk=gate_id).first()
+    if gate is None and checks.shown(gate_id, by) is not None:
+        raise QuestionRefused(why="no worker is free for it at the moment; try again later")
     if gate is None or not permissions.can(by, "see_gate", gate):
         raise GateNotFound(gate_id=gate_id)
     if not permissions.can(by, "decide_gate", gate):
@@ -48,7 +51,7 @@ def may_ask(gate: Gate, user: User, asked: Sequence[Question]) -> bool:
 
 def of(gate: Gate) -> list[Question]:
     """The gate's questions, the oldest first."""
-    return list(gate.questions.select_related("asked_by")[:MOST])
+    return list(Question.objects.filter(gate_id=gate.pk).select_related("asked_by")[:MOST])
 
 
 def is_due() -> bool:

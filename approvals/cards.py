@@ -6,18 +6,21 @@ from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
 from approvals import answers, asking, duties, permissions, policy, precedents, runways, voting
+from approvals.able import disguise, first
 from approvals.deadlines import stages
 from approvals.diffs import Change, changes
 from approvals.models import (
     Comment,
     Decision,
     Draft,
+    FirstVerdict,
     Gate,
     GateKind,
     GateStatus,
@@ -86,13 +89,20 @@ class Card:
     runway: Runway | None  # an approval that has not gone out yet
     assessment: Assessment | None  # of the output under review, where its step asks for one
     standing: Standing  # of the votes, where several people must agree
-    hidden: bool  # what others and the machine said of it, until this person has voted
+    hidden: bool  # what others and the machine said of it, until this person has voted or judged
+    judges_first: bool  # they are asked for their own judgement before that
+    own_first: FirstVerdict | None  # what they judged then
     person: int  # id of the viewer's main account
 
     @property
     def is_approved_by_time(self) -> bool:
         """Whether silence would let it pass; only where its definition says so, and never at high risk."""
         return any(stage.outcome == "approve" for stage in self.if_nobody_acts)
+
+    @property
+    def first_offered(self) -> tuple[str, ...]:
+        """The judgements that they may give before they see what the machine thinks."""
+        return first.offered(self.gate) if self.judges_first else ()
 
     @property
     def own_vote(self) -> Vote | None:
@@ -107,7 +117,7 @@ def card(gate: Gate, user: Person) -> Card:
     hidden = voting.hidden_from(gate, user if isinstance(user, User) else None)
     stand = voting.standing(gate)
     whole = _card(gate, user, subject, previous, stand)
-    return _blinded(whole, user) if hidden else whole
+    return _blinded(whole, user) if hidden or whole.judges_first else whole
 
 
 def _blinded(whole: "Card", user: Person) -> "Card":
@@ -146,7 +156,7 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         alternatives=tuple(subject["alternatives"]),
         previous=previous,
         changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
-        comments=tuple(gate.comments.select_related("author")[:_COMMENTS]),
+        comments=_comments(gate),
         looking=tuple(who_is_looking(gate, apart_from=user)),
         precedents=precedents.nearest(gate, user),
         record=precedents.record(gate) if gate.agent else None,
@@ -154,14 +164,26 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
-        draft=Draft.objects.filter(gate=gate, author_id=user.pk or 0).first(),
+        draft=_draft(gate, user),
         runway=runways.live(gate),
         questions=tuple(asking.of(gate)) if gate.agent else (),
-        assessment=assessment_of(gate.task_id) if gate.task_id is not None and gate.agent else None,
+        assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,
+        judges_first=first.is_asked(gate, user),
+        own_first=first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None,
         person=duties.person_of(user) if isinstance(user, User) else 0,
     )
+
+
+def _comments(gate: Gate) -> tuple[Comment, ...]:
+    check = disguise.check_of(gate)
+    return disguise.remarks(check, gate) if check else tuple(gate.comments.select_related("author")[:_COMMENTS])
+
+
+def _draft(gate: Gate, user: Person) -> Draft | None:
+    check = disguise.check_of(gate)
+    return disguise.draft(check, gate) if check else Draft.objects.filter(gate=gate, author_id=user.pk or 0).first()
 
 
 def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User]:
@@ -220,5 +242,7 @@ def _refusal(gate: Gate, user: Person) -> str:
 
 
 def _claimed_by(gate: Gate) -> User | None:
+    if check := disguise.check_of(gate):
+        return check.reviewer if check.claimed_until and check.claimed_until > timezone.now() else None
     fresh = gate.claimed_by_id and Gate.objects.filter(pk=gate.pk, claimed_until__gt=Now()).exists()
     return gate.claimed_by if fresh else None

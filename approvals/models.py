@@ -345,6 +345,16 @@ class RightsEpoch(models.Model):
 
 
 # Django looks for an app's models here alone; these modules' point back at the gates and queues above, by name.
+from approvals.able.models import Care as Care  # noqa: E402
+from approvals.able.models import Check as Check  # noqa: E402
+from approvals.able.models import FirstVerdict as FirstVerdict  # noqa: E402
+from approvals.able.models import GoldCase as GoldCase  # noqa: E402
+from approvals.able.models import Handling as Handling  # noqa: E402
+from approvals.able.models import SecondLook as SecondLook  # noqa: E402
+from approvals.able.models import Sitting as Sitting  # noqa: E402
+from approvals.accounts.models import AccessChange as AccessChange  # noqa: E402
+from approvals.accounts.models import Invitation as Invitation  # noqa: E402
+from approvals.accounts.models import RoleTerms as RoleTerms  # noqa: E402
 from approvals.desk_models import GateBefore as GateBefore  # noqa: E402
 from approvals.desk_models import Question as Question  # noqa: E402
 from approvals.desk_models import Runway as Runway  # noqa: E402

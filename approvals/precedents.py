@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
-from django.db.models import F, FloatField, Func, Subquery, TextField, Value
+import orjson
+from django.db.models import F, FloatField, Func, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Left
 
 from approvals import permissions
+from approvals.able import disguise
 from approvals.models import Decision, Gate, GateStatus, Verdict
 from approvals.permissions import Person
 
@@ -84,12 +86,14 @@ def _candidates(gate: Gate, user: Person) -> list[tuple[Gate, float]]:
     """The newest settled gates of the same step, each with how alike what was proposed is."""
     queues = list(permissions.visible_queues(user).order_by().values_list("pk", flat=True))
     settled = Gate.objects.filter(workflow_id=gate.workflow_id, step=gate.step, queue__in=queues)
-    newest = settled.exclude(status__in=(GateStatus.OPEN, GateStatus.WITHDRAWN)).exclude(pk=gate.pk)
+    newest = settled.exclude(status__in=(GateStatus.OPEN, GateStatus.WITHDRAWN)).exclude(
+        pk__in=[gate.pk, disguise.source_of(gate) or 0]
+    )
     ids = list(newest.order_by("-settled_at").values_list("pk", flat=True)[:_CANDIDATES])
     if not ids:
         return []
-    own = Gate.objects.filter(pk=gate.pk).values(text=_proposal())
-    alike = Func(_proposal(), Subquery(own), function="similarity", output_field=FloatField())
+    own = orjson.dumps(gate.subject["proposal"]).decode()[:_COMPARED]
+    alike = Func(_proposal(), Value(own), function="similarity", output_field=FloatField())
     rows = Gate.objects.filter(pk__in=ids).annotate(alike=alike).defer("subject").order_by("-settled_at")
     return [(row, row.alike) for row in rows]
 

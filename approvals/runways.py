@@ -21,9 +21,9 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import deadlines, drift, permissions, policy, settling, voting
+from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, NotPermitted, RunwayOver, SealBroken
 from approvals.models import Decision, Draft, Gate, GateKind, GateStatus, Runway
-from approvals.settling import Answer
 from orchestrator import holds
 from orchestrator.events import EventKind
 from orchestrator.models import Timer

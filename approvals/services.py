@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import answers, duties, permissions, policy, runways, settling, voting
+from approvals.able import checks, disguise, measures, outcome
+from approvals.answers import Answer
 from approvals.errors import (
     GateAlreadySettled,
     GateChanged,
@@ -25,8 +27,8 @@ from approvals.errors import (
     TextMissing,
     VerdictNotAllowed,
 )
-from approvals.models import Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Vote
-from approvals.settling import Answer, lock_gate, name_of, record, release, settle
+from approvals.models import Check, Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Vote
+from approvals.settling import lock_gate, name_of, record, release, settle
 from orchestrator.errors import IdempotencyConflict
 from orchestrator.events import EventKind
 
@@ -42,7 +44,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     via: str = "browser",
     idempotency_key: str | None = None,
     checked: Sequence[str] = (),
-) -> Decision | Vote | Runway:
+) -> Decision | Vote | Runway | Check:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
     Where several people must agree it is a vote, and becomes a decision with the last one that is needed.
@@ -54,7 +56,8 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     5. Append the decision, settle the gate, append the event, and release the task: all of it or nothing.
        An approval that can be taken back for a while is a Runway first (see `runways`), and a decision after that.
 
-    When somebody else was first, what was typed is kept as the person's draft.
+    When somebody else was first, what was typed is kept as the person's draft. A number that no gate has may be that
+    of a check (docs/reviewers.md): its verdict is kept there, and nothing is released.
     """
     answer = Answer(
         verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked)
@@ -62,6 +65,11 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
+    except GateNotFound:
+        if (check := checks.verdict_of(gate_id, by, answer)) is None:
+            raise
+        outcome.noted(gate_id, by, answer.verdict)
+        return check
     except (SeparationOfDuties, SealBroken) as refusal:
         _audit(gate_id, by, answer, refusal.code)
         raise
@@ -79,6 +87,9 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
 def claim_gate(*, gate_id: int, by: User) -> Gate:
     """Take a gate for a few minutes, so that others see who is on it. It stays open to everybody's decision."""
     gate = _get_decidable(gate_id, by)
+    if check := disguise.check_of(gate):
+        checks.claim(check)
+        return gate
     free = Q(claimed_by=None) | Q(claimed_until__lte=Now()) | Q(claimed_by=by)
     taken = Gate.objects.filter(free, pk=gate_id, status=GateStatus.OPEN).update(
         claimed_by=by, claimed_until=Now() + timedelta(minutes=policy.CLAIM_MINUTES)
@@ -95,6 +106,9 @@ def claim_gate(*, gate_id: int, by: User) -> Gate:
 def release_claim(*, gate_id: int, by: User) -> Gate:
     """Give a claim back; somebody else's claim is left alone."""
     gate = _get_visible(gate_id, by)
+    if check := disguise.check_of(gate):
+        checks.give_back(check)
+        return gate
     if Gate.objects.filter(pk=gate_id, claimed_by=by).update(claimed_by=None, claimed_until=None):
         record(EventKind.GATE_RELEASED, gate, by)
     gate.refresh_from_db()
@@ -108,6 +122,8 @@ def comment(*, gate_id: int, by: User, text: str) -> Comment:
     text = _text(text)
     if not text:
         raise TextMissing
+    if check := disguise.check_of(gate):
+        return Comment(pk=checks.remark(check, text), gate=gate, author=by, text=text)
     remark = Comment.objects.create(gate=gate, author=by, text=text)
     record(EventKind.GATE_COMMENTED, gate, by, comment=remark.pk)
     return remark
@@ -115,13 +131,19 @@ def comment(*, gate_id: int, by: User, text: str) -> Comment:
 
 def save_draft(*, gate_id: int, by: User, text: str, answer: dict[str, Json] | None = None) -> Draft:
     """Keep what a person has typed so far, for them alone."""
-    _get_visible(gate_id, by)
+    gate = _get_visible(gate_id, by)
+    if check := disguise.check_of(gate):
+        checks.keep_draft(check, _text(text), answers.clean(answer))
+        return Draft(gate=gate, author=by, text=text)
     return _keep_draft(gate_id, by, _text(text), answers.clean(answer))
 
 
 def touch_presence(*, gate_id: int, by: User, version: int = 0) -> None:
     """Note that a person has the gate's card open right now, and which version of it they see; 0 if that is unknown."""
-    _get_visible(gate_id, by)
+    gate = _get_visible(gate_id, by)
+    measures.seen(by)
+    if disguise.check_of(gate):
+        return
     seen = {"seen_at": Now(), **({"version": version} if version else {})}
     Presence.objects.update_or_create(gate_id=gate_id, user=by, defaults=seen)
 
@@ -137,6 +159,7 @@ def _decide(gate_id: int, by: User, answer: Answer) -> Decision | Vote | Runway:
     if answer.verdict == "choose":
         answer = replace(answer, edited=answers.choice(gate, _place(answer.edited)))
     _refuse_answer(gate, answer)
+    outcome.noted(gate_id, by, answer.verdict)
     if gate.approvals > 1:
         return _vote(gate, by, answer)
     return _conclude(gate, by, answer)
@@ -181,14 +204,14 @@ def _added_up(gate: Gate, verdict: str, answer: Answer) -> Answer:
 
 
 def _get_visible(gate_id: int, by: User) -> Gate:
-    gate = Gate.objects.select_related("run").filter(pk=gate_id).first()
+    gate = Gate.objects.select_related("run").filter(pk=gate_id).first() or checks.shown(gate_id, by)
     if gate is None or not permissions.can(by, "see_gate", gate):
         raise GateNotFound(gate_id=gate_id)
     return gate
 
 
 def _get_decidable(gate_id: int, by: User) -> Gate:
-    gate = Gate.objects.select_related("run").filter(pk=gate_id).first()
+    gate = Gate.objects.select_related("run").filter(pk=gate_id).first() or checks.shown(gate_id, by)
     if gate is None:
         raise GateNotFound(gate_id=gate_id)
     _refuse_person(gate, by)

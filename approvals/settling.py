@@ -4,7 +4,6 @@ Used by `services.decide()` and, where an approval could be taken back for a whi
 Whoever calls holds the locks of run and gate, and has checked who decides.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -12,24 +11,12 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import answers, policy
+from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, SealBroken
 from approvals.models import Decision, Draft, Gate, GateKind
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One person's answer to a gate, as it came through the door, or what several of them add up to."""
-
-    verdict: str
-    gate_version: int
-    note: str
-    edited: dict[str, Json] | None
-    via: str
-    key: str | None
-    checked: tuple[str, ...] = ()
 
 
 def lock_gate(gate_id: int) -> Gate:

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 
 from approvals import asking, stranded
+from approvals.able import cases, minutes, planning
 from approvals.notices import delivering, services, telling
 
 log = structlog.get_logger(__name__)
@@ -54,3 +55,17 @@ def answer_questions() -> None:
         return
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "answer_questions"]
     _started.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, cwd=settings.BASE_DIR)
+
+
+@shared_task
+def keep_able() -> None:
+    """Draw decisions for checks and second looks, open the checks that are owed, and measure people's minutes."""
+    planning.draw()
+    planning.open_owed()
+    minutes.measure()
+
+
+@shared_task
+def draft_cases() -> None:
+    """Draft gold cases from what was decided, for people to confirm."""
+    cases.draft_everywhere()

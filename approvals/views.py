@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
 from approvals import desk, drift, forms, permissions, policy, queries, runways, services, voting
+from approvals.able import checks
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
 from approvals.models import Decision, Gate, GateStatus, Runway, Vote
@@ -43,7 +44,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if _wants_partial(request):
         return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
     first = found.next_after(0)
-    context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk)) if first else {}
+    if first:
+        context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk))
+    else:  # the last card was decided: what came of it is said all the same
+        context = _after(request, _number(request.GET.get("after", "")))
     frame = {"inbox": found, "opened": "list", "going_out": runways.of(user)}
     return render(request, "approvals/inbox.html", {**frame, **context})
 
@@ -209,7 +213,15 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     if laid:
         return {"laid": laid}
     vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last() if pk else None
-    return {"voted": vote, "stand": voting.standing(vote.gate)} if vote else {}
+    if vote:
+        return {"voted": vote, "stand": voting.standing(vote.gate)}
+    check = checks.find(pk, user_of(request)) if pk else None
+    return {"checked": check} if check and check.ended_at else {}
+
+
+def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
+    """The card as it is now, alone."""
+    return render(request, f"{CARD}#card", _card_of(request, found))
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

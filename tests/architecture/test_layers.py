@@ -37,6 +37,7 @@ SPEAKS_SQL = {
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
 # The ledger is every reader's, by its position.
 FRONT_DOOR = {
+    "acts",
     "services",
     "queries",
     "models",
@@ -45,9 +46,9 @@ FRONT_DOOR = {
     "errors",
     "states",
     "api_errors",
+    "pacing",
     "rendering",
     "ledger",
-    "acts",  # what the desk offers after a verdict, with its preview
     "holds",
 }
 TOP_LEVEL = {

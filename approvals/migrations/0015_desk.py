@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0012_notice_kinds"),
+        ("approvals", "0014_accounts"),
         ("orchestrator", "0016_agent_service"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
