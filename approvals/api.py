@@ -16,6 +16,7 @@ from approvals.desk_schemas import RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
 from approvals.models import ApiToken, Check, Decision, Delegation, Gate, GateStatus, Queue, Runway, Vote
 from approvals.permissions import can_somewhere, visible_queues
+from approvals.token_schemas import NewTokenOut, TokenIn, TokenOut
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
 gates = Router(tags=["Gates"])
@@ -165,40 +166,6 @@ class DecisionIn(Schema):
     note: Note = ""
     checked: list[Line] = Field([], max_length=50, description="Points of the gate's checklist that you have checked.")
     edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
-
-
-class TokenIn(Schema):
-    """A token for yourself. It never does more than you may."""
-
-    name: Line = Field(min_length=1, max_length=100)
-    scopes: list[Line] = Field(min_length=1, max_length=10)
-    days: int = Field(90, ge=1, le=366)
-    may_decide: bool = False
-
-
-class TokenOut(Schema):
-    """A token without its secret."""
-
-    id: int
-    name: str
-    prefix: str
-    scopes: list[str]
-    may_decide: bool
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-    @staticmethod
-    def of(token: ApiToken) -> "TokenOut":
-        """From a row."""
-        return TokenOut(**{name: getattr(token, name) for name in TokenOut.model_fields})
-
-
-class NewTokenOut(TokenOut):
-    """The only time that the secret is shown."""
-
-    secret: str
 
 
 @gates.get("", response={200: list[GateOut], **ERRORS}, summary="List open gates")

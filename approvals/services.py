@@ -28,7 +28,8 @@ from approvals.errors import (
     VerdictNotAllowed,
 )
 from approvals.models import Check, Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Vote
-from approvals.settling import lock_gate, name_of, record, release, settle
+from approvals.settling import lock_gate as lock_gate
+from approvals.settling import name_of, record, release, settle
 from orchestrator.errors import IdempotencyConflict
 from orchestrator.events import EventKind
 
