@@ -302,7 +302,7 @@ def wake_idle() -> None:
 def sweep_shifts() -> list[int]:
     """End dead shifts, return their tasks to the lane; the ids returned need a person (third loss)."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM sweep_shifts_v1()")
+        cursor.execute("SELECT * FROM sweep_shifts_v2()")
         return [row[0] for row in cursor.fetchall()]
 
 
