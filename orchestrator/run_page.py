@@ -91,6 +91,11 @@ class Head:
         return sum(self.counts.get(status, 0) for status in TASK_TERMINAL)
 
     @property
+    def percent(self) -> int:
+        """Of its tasks so far; 100 only when all have ended."""
+        return 100 * self.done // max(1, sum(self.counts.values()))
+
+    @property
     def tones(self) -> list[tuple[str, int]]:
         """The counts as the parts of a bar; what did not run leaves it empty."""
         order = (("good", "succeeded"), ("failed", "failed"), ("stopped", "cancelled"), ("waiting", "waiting"))
@@ -235,7 +240,14 @@ def gantt(run: Run) -> Timeline:
     tasks = tasks[:MAX_LIVED]
     steps = RunSteps(run)
     steps.load([task.step_index for task in tasks])
-    lived = [_lived(task, steps[task.step_index], tries[task.id], human[task.id]) for task in tasks]
+    lived = [
+        replace(
+            _lived(task, steps[task.step_index], tries[task.id], human[task.id]),
+            before=[steps[index].key for index in steps[task.step_index].dependencies],
+            is_planned=task.parent is None,
+        )
+        for task in tasks
+    ]
     return timeline(lived, start=run.started_at, end=run.ended_at or timezone.now())
 
 

@@ -14,7 +14,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from orchestrator import acts, agent_service, details, forms, queries, rendering, run_page, services, state_page
+from orchestrator import (
+    acts,
+    agent_service,
+    details,
+    forms,
+    progress,
+    queries,
+    rendering,
+    run_page,
+    services,
+    state_page,
+)
 from orchestrator.acts import Target
 from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
@@ -113,6 +124,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
             context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
+            context["agents"] = progress.by_agent(found)
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
             context["details"] = details.may_see(request.user, found)
