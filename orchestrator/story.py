@@ -281,6 +281,12 @@ def _state_written(event: Happening) -> str:
     return text % facts
 
 
+def _found(event: Happening) -> str:
+    told = _("found something, number %(number)s of its findings") % {"number": event.facts.get("number", "?")}
+    sure = event.facts.get("confidence")
+    return told + (_(", confidence %(sure)s") % {"sure": sure} if sure is not None else "")
+
+
 def _conflict_resolved(event: Happening) -> str:
     facts = {"key": event.facts.get("key", "?"), "by": event.facts.get("by", "?")}
     return _("settled the conflict about %(key)s (%(by)s)") % facts
@@ -376,6 +382,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
     ),
     "state.written": _state_written,
+    "finding.discovered": _found,
     "checkpoint.made": lambda event: (
         _("saved checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
