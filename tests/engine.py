@@ -124,10 +124,10 @@ def start(name: str = "flow", **given: Any) -> Run:
 
 
 @contextmanager
-def shift(*, capacity: int = 200, lease: float = 15) -> Iterator[Shift]:
+def shift(*, capacity: int = 200, lease: float = 15, pool: str = "default") -> Iterator[Shift]:
     """A real shift in a thread of its own, drained at the end."""
     leaving = threading.Event()
-    made = Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set)
+    made = Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set, pool=pool)
 
     def run() -> None:
         uvloop.run(made.run())
@@ -195,6 +195,8 @@ async def keeper(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
 
 async def _keep(ctx: Any, verb: str, *rest: Any) -> None:
     match verb:
+        case "discover":
+            await ctx.discover(rest[0], confidence=rest[1])
         case "put":
             key, value, *expected = rest
             await ctx.state.put(key, value, expected=expected[0] if expected else None)
