@@ -49,8 +49,7 @@ def fail_attempt(
     match policy.next_move(step, kind, tries, breaker_open=is_open):
         case "retry":
             delay = policy.backoff(step.retry, task.failures) if retry_after is None else retry_after
-            # What a provider asks for may be anything, even no number: `max` leaves 0.0 where it compares with nothing.
-            _schedule_retry(task, error, delay=min(max(0.0, delay), policy.LONGEST_WAIT))
+            _schedule_retry(task, error, delay=min(delay, policy.LONGEST_WAIT))
         case "fall_back":
             fall_back(task, step, error)
         case "skip":
