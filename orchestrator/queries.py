@@ -329,8 +329,7 @@ def facts_of(
 
 def _pools_without_workers(ready: Sequence[TaskFact]) -> list[str]:
     """Pools that definitions name, of which no worker is there; the default one's absence is said elsewhere."""
-    wanted = {pool_of(task.lane) for task in ready if ":" not in task.lane} - {DEFAULT}
-    if not wanted:
+    if not (wanted := {pool_of(task.lane) for task in ready if ":" not in task.lane} - {DEFAULT}):
         return []
     there = Shift.objects.filter(ended_at=None, pool__in=wanted).values_list("pool", flat=True)
     return sorted(wanted - set(there))

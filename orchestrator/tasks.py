@@ -49,7 +49,6 @@ def _work() -> bool:
         lease=settings.LEASE_SECONDS,
         draining=is_draining,
         most=settings.SHIFTS,
-        pool=settings.POOL,
     )
     connections.close_all()
     settled = uvloop.run(shift.run())

@@ -19,6 +19,7 @@ from orchestrator import (
     agent_service,
     details,
     forms,
+    gantt,
     progress,
     queries,
     rendering,
@@ -107,7 +108,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
     context: dict[str, Any] = {"tab": tab if tab in TABS else "graph"}
     match context["tab"]:
         case "timeline":
-            context["timeline"] = run_page.gantt(found)
+            context["timeline"] = gantt.of(found)
             context["marks"] = state_page.marks(found, seconds=context["timeline"].seconds)
         case "state":
             context |= state_page.state(found, request.GET) | {"acts_of": _state_acts(request, found)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 from django.db import connection, connections
+from django.test import override_settings
 
 from agents.budgets import AMPLE
 from agents.errors import AgentsError, Permanent, StateStale, Transient
@@ -127,7 +128,11 @@ def start(name: str = "flow", **given: Any) -> Run:
 def shift(*, capacity: int = 200, lease: float = 15, pool: str = "default") -> Iterator[Shift]:
     """A real shift in a thread of its own, drained at the end."""
     leaving = threading.Event()
-    made = Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set, pool=pool)
+    with override_settings(POOL=pool):
+        yield from _shift(Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set), leaving)
+
+
+def _shift(made: Shift, leaving: threading.Event) -> Iterator[Shift]:
 
     def run() -> None:
         uvloop.run(made.run())

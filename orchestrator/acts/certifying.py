@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator.acts.core import Performing, Plan, Target, Undo, register
-from orchestrator.acts.publishing import BringBack, VersionAct, chosen, tab, versions, which, workflow_of
+from orchestrator.acts.publishing import BringBack
 from orchestrator.acts.refusals import ActImpossible
+from orchestrator.acts.versions import VersionAct, chosen, tab, versions, which, workflow_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Rehearsal, WorkflowVersion
 

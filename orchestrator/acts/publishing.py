@@ -6,7 +6,7 @@ and `POST /api/v1/workflows`.
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import ports, publishing
-from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, counted, register
+from orchestrator.acts.core import Performing, Plan, Target, Undo, counted, register
 from orchestrator.acts.refusals import ActImpossible, ActNotAllowed
+from orchestrator.acts.versions import VersionAct, chosen, tab, versions, which, workflow_of
 from orchestrator.definitions import plan as plans
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.definitions.load import load
@@ -30,7 +31,6 @@ from orchestrator.states import RUN_LIVE
 
 LARGEST: Final = 2_000_000  # characters of a source, as in the API
 NAMED: Final = 8  # names in a line
-OFFERED: Final = 100  # versions to choose from
 
 
 class DefinitionRefused(OrchestratorError):
@@ -38,27 +38,6 @@ class DefinitionRefused(OrchestratorError):
 
     code = "definition_invalid"
     status = 422
-
-
-class VersionAct(Act):
-    """What acts on versions have in common: the right to publish; the editor and the tab Versions offer them."""
-
-    scopes: ClassVar[tuple[Scope, ...]] = ("workflow",)
-    icon = "layers"
-
-    def permits(self, user: Person, target: Target) -> bool:
-        """`publish_version`, on the workflow; everywhere for a new one."""
-        return ports.rights().can(user, "publish_version", target.row)
-
-    def is_offered(self, target: Target) -> bool:
-        """Only by the pages that fill in what it is about."""
-        return False
-
-    def lock(self, target: Target) -> Target:
-        """The workflow's row: of two publications at once, the second sees the first."""
-        if target.row is None:
-            return target
-        return Target("workflow", Workflow.objects.select_for_update(no_key=True).get(pk=target.row.pk))
 
 
 class Publish(VersionAct):
@@ -366,39 +345,8 @@ def _mark(act: Performing, kind: str, at: Any) -> Mapping[str, Json]:
     return {"version": version.number, "href": tab(act.target)}
 
 
-def tab(target: Target) -> str:
-    """Where a workflow's versions are listed."""
-    return f"{reverse('orchestrator:workflow', args=[target.address])}?tab=versions"
-
-
-def which(rows: Any) -> Mapping[str, Any]:
-    """An answer that is one of these versions' numbers. Raises ActImpossible where there is none."""
-    numbers = [str(number) for number in rows.order_by("-number").values_list("number", flat=True)[:OFFERED]]
-    if not numbers:
-        raise ActImpossible(why=_("There is no version to choose."))
-    field = {"type": "string", "enum": numbers, "title": _("Version")}
-    return {"properties": {"version": field}, "required": ["version"]}
-
-
-def versions(target: Target) -> Any:
-    """Of the target."""
-    return WorkflowVersion.objects.filter(workflow=workflow_of(target))
-
-
-def chosen(target: Target, answers: Mapping[str, Json]) -> WorkflowVersion:
-    """The version that was answered."""
-    found: WorkflowVersion = versions(target).get(number=int(str(answers["version"])))
-    return found
-
-
 def _number(version: WorkflowVersion) -> dict[str, int]:
     return {"number": version.number}
-
-
-def workflow_of(target: Target) -> Workflow:
-    """What an act on a workflow is done to."""
-    assert isinstance(target.row, Workflow)
-    return target.row
 
 
 for _act in (Publish(), BringBack(), Deprecate(), Restore()):

@@ -20,17 +20,16 @@ import structlog
 from django.conf import settings
 from django.db import OperationalError
 
-from agents import closing, registry
+from agents import closing
 from agents.health import HealthMeter, record_health
 from agents.tools.meter import write_down
 from orchestrator import db, failpoints
 from orchestrator.db import Claimed
-from orchestrator.definitions.plan import PlanStep
 from orchestrator.engine import delivery, threads
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import fail_abruptly
-from orchestrator.engine.lanes import BLOCKING, DEFAULT, lane_for, room_for
+from orchestrator.engine.lanes import room_for
 from orchestrator.engine.opener import Opener
 from orchestrator.engine.overdue import Calls, give_up
 from orchestrator.engine.plans import own_step, plan_of
@@ -55,21 +54,13 @@ class Shift:
     """See the module. `draining()` is true once the process has been asked to leave."""
 
     def __init__(
-        self,
-        *,
-        capacity: int,
-        seconds: float,
-        lease: float,
-        draining: Callable[[], bool],
-        most: int | None = None,
-        pool: str = DEFAULT,
+        self, *, capacity: int, seconds: float, lease: float, draining: Callable[[], bool], most: int | None = None
     ) -> None:
-        self._pool = pool
+        self._terms: dict[str, Any] = {"capacity": capacity, "lease": lease, "most": most, "pool": settings.POOL}
         self._capacity = capacity
         self._seconds = seconds
         self._lease = lease
         self._draining = draining
-        self._most = most
         self._wake = asyncio.Event()
         self._look_at_controls = False
         self._running: dict[int, tuple[asyncio.Task[None], Claimed]] = {}
@@ -89,15 +80,7 @@ class Shift:
         """
         self._main = await connect()
         self._direct = await connect()
-        process = f"{socket.gethostname()}:{os.getpid()}"
-        opened = await db.open_shift(
-            self._direct,
-            process=process,
-            capacity=self._capacity,
-            lease=self._lease,
-            most=self._most,
-            pool=self._pool,
-        )
+        opened = await db.open_shift(self._direct, process=f"{socket.gethostname()}:{os.getpid()}", **self._terms)
         if opened is None:
             await self._hang_up()
             return None
@@ -193,7 +176,7 @@ class Shift:
     async def _turn(self, *, accept: bool) -> None:
         settled, self._settled = self._settled, Settled()
         free = self._capacity - len(self._running)
-        room = room_for(free, self._lanes.values(), BATCH, pool=self._pool) if accept else {}
+        room = room_for(free, self._lanes.values(), BATCH, pool=settings.POOL) if accept else {}
         if not settled.tasks and not room:
             return
         claimed = await self._turn_surely(settled, room)
@@ -250,7 +233,7 @@ class Shift:
                 await self._cancel([job.claimed.id])
             task = asyncio.create_task(self._work(job))
             self._running[job.claimed.id] = (task, job.claimed)
-            self._lanes[job.claimed.id] = _lane_of(job.step)
+            self._lanes[job.claimed.id] = job.lane
             self._calls.began(job)
 
     async def _assign(self, claimed: list[Claimed]) -> list[Assignment]:
@@ -408,12 +391,6 @@ class Shift:
             raise ShiftEnded
         if self._main.broken or self._main.closed:
             self._main = await reconnect(self._main)
-
-
-def _lane_of(step: PlanStep) -> str:
-    """The lane that a task of this step came from, as far as this process knows its agent: no database is asked."""
-    spec = registry.find(step.agent, step.agent_version) if step.agent else None
-    return lane_for(spec.isolation, step.lane) if spec is not None and step.lane != BLOCKING else step.lane
 
 
 _known_plans: dict[int, Any] = {}
