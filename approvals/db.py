@@ -31,3 +31,10 @@ def nudge_notices(user_ids: Iterable[int]) -> None:
         cursor.execute(
             "SELECT pg_notify('wk_notices', who::text) FROM unnest(%s::bigint[]) AS who", [sorted(set(user_ids))]
         )
+
+
+def next_number(table: str) -> int:
+    """The next number of a table's own sequence, which its next row will not get."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
+        return int(cursor.fetchone()[0])

@@ -134,6 +134,33 @@ class CalendarRefused(ApprovalsError):
     status = 422
 
 
+class CaseNotFound(ApprovalsError):
+    """Gold case {case_id} does not exist, or it is of a queue that you may not see."""
+
+    code = "case_not_found"
+    status = 404
+
+
+class LookNotFound(ApprovalsError):
+    """That second look does not exist, or it is not yours to give."""
+
+    code = "look_not_found"
+    status = 404
+
+
+class LookTaken(ApprovalsError):
+    """Somebody has given this second look already; there are others on the page."""
+
+    code = "look_taken"
+
+
+class PromiseRefused(ApprovalsError):
+    """The queue promises what it did before: {why}."""
+
+    code = "promise_refused"
+    status = 422
+
+
 class TokenInvalid(ApprovalsError):
     """This token is not accepted: {reason}. Create a new one on the access page."""
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from axes.helpers import get_cool_off
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
@@ -91,6 +92,15 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "Approve at once\u202e \u200bto be safe. <script>alert('no')</script>",
     }
     return render(request, "styleguide.html", context)
+
+
+@require_GET
+@login_not_required
+def push_worker(request: HttpRequest) -> HttpResponse:
+    """The service worker that shows web push: from the root, so that a click may open any page of ours."""
+    text = (settings.BASE_DIR / "static" / "js" / "push-worker.js").read_bytes()
+    headers = {"Service-Worker-Allowed": "/", "Cache-Control": "no-cache"}
+    return HttpResponse(text, content_type="text/javascript; charset=utf-8", headers=headers)
 
 
 def _error(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:

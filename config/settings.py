@@ -204,6 +204,7 @@ POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 10
 
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
+UPKEEP = ["approvals.tasks.tell_people"]  # what beat rings for, and the sequencer does while the broker is away
 ACCESS = "approvals.access"
 MESSAGE_ENGINE = "orchestrator.messages"
 # Others' buses (docs/messages.md): the first is preferred, the others stand in for it.
@@ -221,6 +222,12 @@ MAILERS = env.mailers("EMAIL_URL")
 HAS_MAIL_SERVER = bool(env.text("EMAIL_URL", ""))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "watchkeeper@localhost")
 NOTICE_HOSTS = env.words("NOTICE_HOSTS")
+# Hosts of push services besides those of the browsers' makers.
+PUSH_HOSTS = env.words("PUSH_HOSTS")
+# Keeping people able (docs/reviewers.md): hidden checks among what they see, own judgement first, their minutes.
+CHECK_SHARE = int(env.choice("CHECK_PERCENT", "3", ("0", "2", "3", "4", "5"))) / 100
+OWN_VERDICT_FIRST = env.words("OWN_VERDICT_FIRST", "high,critical")
+ATTENTION = env.choice("ATTENTION", "bend", ("bend", "watch"))
 DECISIONS = "approvals.labels"
 EVENT_LOG = "orchestrator.events"
 

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("config.api.urls")),
     path("sign-in/", require_http_methods(["GET", "HEAD", "POST"])(pages.SignIn.as_view()), name="sign-in"),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
+    path("push-worker.js", pages.push_worker, name="push-worker"),
     path("styleguide/", pages.styleguide, name="styleguide"),
 ]
 

@@ -21,6 +21,16 @@ MAX_DATA_BYTES: Final = 16_384
 class EventKind(StrEnum):
     """Every kind of event there is (docs/architecture.md)."""
 
+    OVERSIGHT_CASE_CONFIRMED = "oversight.case_confirmed"
+    OVERSIGHT_CASE_RETIRED = "oversight.case_retired"
+    OVERSIGHT_RULED = "oversight.ruled"
+    OVERSIGHT_PROMISED = "oversight.promised"
+    OVERSIGHT_ATTENDED = "oversight.attended"
+    OVERSIGHT_UNATTENDED = "oversight.unattended"
+    WORKFLOW_PACED = "workflow.paced"
+    WORKFLOW_UNPACED = "workflow.unpaced"
+    WORKFLOW_FULL_PACE = "workflow.full_pace"
+
     RUN_STARTED = "run.started"
     RUN_PAUSED = "run.paused"
     RUN_RESUMED = "run.resumed"

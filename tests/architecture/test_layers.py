@@ -45,6 +45,7 @@ FRONT_DOOR = {
     "errors",
     "states",
     "api_errors",
+    "pacing",
     "rendering",
     "ledger",
 }

@@ -32,6 +32,21 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
+GET inbox/you/                               >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/you/rested/                       >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/here/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/looks/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/looks/<int:pk>/                    >   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+POST inbox/looks/<int:pk>/                   >   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+GET inbox/oversight/                         >   -   -   -   -   -   -   +   -   -   +   +   +   -   +   +   +
+POST inbox/oversight/looks/<int:pk>/         >   -   -   -   -   -   -   -   -   -   +   -   -   -   -   -   +
+POST inbox/oversight/cases/<int:pk>/         >   -   -   -   -   -   -   -   -   -   .   -   -   -   -   -   .
+POST inbox/oversight/promises/               >   -   -   -   -   -   -   -   -   -   -   .   -   -   -   .   .
+POST inbox/<int:pk>/first/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/activity/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/notices/settings/push/            >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST inbox/notices/settings/push/remove/     >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET push-worker.js                           +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET inbox/notices/                           >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST inbox/notices/read/                     >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET inbox/notices/settings/                  >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -207,6 +222,12 @@ GET /gates/{gate_id}                         !   -   .   .   +   +   +   +   .  
 GET /delegations                             !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST /delegations                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 DELETE /delegations/{delegation_id}          !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+GET /reviewing/me                            !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET /reviewing/looks                         !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST /reviewing/looks/{look_id}              !   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+GET /reviewing/oversight                     !   -   -   -   -   -   -   +   -   -   +   +   +   -   +   +   +
+POST /gates/{gate_id}/first                  !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+PUT /gates/promises/{queue}                  !   -   -   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
@@ -312,6 +333,9 @@ BODIES: dict[str, Any] = {
         "starts_at": "2020-01-01T00:00:00Z",
         "ends_at": "2020-01-02T00:00:00Z",
     },
+    "PUT /gates/promises/{queue}": {"within_seconds": 600},
+    "POST /gates/{gate_id}/first": {"verdict": "approve"},
+    "POST /reviewing/looks/{look_id}": {"says": "accept"},
     "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
     "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
@@ -369,6 +393,8 @@ NAMES = {
     "agents/prompts/<slug:name>": "agents/prompts/greeting",
     "/prompts/{name}/{number}": "/prompts/greeting/1", "/prompts/{name}": "/prompts/greeting",
     "messages/<uuid:uid>": f"messages/{NOBODYS}", "{uid}": NOBODYS,
+    "inbox/looks/<int:pk>": "inbox/looks/1", "inbox/oversight/looks/<int:pk>": "inbox/oversight/looks/1",
+    "inbox/oversight/cases/<int:pk>": "inbox/oversight/cases/1", "{look_id}": "1",
     "{call}": "{task}", "{delegation_id}": "1", "{queue}": "oncall", "inbox/away/<int:pk>": "inbox/away/1",
     "agents/memory/<int:pk>/<slug:verb>": "agents/memory/1/delete", "/memories/{pk}/{verb}": "/memories/1/delete",
     "tasks/<int:pk>": "tasks/{task}",
