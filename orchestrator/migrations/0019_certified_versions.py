@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0017_sweep_after_a_start"),
+        ("orchestrator", "0018_sweep_after_a_start"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from orchestrator import sql
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0016_agent_service"),
+        ("orchestrator", "0017_able"),
     ]
 
     operations = [

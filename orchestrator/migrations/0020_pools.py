@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0018_certified_versions"),
+        ("orchestrator", "0019_certified_versions"),
     ]
 
     operations = [
