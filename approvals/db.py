@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 DELEGATIONS_LOCK = 0x57_4B_71_44
+ACCESS_LOCK = 0x57_4B_71_45
 
 
 def bump_rights_epoch(user_ids: Sequence[int]) -> int:
@@ -23,6 +24,12 @@ def lock_delegations() -> None:
     """Make delegations one after the other, until this transaction ends: two could close a circle together."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DELEGATIONS_LOCK])
+
+
+def lock_access() -> None:
+    """Make changes of access one after the other, until this transaction ends: two could undo each other's ground."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ACCESS_LOCK])
 
 
 def nudge_notices(user_ids: Iterable[int]) -> None:

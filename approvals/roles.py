@@ -1,6 +1,6 @@
 """The nine roles and what each may do everywhere. Object permissions on a workflow or a queue add to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 # Verb: what it allows, as the access page words it.
@@ -87,9 +87,10 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def verbs_of(roles: frozenset[str] | set[str]) -> frozenset[str]:
-    """Everything these roles allow together."""
-    return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+def verbs_of(roles: frozenset[str] | set[str] | Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Everything these roles allow together; a mapping brings the rights of roles that were made here, by name."""
+    made: Mapping[str, Iterable[str]] = roles if isinstance(roles, Mapping) else {}
+    return frozenset[str]().union(*(ROLES.get(role) or frozenset(made.get(role, ())) & VERBS.keys() for role in roles))
 
 
 def verbs_of_token(scopes: list[str], *, may_decide: bool) -> frozenset[str]:

@@ -27,6 +27,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "guardian",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_htmx",
     "channels",
     "agents",
@@ -52,8 +58,13 @@ MIDDLEWARE = [
     "config.middleware.NoNul",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.accounts.view_as.ViewAs",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "config.accounts.second_factor.SecondFactor",
+    "config.accounts.step_up.StepUp",
+    "config.accounts.seen.LastSeen",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.PartialRequests",
     "config.middleware.LivePosition",
@@ -111,6 +122,22 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "config.pages.locked_out"
+# django-allauth: second factors, passkeys and a provider's sign-in (docs/access.md). Nobody signs up.
+ACCOUNT_ADAPTER = "config.accounts.adapters.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+STEP_UP_SECONDS = ACCOUNT_REAUTHENTICATION_TIMEOUT = env.integer("STEP_UP_MINUTES", 10, low=1, high=720) * 60
+MFA_ADAPTER = "config.accounts.adapters.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Watchkeeper"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a telephone's clock may be off
+SOCIALACCOUNT_ADAPTER = "config.accounts.adapters.Provider"
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = env.openid_provider("OIDC")
+PASSWORD_RESET_TIMEOUT = 3600
 CSRF_FAILURE_VIEW = "config.pages.csrf_failure"
 GUARDIAN_AUTO_PREFETCH = False
 ANONYMOUS_USER_NAME = None
@@ -137,7 +164,8 @@ SECURE_CSP = {
     "img-src": ["'self'"],
     "font-src": ["'self'"],
     "connect-src": ["'self'"],
-    "form-action": ["'self'"],
+    # Browsers hold redirects after a form to this, too: that to the provider at which people sign in.
+    "form-action": ["'self'", *env.openid_origins("OIDC")],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
     "object-src": ["'none'"],

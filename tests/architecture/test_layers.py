@@ -37,6 +37,7 @@ SPEAKS_SQL = {
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
 # The ledger is every reader's, by its position.
 FRONT_DOOR = {
+    "acts",
     "services",
     "queries",
     "models",
