@@ -1,10 +1,13 @@
 """Read settings from the environment; a bad value is one sentence that names variable, value and remedy."""
 
 import os
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 def text(name: str, default: str) -> str:
@@ -28,6 +31,25 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     if value.lstrip("-").isdigit() and low <= int(value) <= high:
         return int(value)
     raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}; correct or unset it.")
+
+
+def name(variable: str, default: str) -> str:
+    """A name as definitions write it: lower-case letters, digits and -, at most 40 of them."""
+    value = text(variable, default)
+    if _NAME.fullmatch(value):
+        return value
+    raise ImproperlyConfigured(f"{variable}={value!r} is not a name; write it like eu-west or unset it.")
+
+
+def counts(variable: str) -> dict[str, int]:
+    """Names with whole numbers, "eu=2,us=1"; none when it is unset."""
+    found: dict[str, int] = {}
+    for part in filter(None, text(variable, "").split(",")):
+        key, _, count = part.strip().partition("=")
+        if not _NAME.fullmatch(key) or not count.isdigit() or not 1 <= int(count) <= 256:
+            raise ImproperlyConfigured(f"{variable} has {part!r}; write it like eu=2,us=1 or unset it.")
+        found[key] = int(count)
+    return found
 
 
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.middleware.FetchSite",
+    "config.middleware.NoNul",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.accounts.view_as.ViewAs",
@@ -194,6 +195,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # The broker is a doorbell (docs/architecture.md): it may lose, repeat or delay messages without harm.
 BROKER_URL = env.text("BROKER_URL", "filesystem://")
 SHIFTS = env.integer("SHIFTS", 2, low=1, high=256)
+# Workers with POOL=eu take the steps of `lane: eu` and no others; POOLS (eu=2,us=1) tells the control worker of them.
+POOL = env.name("POOL", "default")
+POOLS = env.counts("POOLS")
 SHIFT_SECONDS = env.integer("SHIFT_SECONDS", 30, low=1, high=3600)
 SHIFT_CAPACITY = env.integer("SHIFT_CAPACITY", 1000, low=1, high=100_000)
 # What an agent may use in one run, unless its registration says otherwise (docs/budgets.md).

@@ -102,6 +102,7 @@ class EventKind(StrEnum):
     GUARDIAN_HELD = "guardian.held"
 
     STATE_WRITTEN = "state.written"
+    FINDING_DISCOVERED = "finding.discovered"
     CONFLICT_FOUND = "conflict.found"
     CONFLICT_RESOLVED = "conflict.resolved"
     CHECKPOINT_MADE = "checkpoint.made"
@@ -229,6 +230,10 @@ class EventKind(StrEnum):
     WORKFLOW_STAFFED = "workflow.staffed"
     WORKFLOW_DEPRECATED = "workflow.version_deprecated"
     WORKFLOW_RESTORED = "workflow.version_restored"
+    WORKFLOW_CERTIFIED = "workflow.version_certified"
+    WORKFLOW_DECERTIFIED = "workflow.version_decertified"
+    WORKFLOW_FROZEN = "workflow.frozen"
+    WORKFLOW_UNFROZEN = "workflow.unfrozen"
 
     PERMISSION_GRANTED = "permission.granted"
     PERMISSION_REVOKED = "permission.revoked"

@@ -37,7 +37,7 @@ from orchestrator.models import Shift, Task, Timer
 from orchestrator.ports import gatekeeper
 
 log = structlog.get_logger(__name__)
-_SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v1 wants to find a session lock free twice
+_SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v2 wants to find a session lock free twice
 
 
 def sweep() -> None:
