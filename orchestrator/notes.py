@@ -112,7 +112,11 @@ def _check(words: str, kind: str, more: Mapping[str, Json]) -> None:
         raise NoteRefused(problem=f"it has {len(words):,} characters, at most {LONGEST:,} are allowed")
     if kind not in KINDS:
         raise NoteRefused(problem=f"its kind must be one of {', '.join(KINDS)}")
-    if len(orjson.dumps(more)) > LARGEST:
+    try:
+        size = len(orjson.dumps(more))
+    except (TypeError, ValueError, RecursionError) as flaw:
+        raise NoteRefused(problem=f"what comes with it cannot be stored ({flaw})") from flaw
+    if size > LARGEST:
         raise NoteRefused(problem=f"what comes with it takes more than {LARGEST:,} bytes")
 
 

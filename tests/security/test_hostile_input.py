@@ -207,6 +207,18 @@ def test_every_act_refuses_answers_that_it_cannot_take(root: Api, known: dict[st
     assert not (found := [line for line in wrong if line]), "\n".join(found)
 
 
+def test_what_once_broke_a_route_is_refused(root: Api, known: dict[str, Any]) -> None:
+    wide = encoded({"text": "x", "kind": "note", "set": {"a": 10**400}})
+    nul = encoded({"reason": "because", "answers": {"owner": "a\x00b"}})
+    half = encoded({"reason": "because", "answers": {"owner": SURROGATE}})
+    literal = encoded({"reason": "because", "answers": {"owner": r"\u0000"}})
+    describe = "/agents/test-echo/acts/describe"
+
+    assert send(root, "POST", f"/tasks/{known['task']}/notes", wide) == ""
+    assert [send(root, "POST", describe, body) for body in (nul, half, literal)] == [""] * 3
+    assert root.post(f"{describe}?preview=true", literal).status_code == 200
+
+
 def test_pages_refuse_nul_in_words(client: Client) -> None:
     client.force_login(people.person("root", is_superuser=True))
 
