@@ -124,9 +124,13 @@ class Desk:
     typed: Typed
 
     @property
-    def appraisal(self) -> appraising.Form:
-        """Rating, reasons and root causes, for the verdict's form: `approvals/feedback/_reasons.html`."""
-        return appraising.form(self.card.gate, self.typed.appraisal)
+    def appraisal(self) -> appraising.Form | None:
+        """Rating, reasons and root causes, for the verdict's form: `approvals/feedback/_reasons.html`.
+
+        None where there is no agent's output to say anything of, and nothing is demanded.
+        """
+        form = appraising.form(self.card.gate, self.typed.appraisal)
+        return form if self.card.gate.agent or form.demand else None
 
     @property
     def guarded(self) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from agents.types import Json
@@ -31,7 +31,7 @@ from orchestrator.past import plan_of
 
 LIVE: Final = (Proposal.Status.OPEN, Proposal.Status.SECONDED)
 PAUSE: Final = timedelta(days=30)  # after an answer, before the same is proposed again
-FRESH: Final = timedelta(hours=1)  # workflows with lessons newer than this are looked at by a beat
+FRESH: Final = timedelta(days=1)  # workflows with lessons newer than this are looked at by a beat
 _REASON: Final = 1000
 
 
@@ -47,15 +47,21 @@ def look_at(workflow: Workflow) -> int:
     version = workflow.current_version
     if version is None:
         return 0
-    found = [idea for step in plan_of(version.pk).steps for idea in proposing.ideas(workflow, step)]
+    steps = plan_of(version.pk).steps
+    found = [
+        idea for step in steps for idea in proposing.ideas(workflow, step, apart_from=_answered(workflow, step.key))
+    ]
     return sum(_propose(workflow, version.number, idea) for idea in found)
+
+
+def _answered(workflow: Workflow, step: str) -> set[str]:
+    """The kinds that wait for an answer, or had one lately: their figures need not be worked out."""
+    lately = Q(status__in=LIVE) | Q(decided_at__gt=timezone.now() - PAUSE)
+    return set(Proposal.objects.filter(lately, workflow=workflow, step=step).values_list("kind", flat=True))
 
 
 @transaction.atomic
 def _propose(workflow: Workflow, base: int, idea: proposing.Idea) -> bool:
-    same = Proposal.objects.filter(workflow=workflow, step=idea.step, kind=idea.kind)
-    if same.filter(decided_at__gt=timezone.now() - PAUSE).exists():
-        return False
     facts = {
         "base": base, "change": idea.change, "before": idea.before, "data": idea.data, "four_eyes": idea.four_eyes,
     }  # fmt: skip

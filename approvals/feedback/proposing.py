@@ -6,7 +6,7 @@ about less.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -76,8 +76,8 @@ class _Known:
         return [one for one in self.lessons if one.gate is not None and one.gate.rule == (self.gate.when or "true")]
 
 
-def ideas(workflow: Workflow, step: PlanStep) -> Iterator[Idea]:
-    """What the figures of one step's gate speak for, at most one of a kind."""
+def ideas(workflow: Workflow, step: PlanStep, *, apart_from: Collection[str] = ()) -> Iterator[Idea]:
+    """What the figures of one step's gate speak for, at most one of a kind, without the kinds that are answered."""
     if step.gate is None or step.kind not in ("automated", "approval"):
         return
     since = timezone.now() - timedelta(days=DAYS)
@@ -86,10 +86,12 @@ def ideas(workflow: Workflow, step: PlanStep) -> Iterator[Idea]:
     )
     lessons = about.select_related("gate").defer("gate__subject", "input", "output", "edited").order_by("-at", "-id")
     known = _Known(workflow, step, step.gate, list(lessons[:NEWEST]))
-    auto = _auto_approve(known)
-    for idea in (auto, None if auto else _threshold(known), _routing(known), _tightening(known)):
-        if idea is not None:
-            yield idea
+    for kind, find in _FINDERS.items():
+        found = find(known) if kind not in apart_from else None
+        if found is not None:
+            yield found
+        if kind == "auto_approve" and (found is not None or kind in apart_from):
+            apart_from = {*apart_from, "threshold"}  # one of the two is enough
 
 
 def terms_of(gate: GateSpec) -> dict[str, Json]:
@@ -200,3 +202,11 @@ def _idea(kind: str, known: _Known, change: Mapping[str, Json], data: Mapping[st
             "new": tried.new, "passed": tried.passed,
         }  # fmt: skip
     return Idea(Proposal.Kind(kind).value, known.step.key, before, dict(change), facts, needs_two(known.gate))
+
+
+_FINDERS: Final[Mapping[str, Callable[[_Known], Idea | None]]] = {
+    "auto_approve": _auto_approve,
+    "threshold": _threshold,
+    "routing": _routing,
+    "gate": _tightening,
+}

@@ -52,8 +52,10 @@ def index(request: HttpRequest) -> HttpResponse:
         found = found.filter(status=Feedback.Status.OPEN)
     if agent := request.GET.get("agent", "")[:100]:
         found = found.filter(agent=agent)
+    given, older = page_of(found, request)
     context = {
-        "given": page_of(found.order_by("-id"), request),
+        "given": given,
+        "older": older,
         "only_open": only_open,
         "waiting": giving.visible(user).filter(status=Feedback.Status.OPEN).count(),
         "may_answer": permissions.can(user, "edit_quality"),
@@ -103,11 +105,10 @@ def lessons(request: HttpRequest) -> HttpResponse:
     ids = [int(pk) for pk in request.GET.get("ids", "").split(",")[:100] if pk.isascii() and pk.isdigit()]
     if ids:
         found = examples.visible(user).filter(pk__in=ids)
-    rows = found.select_related("workflow", "gate", "decision", "by", "run").order_by("-at", "-id")
-    shown = page_of(rows, request)
+    shown, older = page_of(found.select_related("workflow", "gate", "decision", "by", "run"), request)
     context = {
         "rows": [(lesson, examples.pair(lesson)) for lesson in shown],
-        "page": shown,
+        "older": older,
         "wanted": wanted,
         "state": state,
         "may_choose": permissions.can(user, "edit_quality"),
@@ -226,11 +227,16 @@ def carried_out(request: HttpRequest, act: Callable[[], object], *, said: str, b
     return redirect(wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else back)
 
 
-def page_of(rows: Any, request: HttpRequest) -> list[Any]:
-    """At most SHOWN rows, those after `?before=`."""
+def page_of(rows: Any, request: HttpRequest) -> tuple[list[Any], str]:
+    """At most SHOWN rows, the newest first, those before `?before=`; and the query of the page after, if any."""
     before = request.GET.get("before", "")
     found = rows.filter(pk__lt=int(before)) if before.isascii() and before.isdigit() and len(before) < 19 else rows
-    return list(found[:SHOWN])
+    shown = list(found.order_by("-id")[: SHOWN + 1])
+    if len(shown) <= SHOWN:
+        return shown, ""
+    asked = request.GET.copy()
+    asked["before"] = str(shown[SHOWN - 1].pk)
+    return shown[:SHOWN], f"?{asked.urlencode()}"
 
 
 def _prompts_with_examples(user: User) -> list[str]:
