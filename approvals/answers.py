@@ -1,5 +1,7 @@
 """What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
 
+from dataclasses import dataclass
+
 from agents import cleaning, contracts
 from agents.errors import ContractViolation, InvalidContract, OutputRejected
 from agents.models import AgentVersion
@@ -10,6 +12,19 @@ from approvals.models import Gate, GateKind
 from orchestrator.ports import terms_from_json
 
 EVERYTHING = "(the whole answer)"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One person's answer to a gate, as it came through the door, or what several of them add up to."""
+
+    verdict: str
+    gate_version: int
+    note: str
+    edited: dict[str, Json] | None
+    via: str
+    key: str | None
+    checked: tuple[str, ...] = ()
 
 
 def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:

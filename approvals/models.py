@@ -331,6 +331,16 @@ class RightsEpoch(models.Model):
 
 
 # Django looks for an app's models here alone; this room's point back at the gates and queues above, by name.
+from approvals.able.models import Care as Care  # noqa: E402
+from approvals.able.models import Check as Check  # noqa: E402
+from approvals.able.models import FirstVerdict as FirstVerdict  # noqa: E402
+from approvals.able.models import GoldCase as GoldCase  # noqa: E402
+from approvals.able.models import Handling as Handling  # noqa: E402
+from approvals.able.models import SecondLook as SecondLook  # noqa: E402
+from approvals.able.models import Sitting as Sitting  # noqa: E402
+from approvals.accounts.models import AccessChange as AccessChange  # noqa: E402
+from approvals.accounts.models import Invitation as Invitation  # noqa: E402
+from approvals.accounts.models import RoleTerms as RoleTerms  # noqa: E402
 from approvals.notices.models import Channel as Channel  # noqa: E402
 from approvals.notices.models import Delivery as Delivery  # noqa: E402
 from approvals.notices.models import Notice as Notice  # noqa: E402

@@ -93,6 +93,8 @@ app.conf.update(
         "watch-agents": {**_doorbell("watch_agents", every=30.0), "task": "agents.tasks.watch_agents"},
         "forget-records": _at("agents.tasks.forget_records", crontab(minute=40)),
         "watch-gates": {**_doorbell("watch_gates", every=60.0), "task": "approvals.tasks.watch_gates"},
+        "keep-able": _doorbell("keep_able", every=60.0, app="approvals"),
+        "draft-cases": _doorbell("draft_cases", every=3600.0, app="approvals"),
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),
         "evaluate-monthly": _at("agents.tasks.evaluate_monthly", crontab(day_of_month=1, hour=3, minute=10)),
     },

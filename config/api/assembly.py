@@ -16,6 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
+from approvals.able.api import gate_routes, reviewing_routes
 from approvals.api import delegations, gates, token_routes
 from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
@@ -64,7 +65,9 @@ api.add_router("/privacy", privacy_routes)
 api.add_router("/quality", quality_routes)
 api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
+api.add_router("/gates", gate_routes)
 api.add_router("/gates", gates)
+api.add_router("/reviewing", reviewing_routes)
 api.add_router("/notices", notice_routes)
 api.add_router("/stops", stopping)
 api.add_router("/tasks", address_routes)
