@@ -1,16 +1,33 @@
 """What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
 
+from dataclasses import dataclass, field
+
 from agents import cleaning, contracts
 from agents.errors import ContractViolation, InvalidContract, OutputRejected
 from agents.models import AgentVersion
 from agents.types import Json
 from approvals import policy
 from approvals.errors import ChecklistIncomplete, InvalidAnswer
+from approvals.feedback.appraising import Given
 from approvals.models import Gate, GateKind
 from orchestrator.ports import terms_from_json
 
 EVERYTHING = "(the whole answer)"
 _WITH_FORM = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL, GateKind.REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One person's answer to a gate, as it came through the door, or what several of them add up to."""
+
+    verdict: str
+    gate_version: int
+    note: str
+    edited: dict[str, Json] | None
+    via: str
+    key: str | None
+    checked: tuple[str, ...] = ()
+    appraisal: Given = field(default_factory=Given)
 
 
 def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:

@@ -10,11 +10,12 @@ from ninja.responses import Status
 from pydantic import AwareDatetime, Field
 
 from approvals import access, delegation, handing, queries, services, tokens, voting
+from approvals.able import checks, first
 from approvals.cards import Card
-from approvals.errors import GateNotFound, NotPermitted, UnknownName
+from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
 from approvals.feedback.appraising import Given
 from approvals.feedback.words import CAUSES, REASONS, RUBRIC
-from approvals.models import ApiToken, Decision, Delegation, Gate, GateStatus, Queue, Vote
+from approvals.models import ApiToken, Check, Decision, Delegation, Gate, GateStatus, Queue, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
@@ -50,6 +51,13 @@ class GateOut(Schema):
     may_decide: bool
 
 
+class CheckOut(Schema):
+    """What a hidden check was about, told to its reviewer alone (docs/reviewers.md)."""
+
+    right: bool
+    why: str
+
+
 class DecisionOut(Schema):
     """One verdict. It never changes."""
 
@@ -61,6 +69,7 @@ class DecisionOut(Schema):
     gate_version: int
     note: str
     seal: str
+    check: CheckOut | None = Field(None, description="It was a check: nothing hangs on it. Only you are told.")
 
 
 class VoteOut(Schema):
@@ -98,6 +107,7 @@ class GateDetailOut(GateOut):
     approvals: int = Field(description="How many people must approve.")
     missing: int = Field(description="How many more of them are needed.")
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
+    first_asked: bool = Field(description="Judge for yourself first (POST first); then confidence is shown.")
     votes: list[VoteOut]
     decision: DecisionOut | None
 
@@ -259,6 +269,8 @@ def decide(
     )  # fmt: skip
     if isinstance(made, Decision):
         return _decision(made)
+    if isinstance(made, Check):
+        return _checked(made)
     made.refresh_from_db()
     return Status(202, _vote(made, hidden=False, missing=voting.standing(made.gate).missing))
 
@@ -272,6 +284,8 @@ def hand_gate(request: HttpRequest, gate_id: Id, wanted: AssigneeIn) -> GateDeta
     person = User.objects.filter(username=wanted.to).first()
     if person is None:
         raise UnknownName(what="user", name=wanted.to, known="those who may decide it")
+    if checks.withdraw(gate_id, user):  # as if its run had gone on meanwhile
+        raise HandingRefused(why="it is settled already")
     handing.hand(gate_id=gate_id, by=user, to=person, reason=wanted.reason)
     return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
 
@@ -347,15 +361,18 @@ def _gate(gate: Gate, *, may_decide: bool) -> dict[str, Any]:
         "workflow": gate.workflow.name,
         "queue": gate.queue.name,
         "may_decide": may_decide,
-        **({"confidence": None} if gate.blind and gate.status == GateStatus.OPEN else {}),
+        **({"confidence": None} if (gate.blind and gate.status == GateStatus.OPEN) or first.concerns(gate) else {}),
     }
 
 
 def _card(card: Card) -> GateDetailOut:
     gate = card.gate
     copied = ("rule", "proposal", "given", "action", "consequence", "form", "evidence", "alternatives", "refusal")
+    shown = _gate(gate, may_decide=bool(card.choices))
+    if not card.hidden and not gate.blind:
+        shown["confidence"] = gate.confidence
     return GateDetailOut(
-        **_gate(gate, may_decide=bool(card.choices)),
+        **shown,
         **{name: getattr(card, name) for name in copied},
         allowed=list(gate.allowed),
         seal=gate.seal,
@@ -365,6 +382,7 @@ def _card(card: Card) -> GateDetailOut:
         approvals=gate.approvals,
         missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
         blind=gate.blind,
+        first_asked=card.judges_first,
         votes=[_vote(vote, hidden=card.hidden) for vote in card.standing.votes],
         looking=[user.username for user in card.looking],
         decision=_decision(card.decision) if card.decision else None,
@@ -376,6 +394,15 @@ def _vote(vote: Vote, *, hidden: bool, missing: int | None = None) -> VoteOut:
         id=vote.pk, gate=vote.gate_id, by=vote.voter.username, verdict=None if hidden else vote.verdict,
         note="" if hidden else vote.note, seal=vote.seal, voted_at=vote.voted_at, lapses_at=vote.lapses_at,
         missing=missing,
+    )  # fmt: skip
+
+
+def _checked(check: Check) -> DecisionOut:
+    assert check.ended_at is not None  # it was answered just now, or before
+    return DecisionOut(
+        id=check.pk, gate=check.pk, verdict=check.verdict, decided_by=check.reviewer.username,
+        decided_at=check.ended_at, gate_version=1, note=check.note, seal=check.seal,
+        check=CheckOut(right=bool(check.is_right), why=check.case.why),
     )  # fmt: skip
 
 

@@ -7,15 +7,29 @@ from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
 from approvals import answers, duties, permissions, policy, voting
+from approvals.able import disguise, first
 from approvals.deadlines import stages
 from approvals.diffs import Change, changes
-from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Queue, Verdict, Vote
+from approvals.models import (
+    Comment,
+    Decision,
+    Draft,
+    FirstVerdict,
+    Gate,
+    GateKind,
+    GateStatus,
+    Presence,
+    Queue,
+    Verdict,
+    Vote,
+)
 from approvals.permissions import Person
 from approvals.voting import Standing
 
@@ -82,13 +96,20 @@ class Card:
     draft: Draft | None
     assessment: Assessment | None  # of the output under review, where its step asks for one
     standing: Standing  # of the votes, where several people must agree
-    hidden: bool  # what others and the machine said of it, until this person has voted
+    hidden: bool  # what others and the machine said of it, until this person has voted or judged
+    judges_first: bool  # they are asked for their own judgement before that
+    own_first: FirstVerdict | None  # what they judged then
     person: int  # id of the viewer's main account
 
     @property
     def is_approved_by_time(self) -> bool:
         """Whether silence would let it pass; only where its definition says so, and never at high risk."""
         return any(stage.outcome == "approve" for stage in self.if_nobody_acts)
+
+    @property
+    def first_offered(self) -> tuple[str, ...]:
+        """The judgements that they may give before they see what the machine thinks."""
+        return first.offered(self.gate) if self.judges_first else ()
 
     @property
     def own_vote(self) -> Vote | None:
@@ -103,7 +124,7 @@ def card(gate: Gate, user: Person) -> Card:
     hidden = voting.hidden_from(gate, user if isinstance(user, User) else None)
     stand = voting.standing(gate)
     whole = _card(gate, user, subject, previous, stand)
-    return _blinded(whole, user) if hidden else whole
+    return _blinded(whole, user) if hidden or whole.judges_first else whole
 
 
 def _blinded(whole: "Card", user: Person) -> "Card":
@@ -140,19 +161,31 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         alternatives=tuple(subject["alternatives"]),
         previous=previous,
         changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
-        comments=tuple(gate.comments.select_related("author")[:_COMMENTS]),
+        comments=_comments(gate),
         looking=tuple(who_is_looking(gate, apart_from=user)),
         precedents=_precedents(gate, user),
         decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
         choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
-        draft=Draft.objects.filter(gate=gate, author_id=user.pk or 0).first(),
-        assessment=assessment_of(gate.task_id) if gate.task_id is not None and gate.agent else None,
+        draft=_draft(gate, user),
+        assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,
+        judges_first=first.is_asked(gate, user),
+        own_first=first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None,
         person=duties.person_of(user) if isinstance(user, User) else 0,
     )
+
+
+def _comments(gate: Gate) -> tuple[Comment, ...]:
+    check = disguise.check_of(gate)
+    return disguise.remarks(check, gate) if check else tuple(gate.comments.select_related("author")[:_COMMENTS])
+
+
+def _draft(gate: Gate, user: Person) -> Draft | None:
+    check = disguise.check_of(gate)
+    return disguise.draft(check, gate) if check else Draft.objects.filter(gate=gate, author_id=user.pk or 0).first()
 
 
 def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User]:
@@ -190,7 +223,7 @@ def _precedents(gate: Gate, user: Person) -> tuple[Precedent, ...]:
             workflow_id=gate.workflow_id, step=gate.step, queue__in=permissions.visible_queues(user).values("pk")
         )
         .exclude(status=GateStatus.OPEN)
-        .exclude(pk=gate.pk)
+        .exclude(pk__in=[gate.pk, disguise.source_of(gate) or 0])
         .order_by("-settled_at")
         .defer("subject")[:_CANDIDATES]
     )
@@ -240,5 +273,7 @@ def _refusal(gate: Gate, user: Person) -> str:
 
 
 def _claimed_by(gate: Gate) -> User | None:
+    if check := disguise.check_of(gate):
+        return check.reviewer if check.claimed_until and check.claimed_until > timezone.now() else None
     fresh = gate.claimed_by_id and Gate.objects.filter(pk=gate.pk, claimed_until__gt=Now()).exists()
     return gate.claimed_by if fresh else None

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import calendars, policy, voting
+from approvals.able import minutes
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Verdict
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -58,7 +59,8 @@ def reached(gate_id: int) -> None:
     1. Lock the run, then the gate: a decision that is being made right now wins or loses as a whole.
     2. Do nothing if the gate is settled, or if its deadline has moved since this timer was set.
     3. Go to the next queue that is to be asked; without one, do what the gate's terms say.
-    4. Where they say nothing final it stays open and is asked about again: silence is not consent.
+    4. Where they say nothing final it stays open and is asked about again: silence is not consent. Where nobody who
+       could have decided was present, there was not even a silence: then nothing is approved by time.
     """
     gate = _lock_open_gate(gate_id, due=True)
     if gate is None:
@@ -71,7 +73,7 @@ def reached(gate_id: int) -> None:
     match _end(gate, terms):
         case "reject":
             _expire(gate)
-        case "approve":
+        case "approve" if minutes.is_attended(gate.queue):
             _approve(gate)
         case "hold":
             _hold(gate)

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from agents.types import Json
 from approvals import answers, forms, outline, permissions, policy, queries, wording
+from approvals.able import disguise
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
 from approvals.feedback import appraising
@@ -135,7 +136,7 @@ class Desk:
     @property
     def guarded(self) -> list[dict[str, str]]:
         """What guardrails did to the data of the call that this is about."""
-        return orchestrator_queries.guarded(self.card.gate.task_id)
+        return orchestrator_queries.guarded(disguise.told_task(self.card.gate))
 
     @property
     def folded(self) -> int:
@@ -161,14 +162,16 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     typed = typed or _from_draft(card)
     pieces = rendering.pieces(card.proposal)
     shown = tuple(piece for piece in pieces if not _is_shown_elsewhere(piece, card))
-    cost, tokens = _usage(gate.run_id)
+    cost, tokens = _usage(disguise.told_run(gate))
     given = dict(card.given)
     instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
     action = outline.outline(card.action)
     return Desk(
         card=card,
-        choices=tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
+        choices=()
+        if card.judges_first
+        else tuple(sorted(card.choices, key=lambda choice: wording.BAR.index(choice.verdict))),
         action=action,
         listings=tuple(outline.listing(name, items) for name, items in action.lists),
         output=shown,

@@ -61,6 +61,33 @@ class SelfGrant(ApprovalsError):
     status = 403
 
 
+class SecondPersonNeeded(ApprovalsError):
+    """{why}, so a second entitled person must confirm it: ask for it on the access page."""
+
+    code = "second_person_needed"
+    status = 403
+
+
+class LastAdministrator(ApprovalsError):
+    """Nobody would be left who may change access; give that right to somebody else first."""
+
+    code = "last_administrator"
+
+
+class ChangeRefused(ApprovalsError):
+    """Access stays as it is: {why}."""
+
+    code = "change_refused"
+    status = 422
+
+
+class LinkInvalid(ApprovalsError):
+    """This link does not work for that name: it was used or taken back, is too old, or is somebody else's."""
+
+    code = "link_invalid"
+    status = 404
+
+
 class GateAlreadySettled(ApprovalsError):
     """Gate {gate_id} was settled already: {verdict} by {by} at {at:%H:%M:%S} UTC. Your text is kept as a draft."""
 
@@ -202,10 +229,10 @@ class ProposalOutdated(ApprovalsError):
     code = "proposal_outdated"
 
 
-class SecondPersonNeeded(ApprovalsError):
+class ProposalNeedsAnother(ApprovalsError):
     """You accepted proposal {number} already; this gate needs a second person to agree."""
 
-    code = "second_person_needed"
+    code = "proposal_needs_another"
     status = 403
 
 
@@ -213,6 +240,33 @@ class CalendarRefused(ApprovalsError):
     """The business hours are as they were: {why}."""
 
     code = "calendar_refused"
+    status = 422
+
+
+class CaseNotFound(ApprovalsError):
+    """Gold case {case_id} does not exist, or it is of a queue that you may not see."""
+
+    code = "case_not_found"
+    status = 404
+
+
+class LookNotFound(ApprovalsError):
+    """That second look does not exist, or it is not yours to give."""
+
+    code = "look_not_found"
+    status = 404
+
+
+class LookTaken(ApprovalsError):
+    """Somebody has given this second look already; there are others on the page."""
+
+    code = "look_taken"
+
+
+class PromiseRefused(ApprovalsError):
+    """The queue promises what it did before: {why}."""
+
+    code = "promise_refused"
     status = 422
 
 

@@ -332,6 +332,16 @@ class RightsEpoch(models.Model):
 
 
 # Django looks for an app's models here alone; these rooms' point back at the gates and queues above, by name.
+from approvals.able.models import Care as Care  # noqa: E402
+from approvals.able.models import Check as Check  # noqa: E402
+from approvals.able.models import FirstVerdict as FirstVerdict  # noqa: E402
+from approvals.able.models import GoldCase as GoldCase  # noqa: E402
+from approvals.able.models import Handling as Handling  # noqa: E402
+from approvals.able.models import SecondLook as SecondLook  # noqa: E402
+from approvals.able.models import Sitting as Sitting  # noqa: E402
+from approvals.accounts.models import AccessChange as AccessChange  # noqa: E402
+from approvals.accounts.models import Invitation as Invitation  # noqa: E402
+from approvals.accounts.models import RoleTerms as RoleTerms  # noqa: E402
 from approvals.feedback.models import Appraisal as Appraisal  # noqa: E402
 from approvals.feedback.models import Feedback as Feedback  # noqa: E402
 from approvals.feedback.models import FeedbackLink as FeedbackLink  # noqa: E402

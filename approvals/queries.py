@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.search import SearchQuery
@@ -11,8 +12,10 @@ from django.db import models
 from django.db.models import Case, Count, F, FloatField, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Extract, Greatest, Now
 from django.http import Http404
+from django.utils import timezone
 
 from approvals import duties, permissions, policy, voting
+from approvals.able import checks
 from approvals.cards import Card as Card
 from approvals.cards import card as card
 from approvals.cards import who_is_looking as who_is_looking
@@ -67,7 +70,19 @@ def inbox(
         found = found.alias(words=subject_words()).filter(_matching(search.strip()))
     # The order is worked out from the index alone; only the rows that are shown are read.
     ids = list(found.order_by(_urgency().desc(), "id").values_list("id", flat=True)[: min(limit, MAX_ROWS)])
-    return _rows(user, ids)
+    return _with_checks(user, _rows(user, ids), queue=queue, search=search, limit=limit)
+
+
+def _with_checks(user: Person, rows: list[Row], *, queue: Queue | None, search: str, limit: int) -> list[Row]:
+    """The same rows with the checks that are before this person, in the places that gates like them would have."""
+    waiting = checks.open_before(user)
+    if not waiting:
+        return rows
+    found = checks.matching(waiting, queue=queue.pk if queue else None, search=search)
+    now = timezone.now()
+    both = [*rows, *(Row(gate, permissions.can(user, "decide_gate", gate), ()) for gate in found)]
+    both.sort(key=lambda row: (-checks.urgency(row.gate.risk, row.gate.deadline_at, now), row.gate.pk))
+    return both[: min(limit, MAX_ROWS)]
 
 
 def counts(user: Person) -> Counts:
@@ -79,12 +94,31 @@ def counts(user: Person) -> Counts:
         .annotate(waiting=Count("id"), oldest_at=Min("opened_at"), next_deadline_at=Min("deadline_at"))
     )
     queues = {queue.pk: queue for queue in permissions.decidable_queues(user)}
+    mine = [gate for gate in checks.open_before(user) if gate.queue_id in queues]
+    counted = _counted_with(mine, [dict(row) for row in per_queue])
     badges = tuple(
         QueueCount(queues[found["queue_id"]], found["waiting"], found["oldest_at"], found["next_deadline_at"])
-        for found in sorted(per_queue, key=lambda found: found["next_deadline_at"])
+        for found in sorted(counted, key=lambda found: found["next_deadline_at"])
     )
     waiting = sum(badge.waiting for badge in badges)
-    return Counts(waiting, badges, _open_gates(user, everything=True).count() - waiting)
+    seen = _open_gates(user, everything=True).count() + len(mine)
+    return Counts(waiting, badges, seen - waiting)
+
+
+def _counted_with(waiting: Sequence[Gate], per_queue: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = {row["queue_id"]: row for row in per_queue}
+    for gate in waiting:
+        fresh = {
+            "queue_id": gate.queue_id,
+            "waiting": 0,
+            "oldest_at": gate.opened_at,
+            "next_deadline_at": gate.deadline_at,
+        }
+        row = found.setdefault(gate.queue_id, fresh)
+        row["waiting"] += 1
+        row["oldest_at"] = min(row["oldest_at"], gate.opened_at)
+        row["next_deadline_at"] = min(row["next_deadline_at"], gate.deadline_at)
+    return list(found.values())
 
 
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
@@ -95,7 +129,7 @@ def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
         )
         .filter(pk=pk)
         .first()
-    )
+    ) or checks.shown(pk, user)
     if gate is None or not permissions.can(user, "see_gate", gate):
         raise Http404
     return gate

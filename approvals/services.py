@@ -1,7 +1,7 @@
 """What people do with a gate. `decide()` is the one door: nothing else settles a gate for a person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import answers, duties, permissions, policy, voting
+from approvals.able import checks, disguise, measures, outcome
+from approvals.answers import Answer as _Answer
 from approvals.errors import (
     GateAlreadySettled,
     GateChanged,
@@ -26,25 +28,11 @@ from approvals.errors import (
 )
 from approvals.feedback import appraising
 from approvals.feedback.appraising import Given
-from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Vote
+from approvals.models import Check, Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Vote
 from orchestrator import events, services
 from orchestrator.errors import IdempotencyConflict
 from orchestrator.events import EventKind
 from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """One person's answer to a gate, as it came through the door, or what several of them add up to."""
-
-    verdict: str
-    gate_version: int
-    note: str
-    edited: dict[str, Json] | None
-    via: str
-    key: str | None
-    checked: tuple[str, ...] = ()
-    appraisal: Given = field(default_factory=Given)
 
 
 def decide(  # noqa: PLR0913 - one door for browser, API and every later channel: each argument is a fact of the decision
@@ -59,7 +47,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     idempotency_key: str | None = None,
     checked: Sequence[str] = (),
     appraisal: Given | None = None,
-) -> Decision | Vote:
+) -> Decision | Vote | Check:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
     Where several people must agree it is a vote, and becomes a decision with the last one that is needed.
@@ -70,7 +58,8 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     4. Refuse if the gate is settled (the first settlement stands) or if it is not what the person saw.
     5. Append the decision, settle the gate, append the event, and release the task: all of it or nothing.
 
-    When somebody else was first, what was typed is kept as the person's draft.
+    When somebody else was first, what was typed is kept as the person's draft. A number that no gate has may be that
+    of a check (docs/reviewers.md): its verdict is kept there, and nothing is released.
     """
     answer = _Answer(
         verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked),
@@ -79,6 +68,11 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
+    except GateNotFound:
+        if (check := checks.verdict_of(gate_id, by, answer)) is None:
+            raise
+        outcome.noted(gate_id, by, answer.verdict)
+        return check
     except (SeparationOfDuties, SealBroken) as refusal:
         _audit(gate_id, by, answer, refusal.code)
         raise
@@ -96,6 +90,9 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
 def claim_gate(*, gate_id: int, by: User) -> Gate:
     """Take a gate for a few minutes, so that others see who is on it. It stays open to everybody's decision."""
     gate = _get_decidable(gate_id, by)
+    if check := disguise.check_of(gate):
+        checks.claim(check)
+        return gate
     free = Q(claimed_by=None) | Q(claimed_until__lte=Now()) | Q(claimed_by=by)
     taken = Gate.objects.filter(free, pk=gate_id, status=GateStatus.OPEN).update(
         claimed_by=by, claimed_until=Now() + timedelta(minutes=policy.CLAIM_MINUTES)
@@ -112,6 +109,9 @@ def claim_gate(*, gate_id: int, by: User) -> Gate:
 def release_claim(*, gate_id: int, by: User) -> Gate:
     """Give a claim back; somebody else's claim is left alone."""
     gate = _get_visible(gate_id, by)
+    if check := disguise.check_of(gate):
+        checks.give_back(check)
+        return gate
     if Gate.objects.filter(pk=gate_id, claimed_by=by).update(claimed_by=None, claimed_until=None):
         _record(EventKind.GATE_RELEASED, gate, by)
     gate.refresh_from_db()
@@ -125,6 +125,8 @@ def comment(*, gate_id: int, by: User, text: str) -> Comment:
     text = _text(text)
     if not text:
         raise TextMissing
+    if check := disguise.check_of(gate):
+        return Comment(pk=checks.remark(check, text), gate=gate, author=by, text=text)
     remark = Comment.objects.create(gate=gate, author=by, text=text)
     _record(EventKind.GATE_COMMENTED, gate, by, comment=remark.pk)
     return remark
@@ -132,13 +134,19 @@ def comment(*, gate_id: int, by: User, text: str) -> Comment:
 
 def save_draft(*, gate_id: int, by: User, text: str, answer: dict[str, Json] | None = None) -> Draft:
     """Keep what a person has typed so far, for them alone."""
-    _get_visible(gate_id, by)
+    gate = _get_visible(gate_id, by)
+    if check := disguise.check_of(gate):
+        checks.keep_draft(check, _text(text), answers.clean(answer))
+        return Draft(gate=gate, author=by, text=text)
     return _keep_draft(gate_id, by, _text(text), answers.clean(answer))
 
 
 def touch_presence(*, gate_id: int, by: User) -> None:
     """Note that a person has the gate's card open right now."""
-    _get_visible(gate_id, by)
+    gate = _get_visible(gate_id, by)
+    measures.seen(by)
+    if disguise.check_of(gate):
+        return
     Presence.objects.update_or_create(gate_id=gate_id, user=by, defaults={"seen_at": Now()})
 
 
@@ -151,6 +159,7 @@ def _decide(gate_id: int, by: User, answer: _Answer) -> Decision | Vote:
     _refuse_settled(gate)
     _refuse_moved(gate, answer)
     _refuse_answer(gate, answer)
+    outcome.noted(gate_id, by, answer.verdict)
     if gate.approvals > 1:
         return _vote(gate, by, answer)
     decision = _conclude(gate, by, answer)
@@ -204,14 +213,14 @@ def lock_gate(gate_id: int) -> Gate:
 
 
 def _get_visible(gate_id: int, by: User) -> Gate:
-    gate = Gate.objects.select_related("run").filter(pk=gate_id).first()
+    gate = Gate.objects.select_related("run").filter(pk=gate_id).first() or checks.shown(gate_id, by)
     if gate is None or not permissions.can(by, "see_gate", gate):
         raise GateNotFound(gate_id=gate_id)
     return gate
 
 
 def _get_decidable(gate_id: int, by: User) -> Gate:
-    gate = Gate.objects.select_related("run").filter(pk=gate_id).first()
+    gate = Gate.objects.select_related("run").filter(pk=gate_id).first() or checks.shown(gate_id, by)
     if gate is None:
         raise GateNotFound(gate_id=gate_id)
     _refuse_person(gate, by)

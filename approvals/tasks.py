@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 
 from approvals import stranded
+from approvals.able import cases, minutes, planning
 from approvals.feedback import learning, proposals, watching
 from approvals.notices import delivering, services, telling
 
@@ -47,3 +48,17 @@ def propose() -> None:
     made = proposals.look()
     if made:
         log.info("proposals.made", made=made)
+
+
+@shared_task
+def keep_able() -> None:
+    """Draw decisions for checks and second looks, open the checks that are owed, and measure people's minutes."""
+    planning.draw()
+    planning.open_owed()
+    minutes.measure()
+
+
+@shared_task
+def draft_cases() -> None:
+    """Draft gold cases from what was decided, for people to confirm."""
+    cases.draft_everywhere()

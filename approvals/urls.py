@@ -3,9 +3,12 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from approvals import acts, away_views, views
+from approvals.able.urls import guarded
+from approvals.able.urls import urlpatterns as able
 
 app_name = "approvals"
 urlpatterns: list[URLPattern | URLResolver] = [
+    *able,
     path("", views.inbox, name="inbox"),
     path("history/", views.history, name="history"),
     path("notices/", include("approvals.notices.urls")),
@@ -22,3 +25,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<int:pk>/draft/", acts.draft, name="draft"),
     path("<int:pk>/presence/", acts.presence, name="presence"),
 ]
+urlpatterns = guarded(urlpatterns)

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
 from approvals import desk, forms, permissions, policy, queries, services, voting
+from approvals.able import checks
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, InvalidAnswer, NoteMissing, SealBroken
 from approvals.feedback import appraising
-from approvals.models import Decision, Gate, GateStatus, Vote
+from approvals.models import Check, Decision, Gate, GateStatus, Vote
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
@@ -40,7 +41,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if _wants_partial(request):
         return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
     first = found.next_after(0)
-    context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk)) if first else {}
+    if first:
+        context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk))
+    else:  # the last card was decided: what came of it is said all the same
+        context = _after(request, _number(request.GET.get("after", "")))
     return render(request, "approvals/inbox.html", {"inbox": found, "opened": "list", **context})
 
 
@@ -92,7 +96,9 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     return _next(request, pk)
 
 
-def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Decision | Vote:
+def _send(
+    request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None
+) -> Decision | Vote | Check:
     return services.decide(
         gate_id=found.pk,
         by=user_of(request),
@@ -197,7 +203,15 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     if decision:
         return {"acknowledged": decision, "after": desk.aftermath(decision.gate)}
     vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last() if pk else None
-    return {"voted": vote, "stand": voting.standing(vote.gate)} if vote else {}
+    if vote:
+        return {"voted": vote, "stand": voting.standing(vote.gate)}
+    check = checks.find(pk, user_of(request)) if pk else None
+    return {"checked": check} if check and check.ended_at else {}
+
+
+def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
+    """The card as it is now, alone."""
+    return render(request, f"{CARD}#card", _card_of(request, found))
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

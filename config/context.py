@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from agents import sections
 from approvals import permissions
 from approvals import queries as approvals
+from approvals.accounts import changes
 from approvals.notices import queries as notices
 from monitoring import queries
 from monitoring.machinery import Trouble, troubles
@@ -54,7 +55,9 @@ MATTER = (
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("feedback:feedback", "message-square", _("Feedback"), "see_agents", "g b"),
+    Entry("approvals:oversight", "users", _("How people decide"), "see_oversight", "g o"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
+    Entry("access:people", "key-round", _("Access"), "manage_access", "g c", "access"),
 )
 
 
@@ -139,7 +142,7 @@ class Shell:
         current = self.at == href or (href != "/" and self.at.startswith(href) and not self._is_deeper(href))
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
-        return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted == "inbox")
+        return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted in ("inbox", "access"))
 
     def _is_deeper(self, href: str) -> bool:
         """Whether another entry, below this one's address, is where the user is."""
@@ -149,6 +152,8 @@ class Shell:
     def _count(self, what: str) -> int:
         if what == "inbox":
             return approvals.counts(self.user).waiting
+        if what == "access":
+            return changes.waiting().count()
         return queries.running_count(self.user) if what == "runs" else 0
 
 

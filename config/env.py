@@ -95,3 +95,29 @@ def mailers(name: str) -> dict[str, Any]:
 def words(name: str, default: str = "") -> list[str]:
     """What a variable lists, with commas between."""
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+
+
+def openid_provider(prefix: str) -> dict[str, Any]:
+    """django-allauth's settings for the provider at PREFIX_ISSUER, with its client's id and secret; {} without one."""
+    issuer = text(f"{prefix}_ISSUER", "").rstrip("/")
+    if not issuer:
+        return {}
+    client, secret = text(f"{prefix}_CLIENT_ID", ""), text(f"{prefix}_CLIENT_SECRET", "")
+    if urlsplit(issuer).scheme not in {"http", "https"} or not client or not secret:
+        raise ImproperlyConfigured(
+            f"{prefix}_ISSUER needs an https:// address, and {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET beside it."
+        )
+    app = {
+        "provider_id": "sso",
+        "name": text(f"{prefix}_NAME", urlsplit(issuer).hostname or "SSO"),
+        "client_id": client,
+        "secret": secret,
+        "settings": {"server_url": issuer, "oauth_pkce_enabled": True},
+    }
+    return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
+
+
+def openid_origins(prefix: str) -> list[str]:
+    """Where signing in with the provider leads the browser, as scheme, host and port."""
+    found = urlsplit(text(f"{prefix}_ISSUER", ""))
+    return [f"{found.scheme}://{found.netloc}"] if found.netloc else []

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from agents.health import Health, health_by_agent, per_minute
 from agents.models import Agent, AgentHealth
 from approvals import permissions
+from approvals.able import checks
 from approvals.models import Decision, Gate, GateStatus
 from orchestrator import presence
 from orchestrator.models import Breaker, Run, Stop, Task, Workflow, task_id
@@ -206,6 +207,7 @@ def waiting(user: User) -> Waiting:
         next_deadline_at=Min("deadline_at", filter=Q(deadline_at__gt=now)),
         overdue=Count("pk", filter=Q(deadline_at__lte=now)),
     )
+    found["count"] += len(checks.open_before(user))  # before them alone; see docs/reviewers.md
     return Waiting(**found)
 
 

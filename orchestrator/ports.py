@@ -3,7 +3,7 @@
 Settings name the implementations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -192,6 +192,12 @@ class Access(Protocol):
 def access() -> Access:
     """The configured keeper of teams."""
     return cast("Access", import_module(settings.ACCESS))
+
+
+@cache
+def upkeep() -> tuple[Callable[[], None], ...]:
+    """What whoever keeps the gates has done regularly, broker or no broker; safe to repeat or do twice at once."""
+    return tuple(import_string(name) for name in settings.UPKEEP)
 
 
 @cache

@@ -19,6 +19,7 @@ from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
 from orchestrator.models import Shift as ShiftRow
+from orchestrator.ports import upkeep as upkeep_above
 from orchestrator.sequencer import run_sequencer
 
 log = structlog.get_logger(__name__)
@@ -103,7 +104,16 @@ def sequence() -> None:
     while run_sequencer(seconds, leaving) and not is_draining() and not dispatch.ring(sequence):
         sweep()
         fire_timers()
+        _keep_up()
         seconds = UPKEEP_SECONDS
+
+
+def _keep_up() -> None:
+    for task in upkeep_above():
+        try:
+            task()
+        except Exception:  # whatever is wrong there, events are sealed
+            log.exception("upkeep.failed")
 
 
 @shared_task

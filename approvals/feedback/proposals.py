@@ -14,10 +14,10 @@ from approvals.duties import person_of
 from approvals.errors import (
     FeedbackNotFound,
     NotPermitted,
+    ProposalNeedsAnother,
     ProposalOutdated,
     ProposalSettled,
     ReasonNeeded,
-    SecondPersonNeeded,
 )
 from approvals.feedback import editing, proposing
 from approvals.feedback.models import Lesson, Proposal
@@ -109,7 +109,7 @@ def _carry_on(proposal: Proposal, by: User, reason: str) -> Done | None:
         _record(EventKind.PROPOSAL_SECONDED, proposal, by, reason=reason)
         return None
     if proposal.first_by is not None and person_of(proposal.first_by) == person_of(by):
-        raise SecondPersonNeeded(number=proposal.pk)
+        raise ProposalNeedsAnother(number=proposal.pk)
     done = _publish(proposal, by, reason)
     number = done.data["version"]
     assert isinstance(number, int)

@@ -64,6 +64,7 @@ class Notice(models.Model):
 
 class ChannelKind(models.TextChoices):
     EMAIL = "email", "E-mail"
+    PUSH = "push", "A browser"
     SERVICE = "service", "Slack, Teams, webhook, …"
 
 

@@ -114,7 +114,7 @@ def _write(reading: _Reading) -> int:
     _withdraw(reading.over)
     _withdraw_from_voters(reading.spoken)
     told = Notice.objects.bulk_create(_gathered(reading.notices))
-    Delivery.objects.bulk_create(_deliveries(told))
+    Delivery.objects.bulk_create(deliveries(told))
     db.nudge_notices({notice.recipient_id for notice in told if notice.recipient_id} | _readers_of(reading.over))
     return len(told)
 
@@ -310,7 +310,8 @@ def _readers_of(gates: set[int]) -> set[int]:
     return set(told.values_list("recipient_id", flat=True))
 
 
-def _deliveries(told: Sequence[Notice]) -> list[Delivery]:
+def deliveries(told: Sequence[Notice]) -> list[Delivery]:
+    """These notices on the ways that their readers have chosen; unsaved."""
     people = {notice.recipient_id for notice in told if notice.recipient_id}
     queues = {notice.queue_id for notice in told if notice.queue_id}
     working = Channel.objects.filter(removed_at=None, failures__lt=BROKEN_AFTER).select_related("owner__profile")

@@ -16,6 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
+from approvals.able.api import gate_routes, reviewing_routes
 from approvals.api import delegations, gates, token_routes
 from approvals.feedback.api import feedback_routes, proposal_routes
 from approvals.notices.api import notice_routes
@@ -65,7 +66,9 @@ api.add_router("/privacy", privacy_routes)
 api.add_router("/quality", quality_routes)
 api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
+api.add_router("/gates", gate_routes)
 api.add_router("/gates", gates)
+api.add_router("/reviewing", reviewing_routes)
 api.add_router("/notices", notice_routes)
 api.add_router("/feedback", feedback_routes)
 api.add_router("/proposals", proposal_routes)

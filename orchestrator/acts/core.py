@@ -141,6 +141,9 @@ class Act(ABC):
     action: ClassVar[Words]  # on the button that does it: "Pause run"
     menu: ClassVar[Words]  # in a menu: "Pause…"
     hint: ClassVar[Words] = ""  # one sentence below the dialog's title
+    about: ClassVar[Words] = ""  # what it is done to, where that is not its target
+    home: ClassVar[str] = ""  # name of the page that it belongs to, where that is not its target's
+    needs_fresh: ClassVar[bool] = False  # whoever does it in a browser has proved lately who they are
 
     def permits(self, user: Person, target: Target) -> bool:
         """Whether the user may do it: by default `steer_run` on the workflow."""
@@ -324,8 +327,8 @@ def perform(
         now = _plan(act, locked, given)
         if digest and digest != now.digest:
             raise PlanChanged
-        data = act.apply(Performing(locked, given, now.plan, by, reason.strip()))
-        return Done(locked, act.done(locked), act.undo(locked, now.plan), data or {})
+        data = act.apply(Performing(locked, given, now.plan, by, reason.strip())) or {}
+        return Done(locked, str(data.get("words") or act.done(locked)), act.undo(locked, now.plan), data)
 
 
 def _plan(act: Act, target: Target, answers: Mapping[str, Json]) -> Preview:

@@ -37,6 +37,7 @@ SPEAKS_SQL = {
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
 # The ledger is every reader's, by its position.
 FRONT_DOOR = {
+    "acts",
     "services",
     "queries",
     "models",
@@ -45,6 +46,7 @@ FRONT_DOOR = {
     "errors",
     "states",
     "api_errors",
+    "pacing",
     "rendering",
     "ledger",
 }

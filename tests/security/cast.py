@@ -1,6 +1,6 @@
 """Who is who in the access matrix, and the one world that all of them look at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
@@ -54,20 +54,29 @@ class World:
     pos: int
     persons: dict[str, User]
     learned: dict[str, int]
+    browsers: dict[str, Client] = field(default_factory=dict)  # one for each persona, signed in once
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def fill(self, address: str) -> str:
         """An address of a route with the ids of real things in it."""
         return address.format(
             gate=self.gate.pk, run=self.run.pk, file=self.file.pk, task=self.gate.task_id,
             workflow=self.run.workflow.name, agent=self.agent.name, stop=self.stop.pk,
-            pos=self.pos, team=self.persons["reviewer"].groups.get().pk, **self.learned,
+            pos=self.pos, team=self.persons["reviewer"].groups.get().pk, person=self.persons["reviewer"].pk,
+            **self.learned,
         )  # fmt: skip
 
     def browser(self, persona: str) -> Client:
         """A browser in which this persona is signed in, if they can be."""
-        client = Client(raise_request_exception=False)
-        if persona in self.persons:
-            client.force_login(self.persons[persona], backend=BACKEND)
+        client = self.browsers.get(persona)
+        if client is None:
+            client = self.browsers[persona] = Client(raise_request_exception=False)
+            if persona in self.persons:
+                client.force_login(self.persons[persona], backend=BACKEND)
+            self.cookies[persona] = {name: cookie.value for name, cookie in client.cookies.items()}
+        # Whatever was answered last may have taken or left cookies; what it did to the database was undone.
+        client.cookies.clear()
+        client.cookies.load(self.cookies[persona])
         return client
 
     def user(self, persona: str) -> User | AnonymousUser:

@@ -91,6 +91,12 @@ ELSEWHERE = {
     *(("everything", name) for name in ("replay-messages", "listen", "unlisten")),
     *(("everything", f"{does}-listening") for does in ("pause", "resume")),
     *(("agent", f"{does}-entitlement") for does in ("revoke", "restore")),
+    *(("everything", f"{does}-role") for does in ("give", "take", "make", "remove")),  # tests/integration/accounts
+    *(("everything", f"{does}-right") for does in ("grant", "revoke", "add", "drop")),
+    *(("everything", f"{does}-account") for does in ("close", "open", "link")),
+    *(("everything", f"{does}-queue") for does in ("make", "change")),
+    *(("everything", f"{does}-change") for does in ("confirm", "refuse")),
+    *(("everything", name) for name in ("invite-person", "set-skills", "set-hours", "require-mfa", "reset-mfa")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",

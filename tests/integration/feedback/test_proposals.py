@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.registry import sync
 from approvals import access, services
-from approvals.errors import NotPermitted, ProposalOutdated, ProposalSettled, ReasonNeeded, SecondPersonNeeded
+from approvals.errors import NotPermitted, ProposalNeedsAnother, ProposalOutdated, ProposalSettled, ReasonNeeded
 from approvals.feedback import measuring, proposals, proposing
 from approvals.feedback.models import Lesson, Proposal
 from approvals.models import Gate
@@ -192,7 +192,7 @@ def test_four_eyes_need_two_people_and_what_has_moved_is_outdated(ana):
     made.refresh_from_db()
     assert made.current_version is not None
     assert made.current_version.number == 1
-    with pytest.raises(SecondPersonNeeded):
+    with pytest.raises(ProposalNeedsAnother):
         proposals.accept(proposal.pk, by=first, reason="yes again")
     source = made.current_version.source.replace("queue: oncall", "queue: lead")
     publishing.publish(source=source, file="refunds.yaml", by=None)

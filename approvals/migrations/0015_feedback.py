@@ -14,7 +14,7 @@ DROP TRIGGER refuse_truncate ON approvals_appraisal;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0012_notice_kinds"),
+        ("approvals", "0014_accounts"),
         ("orchestrator", "0016_agent_service"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
