@@ -59,7 +59,7 @@ def test_form_for_anybody_discloses_the_ai_escapes_what_is_sent_and_shows_nothin
     page = client.get(f"/feedback/form/{secret}/")
     assert "An AI system worked on this" in page.text
     assert "fin-db-02" not in page.text
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert client.post(f"/feedback/form/{secret}/", {"rating": "1"}).status_code == 403  # forged
 
     token = client.cookies["csrftoken"].value
