@@ -1,6 +1,9 @@
 """What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
 
 from agents import cleaning, contracts
 from agents.errors import ContractViolation, InvalidContract, OutputRejected
@@ -53,12 +56,54 @@ def check(gate: Gate, verdict: str, edited: dict[str, Json] | None) -> None:
         return
     if edited is None:
         raise InvalidAnswer(path=EVERYTHING, problem=f"the verdict {verdict!r} needs one")
+    if verdict == "choose":
+        if policy.outcome(verdict, edited) == "returned":
+            return
+        edited = chosen(edited)["output"]
     try:
         contracts.compile_contract(schema_of(gate)).check(edited)
     except ContractViolation as error:
         raise InvalidAnswer(**error.facts) from error
     except InvalidContract as error:
         raise InvalidAnswer(path=EVERYTHING, problem=f"the contract itself is broken: {error}") from error
+
+
+def choice(gate: Gate, at: int) -> dict[str, Json]:
+    """The answer of the verdict `choose`: the gate's alternative at this place, as it is sealed. InvalidAnswer."""
+    options = gate.subject["alternatives"]
+    if not 0 <= at < len(options):
+        raise InvalidAnswer(path="alternative", problem=f"there are {len(options)}, counted from 0")
+    if not how(gate, options[at]):
+        raise InvalidAnswer(path="alternative", problem="this gate cannot be decided by choosing it")
+    return {"alternative": at, "option": options[at]}
+
+
+def how(gate: Gate, option: dict[str, Json]) -> str:
+    """What choosing an alternative does: `output`, the run goes on with it; `back`, its agent does it; else nothing."""
+    if gate.kind != GateKind.APPROVAL or gate.approvals > 1:
+        return ""
+    if isinstance(option.get("output"), dict):
+        return "output" if "approve" in gate.allowed else ""
+    return "back" if "request_changes" in gate.allowed else ""
+
+
+def chosen(answer: Json) -> dict[str, dict[str, Json]]:
+    """The alternative in an answer."""
+    assert isinstance(answer, dict)
+    option: Any = answer["option"]
+    assert isinstance(option, dict)
+    return option
+
+
+def instruction(answer: Json, note: str) -> str:
+    """What the agent is told that is to do what was chosen: the alternative as it is stored, and a person's note."""
+    option = {name: value for name, value in chosen(answer).items() if name != "output"}
+    said = "; ".join(f"{name}: {_plain(value)}" for name, value in option.items())
+    return f"Do this alternative instead of what you proposed. {said[:4000]}" + (f"\n{note}" if note else "")
+
+
+def _plain(value: Json) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:

@@ -104,6 +104,14 @@ def arm(gate: Gate) -> None:
     )
 
 
+def prolong(gate: Gate) -> None:
+    """Give a gate whose deadline passed while it was as good as decided another one."""
+    if Gate.objects.filter(pk=gate.pk, deadline_at__lte=Now()).exists():
+        gate.deadline_at = _next_deadline(gate, voting.terms_of(gate))
+        gate.save(update_fields=["deadline_at"])
+        arm(gate)
+
+
 def _further(gate: Gate, terms: GateTerms, queues: Sequence[Queue], trail: Sequence[int], current: int) -> Queue | None:
     if terms.escalation:
         by_name = {queue.name: queue for queue in queues}
@@ -141,7 +149,7 @@ def _lock_open_gate(gate_id: int, *, due: bool) -> Gate | None:
         return None
     services.lock_run(run_id)
     gates = Gate.objects.select_for_update(of=("self",)).select_related("queue", "run", "task")
-    found = gates.filter(pk=gate_id, status=GateStatus.OPEN)
+    found = gates.filter(pk=gate_id, status=GateStatus.OPEN, releases_at=None)  # what goes out is decided
     return (found.filter(deadline_at__lte=Now()) if due else found).first()
 
 

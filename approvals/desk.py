@@ -13,15 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agents.types import Json
-from approvals import answers, forms, outline, permissions, policy, queries, wording
+from approvals import answers, asking, forms, outline, permissions, policy, queries, wording
 from approvals.able import disguise
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
 from approvals.feedback import appraising
-from approvals.models import Gate, GateKind, GateStatus, Queue
+from approvals.models import Gate, GateKind, GateStatus, Question, Queue
 from approvals.queries import Counts, Row
+from orchestrator import acts, rendering
 from orchestrator import queries as orchestrator_queries
-from orchestrator import rendering
+from orchestrator.acts import Act, Target
 from orchestrator.models import Attempt, Run, Task, task_id
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 
@@ -104,6 +105,24 @@ class Aftermath:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """A question to the agent with its answer, and how what it would put out now differs from what is sealed."""
+
+    question: Question
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One alternative: its place, what the table says of it, and what choosing it does (`answers.how`)."""
+
+    at: int
+    cells: tuple[outline.Fact, ...]
+    how: str
+    changes: tuple[Change, ...] = ()  # between what was proposed and what the run would go on with instead
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """One card with everything that its page shows beside what the gate itself says."""
 
@@ -123,6 +142,13 @@ class Desk:
     is_form_open: bool
     is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
+    ways: tuple[Way, ...] = ()
+    has_basis: bool = False  # the alternatives say what their estimates rest on
+    replies: tuple[Reply, ...] = ()
+    may_ask: bool = False  # the agent behind it
+    may_take_back: bool = False  # what was approved and has not gone out
+    is_own_runway: bool = False
+    undoing: tuple[Act, ...] = ()  # of a run that has gone on: what undoes it, with a preview
 
     @property
     def appraisal(self) -> appraising.Form | None:
@@ -167,6 +193,8 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
     action = outline.outline(card.action)
+    without = ({name: value for name, value in option.items() if name != "output"} for option in card.alternatives)
+    weighed = outline.table(tuple(without))
     return Desk(
         card=card,
         choices=()
@@ -178,7 +206,12 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         has_more=len(shown) < len(pieces),
         instructions=instructions,
         given=tuple(rendering.pieces(given)),
-        alternatives=outline.table(card.alternatives),
+        alternatives=weighed,
+        ways=tuple(
+            Way(at, cells, answers.how(gate, option) if card.choices else "", _instead(card, option))
+            for at, (cells, option) in enumerate(zip(weighed.rows, card.alternatives, strict=True))
+        ),
+        has_basis=any("basis" in option for option in card.alternatives),
         factors=_factors(card),
         cost=cost,
         tokens=tokens,
@@ -186,7 +219,25 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         is_work=gate.kind in _WORK,
         is_form_open=gate.kind in _WORK or typed.verdict == "edit" or typed.is_warned,
         typed=typed,
+        replies=tuple(Reply(one, changes(card.proposal, one.differs) if one.differs else ()) for one in card.questions),
+        may_ask=bool(gate.agent) and asking.may_ask(gate, user, card.questions),
+        may_take_back=card.runway is not None
+        and (card.runway.decided_by_id == user.pk or permissions.can(user, "decide_gate", gate)),
+        is_own_runway=card.runway is not None and card.runway.decided_by_id == user.pk,
+        undoing=_undoing(gate, user),
     )
+
+
+def _instead(card: Card, option: dict[str, Json]) -> tuple[Change, ...]:
+    output = option.get("output")
+    return changes(card.proposal, output) if isinstance(output, dict) else ()
+
+
+def _undoing(gate: Gate, user: User) -> tuple[Act, ...]:
+    """After the runway: the run's acts that undo what it has done since, each with a preview of its compensation."""
+    if gate.status != GateStatus.APPROVED:
+        return ()
+    return tuple(act for act in acts.possible(user, Target("run", gate.run)) if act.name in ("undo", "rollback"))
 
 
 def fields_of(card: Card) -> tuple[forms.Field, ...]:

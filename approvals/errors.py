@@ -94,6 +94,18 @@ class GateAlreadySettled(ApprovalsError):
     code = "gate_already_settled"
 
 
+class GateGoingOut(GateAlreadySettled):
+    """Gate {gate_id} was decided already: {verdict} by {by}; it goes out at {at:%H:%M:%S} UTC. Take it back first."""
+
+    code = "gate_going_out"
+
+
+class RunwayOver(ApprovalsError):
+    """Nothing of gate {gate_id} can be taken back any more: it has gone out, or was taken back. Look at its run."""
+
+    code = "runway_over"
+
+
 class GateChanged(ApprovalsError):
     """Gate {gate_id} changed after you opened it ({what}); look at it again before you decide. Your text is kept."""
 
@@ -234,6 +246,13 @@ class ProposalNeedsAnother(ApprovalsError):
 
     code = "proposal_needs_another"
     status = 403
+
+
+class QuestionRefused(ApprovalsError):
+    """The agent was not asked: {why}."""
+
+    code = "question_refused"
+    status = 422
 
 
 class CalendarRefused(ApprovalsError):

@@ -157,12 +157,15 @@ def decisions_of(user: User, *, limit: int = 50) -> list[Decision]:
 
 def _open_gates(user: Person, *, everything: bool = False) -> QuerySet[Gate]:
     if everything:
-        return Gate.objects.filter(status=GateStatus.OPEN, queue__in=_ids(permissions.visible_queues(user)))
-    found = Gate.objects.filter(
-        permissions.not_requested_by(user), status=GateStatus.OPEN, queue__in=_ids(permissions.decidable_queues(user))
-    )
+        return _waiting(_ids(permissions.visible_queues(user)))
+    found = _waiting(_ids(permissions.decidable_queues(user))).filter(permissions.not_requested_by(user))
     voted = voting.voted_by(user) if isinstance(user, User) else []
     return found.exclude(pk__in=voted) if voted else found
+
+
+def _waiting(queues: list[int]) -> QuerySet[Gate]:
+    # What was approved and has not gone out yet waits for nobody.
+    return Gate.objects.filter(status=GateStatus.OPEN, queue__in=queues, releases_at=None)
 
 
 def _ids(queues: QuerySet[Queue]) -> list[int]:

@@ -22,7 +22,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<int:pk>/claim/", acts.claim, name="claim"),
     path("<int:pk>/release/", acts.release, name="release"),
     path("<int:pk>/comments/", acts.comment, name="comment"),
+    path("<int:pk>/ask/", acts.ask, name="ask"),
     path("<int:pk>/draft/", acts.draft, name="draft"),
+    path("<int:pk>/take-back/", acts.take_back, name="take-back"),
+    path("<int:pk>/let-go/", acts.let_go, name="let-go"),
+    path("going-out/", acts.going_out, name="going-out"),
     path("<int:pk>/presence/", acts.presence, name="presence"),
 ]
 urlpatterns = guarded(urlpatterns)

@@ -102,6 +102,7 @@ class EventKind(StrEnum):
     GUARDIAN_HELD = "guardian.held"
 
     STATE_WRITTEN = "state.written"
+    FINDING_DISCOVERED = "finding.discovered"
     CONFLICT_FOUND = "conflict.found"
     CONFLICT_RESOLVED = "conflict.resolved"
     CHECKPOINT_MADE = "checkpoint.made"
@@ -160,6 +161,11 @@ class EventKind(StrEnum):
     GATE_MENDED = "gate.mended"
     GATE_REMINDED = "gate.reminded"
     GATE_DECIDED = "gate.decided"
+    GATE_APPROVED = "gate.approved"
+    GATE_HELD = "gate.held"
+    GATE_TAKEN_BACK = "gate.taken_back"
+    GATE_ASKED = "gate.asked"
+    GATE_ANSWERED = "gate.answered"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
 
@@ -237,6 +243,10 @@ class EventKind(StrEnum):
     WORKFLOW_STAFFED = "workflow.staffed"
     WORKFLOW_DEPRECATED = "workflow.version_deprecated"
     WORKFLOW_RESTORED = "workflow.version_restored"
+    WORKFLOW_CERTIFIED = "workflow.version_certified"
+    WORKFLOW_DECERTIFIED = "workflow.version_decertified"
+    WORKFLOW_FROZEN = "workflow.frozen"
+    WORKFLOW_UNFROZEN = "workflow.unfrozen"
 
     PERMISSION_GRANTED = "permission.granted"
     PERMISSION_REVOKED = "permission.revoked"

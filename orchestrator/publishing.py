@@ -23,6 +23,7 @@ from orchestrator.definitions.load import Definition, load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import authorising
+from orchestrator.errors import WorkflowFrozen
 from orchestrator.models import Budget, Step, Workflow, WorkflowVersion
 from orchestrator.ports import gatekeeper
 
@@ -60,7 +61,7 @@ def publish(
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
     With `make_queues` the queues that it names and that do not exist are made; the caller checks that `by` may do so.
-    Raises what `examine` does; what it warns of is kept with the version (`checks`).
+    Raises what `examine` does, and WorkflowFrozen; what it warns of is kept with the version (`checks`).
     """
     found = examine(source=source, file=file, by=by, make_queues=make_queues, strict=strict)
     definition, plan = found.definition, found.plan
@@ -80,8 +81,10 @@ def publish(
 def make_current(
     version: WorkflowVersion, definition: Definition, *, by: User | None, queues: list[str], reason: str
 ) -> None:
-    """New runs start on this version from now on. The caller holds the workflow's lock."""
+    """New runs start on this version from now on. The caller holds the workflow's lock. Raises WorkflowFrozen."""
     workflow = version.workflow
+    if workflow.frozen_at is not None and version.certified_at is None:
+        raise WorkflowFrozen(name=workflow.name, reason=workflow.frozen_reason)
     workflow.title = definition.title or definition.name
     workflow.description = definition.description
     workflow.current_version = version

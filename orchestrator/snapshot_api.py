@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from orchestrator import snapshots, state_queries
 from orchestrator.api import visible_run
-from orchestrator.api_errors import ERRORS, RunId, caller
+from orchestrator.api_errors import ERRORS, Line, RunId, caller
 from orchestrator.models import Checkpoint, StateEntry
 from orchestrator.replay import RunState
 from orchestrator.snapshots import Snapshot
@@ -140,9 +140,7 @@ def run_at(request: HttpRequest, run_id: RunId, pos: Pos) -> SnapshotOut:
 
 
 @past.get("/{run_id}/state", response={200: list[StateOut], **ERRORS}, summary="List a run's shared state")
-def list_state(
-    request: HttpRequest, run_id: RunId, search: Annotated[str, Query(max_length=200)] = ""
-) -> list[StateOut]:
+def list_state(request: HttpRequest, run_id: RunId, search: Line = "") -> list[StateOut]:
     """The newest version of each key, in order; `search` looks into keys and values. At most 1,000."""
     run = visible_run(caller(request), run_id)
     return [StateOut.of(entry) for entry in state_queries.newest(run.pk, search=search)]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.guardrails import words as guard_words
 from agents.types import Json
-from orchestrator import judged_story
+from orchestrator import judged_story, state_story
 from orchestrator.budgets import words as budget_words
 from orchestrator.happenings import Entry, Happening, Who
 from orchestrator.timed_story import by_hand, moment, timed
@@ -277,17 +277,6 @@ def _decided(event: Happening) -> str:
     return str(_VERDICTS.get(verdict, verdict)) or _("decided")
 
 
-def _state_written(event: Happening) -> str:
-    facts = {"key": event.facts.get("key", "?"), "version": event.facts.get("version", "?")}
-    text = _("removed %(key)s") if event.facts.get("deleted") else _("wrote %(key)s, version %(version)s")
-    return text % facts
-
-
-def _conflict_resolved(event: Happening) -> str:
-    facts = {"key": event.facts.get("key", "?"), "by": event.facts.get("by", "?")}
-    return _("settled the conflict about %(key)s (%(by)s)") % facts
-
-
 def _fixed(text: str | Promise, *, counted: bool = False) -> Callable[[Happening], str]:
     return lambda event: f"{text}{_attempt(event) if counted else ''}"
 
@@ -377,13 +366,14 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         _("rolled the run back to checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
     ),
-    "state.written": _state_written,
+    "state.written": state_story.written,
+    "finding.discovered": state_story.found,
     "checkpoint.made": lambda event: (
         _("saved checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
     ),
     "conflict.found": lambda event: _("found a conflict about %(key)s") % {"key": event.facts.get("key", "?")},
-    "conflict.resolved": _conflict_resolved,
+    "conflict.resolved": state_story.conflict_resolved,
     "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),
     "gate.opened": _gate_opened,
     "gate.claimed": _fixed(gettext_lazy("took")),

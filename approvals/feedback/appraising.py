@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
+from agents.types import Json
 from approvals.errors import AppraisalInvalid, CauseMissing, RatingMissing
 from approvals.feedback.models import Appraisal
 from approvals.feedback.words import AGAINST, CAUSES, FOR, REASONS, RUBRIC
@@ -118,6 +119,24 @@ def keep(given: Given, gate: Gate, by: User, *, decision: Decision | None = None
             gate=gate, decision=decision, vote=vote, by=by, rating=given.rating, rubric=dict(given.rubric),
             reasons=list(dict.fromkeys(given.reasons)), causes=list(dict.fromkeys(given.causes)),
         )  # fmt: skip
+
+
+def to_json(given: Given) -> dict[str, Json]:
+    """What is kept of it with an approval that goes out later."""
+    told: dict[str, Json] = {
+        "rating": given.rating, "rubric": dict(given.rubric), "reasons": [*given.reasons], "causes": [*given.causes],
+    }  # fmt: skip
+    return told if given else {}
+
+
+def from_json(stored: Mapping[str, Any]) -> Given:
+    """What `to_json` has kept."""
+    return Given(
+        stored.get("rating"),
+        stored.get("rubric", {}),
+        tuple(stored.get("reasons", ())),
+        tuple(stored.get("causes", ())),
+    )
 
 
 def _chips(known: Mapping[str, object], chosen: Sequence[str]) -> tuple[Chip, ...]:

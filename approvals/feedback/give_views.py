@@ -142,7 +142,8 @@ def _reply(found: Feedback) -> dict[str, Any]:
 
 def _public(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     response = render(request, template, context, status=status)
-    response["Referrer-Policy"] = "same-origin"  # the address is the key; without any origin its own form would be refused
+    # The address is the key: nobody else is told. Told no origin at all, its own form would be refused.
+    response["Referrer-Policy"] = "same-origin"
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 

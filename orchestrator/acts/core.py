@@ -340,6 +340,10 @@ def _plan(act: Act, target: Target, answers: Mapping[str, Json]) -> Preview:
 
 
 def _check(schema: Mapping[str, Any], answers: Mapping[str, Json]) -> None:
+    try:
+        orjson.dumps(dict(answers))
+    except (TypeError, ValueError, RecursionError) as flaw:  # 10**30, half a character, a thousand levels
+        raise AnswerInvalid(field="The form", problem=f"it cannot be stored as it is ({flaw})") from flaw
     closed = {"type": "object", "additionalProperties": False, "properties": {}, **schema}
     error = next(jsonschema_rs.validator_for(closed).iter_errors(dict(answers)), None)
     if error is not None:

@@ -17,7 +17,12 @@ from orchestrator.models import WorkflowVersion
 
 _WHY: Final[Mapping[str, str | Promise]] = {
     "running": gettext_lazy("it runs now; pause the run and wait, or cancel the step"),
-    "spawned": gettext_lazy("it has started, or was started by, other tasks"),
+    "places": gettext_lazy(
+        "it has started tasks or was started, and the other version has another number of steps; fork"
+    ),
+    "starts": gettext_lazy(
+        "it goes on with tasks that it has started and is said differently there; let it end, or fork"
+    ),
     "missing": gettext_lazy("it has begun and the other version does not have it"),
     "moved": gettext_lazy("it has begun and stands at another place in the other version"),
     "kind": gettext_lazy("it has begun and is of another type in the other version"),

@@ -31,7 +31,7 @@ from orchestrator.acts.steps import (
 )
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import COORDINATING
-from orchestrator.engine import asking, overriding
+from orchestrator.engine import again, asking, overriding
 from orchestrator.engine.asking import asks_people
 from orchestrator.engine.plans import INDEX
 from orchestrator.models import Task
@@ -139,6 +139,7 @@ class RetryTask(TaskAct):
         task = self.live(act)
         if overriding.let_run(task, reason=act.reason):
             act.record("task.returned", attempt=task.attempt)
+            again.redo_what_failed(task.pk)
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -308,11 +309,11 @@ class Edit(TaskAct):
     def apply(self, act: Performing) -> None:
         """Write it down and let it run."""
         task = self.live(act)
-        again = overriding.let_run(
+        tried = overriding.let_run(
             task, reason=act.reason, spec={**(task.spec or {}), "given": act.plan.work}, state=None
         )
         names = sorted(act.plan.work)[:50]
-        act.record("task.edited", attempt=task.attempt, again=again, fields=names, **causes.said(act))
+        act.record("task.edited", attempt=task.attempt, again=tried, fields=names, **causes.said(act))
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -361,9 +362,9 @@ class Redirect(TaskAct):
         """Write it down and let it run."""
         task, before = self.live(act), act.plan.bound["from"]
         columns = redirection(task, act.plan.work)
-        again = overriding.let_run(task, reason=act.reason, **columns)
+        tried = overriding.let_run(task, reason=act.reason, **columns)
         facts = {"from": before, "to": act.plan.work, **causes.said(act)}
-        act.record("task.redirected", attempt=task.attempt, again=again, **facts)
+        act.record("task.redirected", attempt=task.attempt, again=tried, **facts)
 
     def done(self, target: Target) -> str:
         """In one sentence."""

@@ -11,6 +11,7 @@ from agents.quality.types import CHECKS
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,99}")
+POOL = re.compile(r"[a-z][a-z0-9-]{0,39}")
 AGENT = re.compile(r"[a-z][a-z0-9_-]{0,99}(?:@[1-9][0-9]{0,8})?")
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(s|m|h|d)")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -74,6 +75,7 @@ GATE_FIELDS = {
     "business_hours": Field("flag", "The deadline counts working hours, by the calendar of the queue."),
     "escalation": Field("texts", "Queues that are asked one after the other, each for a deadline."),
     "rounds": Field("integer", "How often all of them are asked; once, if left out.", low=1, high=9),
+    "runway": Field("text", "An approval can be taken back so long before it goes out, such as 5m; none: not at all."),
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
     "checklist": Field("texts", "Points that whoever approves must have ticked."),
@@ -156,7 +158,7 @@ STEP = {
 }
 RUNNABLE = {
     "when": Field("condition", "The step is skipped if this is false."),
-    "lane": Field("name", "Pool of workers."),
+    "lane": Field("pool", "Pool of workers."),
     "on_error": Field(
         "choice",
         "After the last failure: fail the run, skip the step or ask people; escalate asks if trying later may help.",
@@ -353,7 +355,7 @@ NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest"
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {
-    "lane": Field("name", "Pool of workers for steps that name none."),
+    "lane": Field("pool", "Pool of workers for steps that name none."),
     "queue": Field("name", "Queue of people for gates that name none."),
     "priority": Field("integer", "Higher runs first.", low=0, high=9),
     "weight": Field("integer", "Share of the workers among runs of one priority.", low=1, high=100),

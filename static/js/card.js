@@ -130,7 +130,8 @@ async function present() {
   if (!card?.dataset.presence || card.offsetParent === null || document.hidden) return;
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "X-CSRFToken": token };
-  const answer = await fetch(card.dataset.presence, { method: "POST", headers }).catch(() => null);
+  const body = new URLSearchParams({ version: card.dataset.version });
+  const answer = await fetch(card.dataset.presence, { method: "POST", headers, body }).catch(() => null);
   if (!answer?.ok || answer.redirected || card !== document.getElementById("card")) return;
   const { looking } = await answer.json();
   const place = document.getElementById("card-looking");

@@ -49,6 +49,7 @@ FRONT_DOOR = {
     "pacing",
     "rendering",
     "ledger",
+    "holds",
 }
 TOP_LEVEL = {
     *(

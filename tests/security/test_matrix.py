@@ -195,6 +195,10 @@ GET inbox/away/                              >   -   +   -   +   +   +   +   -  
 POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/ask/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/take-back/               >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/let-go/                  >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/going-out/                         >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/decide/                  >   .   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST inbox/<int:pk>/draft/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
@@ -327,6 +331,7 @@ PUT /gates/promises/{queue}                  !   -   -   -   -   -   -   -   -  
 PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+POST /gates/{gate_id}/take-back              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /groups                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /groups                                 !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +

@@ -50,6 +50,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "publish"): ("", {"source": CHANGED}, "m", "workflow.published"),
     ("workflow", "bring-back"): ("publish", {"version": "1"}, "m", "workflow.published"),
     ("workflow", "deprecate"): ("publish", {"version": "1"}, "m", "workflow.version_deprecated"),
+    ("workflow", "freeze"): ("", {}, "m", "workflow.frozen"),
+    ("workflow", "unfreeze"): ("freeze", {}, "m", "workflow.unfrozen"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
     ("agent", "resume"): ("pause", {}, "mdca", "stop.lifted"),
@@ -74,6 +76,7 @@ ELSEWHERE = {
     ("team", "move-budget"),
     *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
     ("workflow", "restore"),  # test_publishing
+    *(("workflow", name) for name in ("certify", "decertify", "back-to-certified")),  # test_certifying
     ("workflow", "backfill"),
     ("workflow", "several-agents"),  # test_advising
     ("everything", "install-template"),  # tests/integration/gallery
@@ -125,8 +128,8 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
     elif before == "publish":
         engine.publish(STEPS.replace("key: b", "key: c"))
     address = {"task": str(first), "run": str(run.pk), "workflow": "flow", "agent": "test-echo", "everything": "all"}
-    if before == "pause":
-        acts.perform(acts.find(scope, "pause"), acts.locate(scope, address[scope]), by=mia, reason="first")
+    if before in ("pause", "freeze"):
+        acts.perform(acts.find(scope, before), acts.locate(scope, address[scope]), by=mia, reason="first")
     elif before == "terminate":
         how = {"in_hand": "put before people"}
         target = acts.locate(scope, address[scope])

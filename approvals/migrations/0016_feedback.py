@@ -14,7 +14,7 @@ DROP TRIGGER refuse_truncate ON approvals_appraisal;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0014_accounts"),
+        ("approvals", "0015_desk"),
         ("orchestrator", "0016_agent_service"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -586,6 +586,11 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("score__range", (1, 10))), name="survey_scores_1_to_10"
             ),
+        ),
+        migrations.AddField(
+            model_name="runway",
+            name="appraisal",
+            field=models.JSONField(db_default={}, default=dict, help_text="As `feedback.appraising.to_json` makes it."),
         ),
         migrations.RunSQL("SELECT make_append_only('approvals_appraisal')", APPEND_ONLY_DROP),
     ]
