@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
 
-from approvals import services
+from approvals import runways, services
 from approvals.errors import AppraisalInvalid, CauseMissing, RatingMissing
 from approvals.feedback.appraising import Given
 from approvals.models import Appraisal, Decision, Vote
@@ -82,3 +82,15 @@ def test_form_of_the_card_brings_it_and_keeps_it_through_a_refusal(ana, client: 
 
     assert client.post(f"/inbox/{gate.pk}/decide/", {**sent, "causes": ["wrong_facts"]}).status_code == 302
     assert Appraisal.objects.get().causes == ["wrong_facts"]
+
+
+def test_what_was_said_of_an_approval_goes_out_with_it(ana, settings):
+    settings.UNDO_RUNWAY = {"medium": 60.0}
+    gate = people.gate()
+    decide(gate, ana, "approve", FULL)
+    assert not Appraisal.objects.exists()
+
+    decision = runways.let_go(gate_id=gate.pk, by=ana)
+
+    kept = Appraisal.objects.get()
+    assert (kept.decision, kept.rating, kept.rubric, kept.causes) == (decision, 4, {"clarity": 2}, ["prompt_gap"])
