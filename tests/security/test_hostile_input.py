@@ -98,7 +98,7 @@ def some(values: tuple[Any, ...], turn: Iterator[int]) -> list[Any]:
 
 def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     while "$ref" in schema:
-        schema = SCHEMA["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        schema = SCHEMA["components"]["schemas"].get(schema["$ref"].rpartition("/")[2], {})  # {}: its own $defs
     if "allOf" in schema:
         return resolved(schema["allOf"][0])
     return schema

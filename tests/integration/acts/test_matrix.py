@@ -76,6 +76,7 @@ ELSEWHERE = {
     ("team", "move-budget"),
     *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
     ("workflow", "restore"),  # test_publishing
+    ("workflow", "full-pace"),  # tests/integration/approvals/test_looks_and_minutes
     *(("workflow", name) for name in ("certify", "decertify", "back-to-certified")),  # test_certifying
     ("workflow", "backfill"),
     ("workflow", "several-agents"),  # test_advising
