@@ -14,7 +14,7 @@ from approvals.feedback.words import AGAINST, CAUSES, FOR, REASONS, RUBRIC
 from approvals.models import Decision, Gate, Vote
 from orchestrator.ports import terms_from_json
 
-CHANGING: Final = frozenset({"edit", "request_changes", "reject", "terminate"})
+CHANGING: Final = frozenset({"edit", "choose", "request_changes", "reject", "terminate"})
 RATINGS: Final = range(1, 6)
 MOST: Final = 10  # chips of one kind
 

@@ -138,7 +138,7 @@ def decided(workflow: Workflow, step: str, user: Person | None) -> QuerySet[Deci
     """People's decisions on outputs at a step's gate, as far as the user may see them, the newest first."""
     about = Decision.objects.filter(
         gate__workflow=workflow, gate__step=step, gate__kind=GateKind.APPROVAL, decided_by__isnull=False,
-        verdict__in=(*labels.RIGHT, *labels.WRONG, "terminate"),
+        verdict__in=(*labels.RIGHT, *labels.WRONG, "choose", "terminate"),
     )  # fmt: skip
     if user is not None:
         about = about.filter(gate__queue__in=permissions.visible_queues(user).values("pk"))
@@ -176,7 +176,9 @@ def _count(found: Backtest, decision: Decision, earlier: Sequence[Task]) -> None
 
 
 def _spared(found: Backtest, decision: Decision) -> None:
-    stood = decision.verdict != "terminate" and labels.is_right(decision.verdict, decision.before, decision.after)
+    stood = decision.verdict in (*labels.RIGHT, *labels.WRONG) and labels.is_right(
+        decision.verdict, decision.before, decision.after
+    )
     told = found.saves if stood else found.slips
     if stood:
         found.saved += 1

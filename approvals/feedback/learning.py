@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from agents.models import ModelCall
-from approvals import labels
+from approvals import answers, labels
 from approvals.feedback.models import Appraisal, Lesson, LessonCursor
-from approvals.models import Decision, GateKind
+from approvals.models import Decision, GateKind, Verdict
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
 from orchestrator.models import Task
@@ -106,16 +106,24 @@ def _of_decision(decision: Decision, said: _Said, prompts: "_Prompts") -> Lesson
         risk=gate.risk,
         causes=said.causes,
         reasons=said.reasons,
-        edited=decision.after if stood is False else None,
+        edited=_edited(decision) if stood is False else None,
         reason=decision.note[:_LONGEST],
     )
 
 
 def _stood(decision: Decision) -> bool | None:
     """Whether the output stood; None where the verdict judges none: trouble, work by hand, the end of a run."""
-    if decision.gate.kind not in _JUDGED_KINDS or decision.verdict not in labels.JUDGING:
+    if decision.gate.kind not in _JUDGED_KINDS or decision.verdict not in (*labels.JUDGING, Verdict.CHOOSE):
         return None
     return labels.is_right(decision.verdict, decision.before, decision.after)
+
+
+def _edited(decision: Decision) -> dict[str, Any] | None:
+    """What the person put in the output's place; of a chosen alternative its output, where it has one."""
+    after = decision.after
+    if decision.verdict == Verdict.CHOOSE and isinstance(after, dict):
+        after = answers.chosen(after).get("output")
+    return after if isinstance(after, dict) else None
 
 
 def _is_override(event: SealedEvent) -> bool:

@@ -19,6 +19,7 @@ from agents.evaluation.statistics import Interval, wilson
 from approvals.feedback import examples
 from approvals.feedback.models import Appraisal, Lesson
 from approvals.feedback.words import word
+from approvals.models import Verdict
 
 DAYS: Final = 30
 WINDOWS: Final = (7, 30, 90, 365)
@@ -214,8 +215,13 @@ def _words(found: QuerySet[Lesson], wanted: Wanted, column: str, filtered: str) 
 def _verdicts(found: QuerySet[Lesson], wanted: Wanted) -> list[Counted]:
     counted = found.order_by().values("verdict").annotate(n=Count("id")).order_by("-n", "verdict")
     return [
-        Counted(row["verdict"], word(row["verdict"]), row["n"], wanted.link(verdict=row["verdict"])) for row in counted
+        Counted(row["verdict"], _verdict(row["verdict"]), row["n"], wanted.link(verdict=row["verdict"]))
+        for row in counted
     ]
+
+
+def _verdict(key: str) -> str:
+    return str(Verdict(key).label) if key in Verdict.values else word(key).capitalize()
 
 
 def _weeks(found: QuerySet[Lesson], wanted: Wanted) -> list[Week]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from agents.evaluation.cases import read_jsonl
 from agents.models import ModelCall, PromptVersion, ToolUse
 from agents.prompts import services as prompts
+from approvals import services
 from approvals.errors import FeedbackNotFound, FeedbackRefused, NotPermitted, OutcomeMissing
 from approvals.feedback import examples, learning, patterns, retrospective, watching
 from approvals.feedback.models import Improvement, Lesson
@@ -50,6 +51,17 @@ def test_learn_draws_one_lesson_from_each_decision_and_override_and_none_twice(d
     ]
     pair = examples.pair(Lesson.objects.get(verdict="edit"))
     assert (pair.input, pair.output, pair.edited) == (people.GIVEN, people.PROPOSAL, EDITED)
+
+
+def test_learn_takes_a_chosen_alternative_for_a_correction(ana):
+    better = {"summary": "Watch the host", "amount": 1}
+    allowed = (*people.ALL, "choose")
+    gate = people.gate(alternatives=({"option": "watch", "output": better},), allowed=allowed)
+    services.decide(gate_id=gate.pk, by=ana, verdict="choose", gate_version=1, edited={"alternative": 0})
+    learn()
+
+    lesson = Lesson.objects.get()
+    assert (lesson.stood, lesson.edited, examples.pair(lesson).output) == (False, better, people.PROPOSAL)
 
 
 def test_learn_leaves_the_log_to_whoever_is_at_it(decided):
