@@ -1,6 +1,6 @@
 """What a person gives back in place of a proposal: cleaned, and held to the contract the next step relies on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -11,10 +11,12 @@ from agents.models import AgentVersion
 from agents.types import Json
 from approvals import policy
 from approvals.errors import ChecklistIncomplete, InvalidAnswer
+from approvals.feedback.appraising import Given
 from approvals.models import Gate, GateKind
 from orchestrator.ports import terms_from_json
 
 EVERYTHING = "(the whole answer)"
+_WITH_FORM = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL, GateKind.REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Answer:
     via: str
     key: str | None
     checked: tuple[str, ...] = ()
+    appraisal: Given = field(default_factory=Given)
 
 
 def clean(edited: dict[str, Json] | None) -> dict[str, Json] | None:
@@ -116,7 +119,7 @@ def check_ticks(gate: Gate, verdict: str, checked: tuple[str, ...]) -> None:
 
 def schema_of(gate: Gate) -> dict[str, Json]:
     """The JSON Schema of the gate's answer: a person's form, or the contract of the agent under review."""
-    if gate.kind in (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.TOOL) or not gate.agent:
+    if gate.kind in _WITH_FORM or not gate.agent:
         form: dict[str, Json] = gate.subject.get("form") or {}
         return form or {"type": "object"}
     versions = AgentVersion.objects.filter(agent__name=gate.agent).order_by("-number")

@@ -14,6 +14,8 @@ from approvals.able import checks, first
 from approvals.cards import Card
 from approvals.desk_schemas import RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
+from approvals.feedback.appraising import Given
+from approvals.feedback.words import CAUSES, REASONS, RUBRIC
 from approvals.models import ApiToken, Check, Decision, Delegation, Gate, GateStatus, Queue, Runway, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from approvals.token_schemas import NewTokenOut, TokenIn, TokenOut
@@ -103,6 +105,7 @@ class GateDetailOut(GateOut):
     claimed_by: str | None
     looking: list[str]
     checklist: list[str] = Field(description="What whoever approves must have ticked.")
+    feedback: str = Field(description="on_change: a change or refusal needs a root cause; always: a rating, too.")
     approvals: int = Field(description="How many people must approve.")
     missing: int = Field(description="How many more of them are needed.")
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
@@ -158,6 +161,15 @@ class DelegationOut(Schema):
         )  # fmt: skip
 
 
+class AppraisalIn(Schema):
+    """What you think of the output, in words that are counted."""
+
+    rating: int | None = Field(None, ge=1, le=5)
+    rubric: dict[Line, int] = Field({}, max_length=10, description=f"1 to 5 each for {', '.join(RUBRIC)}.")
+    reasons: list[Line] = Field([], max_length=10, description=f"Of {', '.join(REASONS)}.")
+    causes: list[Line] = Field([], max_length=10, description=f"Root causes, of {', '.join(CAUSES)}.")
+
+
 class DecisionIn(Schema):
     """Your verdict on what you saw."""
 
@@ -166,6 +178,7 @@ class DecisionIn(Schema):
     note: Note = ""
     checked: list[Line] = Field([], max_length=50, description="Points of the gate's checklist that you have checked.")
     edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
+    appraisal: AppraisalIn | None = Field(None, description="Some gates demand it: see `feedback`.")
 
 
 @gates.get("", response={200: list[GateOut], **ERRORS}, summary="List open gates")
@@ -224,7 +237,7 @@ def decide(
         raise GateNotFound(gate_id=gate_id)
     made = services.decide(
         gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
-        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked,
+        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked, appraisal=_appraisal(answer),
     )  # fmt: skip
     if isinstance(made, Decision):
         return _decision(made)
@@ -312,6 +325,11 @@ def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
     return TokenOut.of(token)
 
 
+def _appraisal(answer: DecisionIn) -> Given | None:
+    said = answer.appraisal
+    return Given(said.rating, said.rubric, tuple(said.reasons), tuple(said.causes)) if said else None
+
+
 def _member(request: HttpRequest) -> User:
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
@@ -344,6 +362,7 @@ def _card(card: Card) -> GateDetailOut:
         seal=gate.seal,
         claimed_by=card.claimed_by.username if card.claimed_by else None,
         checklist=list(card.standing.terms.checklist),
+        feedback=card.standing.terms.feedback,
         approvals=gate.approvals,
         missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
         blind=gate.blind,

@@ -1,7 +1,7 @@
 """What the reviewer's screen shows around a card: the list beside it, the decision form, what came of a decision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from approvals import answers, asking, forms, outline, permissions, policy, quer
 from approvals.able import disguise
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
+from approvals.feedback import appraising
 from approvals.models import Gate, GateKind, GateStatus, Question, Queue
 from approvals.queries import Counts, Row
 from orchestrator import acts, rendering
@@ -29,7 +30,7 @@ LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 UNSURE: Final = 0.8
 _AS_IT_STANDS: Final = frozenset({"approve", "retry", "skip"})  # verdicts that send no field
-_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE)  # gates at which a form is filled in
+_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.REQUEST)  # a form is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Typed:
     verdict: str = ""
     fields: tuple[forms.Field, ...] | None = None
     checked: tuple[str, ...] = ()  # points of the checklist
+    appraisal: appraising.Given = field(default_factory=appraising.Given)
     problem: str = ""
     review: tuple[Change, ...] | None = None  # of an edit, before it is sent
     reviewed: str = ""  # seal of the edit that the changes above show
@@ -147,6 +149,15 @@ class Desk:
     may_take_back: bool = False  # what was approved and has not gone out
     is_own_runway: bool = False
     undoing: tuple[Act, ...] = ()  # of a run that has gone on: what undoes it, with a preview
+
+    @property
+    def appraisal(self) -> appraising.Form | None:
+        """Rating, reasons and root causes, for the verdict's form: `approvals/feedback/_reasons.html`.
+
+        None where there is no agent's output to say anything of, and nothing is demanded.
+        """
+        form = appraising.form(self.card.gate, self.typed.appraisal)
+        return form if self.card.gate.agent or form.demand else None
 
     @property
     def guarded(self) -> list[dict[str, str]]:
@@ -262,7 +273,7 @@ def aftermath(gate: Gate) -> Aftermath | None:
     run = Run.objects.get(pk=gate.run_id)
     if run.status in RUN_TERMINAL:
         return Aftermath("ended", run.ended_at, run)
-    if gate.kind == GateKind.DEADLINE:  # nothing waited for it
+    if gate.kind in (GateKind.DEADLINE, GateKind.REQUEST):  # nothing waited for it
         return Aftermath("resumed", gate.settled_at, run)
     tasks = Task.objects.of_run(run.pk)
     went_on = tasks.filter(started_at__gte=gate.settled_at).order_by("started_at")

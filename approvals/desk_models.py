@@ -24,6 +24,7 @@ class Runway(models.Model):
     seal = models.CharField(max_length=64)
     edited = models.JSONField(null=True)
     checked = ArrayField(models.TextField(), default=list, db_default=[])
+    appraisal = models.JSONField(default=dict, db_default={}, help_text="As `feedback.appraising.to_json` makes it.")
     idempotency_key = models.CharField(max_length=200, null=True)
     decided_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField()

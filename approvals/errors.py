@@ -166,6 +166,88 @@ class ChecklistIncomplete(ApprovalsError):
     status = 422
 
 
+class AppraisalInvalid(ApprovalsError):
+    """Nothing was decided: {what} is unknown here; use {known}."""
+
+    code = "appraisal_invalid"
+    status = 422
+
+
+class CauseMissing(ApprovalsError):
+    """Nothing was decided: gate {gate_id} wants a root cause with each change or refusal; choose at least one."""
+
+    code = "cause_missing"
+    status = 422
+
+
+class RatingMissing(ApprovalsError):
+    """Nothing was decided: gate {gate_id} wants each output rated; give it 1 to 5."""
+
+    code = "rating_missing"
+    status = 422
+
+
+class FeedbackNotFound(ApprovalsError):
+    """There is no {what}, or you may not see it."""
+
+    code = "feedback_not_found"
+    status = 404
+
+
+class FeedbackRefused(ApprovalsError):
+    """It was not sent: {why}."""
+
+    code = "feedback_refused"
+    status = 422
+
+
+class FeedbackTooOften(ApprovalsError):
+    """Too much was sent through this address just now; wait {minutes} minutes and send it again."""
+
+    code = "feedback_too_often"
+    status = 429
+
+
+class OutcomeMissing(ApprovalsError):
+    """Say what was done about it, or why nothing was; then it is closed."""
+
+    code = "outcome_missing"
+    status = 422
+
+
+class ReasonNeeded(ApprovalsError):
+    """Say why; everybody who looks at this gate later will read it."""
+
+    code = "reason_needed"
+    status = 422
+
+
+class EditImpossible(ApprovalsError):
+    """The gate of step {step} was not changed: {what}. Change it in the editor instead."""
+
+    code = "edit_impossible"
+    status = 422
+
+
+class ProposalSettled(ApprovalsError):
+    """Proposal {number} is {status} already; nothing was changed."""
+
+    code = "proposal_settled"
+
+
+class ProposalOutdated(ApprovalsError):
+    """The gate of proposal {number} is another by now, so its figures are for something else; nothing was changed."""
+
+    code = "proposal_outdated"
+
+
+class ProposalNeedsAnother(ApprovalsError):
+    """You accepted proposal {number} already; this gate needs a second person to agree."""
+
+    code = "proposal_needs_another"
+    status = 403
+
+
 class QuestionRefused(ApprovalsError):
     """The agent was not asked: {why}."""
 

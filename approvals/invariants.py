@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, F, OuterRef, Q
 
 from approvals import policy
-from approvals.models import Decision, Gate, GateStatus, Runway
+from approvals.models import Decision, Gate, GateKind, GateStatus, Runway
 from approvals.permissions import decidable_queues
 from orchestrator.models import Task, Timer
 from orchestrator.states import RUN_TERMINAL
@@ -45,7 +45,9 @@ def _without_waiting_task() -> Iterator[str]:
     for pk, status in gates.values_list("pk", "task__status"):
         yield f"gate {pk} is open, but its task is {status}"
     told = Timer.objects.filter(kind="run_over", ref=OuterRef("run_id"), fired_at=None)
-    about_runs = Gate.objects.filter(~Exists(told), status=GateStatus.OPEN, task=None, run__status__in=RUN_TERMINAL)
+    about_runs = Gate.objects.filter(
+        ~Exists(told), status=GateStatus.OPEN, kind=GateKind.DEADLINE, run__status__in=RUN_TERMINAL
+    )
     for pk, status in about_runs.values_list("pk", "run__status"):
         yield f"gate {pk} is open, but its run has {status}"
 

@@ -48,6 +48,7 @@ class GateKind(models.TextChoices):
     HYBRID = "hybrid"  # a person completes a form that an agent has drafted
     TOOL = "tool"  # one call of a tool, with exactly these arguments
     DEADLINE = "deadline"  # about a whole run that is alive at its deadline; no task waits for it
+    REQUEST = "request"  # somebody outside asked for a person; about a whole run, and nothing waits for it
 
 
 class GateStatus(models.TextChoices):
@@ -133,8 +134,8 @@ class Gate(models.Model):
                 name="one_open_deadline_gate_per_run",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="deadline", task=None)
-                | ~models.Q(kind="deadline") & models.Q(task__isnull=False),
+                condition=models.Q(kind__in=("deadline", "request"), task=None)
+                | ~models.Q(kind__in=("deadline", "request")) & models.Q(task__isnull=False),
                 name="gate_has_a_task_unless_about_its_run",
             ),
             models.CheckConstraint(
@@ -360,6 +361,14 @@ from approvals.desk_models import Question as Question  # noqa: E402
 from approvals.desk_models import Runway as Runway  # noqa: E402
 from approvals.desk_models import SavedView as SavedView  # noqa: E402
 from approvals.desk_models import Snooze as Snooze  # noqa: E402
+from approvals.feedback.models import Appraisal as Appraisal  # noqa: E402
+from approvals.feedback.models import Feedback as Feedback  # noqa: E402
+from approvals.feedback.models import FeedbackLink as FeedbackLink  # noqa: E402
+from approvals.feedback.models import Improvement as Improvement  # noqa: E402
+from approvals.feedback.models import Lesson as Lesson  # noqa: E402
+from approvals.feedback.models import LessonCursor as LessonCursor  # noqa: E402
+from approvals.feedback.models import Proposal as Proposal  # noqa: E402
+from approvals.feedback.models import SurveyAnswer as SurveyAnswer  # noqa: E402
 from approvals.notices.models import Channel as Channel  # noqa: E402
 from approvals.notices.models import Delivery as Delivery  # noqa: E402
 from approvals.notices.models import Notice as Notice  # noqa: E402

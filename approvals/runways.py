@@ -23,6 +23,7 @@ from agents.types import Json
 from approvals import deadlines, drift, permissions, policy, settling, voting
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, NotPermitted, RunwayOver, SealBroken
+from approvals.feedback import appraising
 from approvals.models import Decision, Draft, Gate, GateKind, GateStatus, Runway
 from orchestrator import holds
 from orchestrator.events import EventKind
@@ -52,7 +53,7 @@ def lay(gate: Gate, by: User, answer: Answer, length: float) -> Runway:
     made = Runway.objects.create(
         gate=gate, verdict=answer.verdict, decided_by=by, via=answer.via, note=answer.note, gate_version=gate.version,
         seal=gate.seal, edited=answer.edited, checked=list(answer.checked), idempotency_key=answer.key,
-        due_at=Now() + timedelta(seconds=length),
+        due_at=Now() + timedelta(seconds=length), appraisal=appraising.to_json(answer.appraisal),
     )  # fmt: skip
     made.refresh_from_db(fields=["due_at", "decided_at"])
     gate.releases_at = made.due_at
@@ -136,7 +137,7 @@ def _release(gate: Gate, runway: Runway) -> Decision:
     by = runway.decided_by
     answer = Answer(
         runway.verdict, runway.gate_version, runway.note, runway.edited, runway.via, runway.idempotency_key,
-        tuple(runway.checked),
+        tuple(runway.checked), appraising.from_json(runway.appraisal),
     )  # fmt: skip
     _end(runway, Runway.Outcome.RELEASED, by=None)
     decision = settling.settle(gate, by, answer, decided_at=runway.decided_at)

@@ -27,6 +27,8 @@ from approvals.errors import (
     TextMissing,
     VerdictNotAllowed,
 )
+from approvals.feedback import appraising
+from approvals.feedback.appraising import Given
 from approvals.models import Check, Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Vote
 from approvals.settling import lock_gate as lock_gate
 from approvals.settling import name_of, record, release, settle
@@ -45,6 +47,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     via: str = "browser",
     idempotency_key: str | None = None,
     checked: Sequence[str] = (),
+    appraisal: Given | None = None,
 ) -> Decision | Vote | Runway | Check:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
@@ -61,8 +64,9 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     of a check (docs/reviewers.md): its verdict is kept there, and nothing is released.
     """
     answer = Answer(
-        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked)
-    )
+        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked),
+        appraisal or Given(),
+    )  # fmt: skip
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
@@ -181,6 +185,7 @@ def _vote(gate: Gate, by: User, answer: Answer) -> Decision | Vote | Runway:
         edited=answer.edited, idempotency_key=answer.key, checked=list(answer.checked),
     )  # fmt: skip
     stand = voting.cast(gate, by, vote)
+    appraising.keep(answer.appraisal, gate, by, vote=vote)
     Draft.objects.filter(gate=gate, author=by).delete()
     if answer.edited is not None:
         voting.amend(gate, by, answer.edited)
@@ -272,6 +277,7 @@ def _refuse_answer(gate: Gate, answer: Answer) -> None:
         raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
     answers.check(gate, answer.verdict, answer.edited)
     answers.check_ticks(gate, answer.verdict, answer.checked)
+    appraising.check(gate, answer.verdict, answer.appraisal)
 
 
 def _text(text: str) -> str:

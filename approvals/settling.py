@@ -13,6 +13,7 @@ from agents.types import Json
 from approvals import answers, policy
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, SealBroken
+from approvals.feedback import appraising
 from approvals.models import Decision, Draft, Gate, GateKind
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -72,6 +73,8 @@ def settle(gate: Gate, by: User, answer: Answer, *, decided_at: datetime | None 
         checked=list(answer.checked),
         **({"decided_at": decided_at} if decided_at else {}),
     )
+    if gate.approvals == 1:  # of several people each has said it with their vote
+        appraising.keep(answer.appraisal, gate, by, decision=decision)
     gate.status, gate.settled_at = policy.outcome(answer.verdict, answer.edited), Now()
     gate.save(update_fields=["status", "settled_at"])
     Draft.objects.filter(gate=gate, author=by).delete()

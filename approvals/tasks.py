@@ -10,6 +10,7 @@ from django.conf import settings
 
 from approvals import asking, stranded
 from approvals.able import cases, minutes, planning
+from approvals.feedback import learning, proposals, watching
 from approvals.notices import delivering, services, telling
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,22 @@ def watch_gates() -> None:
     opened, closed = stranded.look()
     if opened or closed:
         log.info("gates.stranded", opened=opened, closed=closed)
+
+
+@shared_task
+def learn() -> None:
+    """Draw lessons from what people decided, and open the work that the figures ask for."""
+    opened = watching.look(learning.learn())
+    if opened:
+        log.info("improvements.opened", opened=opened)
+
+
+@shared_task
+def propose() -> None:
+    """Propose changes of gates that the figures speak for."""
+    made = proposals.look()
+    if made:
+        log.info("proposals.made", made=made)
 
 
 @shared_task

@@ -19,6 +19,7 @@ from approvals import desk, drift, forms, permissions, policy, queries, runways,
 from approvals.able import checks
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
+from approvals.feedback import appraising
 from approvals.models import Decision, Gate, GateStatus, Runway, Vote
 from orchestrator.errors import OrchestratorError
 
@@ -82,7 +83,10 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = queries.get_visible_gate_or_404(user, pk)
     ticks = tuple(request.POST.getlist("checked")[:50])
-    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks)
+    typed = desk.Typed(
+        note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks,
+        appraisal=appraising.read(request.POST),
+    )  # fmt: skip
     answer: dict[str, Json] | None = None
     if typed.verdict.startswith("choose:"):
         answer = {"alternative": _number(typed.verdict.removeprefix("choose:"))}
@@ -110,6 +114,7 @@ def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str
         edited=answer,
         idempotency_key=request.POST.get("key", "")[:200],
         checked=typed.checked,
+        appraisal=typed.appraisal,
     )
 
 

@@ -95,6 +95,8 @@ app.conf.update(
         "watch-agents": {**_doorbell("watch_agents", every=30.0), "task": "agents.tasks.watch_agents"},
         "forget-records": _at("agents.tasks.forget_records", crontab(minute=40)),
         "watch-gates": {**_doorbell("watch_gates", every=60.0), "task": "approvals.tasks.watch_gates"},
+        "learn": _doorbell("learn", every=10.0, app="approvals"),
+        "propose": _doorbell("propose", every=600.0, app="approvals"),
         "keep-able": _doorbell("keep_able", every=60.0, app="approvals"),
         "draft-cases": _doorbell("draft_cases", every=3600.0, app="approvals"),
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),

@@ -7,6 +7,7 @@ from config import pages
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.urls")),
     path("inbox/", include("approvals.urls")),
+    path("feedback/", include("approvals.feedback.urls")),
     path("", include("orchestrator.urls")),
     path("agents/", include("agents.urls")),
     path("", include("config.api.urls")),

@@ -54,6 +54,8 @@ def actor_of(actor: str) -> tuple[Who, str]:
         return "agent", name
     if kind == "signal" and found:
         return "engine", _("signal %(number)s") % {"number": name}
+    if kind == "link" and found:
+        return "engine", _("somebody with the link %(number)s") % {"number": name}
     if kind == "callback":
         return "engine", _("a call back")
     if kind == "group" and found:
@@ -387,4 +389,9 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "gate.decided": _decided,
     "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
     "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),
+    "feedback.given": _fixed(gettext_lazy("gave feedback on this")),
+    "feedback.answered": _fixed(gettext_lazy("answered feedback on this")),
+    "feedback.link_made": _fixed(gettext_lazy("made a link for feedback from people outside")),
+    "feedback.link_revoked": _fixed(gettext_lazy("revoked a link for feedback")),
+    "lesson.chosen": _fixed(gettext_lazy("judged a correction as an example")),
 }

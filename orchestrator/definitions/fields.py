@@ -79,6 +79,11 @@ GATE_FIELDS = {
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
     "checklist": Field("texts", "Points that whoever approves must have ticked."),
+    "feedback": Field(
+        "choice",
+        "on_change: who changes or refuses it names a root cause; always: and everybody rates it.",
+        choices=("on_change", "always"),
+    ),
 }
 SAMPLE = Field(
     "number", "This share of what the rule lets pass is asked about all the same, such as 0.1.", low=0, high=1
