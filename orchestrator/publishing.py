@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 
 from agents.models import Agent
 from agents.registry import budget_of
@@ -75,6 +76,20 @@ def publish(
     version.checks = checks.stored(found.warnings)
     version.save(update_fields=["checks"])
     make_current(version, definition, by=by, queues=found.missing, reason=reason)
+    return version
+
+
+def keep_aside(found: Examined, *, source: str, by: User | None) -> WorkflowVersion:
+    """Keep a version that no run comes to by itself: for one that is under way. In the caller's transaction.
+
+    Raises definitions.errors.DefinitionError where its author may not start what it starts, or queues are missing.
+    """
+    authorising.require_author(found.plan, file=found.definition.file, by=by)
+    workflow = Workflow.objects.select_for_update(no_key=True).get(name=found.plan.name)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    version = _store_version(workflow, found.definition.values, found.plan, source=source, digest=digest, by=by)
+    version.checks, version.deprecated_at = checks.stored(found.warnings), Now()
+    version.save(update_fields=["checks", "deprecated_at"])
     return version
 
 

@@ -41,7 +41,12 @@ class Route:
 
 def route(run: Run, version: WorkflowVersion) -> Route:
     """Map each task by its key. Reads only."""
-    old, new = plan_of(run.version_id), plan_of(version.pk)
+    return route_to(run, plan_of(version.pk))
+
+
+def route_to(run: Run, new: Plan) -> Route:
+    """The same for a plan that is no version yet."""
+    old = plan_of(run.version_id)
     tasks = list(Task.objects.of_run(run.pk).defer("input", "output").order_by("id"))
     places = {step.key: step.index for step in new.steps}
     begun = [task for task in tasks if _has_begun(task)]
@@ -59,6 +64,23 @@ def route(run: Run, version: WorkflowVersion) -> Route:
         unmappable=tuple(wrong),
         unasked=tuple(sorted(asking.keys_that_ask(old) - asking.keys_that_ask(new) - ended)),
     )
+
+
+def changed_ahead(run: Run, new: Plan, found: Route) -> tuple[str, ...]:
+    """Keys of steps that have not begun and would be done differently, or at another point."""
+    old = plan_of(run.version_id)
+    steps = {step.key: step for step in old.steps}
+    kept = {*found.kept, *found.made}
+    return tuple(
+        step.key
+        for step in new.steps
+        if step.key not in kept and (before := steps.get(step.key)) is not None
+        and (_words(old, before) != _words(new, step) or _after(old, before) != _after(new, step))
+    )  # fmt: skip
+
+
+def _after(plan: Plan, step: PlanStep) -> set[str]:
+    return {plan.steps[at].key for at in step.dependencies}
 
 
 def migrate(run: Run, version: WorkflowVersion, found: Route, *, actor: str, reason: str) -> None:

@@ -20,6 +20,9 @@ STEPS = """
   - {key: b, type: automated, agent: test-echo}
 """
 CHANGED = f"metadata: {{name: flow, title: Flow}}\nsteps:\n{STEPS}\ndependencies: {{a: [b]}}"
+AHEAD = CHANGED.replace("a: [b]", "b: [a], c: [b]").replace(
+    "\ndependencies", "  - {key: c, type: automated, agent: test-echo}\ndependencies"
+)
 # (scope, act): (what is done before, so that it is possible; its answers; who may, by role letter; its event)
 # m: Workflow Orchestration Manager, d: Agent Development Specialist, e: System Integration Engineer,
 # c: Human Oversight Coordinator, a: Administrator
@@ -40,6 +43,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("run", "deadline"): ("", {"by": "2999-01-01T00:00Z"}, "me", "run.deadline_changed"),
     ("run", "single-agent"): ("", {"agent": "test-asker"}, "me", "task.redirected"),
     ("run", "migrate"): ("publish", {"version": "2"}, "me", "run.migrated"),
+    ("run", "edit-remaining"): ("", {"source": AHEAD}, "m", "run.migrated"),
     ("workflow", "pause"): ("", {}, "mec", "stop.set"),
     ("workflow", "stop"): ("", {}, "mec", "stop.set"),
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),

@@ -357,3 +357,33 @@ def test_pause_becomes_a_stop_and_both_are_lifted_at_once(mia: User) -> None:
 
     assert not Stop.objects.filter(lifted_at=None).exists()
     assert list(Stop.objects.order_by("pk").values_list("lets_finish", flat=True)) == [True, False]
+
+
+def test_editing_what_is_to_come_changes_this_run_alone_and_never_what_has_begun(mia: User) -> None:
+    publish(GATED % "true" + "\n  - {key: old, type: automated, agent: test-echo}", rest="dependencies: {old: [a]}")
+    run, other = start(), start()
+    with shift():
+        eventually(lambda: Gate.objects.filter(status="open").count() == 2)
+        source = run.version.source
+        ahead = source.replace(
+            "{key: old, type: automated, agent: test-echo}", "{key: new, type: automated, agent: test-echo}"
+        )
+        ahead = ahead.replace("{old: [a]}", "{new: [a]}")
+        for refused, why in ((source, "Nothing"), (ahead.replace("true", "false"), "a: it has begun")):
+            with pytest.raises(ActImpossible, match=why):
+                do(run, "edit-remaining", mia, source=refused)
+        said = lines(run, "edit-remaining", source=ahead)
+        assert ("New: new." in said, "No longer done: old." in said) == (True, True)
+
+        do(run, "edit-remaining", mia, source=ahead)
+
+        omar = people.person("omar", "Human Oversight Coordinator")
+        for gate in Gate.objects.filter(status="open"):  # the card that was open stands: its step is the same
+            approvals.decide(gate_id=gate.pk, by=omar, verdict="approve", gate_version=gate.version)
+        eventually(lambda: finished(run) and finished(other))
+
+    assert statuses(run) == {"a": "succeeded", "new": "succeeded"}
+    assert statuses(other) == {"a": "succeeded", "old": "succeeded"}
+    run.refresh_from_db()
+    assert (run.version.number, run.version.deprecated_at is None) == (2, False)
+    assert run.workflow.current_version.number == 1
