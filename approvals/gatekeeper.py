@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import access, deadlines, duties, policy, runways
+from approvals import risk as risks
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events
 from orchestrator.events import EventKind
@@ -176,8 +177,14 @@ def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
         "revision": request.revision,
         "form": request.form,
         "allowed": list(request.allowed),
+        **_factors(request),
         **({"terms": terms_to_json(request.terms)} if request.terms != GateTerms() else {}),
     }
+
+
+def _factors(request: GateRequest) -> dict[str, Json]:
+    found = risks.factors(request.action, request.evidence, confidence=request.confidence, revision=request.revision)
+    return {"factors": [*found]} if found else {}
 
 
 def _record(kind: EventKind, gate: Gate, facts: dict[str, Json]) -> None:

@@ -76,6 +76,7 @@ GATE_FIELDS = {
     "escalation": Field("texts", "Queues that are asked one after the other, each for a deadline."),
     "rounds": Field("integer", "How often all of them are asked; once, if left out.", low=1, high=9),
     "runway": Field("text", "An approval can be taken back so long before it goes out, such as 5m; none: not at all."),
+    "mitigations": Field("texts", "What softens the risk, one sentence each; shown beside it."),
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
     "checklist": Field("texts", "Points that whoever approves must have ticked."),
@@ -110,9 +111,7 @@ BRANCH = {
 }
 
 CONFLICTS = {
-    "fields": Field(
-        "texts", "Fields of the outputs of the steps before that must agree; paths with dots.", required=True
-    ),
+    "fields": Field("texts", "Fields of the outputs before that must agree; paths with dots.", required=True),
     "rule": Field(
         "choice",
         "What decides where they do not: a person, the first or last of the steps before, the surest, most of them, or "
@@ -342,9 +341,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     | COORDINATING
     | {
         "pattern": Field("key", "Name of a pattern, such as group_chat.", required=True),
-        "fallback": Field(
-            "agent", "Agent that does a turn when the one it was given to cannot; it gets the same input."
-        ),
+        "fallback": Field("agent", "Agent that does a turn when its own one cannot; it gets the same input."),
         "options": Field("mapping", "The pattern's settings; see its help page."),
     },
     "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},
@@ -368,9 +365,7 @@ CONFIGURATION = {
     "escalation_queue": Field("name", "Queue of the people who decide then; operations, if left out."),
     "guardians": Field("list", "Agents that watch what steps put out.", fields=GUARDIAN),
     "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
-    "shares": Field(
-        "mapping", "Agent: share of the run's budgets. They sum to 1.0; orchestrator stands for all others."
-    ),
+    "shares": Field("mapping", "Agent: share of the run's budgets; they sum to 1.0. orchestrator: all others."),
 }
 ERROR_HANDLING = {
     "retry": Field("group", "How steps are tried again.", fields=RETRY),

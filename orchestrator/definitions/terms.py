@@ -32,6 +32,7 @@ def terms_of(step: StepSource, fields: Mapping[str, Any], problems: Problems) ->
         business_hours=fields.get("business_hours", False),
         escalation=tuple(fields.get("escalation", ())),
         rounds=fields.get("rounds", 1),
+        mitigations=tuple(fields.get("mitigations", ())),
         feedback=fields.get("feedback", ""),
         runway_s=_runway(fields.get("runway"), note),
     )
