@@ -7,16 +7,17 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from approvals import access, delegation, handing, queries, runways, services, tokens, voting
 from approvals.able import checks, first
 from approvals.cards import Card
+from approvals.delegation_schemas import DelegationIn, DelegationOut
 from approvals.desk_schemas import RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
 from approvals.feedback.appraising import Given
 from approvals.feedback.words import CAUSES, REASONS, RUBRIC
-from approvals.models import ApiToken, Check, Decision, Delegation, Gate, GateStatus, Queue, Runway, Vote
+from approvals.models import ApiToken, Check, Decision, Gate, GateStatus, Queue, Runway, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from approvals.token_schemas import NewTokenOut, TokenIn, TokenOut
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
@@ -130,35 +131,6 @@ class AssigneeIn(Schema):
 
     to: Line = Field(description="User name.")
     reason: Line = ""
-
-
-class DelegationIn(Schema):
-    """Who stands in for you, and when."""
-
-    delegate: Line = Field(description="User name; they must hold every right to decide that you hold.")
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
-    reason: Line = ""
-
-
-class DelegationOut(Schema):
-    """Somebody stands in for somebody else."""
-
-    id: int
-    delegator: str
-    delegate: str
-    starts_at: datetime
-    ends_at: datetime
-    reason: str
-    ended_at: datetime | None
-
-    @staticmethod
-    def of(row: Delegation) -> "DelegationOut":
-        """From a row."""
-        return DelegationOut(
-            id=row.pk, delegator=row.delegator.username, delegate=row.delegate.username, starts_at=row.starts_at,
-            ends_at=row.ends_at, reason=row.reason, ended_at=row.ended_at,
-        )  # fmt: skip
 
 
 class AppraisalIn(Schema):

@@ -80,17 +80,18 @@ def since(gate: Gate, user: User, *, seen: int = 0) -> Drift | None:
         return None
     before = GateBefore.objects.filter(gate=gate, version__gte=version).order_by("version").first() if version else None
     differs = changes(_shown(before.subject), _shown(gate.subject)) if before else ()
-    return Drift(looked.seen_at, differs, _happened(gate, user, looked.seen_at))
+    return Drift(looked.seen_at, differs, happened(gate, since=looked.seen_at, apart_from=user))
 
 
 def _shown(subject: Mapping[str, Any]) -> dict[str, Any]:
     return {name: subject.get(name) for name in _COMPARED if subject.get(name) not in (None, "", [], {})}
 
 
-def _happened(gate: Gate, user: User, looked_at: datetime) -> tuple[Happening, ...]:
+def happened(gate: Gate, *, since: datetime, apart_from: User | None = None) -> tuple[Happening, ...]:
+    """What happened to the gate and around it since then, the newest first, but what this person did."""
     kinds = list(_HAPPENED)
-    rows = Event.objects.filter(run_id=gate.run_id, at__gt=looked_at, kind__in=kinds).order_by("-id")[: 5 * MOST]
-    own = f"user:{user.get_username()}"
+    rows = Event.objects.filter(run_id=gate.run_id, at__gt=since, kind__in=kinds).order_by("-id")[: 5 * MOST]
+    own = f"user:{apart_from.get_username()}" if apart_from else ""
     found = [
         Happening(row.at, _HAPPENED[row.kind], row.actor.removeprefix("user:"))
         for row in rows

@@ -255,6 +255,41 @@ class QuestionRefused(ApprovalsError):
     status = 422
 
 
+class BatchRefused(ApprovalsError):
+    """Nothing was decided: {why}."""
+
+    code = "batch_refused"
+    status = 422
+
+
+class SnoozeRefused(ApprovalsError):
+    """It stays on your list: its deadline, {deadline:%d %b %H:%M} UTC, is too near to put it aside."""
+
+    code = "snooze_refused"
+    status = 422
+
+
+class ViewRefused(ApprovalsError):
+    """The view was not kept: {why}."""
+
+    code = "view_refused"
+    status = 422
+
+
+class EscalationRefused(ApprovalsError):
+    """Gate {gate_id} stays where it is: nobody further is left to ask. Hand it to a person, or decide it."""
+
+    code = "escalation_refused"
+    status = 422
+
+
+class KeysRefused(ApprovalsError):
+    """The keys are as they were: {why}."""
+
+    code = "keys_refused"
+    status = 422
+
+
 class CalendarRefused(ApprovalsError):
     """The business hours are as they were: {why}."""
 

@@ -272,6 +272,7 @@ class Presence(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(db_default=Now())
     version = models.IntegerField(default=0, db_default=0, help_text="Of the gate, as they saw it; 0: not known.")
+    first_at = models.DateTimeField(db_default=Now(), help_text="When they had it open first.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gate", "user"], name="one_presence_per_gate_and_user")]

@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 
 from agents import answering
 from agents.types import Json
-from approvals import answers, asking, policy, settling
-from approvals.models import Gate, Question, Snooze
+from approvals import answers, asking, policy, settling, snoozing
+from approvals.models import Gate, Question
 from orchestrator import holds
 from orchestrator.events import EventKind
 
@@ -71,7 +71,7 @@ def _note(question: Question, reply: answering.Reply) -> None:
     row.differs = _difference(gate, reply.output)
     row.cost, row.answered_at, row.taken_until = reply.cost, Now(), None
     row.save(update_fields=["state", "answer", "differs", "cost", "answered_at", "taken_until"])
-    Snooze.objects.filter(gate=gate, on_news=True).delete()
+    snoozing.news(gate.pk)
     settling.record(EventKind.GATE_ANSWERED, gate, None, question=row.pk, state=row.state, cost=reply.cost)
 
 

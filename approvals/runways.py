@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import deadlines, drift, permissions, policy, settling, voting
+from approvals import deadlines, drift, permissions, policy, settling, snoozing, voting
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, NotPermitted, RunwayOver, SealBroken
 from approvals.feedback import appraising
@@ -183,6 +183,7 @@ def _reopen(gate: Gate, runway: Runway, *, by: User | None, why: str) -> None:
     gate.seal, gate.version, gate.releases_at = policy.seal(gate.subject), gate.version + 1, None
     gate.save(update_fields=["subject", "seal", "version", "releases_at"])
     deadlines.prolong(gate)
+    snoozing.news(gate.pk)
     said = {"text": runway.note, "answer": runway.edited, "saved_at": Now()}
     Draft.objects.update_or_create(gate=gate, author=runway.decided_by, defaults=said)
     settling.record(EventKind.GATE_TAKEN_BACK, gate, by, runway=runway.pk, reason=why, version=gate.version)

@@ -10,10 +10,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import answers, duties, permissions, policy, runways, settling, voting
+from approvals import answers, deadlines, duties, permissions, policy, runways, settling, snoozing, voting
 from approvals.able import checks, disguise, measures, outcome
 from approvals.answers import Answer
 from approvals.errors import (
+    EscalationRefused,
     GateAlreadySettled,
     GateChanged,
     GateClaimed,
@@ -29,9 +30,10 @@ from approvals.errors import (
 )
 from approvals.feedback import appraising
 from approvals.feedback.appraising import Given
-from approvals.models import Check, Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Vote
+from approvals.models import Check, Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Snooze, Vote
 from approvals.settling import lock_gate as lock_gate
 from approvals.settling import name_of, record, release, settle
+from orchestrator import services
 from orchestrator.errors import IdempotencyConflict
 from orchestrator.events import EventKind
 
@@ -121,6 +123,30 @@ def release_claim(*, gate_id: int, by: User) -> Gate:
 
 
 @transaction.atomic
+def escalate(*, gate_id: int, by: User, gate_version: int, why: str) -> Gate:
+    """Pass a gate on to whoever is asked after its deadline, now; the reason stays with it as a comment.
+
+    It is up for decision as before. EscalationRefused when nobody further is left to ask.
+    """
+    gate = lock_gate(gate_id)
+    _refuse_person(gate, by)
+    _refuse_settled(gate)
+    settling.refuse_moved(gate, gate_version)
+    why = _text(why)
+    if not why:
+        raise NoteMissing(verdict="escalate", risk=gate.risk)
+    queue = deadlines.further(gate)
+    if queue is None:
+        raise EscalationRefused(gate_id=gate_id)
+    Comment.objects.create(gate=gate, author=by, text=why)
+    deadlines.pass_on(gate, queue, actor=services.actor_of(by), why=why[:1000])
+    Draft.objects.filter(gate=gate, author=by).delete()
+    Snooze.objects.filter(gate=gate).delete()  # other people see it now, and it counts anew
+    gate.refresh_from_db()
+    return gate
+
+
+@transaction.atomic
 def comment(*, gate_id: int, by: User, text: str) -> Comment:
     """Add a remark that changes no state, on an open or a settled gate."""
     gate = _get_visible(gate_id, by)
@@ -130,6 +156,7 @@ def comment(*, gate_id: int, by: User, text: str) -> Comment:
     if check := disguise.check_of(gate):
         return Comment(pk=checks.remark(check, text), gate=gate, author=by, text=text)
     remark = Comment.objects.create(gate=gate, author=by, text=text)
+    snoozing.news(gate_id)
     record(EventKind.GATE_COMMENTED, gate, by, comment=remark.pk)
     return remark
 
@@ -185,6 +212,7 @@ def _vote(gate: Gate, by: User, answer: Answer) -> Decision | Vote | Runway:
         edited=answer.edited, idempotency_key=answer.key, checked=list(answer.checked),
     )  # fmt: skip
     stand = voting.cast(gate, by, vote)
+    snoozing.news(gate.pk)
     appraising.keep(answer.appraisal, gate, by, vote=vote)
     Draft.objects.filter(gate=gate, author=by).delete()
     if answer.edited is not None:

@@ -28,6 +28,7 @@ REGIONS = {
     "top": f"{CARD}#top",
     "comments": "approvals/card/talk.html#comments",
     "ask": "approvals/card/ask.html#asked",
+    "story": "approvals/card/story.html#told",
 }  # parts that are fetched alone
 _DROPPED = gettext_lazy(
     "You changed fields below, and this verdict would not send them. Look at the changes to approve it with them, "
@@ -60,6 +61,8 @@ def gate(request: HttpRequest, pk: int) -> HttpResponse:
     context = _card_of(request, found)
     part = request.GET.get("part", "")
     if part in REGIONS:
+        if part == "story":
+            context["story"] = desk.story(found, user_of(request))
         context["seen"] = _number(request.GET.get("seen", "")) or found.version
         return render(request, REGIONS[part], context)
     if _wants_partial(request):
@@ -98,7 +101,11 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     elif "without_changes" not in request.POST and (fields := desk.dropped(found, typed.verdict, request.POST)):
         return _again(request, found, replace(typed, fields=fields, problem=str(_DROPPED), is_warned=True), status=422)
     try:
-        _send(request, found, typed, answer)
+        if typed.verdict == "escalate":
+            version = _number(request.POST.get("version", ""))
+            services.escalate(gate_id=found.pk, by=user, gate_version=version, why=typed.note)
+        else:
+            _send(request, found, typed, answer)
     except OrchestratorError as refusal:
         return _refused(request, pk, typed, refusal)
     return _next(request, pk)
@@ -197,7 +204,7 @@ def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None)
         "gate": found,
         "seen": found.version,
         "at": found.pk,
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
         "aftermath": desk.aftermath(found),
         "drift": drift.since(found, user_of(request), seen=seen) if found.status == GateStatus.OPEN else None,
         "run": found.run,
@@ -243,6 +250,11 @@ def back_to(request: HttpRequest, pk: int, *, problem: str = "", said: str = "")
     if said:
         messages.success(request, said)
     return redirect(reverse("approvals:gate", args=[pk]) + desk.Wanted.of(request.GET).query)
+
+
+def new_key() -> str:
+    """What makes one sending of a form one decision."""
+    return uuid.uuid4().hex
 
 
 def user_of(request: HttpRequest) -> User:

@@ -1,5 +1,6 @@
 """What the shell around every page shows: navigation with counts, who is signed in, stops in force."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -109,6 +110,12 @@ class Shell:
     def inbox(self) -> str:
         """Where the inbox is; empty for someone without one."""
         return reverse("approvals:inbox") if permissions.can_somewhere(self.user, "see_gate") else ""
+
+    @cached_property
+    def keys(self) -> str:
+        """The user's own keys as JSON; empty where all are the usual ones."""
+        profile = getattr(self.user, "profile", None)
+        return json.dumps(profile.keys) if profile is not None and profile.keys else ""
 
     @cached_property
     def unread(self) -> int:

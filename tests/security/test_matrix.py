@@ -197,6 +197,15 @@ POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -  
 POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/ask/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/take-back/               >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/snooze/                  >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/wake/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/<int:pk>/alike/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/alike/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/keys/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/keys/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/sit/                               >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/views/                            >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/views/<int:pk>/remove/            >   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
 POST inbox/<int:pk>/let-go/                  >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/going-out/                         >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
@@ -499,6 +508,7 @@ BODIES: dict[str, Any] = {
 # What the parts of a pattern stand for in the world of the tests.
 NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
+    "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
     "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
     "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
