@@ -74,8 +74,8 @@ def subject_words() -> models.Func:
 
 
 def subject_text() -> models.Func:
-    """A gate's subject as text: the expression that the index of searches within words is on."""
-    return models.Func(models.F("subject"), template="(%(expressions)s)::text", output_field=models.TextField())
+    """A gate's subject as text in capitals: the expression that the index of searches within words is on."""
+    return models.Func(models.F("subject"), template="upper((%(expressions)s)::text)", output_field=models.TextField())
 
 
 class Gate(models.Model):

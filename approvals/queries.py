@@ -236,7 +236,7 @@ def _matching(search: str) -> Q:
     is_number = search.isascii() and search.isdigit() and len(search) < 19
     found = Q(words=query)
     if within:  # the index of trigrams finds what stands in the middle of a word
-        found |= reduce(and_, (Q(text__icontains=word.replace("\x00", "")) for word in within))
+        found |= reduce(and_, (Q(text__contains=word.replace("\x00", "").upper()) for word in within))
     return found | Q(pk=int(search)) if is_number else found
 
 
