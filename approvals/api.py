@@ -15,8 +15,8 @@ from approvals.cards import Card
 from approvals.delegation_schemas import DelegationIn, DelegationOut
 from approvals.desk_schemas import RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
+from approvals.feedback.api_schemas import AppraisalIn
 from approvals.feedback.appraising import Given
-from approvals.feedback.words import CAUSES, REASONS, RUBRIC
 from approvals.models import ApiToken, Check, Decision, Gate, GateStatus, Queue, Runway, Vote
 from approvals.permissions import can_somewhere, visible_queues
 from approvals.token_schemas import NewTokenOut, TokenIn, TokenOut
@@ -131,15 +131,6 @@ class AssigneeIn(Schema):
 
     to: Line = Field(description="User name.")
     reason: Line = ""
-
-
-class AppraisalIn(Schema):
-    """What you think of the output, in words that are counted."""
-
-    rating: int | None = Field(None, ge=1, le=5)
-    rubric: dict[Line, int] = Field({}, max_length=10, description=f"1 to 5 each for {', '.join(RUBRIC)}.")
-    reasons: list[Line] = Field([], max_length=10, description=f"Of {', '.join(REASONS)}.")
-    causes: list[Line] = Field([], max_length=10, description=f"Root causes, of {', '.join(CAUSES)}.")
 
 
 class DecisionIn(Schema):

@@ -27,6 +27,7 @@ ON_ERROR = ("escalate", "fail", "skip", "ask")
 ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
 TIMEOUTS = ("escalate", "reject", "remind", "hold", "approve")
+FEEDBACK = ("on_change", "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,7 @@ GATE_FIELDS = {
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
     "checklist": Field("texts", "Points that whoever approves must have ticked."),
-    "feedback": Field(
-        "choice",
-        "on_change: who changes or refuses it names a root cause; always: and everybody rates it.",
-        choices=("on_change", "always"),
-    ),
+    "feedback": Field("choice", "on_change: a change needs a root cause; always: a rating, too.", choices=FEEDBACK),
 }
 SAMPLE = Field(
     "number", "This share of what the rule lets pass is asked about all the same, such as 0.1.", low=0, high=1
