@@ -1,6 +1,6 @@
 """The nine roles and what each may do everywhere. Object permissions on a workflow or a queue add to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from agents.marking import marked as _
@@ -18,6 +18,7 @@ VERBS: Final[Mapping[str, str]] = {
     "see_gate": _("See gates"),
     "decide_gate": _("Decide gates"),
     "edit_queues": _("Edit queues and escalation"),
+    "see_oversight": _("See in aggregate how people decide"),
     "see_agents": _("See agents"),
     "edit_agents": _("Edit and freeze agents"),
     "edit_policies": _("Propose and approve tool policies, revoke entitlements"),
@@ -37,20 +38,21 @@ _WATCH_RUNS = _WATCH | {"see_runs"}
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Workflow Orchestration Manager": _WATCH_RUNS
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
-    | {"see_gate", "see_audit", "see_messages", "manage_messages"},
+    | {"see_gate", "see_audit", "see_messages", "manage_messages", "see_oversight"},
     "Agent Development Specialist": _WATCH_RUNS
     | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"},
     "System Integration Engineer": _WATCH_RUNS
     | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
     "Quality Assurance Lead": _WATCH_RUNS
-    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages"},
+    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
     "Human Oversight Coordinator": _WATCH_RUNS
-    | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
-    "Performance Analytics Specialist": _WATCH_RUNS,
+    | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"}
+    | {"see_oversight"},
+    "Performance Analytics Specialist": _WATCH_RUNS | {"see_oversight"},
     "Reviewer": _WATCH,  # decides in the queues that are granted, and there only
-    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages"},
+    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
     "Administrator": _WATCH_RUNS
-    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop"},
+    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop", "see_oversight"},
 }
 
 # Which of our object permissions (guardian) grants which verb on that one object.
@@ -74,6 +76,7 @@ AGENT_VERBS: Final = frozenset().union(*AGENT_GRANTS.values())
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "read": frozenset(
         {"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "see_messages", "use_api"}
+        | {"see_oversight"}
     ),
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "manage_messages", "use_api"}),
@@ -86,9 +89,10 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def verbs_of(roles: frozenset[str] | set[str]) -> frozenset[str]:
-    """Everything these roles allow together."""
-    return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+def verbs_of(roles: frozenset[str] | set[str] | Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Everything these roles allow together; a mapping brings the rights of roles that were made here, by name."""
+    made: Mapping[str, Iterable[str]] = roles if isinstance(roles, Mapping) else {}
+    return frozenset[str]().union(*(ROLES.get(role) or frozenset(made.get(role, ())) & VERBS.keys() for role in roles))
 
 
 def verbs_of_token(scopes: list[str], *, may_decide: bool) -> frozenset[str]:

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _RATE = re.compile(r"\d{1,6}(\.\d{1,6})?")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 def text(name: str, default: str) -> str:
@@ -32,6 +33,25 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     if value.lstrip("-").isdigit() and low <= int(value) <= high:
         return int(value)
     raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}; correct or unset it.")
+
+
+def name(variable: str, default: str) -> str:
+    """A name as definitions write it: lower-case letters, digits and -, at most 40 of them."""
+    value = text(variable, default)
+    if _NAME.fullmatch(value):
+        return value
+    raise ImproperlyConfigured(f"{variable}={value!r} is not a name; write it like eu-west or unset it.")
+
+
+def counts(variable: str) -> dict[str, int]:
+    """Names with whole numbers, "eu=2,us=1"; none when it is unset."""
+    found: dict[str, int] = {}
+    for part in filter(None, text(variable, "").split(",")):
+        key, _, count = part.strip().partition("=")
+        if not _NAME.fullmatch(key) or not count.isdigit() or not 1 <= int(count) <= 256:
+            raise ImproperlyConfigured(f"{variable} has {part!r}; write it like eu=2,us=1 or unset it.")
+        found[key] = int(count)
+    return found
 
 
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
@@ -58,6 +78,20 @@ def feed_rate() -> str:
             f"FEED_RATE={rate!r} is not a number of runs a minute up to 6000; write 6, 0.5 or 0, or unset it."
         )
     return rate
+
+
+def spans(name: str, default: str, *, names: tuple[str, ...], most: float) -> dict[str, float]:
+    """Lengths of time by name, `high=30s,critical=2m`, in seconds; `none` for no length at all."""
+    value = text(name, default)
+    found: dict[str, float] = {}
+    for part in value.split(",") if value != "none" else ():
+        key, _equals, span = part.strip().partition("=")
+        number, unit = span[:-1], {"s": 1, "m": 60, "h": 3600}.get(span[-1:])
+        if key not in names or unit is None or not number.isdigit() or int(number) * unit > most:
+            remedy = f"write {names[-1]}=30s, with at most {most:g} s for any of {', '.join(names)}, or none"
+            raise ImproperlyConfigured(f"{name}={value!r} cannot be read at {part!r}; {remedy}.")
+        found[key] = float(int(number) * unit)
+    return found
 
 
 def drain_seconds() -> int:
@@ -117,3 +151,29 @@ def mailers(name: str) -> dict[str, Any]:
 def words(name: str, default: str = "") -> list[str]:
     """What a variable lists, with commas between."""
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+
+
+def openid_provider(prefix: str) -> dict[str, Any]:
+    """django-allauth's settings for the provider at PREFIX_ISSUER, with its client's id and secret; {} without one."""
+    issuer = text(f"{prefix}_ISSUER", "").rstrip("/")
+    if not issuer:
+        return {}
+    client, secret = text(f"{prefix}_CLIENT_ID", ""), text(f"{prefix}_CLIENT_SECRET", "")
+    if urlsplit(issuer).scheme not in {"http", "https"} or not client or not secret:
+        raise ImproperlyConfigured(
+            f"{prefix}_ISSUER needs an https:// address, and {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET beside it."
+        )
+    app = {
+        "provider_id": "sso",
+        "name": text(f"{prefix}_NAME", urlsplit(issuer).hostname or "SSO"),
+        "client_id": client,
+        "secret": secret,
+        "settings": {"server_url": issuer, "oauth_pkce_enabled": True},
+    }
+    return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
+
+
+def openid_origins(prefix: str) -> list[str]:
+    """Where signing in with the provider leads the browser, as scheme, host and port."""
+    found = urlsplit(text(f"{prefix}_ISSUER", ""))
+    return [f"{found.scheme}://{found.netloc}"] if found.netloc else []

@@ -33,6 +33,13 @@ class WorkflowNotFound(OrchestratorError):
     status = 404
 
 
+class WorkflowFrozen(OrchestratorError):
+    """Workflow {name!r} is frozen ({reason}); unfreeze it first, or make a certified version current."""
+
+    code = "workflow_frozen"
+    status = 409
+
+
 class WorkflowNotPublished(OrchestratorError):
     """Workflow {name!r} has no published version; publish one first."""
 

@@ -116,7 +116,11 @@ def _check(words: str, kind: str, more: Mapping[str, Json]) -> None:
         )
     if kind not in KINDS:
         raise NoteRefused(problem=gettext("its kind must be one of %(value)s") % {"value": ", ".join(KINDS)})
-    if len(orjson.dumps(more)) > LARGEST:
+    try:
+        size = len(orjson.dumps(more))
+    except (TypeError, ValueError, RecursionError) as flaw:
+        raise NoteRefused(problem=gettext("what comes with it cannot be stored (%(flaw)s)") % {"flaw": flaw}) from flaw
+    if size > LARGEST:
         raise NoteRefused(
             problem=gettext("what comes with it takes more than %(largest)s bytes") % {"largest": f"{LARGEST:,}"}
         )

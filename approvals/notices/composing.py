@@ -20,6 +20,7 @@ TITLE: Final = 160  # characters of an agent's words that leave the product
 LISTED: Final = 15
 _DISARM: Final = str.maketrans({"<": "‹", ">": "›", "@": "(at)", **dict.fromkeys("*_~`|", " ")})
 SETTINGS: Final = "/inbox/notices/settings/"
+CENTRE: Final = "/inbox/notices/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Text:
 
     subject: str
     body: str
+    brief: str = ""  # for a browser's notification: what it says without links and foot
+    path: str = SETTINGS  # where it leads, within the product
+    is_urgent: bool = False
 
 
 def sentence(notice: Notice) -> str:
@@ -52,7 +56,14 @@ def message(notices: Sequence[Notice], *, says_titles: bool, why: str) -> Text:
         more = len(notices) - LISTED
         lines.append(ngettext("… and %(count)d more.", "… and %(count)d more.", more) % {"count": more})
     foot = _("%(why)s Change what reaches you: %(where)s") % {"why": why, "where": address(SETTINGS)}
-    return Text(_subject(notices, says_titles=says_titles), "\n\n".join((*lines, "--\n" + foot)))
+    first = notices[0]
+    return Text(
+        _subject(notices, says_titles=says_titles),
+        "\n\n".join((*lines, "--\n" + foot)),
+        brief=sentence(first) if len(notices) == 1 and says_titles else "",
+        path=first.path if len(notices) == 1 else CENTRE,
+        is_urgent=any(notice.risk in ("high", "critical") for notice in notices),
+    )
 
 
 def address(path: str) -> str:

@@ -66,6 +66,7 @@ class Notice(models.Model):
 
 class ChannelKind(models.TextChoices):
     EMAIL = "email", _("E-mail")
+    PUSH = "push", _("A browser")
     SERVICE = "service", _("Slack, Teams, webhook, …")
 
 
