@@ -5,7 +5,7 @@ People are counted as a group only. Each person sees their own figures; nobody s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import Any, Final
 
@@ -179,7 +179,7 @@ def _condition(name: str, value: str, user: User) -> Q:
             return Q(stood=False) if value == "changed" else Q(verdict=value)
         case "week":
             try:
-                starts = date.fromisoformat(value)
+                starts = timezone.make_aware(datetime.combine(date.fromisoformat(value), time()))
             except ValueError:
                 return Q(pk__in=())
             return Q(at__gte=starts, at__lt=starts + timedelta(days=7))
