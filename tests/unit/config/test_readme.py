@@ -49,5 +49,6 @@ def test_configuration_table_lists_every_variable_that_is_read_and_no_other() ->
     source = "\n".join(path.read_text() for app in ("config", "agents") for path in (ROOT / app).rglob("*.py"))
 
     assert set(_read()) - named - INTERNAL == set()
-    # Some are read by the first half of their names: OIDC_ISSUER as f"OIDC_{...}".
-    assert {name for name in first if f'"{name}"' not in source and f'"{name.split("_")[0]}_{{' not in source} == set()
+    # Some are read by the first half of their names: OIDC_ISSUER as what belongs to "OIDC".
+    halves = {name: name.split("_")[0] for name in first}
+    assert {name for name in first if f'"{name}"' not in source and f'"{halves[name]}"' not in source} == set()
