@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from agents.types import Json
 from orchestrator import drawing, run_page, snapshots, state_queries
-from orchestrator.engine import findings
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Checkpoint, Conflict, Event, Run, StateEntry, Task, task_id
 from orchestrator.queries import layout_of
@@ -50,7 +49,6 @@ def state(run: Run, given: Mapping[str, str]) -> dict[str, Any]:
         "rows": _rows(entries),
         "found": state_queries.results(run.pk, search),
         "checkpoints": list(Checkpoint.objects.filter(run=run).order_by("-number")[:CHECKPOINTS]),
-        "findings": findings.of_run(run.pk),
         "conflicts": list(Conflict.objects.filter(run=run).order_by("-id")[:CONFLICTS]),
     }
     if key := given.get("key", "")[:200]:

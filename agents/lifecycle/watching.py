@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from django.utils import timezone
 
-from agents.lifecycle import canaries, retraining, targets
+from agents.lifecycle import canaries, targets
 from agents.models import VersionMinute
 
 log = structlog.get_logger(__name__)
@@ -15,8 +15,7 @@ KEPT: Final = timedelta(days=8)  # a day longer than the longest window of a tar
 
 def watch() -> None:
     """Canaries first: what does harm is taken out before anything is counted."""
-    rolled_back = canaries.watch()
-    opened = targets.watch() + retraining.watch()
+    rolled_back, opened = canaries.watch(), targets.watch()
     VersionMinute.objects.filter(minute__lt=timezone.now() - KEPT).delete()
     if rolled_back or opened:
         log.info("agents_watched", rolled_back=rolled_back, opened=opened)

@@ -4,7 +4,7 @@ An agent changes nothing itself: each call is one request to the engine, which c
 whose the key is and which version the agent has seen, and writes it together with its event.
 
 Verbs of the port `agents.types.Memory`: `get {key}`, `keys {prefix}`, `put {key, value, expected, reason}`,
-`delete {key, expected, reason}`, `checkpoint {name, notes}`, `last_checkpoint {}`, `finding {finding, confidence}`.
+`delete {key, expected, reason}`, `checkpoint {name, notes}`, `last_checkpoint {}`.
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,6 @@ from typing import Final
 from django.db.models import Count, Sum
 from django.utils import timezone
 
-from agents.lifecycle.retraining import LEAST, LIMIT, is_too_often
 from agents.models import ToolUse, Violation
 from agents.quality.outcomes import Weighed, decisions
 
@@ -23,20 +22,13 @@ class Row:
     weighed: Weighed
     attempts: int
 
-    @property
-    def is_too_often(self) -> bool:
-        """Whether people override more than they should have to."""
-        return is_too_often(self.weighed)
-
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """The rows, and what the limits are."""
+    """The rows, and over how many days they count."""
 
     rows: list[Row]
     days: int = WINDOW.days
-    limit: float = LIMIT
-    least: int = LEAST
 
 
 def oversight() -> Oversight:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 SAID = {"type": "object", "properties": {"said": {"type": "string"}}, "required": ["said"]}
-MODELS = {"openai": "openai-compatible:gpt-4o@AIMOCK_URL", "anthropic": "anthropic:claude-sonnet-4-5"}
+MODELS = {"openai": "openai-compatible:gpt-4o@AIMOCK_URL", "anthropic": "anthropic:claude-opus-4-8"}
 for _name, _model in MODELS.items():
     llm_agent(
         f"aimock-{_name}", model=_model, instructions="Pay.", prompt="{text}", input=TEXT, output=SAID,

@@ -88,9 +88,7 @@ async def test_kafkas_client_is_told_of_sasl_tls_and_the_other_brokers(url, prot
         assert {name: settings[name] for name in more} == more
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # of paho
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of paho
 @pytest.mark.parametrize("kind", ["mqtt", "redis", "nats", "kafka"])
 async def test_broker_whose_certificate_nobody_vouches_for_is_refused_before_it_hears_the_password(kind, tmp_path):
     heard, trusted = [], certificate(tmp_path / "trusted")[0]
