@@ -106,7 +106,7 @@ def _measured(browser: Browser, real: Sequence[tuple[int, int]], samples: int) -
     decisions = min(samples, len(real) - WARM_UP - 1)
     what: dict[str, tuple[Callable[[int], float], int]] = {
         "inbox": (lambda _n: browser.get("/inbox/"), samples),
-        "card": (lambda n: browser.get(f"/inbox/{real[-1 - n % 20][0]}/", **{"HX-Request": "true"}), samples),
+        "card": (lambda n: browser.get(f"/inbox/{real[-1 - n % min(20, len(real))][0]}/", **{"HX-Request": "true"}), samples),
         "search": (
             lambda n: browser.get(f"/inbox/?q={_WORDS[n % len(_WORDS)]}", **{"HX-Request": "true"}), samples,
         ),
