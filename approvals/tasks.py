@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from approvals import stranded
-from approvals.able import cases, minutes, planning
+from approvals.able import cases, measures, minutes, planning
 from approvals.notices import delivering, services, telling
 
 log = structlog.get_logger(__name__)
@@ -43,5 +43,6 @@ def keep_able() -> None:
 
 @shared_task
 def draft_cases() -> None:
-    """Draft gold cases from what was decided, for people to confirm."""
+    """Draft gold cases from what was decided, for people to confirm; forget measures whose time is over."""
     cases.draft_everywhere()
+    measures.forget_old()
