@@ -180,7 +180,7 @@ def _copy(stack: Stack, missing: int) -> None:
         parts[name] = ", ".join(columns)
         parts[f"{name}_new"] = ", ".join(new[name].get(column, f"{name[0]}.{column}") for column in columns)
     each = missing // max(1, open_ones) + 1
-    statements = _COPY.format(**parts) % {"each": each, "missing": missing}
+    statements = _COPY.replace("%(each)s", str(each)).replace("%(missing)s", str(missing)).format(**parts)
     for statement in statements.split(";"):
         stack.raw.execute(statement.encode())
 
