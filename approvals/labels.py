@@ -15,7 +15,7 @@ from approvals.models import Decision, GateKind, Verdict
 
 RIGHT = frozenset({Verdict.APPROVE})
 WRONG = frozenset({Verdict.EDIT, Verdict.REQUEST_CHANGES, Verdict.REJECT})
-_JUDGING = RIGHT | WRONG | {Verdict.COMPLETE}
+JUDGING = RIGHT | WRONG | {Verdict.COMPLETE}
 
 
 def outcomes_of(agent: str, *, limit: int) -> list[Outcome]:
@@ -23,7 +23,7 @@ def outcomes_of(agent: str, *, limit: int) -> list[Outcome]:
     found = _about(agent).filter(gate__confidence__isnull=False).order_by("-id")
     columns = ("gate__confidence", "verdict", "before", "after", "gate__kind")
     return [
-        Outcome(min(1.0, max(0.0, float(claimed))), _is_right(verdict, before, after))
+        Outcome(min(1.0, max(0.0, float(claimed))), is_right(verdict, before, after))
         for claimed, verdict, before, after, _kind in found.values_list(*columns)[:limit]
     ]
 
@@ -37,11 +37,12 @@ def judged(agent: str, *, limit: int) -> Iterable[Judged]:
 def _about(agent: str) -> QuerySet[Decision]:
     kinds = (GateKind.APPROVAL, GateKind.HYBRID)
     return Decision.objects.filter(
-        gate__agent=agent, gate__kind__in=kinds, verdict__in=_JUDGING, decided_by__isnull=False
+        gate__agent=agent, gate__kind__in=kinds, verdict__in=JUDGING, decided_by__isnull=False
     )
 
 
-def _is_right(verdict: str, before: Any, after: Any) -> bool:
+def is_right(verdict: str, before: Any, after: Any) -> bool:
+    """Whether a verdict let the output stand as it was."""
     if verdict == Verdict.COMPLETE:  # a draft that was handed in as it was
         return after is not None and policy.same(before, after)
     return verdict in RIGHT or (verdict == Verdict.EDIT and after is not None and policy.same(before, after))
@@ -52,7 +53,7 @@ def _case(decision: Decision) -> Iterator[Judged]:
     given, output = subject.get("input"), subject.get("proposal")
     if not isinstance(given, dict) or not isinstance(output, dict) or not given:
         return
-    right = _is_right(decision.verdict, decision.before, decision.after)
+    right = is_right(decision.verdict, decision.before, decision.after)
     expected = output if right else decision.after if isinstance(decision.after, dict) else None
     yield Judged(
         input=given,

@@ -14,7 +14,7 @@ from agents.messaging import upkeep as messages
 from agents.registry import autodiscover
 from agents.tools.registry import autodiscover as discover_tools
 from orchestrator import dispatch, ledger, signals
-from orchestrator.engine import caching, model_desk, scheduling, stranded, timekeeper
+from orchestrator.engine import caching, lanes, model_desk, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
@@ -61,23 +61,24 @@ def _work() -> bool:
 
 @shared_task
 def ensure_shifts() -> None:
-    """Ring for as many shifts as are missing."""
-    missing = settings.SHIFTS - _live_shifts()
-    if missing > 0:
-        dispatch.ring(work_shift, times=missing)
+    """Ring for as many shifts as are missing, in each pool that this process knows of."""
+    for pool, wanted in {settings.POOL: settings.SHIFTS, **settings.POOLS}.items():
+        missing = wanted - _live_shifts(pool)
+        if missing > 0:
+            dispatch.ring(work_shift, times=missing, queue=lanes.queue_of(pool))
 
 
-def _live_shifts() -> int:
-    return ShiftRow.objects.filter(ended_at=None).count()
+def _live_shifts(pool: str = "") -> int:
+    return ShiftRow.objects.filter(ended_at=None, pool=pool or settings.POOL).count()
 
 
 @shared_task
 def sweep() -> None:
     """Take back what dead workers left, and ring at once for shifts in place of theirs."""
-    before = _live_shifts()
+    before = ShiftRow.objects.filter(ended_at=None).count()
     upkeep.sweep()
     upkeep.tend()
-    if _live_shifts() < before:
+    if ShiftRow.objects.filter(ended_at=None).count() < before:
         ensure_shifts()
 
 
