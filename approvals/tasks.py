@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 
 from approvals import asking, stranded
-from approvals.able import cases, minutes, planning
+from approvals.able import cases, measures, minutes, planning
 from approvals.feedback import learning, proposals, watching
 from approvals.notices import delivering, services, telling
 
@@ -84,5 +84,6 @@ def keep_able() -> None:
 
 @shared_task
 def draft_cases() -> None:
-    """Draft gold cases from what was decided, for people to confirm."""
+    """Draft gold cases from what was decided, for people to confirm; forget measures whose time is over."""
     cases.draft_everywhere()
+    measures.forget_old()
