@@ -8,14 +8,17 @@ from collections.abc import Sequence
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import Q
 from guardian.models import GroupObjectPermission
 from guardian.shortcuts import assign_perm, remove_perm
 
 from agents.models import Agent
 from agents.types import Json
-from approvals import calendars, db, permissions
-from approvals.errors import CalendarRefused, NameTaken, NotPermitted, SelfGrant, UnknownName
-from approvals.models import Profile, Queue
+from approvals import calendars, db, deciders, duties, permissions
+from approvals.accounts import risk
+from approvals.accounts.risk import NO_REASON, Why
+from approvals.errors import CalendarRefused, LastAdministrator, NameTaken, NotPermitted, SelfGrant, UnknownName
+from approvals.models import Profile, Queue, RoleTerms
 from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, VERBS, WORKFLOW_GRANTS, verbs_of
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -28,19 +31,21 @@ type Granted = Workflow | Queue | Agent
 
 
 @transaction.atomic
-def set_role(*, user_id: int, role: str, by: User | None, held: bool = True) -> None:
+def set_role(*, user_id: int, role: str, by: User | None, held: bool = True, why: Why = NO_REASON) -> None:
     """Give a user a role, or take it away; a change that changes nothing leaves no event."""
-    if role not in ROLES:
-        raise UnknownName(what="role", name=role, known=", ".join(ROLES))
+    if role not in role_names():
+        raise UnknownName(what="role", name=role, known=", ".join(role_names()))
     user = _user(user_id)
-    _authorise(by, user)
+    authorise(by, user, why)
     group = role_group(role)
     if user.groups.filter(pk=group.pk).exists() == held:
         return
+    if held:
+        risk.guard(by, why, risk.of_group(group))
     _put(user, group, held=held)
-    _record(
-        EventKind.ROLE_GRANTED if held else EventKind.ROLE_REVOKED, by, [user.pk], {"user": user.username, "role": role}
-    )
+    keep_an_administrator(by)
+    kind = EventKind.ROLE_GRANTED if held else EventKind.ROLE_REVOKED
+    record(kind, by, [user.pk], {"user": user.username, "role": role, **why.facts()})
 
 
 @transaction.atomic
@@ -64,20 +69,31 @@ def set_member(*, user_id: int, team_id: int, by: User | None, held: bool) -> in
     user, team = _user(user_id), Group.objects.filter(pk=team_id).first()
     if team is None:
         raise UnknownName(what="team", name=team_id, known="those of the page of teams")
-    _authorise(by, user)
+    authorise(by, user)
+    if held:
+        risk.guard(by, NO_REASON, risk.of_group(team))
     _put(user, team, held=held)
+    keep_an_administrator(by)
     return db.bump_rights_epoch([user.pk])
 
 
 def is_role(team: Group) -> bool:
-    """Whether the team stands for a role."""
-    return team.name in ROLES
+    """Whether the team stands for a role: one that is shipped, or one that was made here."""
+    return team.name in ROLES or RoleTerms.objects.filter(group=team, is_own=True).exists()
+
+
+def role_names() -> list[str]:
+    """Every role, the shipped ones first."""
+    return [
+        *ROLES,
+        *RoleTerms.objects.filter(is_own=True).order_by("group__name").values_list("group__name", flat=True),
+    ]
 
 
 def gains(user: User, team: Group) -> list[str]:
     """What the team lets a user do that their other teams do not, in words: everywhere, and on single objects."""
-    others = set(user.groups.exclude(pk=team.pk).values_list("name", flat=True))
-    verbs = verbs_of({team.name}) - verbs_of(others)
+    others = list(user.groups.exclude(pk=team.pk).values_list("name", flat=True))
+    verbs = verbs_of(permissions.verbs_by_role([team.name])) - verbs_of(permissions.verbs_by_role(others))
     granted = GroupObjectPermission.objects.filter(group=team).select_related("permission", "content_type")[:MOST_NAMED]
     single = [f"{one.permission.name}: {one.content_object}" for one in granted]
     return [words for verb, words in VERBS.items() if verb in verbs] + single
@@ -89,34 +105,39 @@ def holds_rights(team: Group) -> bool:
 
 
 @transaction.atomic
-def grant(*, to: Holder, permission: str, on: Granted, by: User | None) -> None:
-    """Grant one permission on one workflow or queue to a user or to everyone in a role."""
+def grant(*, to: Holder, permission: str, on: Granted, by: User | None, why: Why = NO_REASON) -> None:
+    """Grant one permission on one workflow, queue or agent to a user or to everyone in a role."""
     _check(permission, on)
-    _authorise(by, to)
+    authorise(by, to, why)
+    risk.guard(by, why, risk.of_grant(permission, on))
     assign_perm(permission, to, on)
-    _record(EventKind.PERMISSION_GRANTED, by, _members(to), _facts(to, permission, on))
+    record(EventKind.PERMISSION_GRANTED, by, members(to), {**_facts(to, permission, on), **why.facts()})
 
 
 @transaction.atomic
-def revoke(*, of: Holder, permission: str, on: Granted, by: User | None) -> None:
+def revoke(*, of: Holder, permission: str, on: Granted, by: User | None, why: Why = NO_REASON) -> None:
     """Take back what `grant` gave."""
     _check(permission, on)
-    _authorise(by, of)
+    authorise(by, of, why)
     remove_perm(permission, of, on)
-    _record(EventKind.PERMISSION_REVOKED, by, _members(of), _facts(of, permission, on))
+    record(EventKind.PERMISSION_REVOKED, by, members(of), {**_facts(of, permission, on), **why.facts()})
 
 
 @transaction.atomic
-def set_active(*, user_id: int, active: bool, by: User | None) -> None:
+def set_active(*, user_id: int, active: bool, by: User | None, why: Why = NO_REASON) -> None:
     """Let a user in again, or shut them out: sessions, sockets and tokens included."""
     user = _user(user_id)
-    _authorise(by, user)
+    authorise(by, user, why)
     if user.is_active == active:
         return
     user.is_active = active
     user.save(update_fields=["is_active"])
+    permissions.refresh(user)
+    if active:
+        risk.guard(by, why, risk.of_person(user))
+    keep_an_administrator(by)
     kind = EventKind.PERMISSION_GRANTED if active else EventKind.PERMISSION_REVOKED
-    _record(kind, by, [user.pk], {"user": user.username, "permission": "sign_in"})
+    record(kind, by, [user.pk], {"user": user.username, "permission": "sign_in", **why.facts()})
 
 
 def role_group(role: str) -> Group:
@@ -131,7 +152,7 @@ def ensure_queue(*, name: str, title: str, escalates_to: Queue | None = None) ->
 
 
 @transaction.atomic
-def set_calendar(*, queue: Queue, calendar: dict[str, Json], by: User | None) -> None:
+def set_calendar(*, queue: Queue, calendar: dict[str, Json], by: User | None, why: Why = NO_REASON) -> None:
     """Set a queue's business hours, {} for all of the time; deadlines that run already stay as they are."""
     if by is not None and not permissions.can(by, "edit_queues"):
         raise NotPermitted(verb="edit queues")
@@ -139,18 +160,46 @@ def set_calendar(*, queue: Queue, calendar: dict[str, Json], by: User | None) ->
         raise CalendarRefused(why=wrong)
     queue.calendar = calendar
     queue.save(update_fields=["calendar"])
-    facts: dict[str, Json] = {"queue": queue.name, "calendar": calendar}
+    facts: dict[str, Json] = {"queue": queue.name, "calendar": calendar, **why.facts()}
     events.append(EventKind.QUEUE_CHANGED, actor=services.actor_of(by, OPERATOR), data=facts)
 
 
-def _authorise(by: User | None, holder: Holder) -> None:
+def authorise(by: User | None, holder: Holder | None, why: Why = NO_REASON) -> None:
+    """Whoever changes access, and whoever confirms it, may do so and is none of those whom it is about."""
+    for person in (by, why.confirmed_by):
+        if person is None:
+            continue
+        if not permissions.can(person, "manage_access"):
+            raise NotPermitted(verb="change access")
+        if holder is not None and _is_one_of(person, holder):
+            raise SelfGrant
+
+
+def keep_an_administrator(by: User | None) -> None:
+    """Raise LastAdministrator if nobody is left who may change access. The operator at the command line always can."""
     if by is None:
         return
-    if not permissions.can(by, "manage_access"):
-        raise NotPermitted(verb="change access")
-    own_role = isinstance(holder, Group) and by.groups.filter(pk=holder.pk).exists()
-    if holder == by or own_role:
-        raise SelfGrant
+    left = User.objects.filter(Q(is_superuser=True) | deciders.by_role("manage_access"), is_active=True)
+    if not left.exists():
+        raise LastAdministrator
+
+
+def members(holder: Holder) -> list[int]:
+    """The ids of those whose rights change with this holder's."""
+    return [holder.pk] if isinstance(holder, User) else list(holder.user_set.values_list("pk", flat=True))
+
+
+def record(kind: EventKind, by: User | None, user_ids: Sequence[int], facts: dict[str, Json]) -> None:
+    """Count a change of rights, wake the pages of whom it is about, and append its event."""
+    epoch = db.bump_rights_epoch(user_ids)
+    events.append(kind, actor=services.actor_of(by, OPERATOR), data={**facts, "epoch": epoch})
+
+
+def _is_one_of(person: User, holder: Holder) -> bool:
+    """Whether this is they themselves in any account of theirs, or a role or team of theirs."""
+    if isinstance(holder, Group):
+        return person.groups.filter(pk=holder.pk).exists()
+    return duties.person_of(person) == duties.person_of(holder)
 
 
 def _check(permission: str, on: Granted) -> None:
@@ -174,15 +223,6 @@ def _user(user_id: int) -> User:
     return user
 
 
-def _members(holder: Holder) -> list[int]:
-    return [holder.pk] if isinstance(holder, User) else list(holder.user_set.values_list("pk", flat=True))
-
-
 def _facts(holder: Holder, permission: str, on: Granted) -> dict[str, Json]:
     who = {"user": holder.username} if isinstance(holder, User) else {"role": holder.name}
     return {**who, "permission": permission, "on": f"{on._meta.model_name}:{on.name}"}
-
-
-def _record(kind: EventKind, by: User | None, user_ids: Sequence[int], facts: dict[str, Json]) -> None:
-    epoch = db.bump_rights_epoch(user_ids)
-    events.append(kind, actor=services.actor_of(by, OPERATOR), data={**facts, "epoch": epoch})

@@ -2,26 +2,39 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
-from approvals import answers, duties, permissions, policy, voting
+from approvals import answers, asking, duties, permissions, policy, precedents, runways, voting
+from approvals.able import disguise, first
 from approvals.deadlines import stages
 from approvals.diffs import Change, changes
-from approvals.models import Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Queue, Verdict, Vote
+from approvals.models import (
+    Comment,
+    Decision,
+    Draft,
+    FirstVerdict,
+    Gate,
+    GateKind,
+    GateStatus,
+    Presence,
+    Question,
+    Queue,
+    Runway,
+    Verdict,
+    Vote,
+)
 from approvals.permissions import Person
+from approvals.precedents import Precedent, Record
 from approvals.voting import Standing
 
-PRECEDENTS: Final = 5
-_CANDIDATES: Final = 50
-_TITLE: Final = 200
 _COMMENTS: Final = 200
 
 
@@ -42,15 +55,6 @@ class IfNobodyActs:
     at: datetime
     outcome: str
     queue: str
-
-
-@dataclass(frozen=True, slots=True)
-class Precedent:
-    """An earlier decision on the same step of the same workflow, and what became of its run."""
-
-    decision: Decision
-    gate: Gate
-    run_status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,30 @@ class Card:
     comments: tuple[Comment, ...]
     looking: tuple[User, ...]
     precedents: tuple[Precedent, ...]
+    record: Record | None  # how people decided about its agent at this step
     decision: Decision | None
     choices: tuple[Choice, ...]
     refusal: str
     claimed_by: User | None
     draft: Draft | None
+    questions: tuple[Question, ...]  # to the agent
+    runway: Runway | None  # an approval that has not gone out yet
     assessment: Assessment | None  # of the output under review, where its step asks for one
     standing: Standing  # of the votes, where several people must agree
-    hidden: bool  # what others and the machine said of it, until this person has voted
+    hidden: bool  # what others and the machine said of it, until this person has voted or judged
+    judges_first: bool  # they are asked for their own judgement before that
+    own_first: FirstVerdict | None  # what they judged then
     person: int  # id of the viewer's main account
 
     @property
     def is_approved_by_time(self) -> bool:
         """Whether silence would let it pass; only where its definition says so, and never at high risk."""
         return any(stage.outcome == "approve" for stage in self.if_nobody_acts)
+
+    @property
+    def first_offered(self) -> tuple[str, ...]:
+        """The judgements that they may give before they see what the machine thinks."""
+        return first.offered(self.gate) if self.judges_first else ()
 
     @property
     def own_vote(self) -> Vote | None:
@@ -103,7 +117,7 @@ def card(gate: Gate, user: Person) -> Card:
     hidden = voting.hidden_from(gate, user if isinstance(user, User) else None)
     stand = voting.standing(gate)
     whole = _card(gate, user, subject, previous, stand)
-    return _blinded(whole, user) if hidden else whole
+    return _blinded(whole, user) if hidden or whole.judges_first else whole
 
 
 def _blinded(whole: "Card", user: Person) -> "Card":
@@ -117,7 +131,9 @@ def _blinded(whole: "Card", user: Person) -> "Card":
         hidden=True,
         confidence_words="",
         matched=(),
+        questions=(),
         assessment=None,
+        record=None,
         evidence=tuple({name: value for name, value in item.items() if name != "status"} for item in shuffled),
         comments=tuple(remark for remark in whole.comments if remark.author_id not in voters),
     )
@@ -140,19 +156,34 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         alternatives=tuple(subject["alternatives"]),
         previous=previous,
         changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
-        comments=tuple(gate.comments.select_related("author")[:_COMMENTS]),
+        comments=_comments(gate),
         looking=tuple(who_is_looking(gate, apart_from=user)),
-        precedents=_precedents(gate, user),
+        precedents=precedents.nearest(gate, user),
+        record=precedents.record(gate) if gate.agent else None,
         decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
         choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
-        draft=Draft.objects.filter(gate=gate, author_id=user.pk or 0).first(),
-        assessment=assessment_of(gate.task_id) if gate.task_id is not None and gate.agent else None,
+        draft=_draft(gate, user),
+        runway=runways.live(gate),
+        questions=tuple(asking.of(gate)) if gate.agent else (),
+        assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,
+        judges_first=first.is_asked(gate, user),
+        own_first=first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None,
         person=duties.person_of(user) if isinstance(user, User) else 0,
     )
+
+
+def _comments(gate: Gate) -> tuple[Comment, ...]:
+    check = disguise.check_of(gate)
+    return disguise.remarks(check, gate) if check else tuple(gate.comments.select_related("author")[:_COMMENTS])
+
+
+def _draft(gate: Gate, user: Person) -> Draft | None:
+    check = disguise.check_of(gate)
+    return disguise.draft(check, gate) if check else Draft.objects.filter(gate=gate, author_id=user.pk or 0).first()
 
 
 def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User]:
@@ -163,7 +194,7 @@ def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User
 
 
 def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
-    if gate.status != GateStatus.OPEN:
+    if gate.status != GateStatus.OPEN or gate.releases_at is not None:
         return ()
     return tuple(
         IfNobodyActs(stage.at, stage.outcome, stage.queue.title if stage.queue else "")
@@ -184,38 +215,9 @@ def _edit(gate: Gate) -> tuple[Change, ...]:
     return changes(edited.before, edited.after) if edited else ()
 
 
-def _precedents(gate: Gate, user: Person) -> tuple[Precedent, ...]:
-    settled = (
-        Gate.objects.filter(
-            workflow_id=gate.workflow_id, step=gate.step, queue__in=permissions.visible_queues(user).values("pk")
-        )
-        .exclude(status=GateStatus.OPEN)
-        .exclude(pk=gate.pk)
-        .order_by("-settled_at")
-        .defer("subject")[:_CANDIDATES]
-    )
-    nearest = sorted(settled, key=lambda other: -_nearness(gate, other))[: PRECEDENTS * 2]
-    decisions = (
-        Decision.objects.filter(gate__in=nearest)
-        .select_related("decided_by", "gate__run")
-        .defer("before", "after", "gate__subject")
-    )
-    by_gate = {decision.gate_id: decision for decision in decisions}
-    found = [by_gate[other.pk] for other in nearest if other.pk in by_gate][:PRECEDENTS]
-    return tuple(Precedent(decision, decision.gate, decision.gate.run.status) for decision in found)
-
-
-def _nearness(gate: Gate, other: Gate) -> float:
-    """How alike two gates are: risk, words, confidence. Sorting is stable: the newest comes first among equals."""
-    alike = 2.0 if gate.risk == other.risk else 0.0
-    alike += SequenceMatcher(None, gate.title[:_TITLE], other.title[:_TITLE], autojunk=False).quick_ratio()
-    if gate.confidence is not None and other.confidence is not None:
-        alike += 1 - abs(gate.confidence - other.confidence)
-    return alike
-
-
 def _choices(gate: Gate, user: Person, stand: Standing) -> tuple[Choice, ...]:
-    if gate.status != GateStatus.OPEN or not permissions.can(user, "decide_gate", gate):
+    is_up = gate.status == GateStatus.OPEN and gate.releases_at is None
+    if not is_up or not permissions.can(user, "decide_gate", gate):
         return ()
     if isinstance(user, User) and stand.of(user) is not None:
         return ()
@@ -240,5 +242,7 @@ def _refusal(gate: Gate, user: Person) -> str:
 
 
 def _claimed_by(gate: Gate) -> User | None:
+    if check := disguise.check_of(gate):
+        return check.reviewer if check.claimed_until and check.claimed_until > timezone.now() else None
     fresh = gate.claimed_by_id and Gate.objects.filter(pk=gate.pk, claimed_until__gt=Now()).exists()
     return gate.claimed_by if fresh else None

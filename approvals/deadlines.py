@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from agents.types import Json
 from approvals import calendars, policy, voting
+from approvals.able import minutes
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Verdict
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -58,7 +59,8 @@ def reached(gate_id: int) -> None:
     1. Lock the run, then the gate: a decision that is being made right now wins or loses as a whole.
     2. Do nothing if the gate is settled, or if its deadline has moved since this timer was set.
     3. Go to the next queue that is to be asked; without one, do what the gate's terms say.
-    4. Where they say nothing final it stays open and is asked about again: silence is not consent.
+    4. Where they say nothing final it stays open and is asked about again: silence is not consent. Where nobody who
+       could have decided was present, there was not even a silence: then nothing is approved by time.
     """
     gate = _lock_open_gate(gate_id, due=True)
     if gate is None:
@@ -71,7 +73,7 @@ def reached(gate_id: int) -> None:
     match _end(gate, terms):
         case "reject":
             _expire(gate)
-        case "approve":
+        case "approve" if minutes.is_attended(gate.queue):
             _approve(gate)
         case "hold":
             _hold(gate)
@@ -100,6 +102,24 @@ def arm(gate: Gate) -> None:
         Timer(kind=kind, ref=gate.pk, due_at=gate.deadline_at - timedelta(seconds=before))
         for before, kind in due.items()
     )
+
+
+def further(gate: Gate) -> Queue | None:
+    """Who would be asked next."""
+    return _further(gate, voting.terms_of(gate), list(Queue.objects.all()), gate.trail, gate.queue_id)
+
+
+def pass_on(gate: Gate, queue: Queue, *, actor: str, why: str) -> None:
+    """A person passes a locked gate on before its deadline does."""
+    _escalate(gate, voting.terms_of(gate), queue, actor=actor, why=why)
+
+
+def prolong(gate: Gate) -> None:
+    """Give a gate whose deadline passed while it was as good as decided another one."""
+    if Gate.objects.filter(pk=gate.pk, deadline_at__lte=Now()).exists():
+        gate.deadline_at = _next_deadline(gate, voting.terms_of(gate))
+        gate.save(update_fields=["deadline_at"])
+        arm(gate)
 
 
 def _further(gate: Gate, terms: GateTerms, queues: Sequence[Queue], trail: Sequence[int], current: int) -> Queue | None:
@@ -139,11 +159,11 @@ def _lock_open_gate(gate_id: int, *, due: bool) -> Gate | None:
         return None
     services.lock_run(run_id)
     gates = Gate.objects.select_for_update(of=("self",)).select_related("queue", "run", "task")
-    found = gates.filter(pk=gate_id, status=GateStatus.OPEN)
+    found = gates.filter(pk=gate_id, status=GateStatus.OPEN, releases_at=None)  # what goes out is decided
     return (found.filter(deadline_at__lte=Now()) if due else found).first()
 
 
-def _escalate(gate: Gate, terms: GateTerms, queue: Queue) -> None:
+def _escalate(gate: Gate, terms: GateTerms, queue: Queue, *, actor: str = ENGINE, why: str = "") -> None:
     before = gate.queue
     gate.trail = [*gate.trail, before.pk]
     gate.queue = queue
@@ -153,7 +173,8 @@ def _escalate(gate: Gate, terms: GateTerms, queue: Queue) -> None:
     gate.deadline_at = _next_deadline(gate, terms)
     gate.save(update_fields=["trail", "queue", "claimed_by", "claimed_until", "escalations", "version", "deadline_at"])
     arm(gate)
-    _record(EventKind.GATE_ESCALATED, gate, {"from": before.name, "queue": queue.name, "escalations": gate.escalations})
+    facts: dict[str, Json] = {"from": before.name, "queue": queue.name, "escalations": gate.escalations}
+    _record(EventKind.GATE_ESCALATED, gate, {**facts, **({"reason": why} if why else {})}, actor=actor)
 
 
 def _keep_open(gate: Gate, terms: GateTerms) -> None:
@@ -218,5 +239,5 @@ def _now() -> datetime:
     return found
 
 
-def _record(kind: EventKind, gate: Gate, facts: dict[str, Json]) -> None:
-    events.append(kind, actor=ENGINE, run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk, **facts})
+def _record(kind: EventKind, gate: Gate, facts: dict[str, Json], *, actor: str = ENGINE) -> None:
+    events.append(kind, actor=actor, run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk, **facts})

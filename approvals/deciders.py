@@ -12,15 +12,12 @@ from approvals.models import Gate, Queue
 from approvals.roles import QUEUE_GRANTS, ROLES
 
 _DECIDING = [codename for codename, verbs in QUEUE_GRANTS.items() if "decide_gate" in verbs]
-_ROLES = [role for role, verbs in ROLES.items() if "decide_gate" in verbs]
 
 
 def by_queue() -> dict[int, set[int]]:
     """The ids of active users who may decide, by queue; of single gates they may still be barred."""
     everywhere = set(
-        User.objects.filter(Q(is_superuser=True) | Q(groups__name__in=_ROLES), is_active=True).values_list(
-            "pk", flat=True
-        )
+        User.objects.filter(Q(is_superuser=True) | by_role("decide_gate"), is_active=True).values_list("pk", flat=True)
     )
     on = {
         "content_type__app_label": "approvals", "content_type__model": "queue", "permission__codename__in": _DECIDING,
@@ -51,15 +48,20 @@ def asked(queue: Queue) -> list[User]:
     deciding = Q(content_type__app_label="approvals", content_type__model="queue", permission__codename__in=_DECIDING)
     on = deciding & Q(object_pk=str(queue.pk))
     own = Q(pk__in=UserObjectPermission.objects.filter(on).values("user"))
-    by_role = Q(groups__in=GroupObjectPermission.objects.filter(on).values("group"))
-    found = list(User.objects.filter(own | by_role, is_active=True).distinct().order_by("pk"))
+    by_team = Q(groups__in=GroupObjectPermission.objects.filter(on).values("group"))
+    found = list(User.objects.filter(own | by_team, is_active=True).distinct().order_by("pk"))
     return found or holders("decide_gate")
 
 
 def holders(verb: str) -> list[User]:
     """The active people whose roles let them do this everywhere."""
-    roles = [role for role, verbs in ROLES.items() if verb in verbs]
-    return list(User.objects.filter(groups__name__in=roles, is_active=True).distinct().order_by("pk"))
+    return list(User.objects.filter(by_role(verb), is_active=True).distinct().order_by("pk"))
+
+
+def by_role(verb: str) -> Q:
+    """Users to whom a role gives this right everywhere: a shipped one, or one that was made here."""
+    shipped = [role for role, verbs in ROLES.items() if verb in verbs]
+    return Q(groups__name__in=shipped) | Q(groups__terms__verbs__contains=[verb])
 
 
 def named(users: Collection[int]) -> list[User]:

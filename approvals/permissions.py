@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models import Model, Q, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from agents.models import Agent
 from approvals import duties, policy
-from approvals.models import ApiToken, Gate, Queue, RightsEpoch
+from approvals.models import ApiToken, Gate, Queue, RightsEpoch, RoleTerms
 from approvals.roles import (
     AGENT_GRANTS,
     AGENT_VERBS,
@@ -48,6 +48,7 @@ class Rights:
     queues: Grants
     limit: frozenset[str] | None = None
     agents: Grants = field(default_factory=dict)
+    needs_mfa: bool = False  # one of their roles asks for a second factor
 
     def allows(self, verb: str, grants: Grants, ref: int) -> bool:
         """Whether the verb holds on one object."""
@@ -102,7 +103,9 @@ def visible_workflows(user: Person, verb: str = "see_runs") -> QuerySet[Workflow
 
 def who_may(workflow: Workflow) -> list[Holder]:
     """Roles and people with a right on this workflow: roles that hold it everywhere, then each grant on it alone."""
+    made = RoleTerms.objects.filter(is_own=True).values_list("group__name", "verbs")
     found = {(role, True): verbs & WORKFLOW_VERBS for role, verbs in ROLES.items()}
+    found |= {(name, True): WORKFLOW_VERBS.intersection(verbs) for name, verbs in made}
     on = {"object_pk": str(workflow.pk), "content_type__app_label": "orchestrator", "content_type__model": "workflow"}
     own = UserObjectPermission.objects.filter(**on).values_list("user__username", "permission__codename")
     groups = GroupObjectPermission.objects.filter(**on).values_list("group__name", "permission__codename")
@@ -114,6 +117,19 @@ def who_may(workflow: Workflow) -> list[Holder]:
         for (name, is_role), verbs in found.items()
         if verbs
     ]
+
+
+def verbs_by_role(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Each of these roles with the rights that were set here; none for a shipped one, whose rights are in the code."""
+    made = dict(RoleTerms.objects.filter(group__name__in=list(names)).values_list("group__name", "verbs"))
+    return {name: tuple(made.get(name, ())) for name in names}
+
+
+def granted_to(group: Group) -> list[tuple[Workflow | Queue | Agent, str]]:
+    """What is granted to a role or team on single objects: the object, and the name of the permission."""
+    ours = {"content_type__model__in": ("workflow", "queue", "agent"), "content_type__app_label__in": _APPS}
+    found = GroupObjectPermission.objects.filter(group=group, **ours).select_related("permission", "content_type")
+    return [(one.content_object, one.permission.codename) for one in found if one.content_object is not None]
 
 
 def visible_queues(user: Person) -> QuerySet[Queue]:
@@ -172,9 +188,10 @@ def _read(user: User) -> Rights:
     limit = verbs_of_token(token.scopes, may_decide=token.may_decide) if token else None
     if user.is_superuser:
         return Rights(frozenset(VERBS), {}, {}, limit)
-    found = list(User.objects.filter(pk=user.pk).values_list("groups__name", "profile__same_as"))
-    roles = {name for name, _main in found if name}
-    duties.remember_person(user, next((main for _name, main in found if main), user.pk))
+    columns = ("groups__name", "groups__terms__verbs", "groups__terms__needs_mfa", "profile__same_as")
+    found = list(User.objects.filter(pk=user.pk).values_list(*columns))
+    roles = {name: made or () for name, made, _mfa, _main in found if name}
+    duties.remember_person(user, next((main for *_role, main in found if main), user.pk))
     granted = _object_grants(user)
     return Rights(
         everywhere=verbs_of(roles),
@@ -182,6 +199,7 @@ def _read(user: User) -> Rights:
         queues=_by_verb(granted["queue"], QUEUE_GRANTS),
         limit=limit,
         agents=_by_verb(granted["agent"], AGENT_GRANTS),
+        needs_mfa=any(mfa for _name, _made, mfa, _main in found),
     )
 
 

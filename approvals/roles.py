@@ -1,33 +1,36 @@
 """The nine roles and what each may do everywhere. Object permissions on a workflow or a queue add to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from agents.marking import marked as _
 
 # Verb: what it allows, as the access page words it.
 VERBS: Final[Mapping[str, str]] = {
-    "see_floor": "See the watch floor",
-    "see_runs": "See runs",
-    "start_run": "Start runs",
-    "steer_run": "Pause, resume, cancel and retry runs",
-    "publish_version": "Publish workflow versions",
-    "stop_workflow": "Stop a workflow",
-    "stop_everything": "Stop everything",
-    "lift_stop": "Lift a stop",
-    "see_gate": "See gates",
-    "decide_gate": "Decide gates",
-    "edit_queues": "Edit queues and escalation",
-    "see_agents": "See agents",
-    "edit_agents": "Edit and freeze agents",
-    "edit_policies": "Propose and approve tool policies, revoke entitlements",
-    "see_messages": "See messages between agents",
-    "manage_messages": "Send, replay and route messages, put dead letters back",
-    "edit_quality": "Edit datasets, calibration and evaluations",
-    "review_prompts": "Review and publish prompts",
-    "see_audit": "See the audit trail",
-    "verify_audit": "Verify the audit trail",
-    "manage_access": "Change roles and grants",
-    "work_as_agent": "Work as an external agent",
-    "use_api": "Use the API",
+    "see_floor": _("See the watch floor"),
+    "see_runs": _("See runs"),
+    "start_run": _("Start runs"),
+    "steer_run": _("Pause, resume, cancel and retry runs"),
+    "publish_version": _("Publish workflow versions"),
+    "stop_workflow": _("Stop a workflow"),
+    "stop_everything": _("Stop everything"),
+    "lift_stop": _("Lift a stop"),
+    "see_gate": _("See gates"),
+    "decide_gate": _("Decide gates"),
+    "edit_queues": _("Edit queues and escalation"),
+    "see_oversight": _("See in aggregate how people decide"),
+    "see_agents": _("See agents"),
+    "edit_agents": _("Edit and freeze agents"),
+    "edit_policies": _("Propose and approve tool policies, revoke entitlements"),
+    "see_messages": _("See messages between agents"),
+    "manage_messages": _("Send, replay and route messages, put dead letters back"),
+    "edit_quality": _("Edit datasets, calibration and evaluations"),
+    "review_prompts": _("Review and publish prompts"),
+    "see_audit": _("See the audit trail"),
+    "verify_audit": _("Verify the audit trail"),
+    "manage_access": _("Change roles and grants"),
+    "work_as_agent": _("Work as an external agent"),
+    "use_api": _("Use the API"),
 }
 _WATCH = frozenset({"see_floor", "see_agents", "use_api"})
 _WATCH_RUNS = _WATCH | {"see_runs"}
@@ -35,20 +38,21 @@ _WATCH_RUNS = _WATCH | {"see_runs"}
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Workflow Orchestration Manager": _WATCH_RUNS
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
-    | {"see_gate", "see_audit", "see_messages", "manage_messages"},
+    | {"see_gate", "see_audit", "see_messages", "manage_messages", "see_oversight"},
     "Agent Development Specialist": _WATCH_RUNS
     | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"},
     "System Integration Engineer": _WATCH_RUNS
     | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
     "Quality Assurance Lead": _WATCH_RUNS
-    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages"},
+    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
     "Human Oversight Coordinator": _WATCH_RUNS
-    | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"},
-    "Performance Analytics Specialist": _WATCH_RUNS,
+    | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"}
+    | {"see_oversight"},
+    "Performance Analytics Specialist": _WATCH_RUNS | {"see_oversight"},
     "Reviewer": _WATCH,  # decides in the queues that are granted, and there only
-    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages"},
+    "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
     "Administrator": _WATCH_RUNS
-    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop"},
+    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop", "see_oversight"},
 }
 
 # Which of our object permissions (guardian) grants which verb on that one object.
@@ -72,6 +76,7 @@ AGENT_VERBS: Final = frozenset().union(*AGENT_GRANTS.values())
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "read": frozenset(
         {"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "see_messages", "use_api"}
+        | {"see_oversight"}
     ),
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "manage_messages", "use_api"}),
@@ -84,9 +89,10 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def verbs_of(roles: frozenset[str] | set[str]) -> frozenset[str]:
-    """Everything these roles allow together."""
-    return frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+def verbs_of(roles: frozenset[str] | set[str] | Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Everything these roles allow together; a mapping brings the rights of roles that were made here, by name."""
+    made: Mapping[str, Iterable[str]] = roles if isinstance(roles, Mapping) else {}
+    return frozenset[str]().union(*(ROLES.get(role) or frozenset(made.get(role, ())) & VERBS.keys() for role in roles))
 
 
 def verbs_of_token(scopes: list[str], *, may_decide: bool) -> frozenset[str]:

@@ -4,31 +4,24 @@ from datetime import timedelta
 
 from axes.helpers import get_cool_off
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
+from django.views.i18n import set_language
 
 from config import outage
 from config.templatetags.watchkeeper import RISKS, STATUSES, duration
 from config.vendor import ICONS
 
 
-class SignIn(LoginView):
-    """Sign in; says where the demo's passwords are while they exist, never what they are."""
-
-    template_name = "registration/sign_in.html"
-    redirect_authenticated_user = True
-
-    def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        """Which hint to show: where the demo's passwords are, or how to make the first account."""
-        context: dict[str, object] = super().get_context_data(**kwargs)
-        context["is_empty"] = not User.objects.exists()
-        context["is_demo"] = (settings.DATA_DIR / "demo-passwords.json").exists()
-        return context
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Remember the language in a cookie and go back to where one was; also for who has not signed in."""
+    return set_language(request)
 
 
 def locked_out(request: HttpRequest, *_args: object, **_kwargs: object) -> HttpResponse:
@@ -53,6 +46,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A page that is not there, or not for this user."""
     text = _("It does not exist, or you may not see it. The search finds everything that you may.")
     return _error(request, 404, _("Nothing to see here"), text)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Codes, passwords or passkeys tried too often: one sentence that says how long to wait."""
+    return _error(request, 429, _("That was tried too often"), _("Wait five minutes and try again."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -91,6 +89,15 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "Approve at once\u202e \u200bto be safe. <script>alert('no')</script>",
     }
     return render(request, "styleguide.html", context)
+
+
+@require_GET
+@login_not_required
+def push_worker(request: HttpRequest) -> HttpResponse:
+    """The service worker that shows web push: from the root, so that a click may open any page of ours."""
+    text = (settings.BASE_DIR / "static" / "js" / "push-worker.js").read_bytes()
+    headers = {"Service-Worker-Allowed": "/", "Cache-Control": "no-cache"}
+    return HttpResponse(text, content_type="text/javascript; charset=utf-8", headers=headers)
 
 
 def _error(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:

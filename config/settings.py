@@ -27,6 +27,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "guardian",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_htmx",
     "channels",
     "agents",
@@ -49,10 +55,16 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.middleware.FetchSite",
+    "config.middleware.NoNul",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.accounts.view_as.ViewAs",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "config.accounts.second_factor.SecondFactor",
+    "config.accounts.step_up.StepUp",
+    "config.accounts.seen.LastSeen",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.PartialRequests",
     "config.middleware.LivePosition",
@@ -110,9 +122,28 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "config.pages.locked_out"
+# django-allauth: second factors, passkeys and a provider's sign-in (docs/access.md). Nobody signs up.
+ACCOUNT_ADAPTER = "config.accounts.adapters.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+STEP_UP_SECONDS = ACCOUNT_REAUTHENTICATION_TIMEOUT = env.integer("STEP_UP_MINUTES", 10, low=1, high=720) * 60
+MFA_ADAPTER = "config.accounts.adapters.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Watchkeeper"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a telephone's clock may be off
+SOCIALACCOUNT_ADAPTER = "config.accounts.adapters.Provider"
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = env.openid_provider("OIDC")
+PASSWORD_RESET_TIMEOUT = 3600
 CSRF_FAILURE_VIEW = "config.pages.csrf_failure"
 GUARDIAN_AUTO_PREFETCH = False
 ANONYMOUS_USER_NAME = None
+
+# How long an approval can be taken back before it goes out, in seconds by risk; a gate's definition may say otherwise.
+UNDO_RUNWAY = env.spans("UNDO_RUNWAY", "high=30s,critical=2m", names=("low", "medium", "high", "critical"), most=3600.0)
 
 HTTPS = env.flag("HTTPS", default=False)
 # Behind TLS a browser binds a `__Host-` cookie to this very host: neither a neighbour nor a subdomain can set it.
@@ -136,7 +167,8 @@ SECURE_CSP = {
     "img-src": ["'self'"],
     "font-src": ["'self'"],
     "connect-src": ["'self'"],
-    "form-action": ["'self'"],
+    # Browsers hold redirects after a form to this, too: that to the provider at which people sign in.
+    "form-action": ["'self'", *env.openid_origins("OIDC")],
     "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
     "object-src": ["'none'"],
@@ -146,6 +178,11 @@ SECURE_CSP = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
+# Chosen in the account menu or on the sign-in page; until then the browser's own wish counts.
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -163,6 +200,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # The broker is a doorbell (docs/architecture.md): it may lose, repeat or delay messages without harm.
 BROKER_URL = env.text("BROKER_URL", "filesystem://")
 SHIFTS = env.integer("SHIFTS", 2, low=1, high=256)
+# Workers with POOL=eu take the steps of `lane: eu` and no others; POOLS (eu=2,us=1) tells the control worker of them.
+POOL = env.name("POOL", "default")
+POOLS = env.counts("POOLS")
 SHIFT_SECONDS = env.integer("SHIFT_SECONDS", 30, low=1, high=3600)
 SHIFT_CAPACITY = env.integer("SHIFT_CAPACITY", 1000, low=1, high=100_000)
 # What an agent may use in one run, unless its registration says otherwise (docs/budgets.md).
@@ -200,6 +240,7 @@ POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 10
 
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
+UPKEEP = ["approvals.tasks.tell_people"]  # what beat rings for, and the sequencer does while the broker is away
 ACCESS = "approvals.access"
 MESSAGE_ENGINE = "orchestrator.messages"
 # Others' buses (docs/messages.md): the first is preferred, the others stand in for it.
@@ -217,8 +258,14 @@ MAILERS = env.mailers("EMAIL_URL")
 HAS_MAIL_SERVER = bool(env.text("EMAIL_URL", ""))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "watchkeeper@localhost")
 NOTICE_HOSTS = env.words("NOTICE_HOSTS")
+# Hosts of push services besides those of the browsers' makers.
+PUSH_HOSTS = env.words("PUSH_HOSTS")
+# Keeping people able (docs/reviewers.md): hidden checks among what they see, own judgement first, their minutes.
+CHECK_SHARE = int(env.choice("CHECK_PERCENT", "3", ("0", "2", "3", "4", "5"))) / 100
+OWN_VERDICT_FIRST = env.words("OWN_VERDICT_FIRST", "high,critical")
+ATTENTION = env.choice("ATTENTION", "bend", ("bend", "watch"))
 DECISIONS = "approvals.labels"
 EVENT_LOG = "orchestrator.events"
 
-LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
+LOGGING = logs.settings(env.log_level())
 logs.configure()

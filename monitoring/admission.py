@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from approvals.able import checks
 from approvals.models import Gate, Queue
 from approvals.permissions import can, can_somewhere, epoch, refresh
 from monitoring import topics
@@ -72,7 +73,7 @@ def _may_join(user: User, topic: str) -> bool:
         run = Run.objects.filter(pk=int(ref)).only("workflow_id").first()
         return run is not None and can(user, "see_runs", run)
     if family == "gate":
-        gate = Gate.objects.filter(pk=int(ref)).only("queue_id").first()
+        gate = Gate.objects.filter(pk=int(ref)).only("queue_id").first() or checks.shown(int(ref), user)
         return gate is not None and can(user, "see_gate", gate)
     if family == "queue":
         queue = Queue.objects.filter(name=ref).first()

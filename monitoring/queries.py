@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from agents.health import Health, health_by_agent, per_minute
 from agents.models import Agent, AgentHealth
 from approvals import permissions
+from approvals.able import checks
 from approvals.models import Decision, Gate, GateStatus
 from orchestrator import presence
 from orchestrator.models import Breaker, Run, Stop, Task, Workflow, task_id
@@ -200,12 +201,13 @@ def effect_words(effect: Mapping[str, Any]) -> str:
 def waiting(user: User) -> Waiting:
     """The tile "waiting for people"."""
     now = timezone.now()
-    found = Gate.objects.filter(status=GateStatus.OPEN, queue__in=_queue_ids(user)).aggregate(
+    found = Gate.objects.filter(status=GateStatus.OPEN, releases_at=None, queue__in=_queue_ids(user)).aggregate(
         count=Count("pk"),
         oldest_at=Min("opened_at"),
         next_deadline_at=Min("deadline_at", filter=Q(deadline_at__gt=now)),
         overdue=Count("pk", filter=Q(deadline_at__lte=now)),
     )
+    found["count"] += len(checks.open_before(user))  # before them alone; see docs/reviewers.md
     return Waiting(**found)
 
 

@@ -41,6 +41,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "budget": frozenset({"runs", "workflows", "agents", "audit"}),
     "guard": frozenset({"runs", "agents", "audit"}),
     "memory": frozenset({"agents", "audit"}),
+    "oversight": frozenset({"floor", "audit"}),
     "role": frozenset({"agents", "audit"}),
     "team": frozenset({"agents", "audit"}),
 }

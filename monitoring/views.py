@@ -15,11 +15,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import permissions
 from approvals import queries as approvals
+from approvals.able import minutes
+from approvals.models import Care
 from approvals.notices import queries as notices
 from monitoring import finding, queries, trail, wording
-from orchestrator import ledger
+from orchestrator import ledger, pacing
+from orchestrator.models import StartPace
 
-PARTS = ("", "tiles", "needs", "flows", "agents", "events")
+PARTS = ("", "tiles", "people", "needs", "flows", "agents", "events")
 FAMILIES = ("run", "task", "gate", "stop", "agent")
 NEEDED = 7  # rows of "needs a person"
 
@@ -53,6 +56,16 @@ class Floor:
     def needs(self) -> list[approvals.Row]:
         """The most urgent of it."""
         return approvals.inbox(self._user, limit=NEEDED, everything=True)
+
+    @cached_property
+    def unattended(self) -> list[Care]:
+        """Queues in safe mode: nobody qualified is present."""
+        return minutes.unattended(self._user)
+
+    @cached_property
+    def held_back(self) -> list[StartPace]:
+        """Workflows at the pace of the people that they ask."""
+        return [pace for pace in pacing.held_back() if permissions.can(self._user, "see_runs", pace.workflow)]
 
     @cached_property
     def finished(self) -> queries.Finished:
@@ -108,7 +121,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     """The sealed trail, newest first."""
     user = _auditor(request)
     wanted = _filter(request)
-    context = {"page": trail.audit_page(wanted), "wanted": wanted, "kinds": wording.KINDS, "head": ledger.head()}
+    context = {"page": trail.audit_page(user, wanted), "wanted": wanted, "kinds": wording.KINDS, "head": ledger.head()}
     context["may_verify"] = permissions.can(user, "verify_audit")
     template = "monitoring/audit.html" + ("#trail" if getattr(request, "wants_partial", False) else "")
     return render(request, template, context)

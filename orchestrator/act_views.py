@@ -94,8 +94,10 @@ class _Dialog:
     def show(self, *, problem: str = "", status: int = 200) -> HttpResponse:
         """The dialog, or within one the part that says what will happen."""
         context: dict[str, Any] = {
-            "act": self.act, "target": self.target, "home": home_of(self.target), "fields": self.fields,
-            "reason": self.reason, "problem": problem or self.problem, "what": acts.holding.name_of(self.target),
+            "act": self.act, "target": self.target, "fields": self.fields,
+            "home": reverse(self.act.home) if self.act.home else home_of(self.target),
+            "reason": self.reason, "problem": problem or self.problem,
+            "what": self.act.about or acts.holding.name_of(self.target),
         }  # fmt: skip
         self.target = acts.of(self.target.scope, self.target.ref)
         try:

@@ -3,7 +3,7 @@
 Settings name the implementations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -100,6 +100,10 @@ class Gatekeeper(Protocol):
         """A gate's deadline is near; owns its transaction, takes run -> gate."""
         ...
 
+    def release_reached(self, gate_id: int) -> None:
+        """The time to take an approval back is over; owns its transaction, takes run -> gate."""
+        ...
+
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
         """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
         ...
@@ -192,6 +196,12 @@ class Access(Protocol):
 def access() -> Access:
     """The configured keeper of teams."""
     return cast("Access", import_module(settings.ACCESS))
+
+
+@cache
+def upkeep() -> tuple[Callable[[], None], ...]:
+    """What whoever keeps the gates has done regularly, broker or no broker; safe to repeat or do twice at once."""
+    return tuple(import_string(name) for name in settings.UPKEEP)
 
 
 @cache

@@ -96,3 +96,42 @@ def webhook() -> Iterator[Hook]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@dataclass
+class PushService:
+    """What a push service was sent, as bytes, and the status that it answers."""
+
+    port: int = 0
+    posted: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 201
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@contextmanager
+def push_service() -> Iterator[PushService]:
+    """A push service that takes messages until the block ends."""
+    service = PushService()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            service.posted.append({"path": self.path, "headers": dict(self.headers.items()), "body": body})
+            self.send_response(service.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    service.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()

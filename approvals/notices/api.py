@@ -70,6 +70,6 @@ def _out(one: queries.Told) -> NoticeOut:
     notice = one.notice
     return NoticeOut(
         id=notice.pk, kind=notice.kind, risk=notice.risk, title=one.title, says=one.sentence, action=one.action,
-        path=notice.path, gate=notice.gate_id, at=notice.created_at, read_at=notice.read_at,
+        path=notice.path, gate=notice.gate_id or notice.facts.get("item"), at=notice.created_at, read_at=notice.read_at,
         settled_at=notice.withdrawn_at,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from agents.guardrails import credentials, detectors, masking
 from approvals import wording
@@ -20,6 +20,7 @@ TITLE: Final = 160  # characters of an agent's words that leave the product
 LISTED: Final = 15
 _DISARM: Final = str.maketrans({"<": "‹", ">": "›", "@": "(at)", **dict.fromkeys("*_~`|", " ")})
 SETTINGS: Final = "/inbox/notices/settings/"
+CENTRE: Final = "/inbox/notices/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Text:
 
     subject: str
     body: str
+    brief: str = ""  # for a browser's notification: what it says without links and foot
+    path: str = SETTINGS  # where it leads, within the product
+    is_urgent: bool = False
 
 
 def sentence(notice: Notice) -> str:
@@ -37,7 +41,7 @@ def sentence(notice: Notice) -> str:
 
 def next_action(notice: Notice) -> str:
     """What the link leads to do."""
-    return str(_NEXT.get(NoticeKind(notice.kind), _("Look")))
+    return _(_NEXT.get(NoticeKind(notice.kind), gettext_noop("Look")))
 
 
 def title(notice: Notice) -> str:
@@ -52,7 +56,14 @@ def message(notices: Sequence[Notice], *, says_titles: bool, why: str) -> Text:
         more = len(notices) - LISTED
         lines.append(ngettext("… and %(count)d more.", "… and %(count)d more.", more) % {"count": more})
     foot = _("%(why)s Change what reaches you: %(where)s") % {"why": why, "where": address(SETTINGS)}
-    return Text(_subject(notices, says_titles=says_titles), "\n\n".join((*lines, "--\n" + foot)))
+    first = notices[0]
+    return Text(
+        _subject(notices, says_titles=says_titles),
+        "\n\n".join((*lines, "--\n" + foot)),
+        brief=sentence(first) if len(notices) == 1 and says_titles else "",
+        path=first.path if len(notices) == 1 else CENTRE,
+        is_urgent=any(notice.risk in ("high", "critical") for notice in notices),
+    )
 
 
 def address(path: str) -> str:
@@ -157,17 +168,17 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     ),
 }
 _NEXT: Final = {
-    NoticeKind.DECIDE: "Decide",
-    NoticeKind.PASSED_ON: "Decide",
-    NoticeKind.STILL_OPEN: "Decide",
-    NoticeKind.REMINDED: "Decide",
-    NoticeKind.AMENDED: "Look again",
-    NoticeKind.HANDED: "Decide",
-    NoticeKind.STRANDED: "See who could",
-    NoticeKind.MANY: "Open the inbox",
-    NoticeKind.DECIDED: "See what follows",
-    NoticeKind.COMMENTED: "Read it",
-    NoticeKind.RUN_FAILED: "See why",
-    NoticeKind.STOPPED: "See its effect",
-    NoticeKind.CHANNEL_BROKEN: "Mend it",
+    NoticeKind.DECIDE: gettext_noop("Decide"),
+    NoticeKind.PASSED_ON: gettext_noop("Decide"),
+    NoticeKind.STILL_OPEN: gettext_noop("Decide"),
+    NoticeKind.REMINDED: gettext_noop("Decide"),
+    NoticeKind.AMENDED: gettext_noop("Look again"),
+    NoticeKind.HANDED: gettext_noop("Decide"),
+    NoticeKind.STRANDED: gettext_noop("See who could"),
+    NoticeKind.MANY: gettext_noop("Open the inbox"),
+    NoticeKind.DECIDED: gettext_noop("See what follows"),
+    NoticeKind.COMMENTED: gettext_noop("Read it"),
+    NoticeKind.RUN_FAILED: gettext_noop("See why"),
+    NoticeKind.STOPPED: gettext_noop("See its effect"),
+    NoticeKind.CHANNEL_BROKEN: gettext_noop("Mend it"),
 }

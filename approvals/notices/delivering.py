@@ -18,10 +18,11 @@ from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from approvals import db, permissions
 from approvals.models import Channel, Delivery, Notice
-from approvals.notices import composing, places
+from approvals.notices import composing, places, push
 from approvals.notices.models import ChannelKind, DeliveryStatus, NoticeKind
 from approvals.notices.telling import BROKEN_AFTER, RISKS
 
@@ -72,8 +73,8 @@ def is_due() -> bool:
 def why(channel: Channel) -> str:
     """Why this reaches them, for the foot of a message."""
     if channel.queue is not None:
-        return f"This channel belongs to the queue {channel.queue.title}."
-    return "You are told because it is yours to decide or to know."
+        return gettext("This channel belongs to the queue %(title)s.") % {"title": channel.queue.title}
+    return gettext("You are told because it is yours to decide or to know.")
 
 
 _THREAD: Final = "notices"
@@ -134,12 +135,21 @@ def _send(parcel: Parcel) -> str:
         text = composing.message(parcel.notices, says_titles=channel.says_titles, why=why(channel))
     try:
         send(channel, text, reference=f"notice-{parcel.deliveries[0].pk}")
+    except push.SubscriptionGone:
+        _forget(channel)
+        return ""
     except places.SendFailed as failure:
         return str(failure)
     except Exception:
         log.exception("notices.channel_failed", channel=channel.pk)
-        return "It could not be sent; the log of the server says why."
+        return gettext("It could not be sent; the log of the server says why.")
     return ""
+
+
+def _forget(channel: Channel) -> None:
+    """A browser that has given its address up is no way any more; what waited for it is withdrawn."""
+    Channel.objects.filter(pk=channel.pk).update(removed_at=Now(), sealed_address="")
+    Delivery.objects.filter(channel=channel, status=DeliveryStatus.DUE).update(status=DeliveryStatus.WITHDRAWN)
 
 
 def send(channel: Channel, text: composing.Text, *, reference: str) -> None:
@@ -149,8 +159,10 @@ def send(channel: Channel, text: composing.Text, *, reference: str) -> None:
     address = address_of(channel)
     if channel.kind == ChannelKind.EMAIL:
         if not address:
-            raise places.SendFailed("The account has no e-mail address; an administrator can set it.")
+            raise places.SendFailed(gettext("The account has no e-mail address; an administrator can set it."))
         places.send_email(address, text, reference=reference)
+    elif channel.kind == ChannelKind.PUSH:
+        push.send(address, text)
     else:
         places.send_service(address, text)
 
@@ -158,6 +170,8 @@ def send(channel: Channel, text: composing.Text, *, reference: str) -> None:
 @transaction.atomic
 def _note(parcel: Parcel, problem: str) -> None:
     channel = Channel.objects.select_for_update().get(pk=parcel.channel.pk)
+    if channel.removed_at is not None:  # meanwhile
+        return
     if not problem:
         Delivery.objects.filter(pk__in=[one.pk for one in parcel.deliveries]).update(
             status=DeliveryStatus.SENT, sent_at=Now(), problem=""

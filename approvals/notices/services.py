@@ -7,15 +7,17 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from agents.guardrails import keyring
 from agents.types import Json
 from approvals import db, permissions
 from approvals.errors import BadHours, ChannelNotFound, ChannelRefused, NotPermitted, TooManyChannels
 from approvals.models import Channel, Delivery, Notice, Queue
-from approvals.notices import composing, delivering, places
+from approvals.notices import composing, delivering, places, push
 from approvals.notices.models import ChannelKind, DeliveryStatus, Pace, QuietHours
 from approvals.notices.telling import BROKEN_AFTER, RISKS
 from orchestrator import events, services
@@ -37,7 +39,9 @@ def mark_read(*, by: User, ids: Sequence[int] | None = None) -> int:
 
 def mark_gate_read(*, by: User, gate_id: int) -> int:
     """Whoever has a gate's card open has read what told them of it."""
-    count = Notice.objects.filter(recipient=by, gate_id=gate_id, read_at=None).update(read_at=Now())
+    count = Notice.objects.filter(Q(gate_id=gate_id) | Q(path=f"/inbox/{gate_id}/"), recipient=by, read_at=None).update(
+        read_at=Now()
+    )
     if count:
         db.nudge_notices([by.pk])
     return count
@@ -65,7 +69,9 @@ def add_channel(  # noqa: PLR0913 - each argument is a field of the form
     name = _checked(by, kind, address, queue)
     mine = Channel.objects.filter(removed_at=None, **_whose(by, queue))
     if kind == ChannelKind.EMAIL and queue is None and mine.filter(kind=kind).exists():
-        raise ChannelRefused(problem="your e-mail address is among your channels already")
+        raise ChannelRefused(problem=gettext("your e-mail address is among your channels already"))
+    if kind == ChannelKind.PUSH:  # the same browser again takes the place of what it was
+        _remove(_of_browser(mine, push.read(address).endpoint))
     if mine.count() >= MOST_CHANNELS:
         raise TooManyChannels(limit=MOST_CHANNELS)
     channel = Channel.objects.create(
@@ -92,18 +98,44 @@ def change_channel(*, by: User, channel_id: int, least_risk: str, pace: str, say
 def remove_channel(*, by: User, channel_id: int) -> None:
     """Close a way; what was still to leave by it is withdrawn, and its secret is forgotten."""
     channel = _mine(by, channel_id)
-    Channel.objects.filter(pk=channel.pk).update(removed_at=Now(), sealed_address="")
-    Delivery.objects.filter(channel=channel, status=DeliveryStatus.DUE).update(status=DeliveryStatus.WITHDRAWN)
+    _remove([channel])
     _record(EventKind.NOTICE_CHANNEL_REMOVED, channel, by)
+
+
+@transaction.atomic
+def forget_browser(*, by: User, endpoint: str) -> int:
+    """A browser is told nothing any more, by its own word; how many ways that were."""
+    found = _of_browser(Channel.objects.filter(removed_at=None, owner=by), endpoint)
+    _remove(found)
+    for channel in found:
+        _record(EventKind.NOTICE_CHANNEL_REMOVED, channel, by)
+    return len(found)
+
+
+def _of_browser(channels: QuerySet[Channel], endpoint: str) -> list[Channel]:
+    browsers = channels.filter(kind=ChannelKind.PUSH).select_related("queue")
+    return [channel for channel in browsers if push.read(address_of(channel)).endpoint == endpoint]
+
+
+def _remove(channels: Sequence[Channel]) -> None:
+    ids = [channel.pk for channel in channels]
+    Channel.objects.filter(pk__in=ids).update(removed_at=Now(), sealed_address="")
+    Delivery.objects.filter(channel__in=ids, status=DeliveryStatus.DUE).update(status=DeliveryStatus.WITHDRAWN)
 
 
 def test_channel(*, by: User, channel_id: int) -> str:
     """Send a word through a channel now; return what was wrong, or nothing. Switches it on again if it arrived."""
     channel = _mine(by, channel_id, lock=False)
     where = composing.address(composing.SETTINGS)
-    text = composing.Text("Watchkeeper reaches you here", f"You asked for this trial message.\n\n{where}")
+    text = composing.Text(
+        gettext("Watchkeeper reaches you here"),
+        gettext("You asked for this trial message.\n\n%(where)s") % {"where": where},
+    )
     try:
         delivering.send(channel, text, reference=f"trial-{secrets.token_hex(8)}")
+    except push.SubscriptionGone as gone:
+        _remove([channel])
+        return str(gone)
     except places.SendFailed as failure:
         Channel.objects.filter(pk=channel.pk).update(problem=str(failure)[:300])
         return str(failure)
@@ -114,9 +146,9 @@ def test_channel(*, by: User, channel_id: int) -> str:
 def set_quiet_hours(*, by: User, chosen: Mapping[str, time | bool | None]) -> QuietHours:
     """Say when one's own channels keep still; `chosen` are fields of QuietHours, all of them. Raises BadHours."""
     if None in chosen.values():
-        raise BadHours(problem="times in hours and minutes, like 22:00; nothing was changed")
+        raise BadHours(problem=gettext("times in hours and minutes, like 22:00; nothing was changed"))
     if chosen["is_on"] and chosen["starts"] == chosen["ends"]:
-        raise BadHours(problem="a beginning and an end that differ; nothing was changed")
+        raise BadHours(problem=gettext("a beginning and an end that differ; nothing was changed"))
     return QuietHours.objects.update_or_create(user=by, defaults=dict(chosen))[0]
 
 
@@ -137,11 +169,15 @@ def _checked(by: User, kind: str, address: str, queue: Queue | None) -> str:
     """What people see of the address, once it is one that we send to."""
     if kind == ChannelKind.SERVICE:
         return places.check_service(address)
+    if kind == ChannelKind.PUSH:
+        if queue is not None:
+            raise ChannelRefused(problem="a browser belongs to a person, not to a queue")
+        return push.read(address).label or gettext("A browser")
     if kind != ChannelKind.EMAIL:
-        raise ChannelRefused(problem="it is neither e-mail nor a service")
+        raise ChannelRefused(problem=gettext("it is neither e-mail nor a service nor a browser"))
     if queue is None:
         if not by.email:
-            raise ChannelRefused(problem="your account has no e-mail address; an administrator can set it")
+            raise ChannelRefused(problem=gettext("your account has no e-mail address; an administrator can set it"))
         places.check_email(by.email)
         return by.email[:100]
     places.check_email(address)
@@ -164,9 +200,9 @@ def _mine(by: User, channel_id: int, *, lock: bool = True) -> Channel:
 
 def _check_choice(least_risk: str, pace: str) -> None:
     if least_risk not in RISKS:
-        raise ChannelRefused(problem=f"the least risk is one of {', '.join(RISKS)}")
+        raise ChannelRefused(problem=gettext("the least risk is one of %(value)s") % {"value": ", ".join(RISKS)})
     if pace not in Pace.values:
-        raise ChannelRefused(problem=f"the pace is one of {', '.join(Pace.values)}")
+        raise ChannelRefused(problem=gettext("the pace is one of %(value)s") % {"value": ", ".join(Pace.values)})
 
 
 def _whose(by: User, queue: Queue | None) -> dict[str, User | Queue]:

@@ -36,6 +36,7 @@ RISKS: Final = ("low", "medium", "high", "critical")
 KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
+    *("gate.approved", "gate.taken_back"),
     *("stop.set", "run.failed"),
 )
 
@@ -114,7 +115,7 @@ def _write(reading: _Reading) -> int:
     _withdraw(reading.over)
     _withdraw_from_voters(reading.spoken)
     told = Notice.objects.bulk_create(_gathered(reading.notices))
-    Delivery.objects.bulk_create(_deliveries(told))
+    Delivery.objects.bulk_create(deliveries(told))
     db.nudge_notices({notice.recipient_id for notice in told if notice.recipient_id} | _readers_of(reading.over))
     return len(told)
 
@@ -136,7 +137,7 @@ def _escalated(reading: _Reading, event: SealedEvent) -> None:
 
 def _ask(reading: _Reading, event: SealedEvent, kind: NoticeKind) -> None:
     gate = reading.gates.get(_gate_of(event) or 0)
-    if gate is None or gate.status != GateStatus.OPEN:
+    if gate is None or gate.status != GateStatus.OPEN or gate.releases_at is not None:
         return
     facts: dict[str, Json] = {"queue": gate.queue.title, "deadline": gate.deadline_at.isoformat()}
     for person in reading.deciders(gate):
@@ -240,6 +241,8 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
+    "gate.approved": _settled,  # nobody is asked while it goes out
+    "gate.taken_back": _opened,
     "gate.decided": _settled,
     "gate.withdrawn": _settled,
     "gate.commented": _commented,
@@ -310,7 +313,8 @@ def _readers_of(gates: set[int]) -> set[int]:
     return set(told.values_list("recipient_id", flat=True))
 
 
-def _deliveries(told: Sequence[Notice]) -> list[Delivery]:
+def deliveries(told: Sequence[Notice]) -> list[Delivery]:
+    """These notices on the ways that their readers have chosen; unsaved."""
     people = {notice.recipient_id for notice in told if notice.recipient_id}
     queues = {notice.queue_id for notice in told if notice.queue_id}
     working = Channel.objects.filter(removed_at=None, failures__lt=BROKEN_AFTER).select_related("owner__profile")

@@ -1,5 +1,6 @@
 """The notice centre, and the page on which a person says how they are told."""
 
+import json
 from datetime import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import permissions
 from approvals.models import Queue
-from approvals.notices import places, queries, services
+from approvals.notices import places, push, queries, services
 from approvals.notices.models import ChannelKind, Pace
 from approvals.notices.telling import RISKS
 from approvals.views import user_of
@@ -93,6 +94,29 @@ def test(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """A browser asks to be told: it hands in its address and its keys."""
+    try:
+        given = json.loads(request.POST.get("subscription", "")[: push.MOST])
+        given = {**given, "label": push.label_of(request.headers.get("User-Agent", ""))}
+    except (ValueError, TypeError):
+        given = {}
+    try:
+        services.add_channel(by=user_of(request), kind=ChannelKind.PUSH, address=json.dumps(given), **_choice(request))
+    except OrchestratorError as refusal:
+        return HttpResponse(str(refusal), status=refusal.status, content_type="text/plain; charset=utf-8")
+    messages.success(request, _("This browser is told from now on. Send a trial message to see that it arrives."))
+    return HttpResponse(status=204)
+
+
+@require_POST
+def unsubscribe(request: HttpRequest) -> HttpResponse:
+    """A browser asks to be told no more."""
+    services.forget_browser(by=user_of(request), endpoint=request.POST.get("endpoint", "")[: push.MOST])
+    return HttpResponse(status=204)
+
+
+@require_POST
 def hours(request: HttpRequest) -> HttpResponse:
     """Set quiet hours."""
     flags = {name: request.POST.get(name) == "on" for name in ("is_on", "weekends", "critical_passes")}
@@ -122,7 +146,8 @@ def _settings(request: HttpRequest, queue: Queue | None) -> dict[str, Any]:
         "email": user.email,
         "risks": RISKS,
         "paces": Pace.choices,
-        "kinds": ChannelKind.choices,
+        "kinds": [choice for choice in ChannelKind.choices if choice[0] != ChannelKind.PUSH],
+        "push_key": "" if queue else push.public_key(),
     }
 
 

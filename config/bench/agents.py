@@ -47,6 +47,52 @@ async def sleep(given: Pause, ctx: AgentContext) -> Pause:
     return given
 
 
+class Case(BaseModel):
+    """Which case a proposal is about."""
+
+    model_config = ConfigDict(extra="forbid")
+    n: int = Field(ge=0)
+
+
+class Proposal(BaseModel):
+    """A proposal of the size and shape that reviewers see: 3 to 4 kB."""
+
+    summary: str
+    host: str
+    amount: float
+    confidence: float
+    steps: list[str]
+    evidence: list[dict[str, str]]
+    alternatives: list[dict[str, str | float]]
+
+
+_TOPICS: Final = ("isolate", "refund", "publish", "restart", "approve", "escalate", "quarantine", "reimburse")
+
+
+@agent("bench-proposer", title="Proposes", input=Case, output=Proposal, capabilities=["bench"], budget=AMPLE)
+async def propose(given: Case, ctx: AgentContext) -> Proposal:
+    """Propose something about a case; the same about the same."""
+    topic, host = _TOPICS[given.n % len(_TOPICS)], f"host-{given.n:04d}"
+    said = f"{topic} {host}: traffic to an address that threat intelligence lists, and logs that a person has to read"
+    return Proposal(
+        summary=f"We propose to {said}. " * 3,
+        host=host,
+        amount=12.5 + given.n,
+        confidence=0.5 + (given.n % 50) / 100,
+        steps=[f"Step {number}: {topic} and look at what follows within an hour" for number in range(8)],
+        evidence=[
+            {
+                "claim": f"{host} called {number} addresses on the list",
+                "source": f"log {number}",
+                "quote": f"{said}; line {number}",
+                "status": "verified" if number % 3 else "unsupported",
+            }
+            for number in range(8)
+        ],
+        alternatives=[{"what": f"wait {number} h", "cost": 10.0 * number, "impact": said} for number in range(3)],
+    )
+
+
 @agent("bench-stamp", title="Tells the time", input=_NOTHING, output=Stamp, capabilities=["bench"], budget=AMPLE)
 async def stamp(given: dict[str, Json], ctx: AgentContext) -> Stamp:
     """Tell when it was called."""

@@ -45,6 +45,27 @@ def gated(name: str) -> str:
     return _source(name, steps, {"act": ["propose"]})
 
 
+def proposing(name: str, queue: str) -> str:
+    """A step whose agent proposes something with evidence and alternatives, which a person must approve."""
+    gate = {
+        "when": "true",
+        "title": "Act on ${output.host}",
+        "queue": queue,
+        "risk": "medium",
+        "deadline": "24h",
+        "on_timeout": "escalate",
+        "consequence": "${output.host} loses its network for an hour.",
+        "action": {"host": "${output.host}", "amount": "${output.amount}"},
+        "evidence": "${output.evidence}",
+        "alternatives": "${output.alternatives}",
+        "allow": ["approve", "edit", "request_changes", "reject"],
+    }
+    propose = {"key": "propose", "type": "automated", "agent": "bench-proposer", "gate": gate}
+    act = {"key": "act", "type": "automated", "agent": "bench-stamp"}
+    steps: list[dict[str, Any]] = [{**propose, "inputs": {"n": "${input.n}"}}, act]
+    return _source(name, steps, {"act": ["propose"]})
+
+
 def _noop(key: str) -> dict[str, Any]:
     return {"key": key, "type": "automated", "agent": "bench-noop"}
 

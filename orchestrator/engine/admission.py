@@ -12,7 +12,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from orchestrator import db, events
+from orchestrator import db, events, pacing
 from orchestrator.engine.lanes import LANES
 from orchestrator.engine.transitions import live_tasks, lock_run
 from orchestrator.errors import OrchestratorError
@@ -36,6 +36,7 @@ class _Seen:
     until: float
     runs: int
     ready: dict[str, int]
+    most: int | None  # by what people can decide: see `pacing`
 
 
 _seen: dict[int, _Seen] = {}
@@ -46,9 +47,11 @@ def limit_reached(workflow: int, *, starting: bool = True) -> tuple[str, int] | 
     now = time.monotonic()
     seen = _seen.get(workflow)
     if seen is None or seen.until < now:
-        seen = _seen[workflow] = _Seen(now + FRESH_SECONDS, _running(workflow), _ready())
+        seen = _seen[workflow] = _Seen(now + FRESH_SECONDS, _running(workflow), _ready(), pacing.most_running(workflow))
     if seen.runs >= settings.MOST_RUNS_PER_WORKFLOW:
         return "This workflow", settings.MOST_RUNS_PER_WORKFLOW
+    if seen.most is not None and seen.runs >= seen.most:
+        return "This workflow, at the pace at which people can decide,", seen.most
     lane = next((lane for lane, ready in seen.ready.items() if ready >= settings.MOST_READY_PER_LANE), None)
     if lane is not None:
         return f"The lane {lane} of ready tasks", settings.MOST_READY_PER_LANE
@@ -79,15 +82,17 @@ def queue(run_id: int, *, reason: str) -> None:
 
 
 def admit() -> int:
-    """Let queued runs begin while there is room, the oldest of each workflow first; return how many."""
-    waiting = Run.objects.filter(status=RunStatus.PENDING).order_by("workflow_id", "pk")
-    full: set[int] = set()
+    """Let queued runs begin while there is room, the oldest of each workflow first; return how many.
+
+    Workflow by workflow: a long queue of one that is full keeps none of another's waiting.
+    """
+    pending = Run.objects.filter(status=RunStatus.PENDING)
     admitted = 0
-    for pk, workflow in list(waiting.values_list("pk", "workflow_id")[:BATCH]):
-        if workflow in full or limit_reached(workflow):
-            full.add(workflow)
-            continue
-        admitted += _admit(pk)
+    for workflow in list(pending.order_by("workflow_id").values_list("workflow_id", flat=True).distinct()):
+        for pk in list(pending.filter(workflow_id=workflow).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+            if limit_reached(workflow):
+                break
+            admitted += _admit(pk)
     return admitted
 
 

@@ -56,11 +56,11 @@ class Shift:
     def __init__(
         self, *, capacity: int, seconds: float, lease: float, draining: Callable[[], bool], most: int | None = None
     ) -> None:
+        self._terms: dict[str, Any] = {"capacity": capacity, "lease": lease, "most": most, "pool": settings.POOL}
         self._capacity = capacity
         self._seconds = seconds
         self._lease = lease
         self._draining = draining
-        self._most = most
         self._wake = asyncio.Event()
         self._look_at_controls = False
         self._running: dict[int, tuple[asyncio.Task[None], Claimed]] = {}
@@ -80,10 +80,7 @@ class Shift:
         """
         self._main = await connect()
         self._direct = await connect()
-        process = f"{socket.gethostname()}:{os.getpid()}"
-        opened = await db.open_shift(
-            self._direct, process=process, capacity=self._capacity, lease=self._lease, most=self._most
-        )
+        opened = await db.open_shift(self._direct, process=f"{socket.gethostname()}:{os.getpid()}", **self._terms)
         if opened is None:
             await self._hang_up()
             return None
@@ -178,7 +175,8 @@ class Shift:
 
     async def _turn(self, *, accept: bool) -> None:
         settled, self._settled = self._settled, Settled()
-        room = room_for(self._capacity - len(self._running), self._lanes.values(), BATCH) if accept else {}
+        free = self._capacity - len(self._running)
+        room = room_for(free, self._lanes.values(), BATCH, pool=settings.POOL) if accept else {}
         if not settled.tasks and not room:
             return
         claimed = await self._turn_surely(settled, room)
@@ -235,7 +233,7 @@ class Shift:
                 await self._cancel([job.claimed.id])
             task = asyncio.create_task(self._work(job))
             self._running[job.claimed.id] = (task, job.claimed)
-            self._lanes[job.claimed.id] = job.step.lane
+            self._lanes[job.claimed.id] = job.lane
             self._calls.began(job)
 
     async def _assign(self, claimed: list[Claimed]) -> list[Assignment]:

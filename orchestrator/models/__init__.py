@@ -1,7 +1,7 @@
 """What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control` and so on."""
 
 from orchestrator.models.choosing import PatternChoice, TeamAdvice
-from orchestrator.models.control import AgentRate, Breaker, Budget, Doorbell, Reservation, Stop
+from orchestrator.models.control import AgentRate, Breaker, Budget, Doorbell, Reservation, StartPace, Stop
 from orchestrator.models.core import (
     TASK_BITS,
     Attempt,
@@ -59,6 +59,7 @@ __all__ = [
     "ScheduledStart",
     "Shift",
     "Signal",
+    "StartPace",
     "StateEntry",
     "Step",
     "Stop",

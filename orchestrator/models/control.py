@@ -46,6 +46,16 @@ class Stop(models.Model):
         ]
 
 
+class StartPace(models.Model):
+    """How many runs of a workflow may be under way at once while people cannot keep up; without a number, no limit."""
+
+    workflow = models.OneToOneField("orchestrator.Workflow", on_delete=models.CASCADE, related_name="start_pace")
+    most_running = models.IntegerField(null=True)
+    reason = models.CharField(max_length=500, blank=True)
+    set_at = models.DateTimeField(db_default=Now())
+    full_until = models.DateTimeField(null=True, help_text="Until then people have said: at full pace.")
+
+
 class AgentRate(models.Model):
     """The token bucket of an agent with a rate limit. Written by the claim."""
 

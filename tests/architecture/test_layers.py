@@ -37,6 +37,7 @@ SPEAKS_SQL = {
 RINGS_DOORBELLS = {"orchestrator/dispatch.py"}
 # The ledger is every reader's, by its position.
 FRONT_DOOR = {
+    "acts",
     "services",
     "queries",
     "models",
@@ -45,8 +46,16 @@ FRONT_DOOR = {
     "errors",
     "states",
     "api_errors",
+    "pacing",
     "rendering",
     "ledger",
+    "holds",
+    # What gates are tried on, proposed and published with: the past, definitions (which know no database), and acts.
+    "past",
+    "causes",
+    "definitions",
+    "publishing",
+    "act_views",
 }
 TOP_LEVEL = {
     *(

@@ -114,6 +114,8 @@ def test_busy_port_is_refused_naming_another(up: Callable[..., Stack], busy_port
         ({"PORT": "eighty"}, "choose one from 1 to 65535"),
         ({"HOST": "203.0.113.7"}, "correct HOST or PORT"),
         ({"DRAIN_SECONDS": "soon"}, "is not a whole number from 0 to 3600; correct or unset it"),
+        ({"FEED_RATE": "often"}, "write 6, 0.5 or 0, or unset it"),
+        ({"SHIFTS": "two"}, "prepared: SHIFTS='two' is not a whole number from 1 to 256; correct or unset it"),
         ({"WATCHKEEPER_DATA": "/proc/watchkeeper"}, "name another with WATCHKEEPER_DATA"),
         ({"WATCHKEEPER_DATA": "/usr/share"}, "name an empty folder with WATCHKEEPER_DATA"),
         ({"DATABASE_URL": "mysql://somewhere/x"}, "write it as postgresql://user:password@host:port/name"),
@@ -125,7 +127,7 @@ def test_busy_port_is_refused_naming_another(up: Callable[..., Stack], busy_port
         ({"DATABASE_URL": "postgresql://u@no-such-host.invalid/x"}, "host name is unknown"),
         ({"POSTGRES_BIN": "/usr/share"}, "name a bin folder of PostgreSQL >= 15"),
     ],
-    ids="port host drain unwritable foreign scheme malformed down unknown binaries".split(),
+    ids="port host drain feed shifts unwritable foreign scheme malformed down unknown binaries".split(),
 )
 def test_bad_input_is_answered_in_one_sentence(
     up: Callable[..., Stack], environment: dict[str, str], remedy: str

@@ -3,11 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from agents.models import Agent
 from approvals import access, permissions
+from approvals.accounts import invitations
 from approvals.errors import ApprovalsError
 from approvals.models import Queue
 from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, ROLES, VERBS, WORKFLOW_GRANTS
@@ -20,6 +23,7 @@ EXAMPLES = """
   manage.py access revoke ana decide_gates queue:refunds
   manage.py access add ana Administrator        (prints a password, once)
   manage.py access close ana | open ana
+  manage.py access link ana                     (prints an address at which ana sets the password, once)
 """
 
 
@@ -35,13 +39,14 @@ class Command(BaseCommand):
         add.add_argument("role", choices=list(ROLES))
         role = verbs.add_parser("role", help="give a role, or take it away")
         role.add_argument("user")
-        role.add_argument("role", choices=list(ROLES))
+        role.add_argument("role", help="a role's name")
         role.add_argument("--take", action="store_true", help="take the role away")
         for name in ("grant", "revoke"):
             change = verbs.add_parser(name, help=f"{name} a permission on one workflow or queue")
             change.add_argument("holder", help="a user's or a role's name")
             change.add_argument("permission", choices=[*WORKFLOW_GRANTS, *QUEUE_GRANTS, *AGENT_GRANTS])
             change.add_argument("on", help="workflow:NAME, queue:NAME or agent:NAME")
+        verbs.add_parser("link", help="print a link that sets an account's password, once").add_argument("user")
         for name in ("close", "open"):
             verbs.add_parser(name, help=f"{name} an account").add_argument("user")
 
@@ -92,6 +97,10 @@ class Command(BaseCommand):
         access.set_active(user_id=_user(options["user"]).pk, active=False, by=None)
         self.stdout.write("closed")
 
+    def _link(self, options: dict[str, Any]) -> None:
+        secret = invitations.make(user=_user(options["user"]), by=None)
+        self.stdout.write(f"{settings.PUBLIC_URL}{reverse('join', args=[secret])} (it works once, for three days)")
+
     def _open(self, options: dict[str, Any]) -> None:
         access.set_active(user_id=_user(options["user"]).pk, active=True, by=None)
         self.stdout.write("opened")
@@ -105,7 +114,7 @@ def _user(name: str) -> User:
 
 
 def _holder(name: str) -> User | Group:
-    return access.role_group(name) if name in ROLES else _user(name)
+    return access.role_group(name) if name in access.role_names() else _user(name)
 
 
 def _object(text: str) -> Workflow | Queue | Agent:

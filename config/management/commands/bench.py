@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.bench.agents  # noqa: F401  registers them in this process
-from config.bench import guard, interruptions, messaging, models, report, throughput, volume
+from config.bench import desk, guard, interruptions, messaging, models, report, throughput, volume
 from config.bench.measure import Result
 from config.bench.plan import Bench
 from config.bench.server import Server
@@ -32,6 +32,7 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "halt": (interruptions.halt,),
     "messages": (messaging.messages,),
     "guard": (guard.guard,),
+    "desk": (desk.desk,),
     "llm": (models.llm,),
     "scale": (volume.scale,),
     "soak": (volume.soak,),

@@ -15,6 +15,7 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 
 from agents.models import Evaluation
+from approvals.notices import push
 from config import env
 
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         if env.flag("DEMO", default=True) and "seed_demo" in get_commands():
             self.stdout.write("Seeding the demo")
             call_command("seed_demo")
+        push.ensure_key()
         self._collect_static()
 
     def _evaluate_once(self) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from approvals import queries, services
+from approvals.able import measures
 from approvals.deadlines import stages
 from approvals.errors import ChecklistIncomplete
 from approvals.models import Decision, Gate, Queue
@@ -65,6 +66,7 @@ def test_card_previews_when_each_level_is_asked():
 )
 def test_each_end(on_timeout, status, task, run):
     gate = people.gate(on_timeout=on_timeout, risk="low")
+    measures.seen(people.person("ana", decides=gate.queue))
 
     walk(gate, 1)
 
@@ -99,6 +101,7 @@ def test_what_matters_is_never_approved_by_time(facts):
 def test_approval_by_time_says_so_and_is_nobodys_judgement():
     ana = people.person("ana", decides=people.queue())
     gate = people.gate(on_timeout="approve", risk="low")
+    measures.seen(ana)
 
     assert queries.card(gate, ana).is_approved_by_time
     walk(gate, 1)
@@ -110,6 +113,7 @@ def test_approval_by_time_says_so_and_is_nobodys_judgement():
 
 def test_altered_subject_is_not_approved_by_time():
     gate = people.gate(on_timeout="approve", risk="low")
+    measures.seen(people.person("ana", decides=gate.queue))
     Gate.objects.filter(pk=gate.pk).update(subject={**gate.subject, "proposal": {"summary": "pay me"}})
 
     walk(gate, 1)

@@ -92,7 +92,7 @@ def test_inbox_costs_the_same_number_of_queries_however_long_it_is(django_assert
             services.touch_presence(gate_id=gate.pk, by=by)
             services.claim_gate(gate_id=gate.pk, by=by)
         ana = people.User.objects.get(username="ana")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             rows = queries.inbox(ana)
             counted.append([(row.gate.run.title, row.gate.claimed_by.username, row.looking) for row in rows])
 
@@ -107,7 +107,7 @@ def test_counts_agree_with_the_list(django_assert_num_queries):
         people.gate(queue=name)
     people.gate(queue="mine", started_by=ana)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         found = queries.counts(ana)
 
     assert found.waiting == len(queries.inbox(ana)) == 2
@@ -220,7 +220,7 @@ def test_card_costs_a_bounded_number_of_queries(django_assert_max_num_queries):
         services.decide(gate_id=done.pk, by=by, verdict="approve", gate_version=1)
     ana = people.User.objects.get(pk=people.person("ana", decides=gate.queue).pk)
 
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         card = queries.card(queries.get_visible_gate_or_404(ana, gate.pk), ana)
         assert [comment.author.username for comment in card.comments] == [f"sam{n}" for n in range(5)]
         assert len(card.looking) == 5
