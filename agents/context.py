@@ -128,6 +128,16 @@ class AgentContext:
         number: Any = await self._request.memory.ask("checkpoint", given) if self._request.memory else 0
         return number or 0
 
+    async def discover(self, finding: str, *, confidence: float | None = None) -> int:
+        """Tell what was found, up to 2,000 characters, and how sure that is (0-1); its number among this step's.
+
+        An event says so, and `<step>.findings` of the run's state lists it. The same words again are no other finding.
+        """
+        number: Any = 0
+        if self._memory:
+            number = await self._memory.ask("discover", {"finding": finding, "confidence": confidence})
+        return number or 0
+
     async def last_checkpoint(self) -> dict[str, Any] | None:
         """The newest checkpoint of this task, made by an earlier attempt perhaps: go on from there. None if none."""
         found = await self._request.memory.ask("last_checkpoint", {}) if self._request.memory else None

@@ -1,6 +1,23 @@
 """What agents raise and what this app refuses. The docstring is the message; facts are attributes."""
 
+from collections.abc import Callable, Mapping
 from typing import ClassVar
+
+
+class _Language:
+    """What puts docstrings into the language of whoever is served; `agents.apps` names it, for this module is pure."""
+
+    translate: Callable[[str], str] = str
+
+
+def speak(translate: Callable[[str], str]) -> None:
+    """Let errors be worded by `translate` from now on."""
+    _Language.translate = translate
+
+
+def worded(error: type[Exception], facts: Mapping[str, object]) -> str:
+    """An error's docstring with its facts."""
+    return (_Language.translate(error.__doc__) if error.__doc__ else "").format(**facts)
 
 
 class AgentFailure(Exception):
@@ -43,7 +60,7 @@ class AgentsError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__((self.__doc__ or "").format(**facts))
+        super().__init__(worded(type(self), facts))
 
 
 class EffectUnknown(AgentsError):

@@ -6,13 +6,12 @@ that breaks the output contract is sent back to the model once, with what is wro
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Required, Unpack
 from weakref import WeakKeyDictionary
 
 import orjson
-from django.db import connections
 from pydantic_ai import Agent as ModelAgent
 from pydantic_ai import ModelRetry, NativeOutput, RunContext, StructuredDict, capture_run_messages, exceptions
 from pydantic_ai.messages import ModelMessage
@@ -21,7 +20,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import FunctionToolset
 from pydantic_ai.usage import RunUsage, UsageLimits
 
-from agents import conversations, on_demand
+from agents import conversations, on_demand, voice
 from agents import registry as registry_module
 from agents.adapters.failures import raise_ours
 from agents.adapters.prices import price_of
@@ -29,14 +28,13 @@ from agents.adapters.providers import COMPATIBLE, close_models, model_for
 from agents.closing import before_loop_ends
 from agents.context import AgentContext
 from agents.contracts import Contract, ContractSource, compile_contract
-from agents.errors import AgentFailure, ContractViolation, InvalidRegistration, Permanent
-from agents.prompts import uses
-from agents.prompts.errors import PromptError
-from agents.prompts.fields import PromptTemplate
+from agents.errors import AgentFailure, ContractViolation, Permanent
+from agents.prompts.filling import Fill, filling
 from agents.registry import Registry
 from agents.specs import Facts, build_spec
 from agents.tools.model_tools import Rounds, model_tools
 from agents.types import AgentFunction, Completed, Failed, Json, Usage
+from agents.voice import Profile
 
 __all__ = ["close_models", "llm_agent"]
 
@@ -54,6 +52,8 @@ class ModelFacts(Facts, total=False):
     settings: ModelSettings
     tools: Sequence[str]  # names of tools it may call, each under the policies in force
     max_tokens: int  # of one call, in and out, with the second try
+    profile: Profile  # tone, reading level, channel
+    routing: Mapping[str, Mapping[str, str]]  # field of the input: {its value: model}; `model` is for all others
 
 
 def llm_agent(
@@ -72,7 +72,11 @@ def llm_agent(
     too: `<name>@<base URL>`. `prompt` names input fields as `{field}`; others are refused.
     """
     accepted, promised = compile_contract(input), compile_contract(output)
-    work = _work(facts, _fill(name, facts, accepted), promised)
+    fields = accepted.schema.get("properties", {})
+    if "routing" in facts:
+        voice.check_routing(name, facts["routing"], fields)
+    asks = filling(name, fields, prompt=facts.get("prompt"), ref=facts.get("prompt_ref"), profile=facts.get("profile"))
+    work = _work(facts, asks, promised)
     caller = inspect.stack(context=0)[1]
     work.place = f"{caller.filename}:{caller.lineno}"  # type: ignore[attr-defined]
     # The schema alone: a prompt is filled from plain values, not from a model's attributes.
@@ -80,50 +84,13 @@ def llm_agent(
     return work
 
 
-type Fill = Callable[[Mapping[str, Json]], Awaitable[tuple[str, str]]]
-
-
-def _fill(name: str, facts: ModelFacts, accepted: Contract) -> Fill:
-    """What makes the prompt of a call's input, and says which version it was."""
-    if ("prompt" in facts) == ("prompt_ref" in facts):
-        raise InvalidRegistration(name=name, problem="it must have either a prompt or a prompt_ref")
-    if "prompt_ref" in facts:
-        return _from_registry(facts["prompt_ref"])
-    template = PromptTemplate(facts["prompt"])
-    if unknown := template.variables - set(accepted.schema.get("properties", {})):
-        problem = f"its prompt uses {', '.join(sorted(unknown))}, which its input contract does not declare"
-        raise InvalidRegistration(name=name, problem=problem)
-
-    async def fill(value: Mapping[str, Json]) -> tuple[str, str]:
-        return template.fill(value), ""
-
-    return fill
-
-
-def _from_registry(ref: str) -> Fill:
-    async def fill(value: Mapping[str, Json]) -> tuple[str, str]:
-        try:
-            return await asyncio.to_thread(_rendered, ref, value)
-        except PromptError as refusal:
-            raise Permanent(str(refusal), code=refusal.code) from refusal
-
-    return fill
-
-
-def _rendered(ref: str, value: Mapping[str, Json]) -> tuple[str, str]:
-    try:
-        found = uses.published(ref)
-        return found.render(value), found.ref
-    finally:
-        connections.close_all()  # this thread is nobody's: nothing else would close it
-
-
 def _facts(name: str, caller: inspect.FrameInfo, facts: ModelFacts) -> Facts:
     told: Facts = {key: value for key, value in facts.items() if key in Facts.__annotations__}  # type: ignore[assignment]
     module = caller.frame.f_globals.get("__name__", caller.filename)
     kept: dict[str, object] = {key: facts.get(key) for key in ("model", "instructions", "prompt", "settings")}
     # Absent where they are not said: the digests of agents that were registered before stay as they were.
-    kept |= {key: facts[key] for key in ("prompt_ref", "economy", "max_tokens", "tools") if key in facts}
+    later = ("prompt_ref", "economy", "max_tokens", "tools", "profile", "routing")
+    kept |= {key: value for key, value in facts.items() if key in later}
     config: dict[str, Json] = orjson.loads(orjson.dumps(kept))
     return {
         "description": facts["instructions"],
@@ -174,7 +141,8 @@ def _work(facts: ModelFacts, fill: Fill, promised: Contract) -> Callable[[Mappin
         if ctx.note:
             text = f"{text}\n\nA reviewer sent your previous answer back and asks:\n{ctx.note}"
         tier = await ctx.desk.tier() if ctx.desk and facts.get("economy") else "standard"
-        model_id = facts["economy"] if tier == "economy" else facts["model"]
+        model_id = voice.routed(facts["model"], facts.get("routing", {}), value)
+        model_id = facts["economy"] if tier == "economy" else model_id
         asked = _Question(facts, promised, ctx, model_id, tier, text, prompt, RunUsage(), [])
         if facts.get("tools"):
             asked.about = conversations.about(text, facts, ctx)

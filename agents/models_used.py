@@ -13,13 +13,11 @@ from django.db import transaction
 from django.db.models import BigIntegerField, Count, Func, Q, Sum, Value
 from django.db.models.functions import Cast, Now
 
-from agents import event_log
+from agents import event_log, glimpse
 from agents.cleaning import storable
-from agents.guardrails import credentials
 from agents.models import ModelCall, ModelTier, PartialText
 from agents.types import Json, Usage
 
-LONGEST: Final = 4_000  # characters of partial text kept: the newest
 STALE: Final = timedelta(minutes=2)  # a call whose worker died leaves its words for so long at most
 
 
@@ -71,7 +69,7 @@ def show(words: Sequence[tuple[CallOf, str]]) -> None:
             correlation_id=call.correlation_id,
             agent=call.agent,
             attempt=call.attempt,
-            text=storable(_without_secrets(text[-LONGEST:])),
+            text=storable(glimpse.shown(text)),
             updated_at=Now(),
         )
         for call, text in words
@@ -79,10 +77,6 @@ def show(words: Sequence[tuple[CallOf, str]]) -> None:
     changed = ["text", "attempt", "updated_at"]
     PartialText.objects.bulk_create(rows, update_conflicts=True, unique_fields=["key"], update_fields=changed)
     PartialText.objects.filter(updated_at__lt=Now() - STALE).delete()
-
-
-def _without_secrets(text: str) -> str:
-    return credentials.hidden(text, credentials.find(text))
 
 
 def shown(correlation_id: str, keys: str) -> list[PartialText]:

@@ -6,10 +6,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals import desk, forms, permissions, queries, services
-from approvals.models import Decision
+from approvals import asking, desk, forms, permissions, queries, runways, services
+from approvals.models import Decision, Runway
 from approvals.notices import services as notices
-from approvals.views import CARD, back_to, user_of
+from approvals.views import CARD, REGIONS, back_to, user_of
 from orchestrator.errors import OrchestratorError
 
 MAX_ROWS = 200
@@ -49,6 +49,18 @@ def comment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def ask(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the agent behind it a question."""
+    user = user_of(request)
+    queries.get_visible_gate_or_404(user, pk)
+    try:
+        asking.ask(gate_id=pk, by=user, text=request.POST.get("text", ""))
+    except OrchestratorError as refusal:
+        return _answer(request, pk, "ask", problem=str(refusal))
+    return _answer(request, pk, "ask")
+
+
+@require_POST
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep what has been typed: the note, and the fields that can be read. Answers with nothing."""
     user = user_of(request)
@@ -68,7 +80,8 @@ def presence(request: HttpRequest, pk: int) -> HttpResponse:
     """Be seen with a card open; answers with who else is there."""
     user = user_of(request)
     gate = queries.get_visible_gate_or_404(user, pk)
-    services.touch_presence(gate_id=pk, by=user)
+    seen = request.POST.get("version", "")
+    services.touch_presence(gate_id=pk, by=user, version=int(seen) if seen.isdecimal() and len(seen) < 10 else 0)
     notices.mark_gate_read(by=user, gate_id=pk)
     looking = queries.who_is_looking(gate, apart_from=user)
     return JsonResponse({"looking": [person.get_full_name() or person.username for person in looking]})
@@ -81,8 +94,44 @@ def aftermath(request: HttpRequest, pk: int) -> HttpResponse:
     gate = queries.get_visible_gate_or_404(user, pk)
     decision = Decision.objects.filter(gate=gate, decided_by=user).select_related("gate__run").first()
     if decision is None:
-        raise Http404
+        laid = Runway.objects.filter(gate=gate, decided_by=user).select_related("gate").last()
+        if laid is None:
+            raise Http404
+        return render(request, "approvals/runway.html#laid", {"laid": laid})
     return render(request, f"{CARD}#ack", {"acknowledged": decision, "after": desk.aftermath(gate)})
+
+
+@require_POST
+def take_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take an approval back before it goes out; the card is up for decision again."""
+    user = user_of(request)
+    queries.get_visible_gate_or_404(user, pk)
+    try:
+        runways.take_back(gate_id=pk, by=user, why=request.POST.get("why", "")[:1000])
+    except OrchestratorError as refusal:
+        return back_to(request, pk, problem=str(refusal))
+    return back_to(request, pk, said=_("Taken back. Nothing has gone out; decide it anew."))
+
+
+@require_POST
+def let_go(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let one's own approval go out before its time."""
+    user = user_of(request)
+    queries.get_visible_gate_or_404(user, pk)
+    try:
+        runways.let_go(gate_id=pk, by=user)
+    except OrchestratorError as refusal:
+        return back_to(request, pk, problem=str(refusal))
+    return back_to(request, pk, said=_("It has gone out."))
+
+
+@require_GET
+def going_out(request: HttpRequest) -> HttpResponse:
+    """One's own approvals that can still be taken back."""
+    user = user_of(request)
+    if not permissions.can_somewhere(user, "see_gate"):
+        raise PermissionDenied(_("Your roles show you no gates. An administrator can change that."))
+    return render(request, "approvals/runway.html#all", {"going_out": runways.of(user)})
 
 
 @require_GET
@@ -106,4 +155,4 @@ def _answer(request: HttpRequest, pk: int, region: str, *, problem: str = "") ->
     opened = desk.desk(gate, user)
     wanted = desk.Wanted.of(request.GET)
     context = {"desk": opened, "card": opened.card, "gate": gate, "seen": gate.version, "query": wanted.query}
-    return render(request, f"{CARD}#{region}", {**context, "act_problem": problem})
+    return render(request, REGIONS[region], {**context, "act_problem": problem})

@@ -7,14 +7,19 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema
 from ninja.responses import Status
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from approvals import access, delegation, handing, queries, services, tokens, voting
+from approvals import access, delegation, handing, queries, runways, services, tokens, voting
 from approvals.able import checks, first
 from approvals.cards import Card
+from approvals.delegation_schemas import DelegationIn, DelegationOut
+from approvals.desk_schemas import RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
-from approvals.models import ApiToken, Check, Decision, Delegation, Gate, GateStatus, Queue, Vote
+from approvals.feedback.api_schemas import AppraisalIn
+from approvals.feedback.appraising import Given
+from approvals.models import ApiToken, Check, Decision, Gate, GateStatus, Queue, Runway, Vote
 from approvals.permissions import can_somewhere, visible_queues
+from approvals.token_schemas import NewTokenOut, TokenIn, TokenOut
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
 gates = Router(tags=["Gates"])
@@ -101,11 +106,13 @@ class GateDetailOut(GateOut):
     claimed_by: str | None
     looking: list[str]
     checklist: list[str] = Field(description="What whoever approves must have ticked.")
+    feedback: str = Field(description="on_change: a change or refusal needs a root cause; always: a rating, too.")
     approvals: int = Field(description="How many people must approve.")
     missing: int = Field(description="How many more of them are needed.")
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
     first_asked: bool = Field(description="Judge for yourself first (POST first); then confidence is shown.")
     votes: list[VoteOut]
+    runway: RunwayOut | None = Field(description="Approved, and not out yet.")
     decision: DecisionOut | None
 
 
@@ -126,35 +133,6 @@ class AssigneeIn(Schema):
     reason: Line = ""
 
 
-class DelegationIn(Schema):
-    """Who stands in for you, and when."""
-
-    delegate: Line = Field(description="User name; they must hold every right to decide that you hold.")
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
-    reason: Line = ""
-
-
-class DelegationOut(Schema):
-    """Somebody stands in for somebody else."""
-
-    id: int
-    delegator: str
-    delegate: str
-    starts_at: datetime
-    ends_at: datetime
-    reason: str
-    ended_at: datetime | None
-
-    @staticmethod
-    def of(row: Delegation) -> "DelegationOut":
-        """From a row."""
-        return DelegationOut(
-            id=row.pk, delegator=row.delegator.username, delegate=row.delegate.username, starts_at=row.starts_at,
-            ends_at=row.ends_at, reason=row.reason, ended_at=row.ended_at,
-        )  # fmt: skip
-
-
 class DecisionIn(Schema):
     """Your verdict on what you saw."""
 
@@ -163,40 +141,7 @@ class DecisionIn(Schema):
     note: Note = ""
     checked: list[Line] = Field([], max_length=50, description="Points of the gate's checklist that you have checked.")
     edited: dict[str, Any] | None = Field(None, description="The whole output, for `edit` and `complete`.")
-
-
-class TokenIn(Schema):
-    """A token for yourself. It never does more than you may."""
-
-    name: Line = Field(min_length=1, max_length=100)
-    scopes: list[Line] = Field(min_length=1, max_length=10)
-    days: int = Field(90, ge=1, le=366)
-    may_decide: bool = False
-
-
-class TokenOut(Schema):
-    """A token without its secret."""
-
-    id: int
-    name: str
-    prefix: str
-    scopes: list[str]
-    may_decide: bool
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-    @staticmethod
-    def of(token: ApiToken) -> "TokenOut":
-        """From a row."""
-        return TokenOut(**{name: getattr(token, name) for name in TokenOut.model_fields})
-
-
-class NewTokenOut(TokenOut):
-    """The only time that the secret is shown."""
-
-    secret: str
+    appraisal: AppraisalIn | None = Field(None, description="Some gates demand it: see `feedback`.")
 
 
 @gates.get("", response={200: list[GateOut], **ERRORS}, summary="List open gates")
@@ -238,28 +183,43 @@ def get_gate(request: HttpRequest, gate_id: Id) -> GateDetailOut:
 
 
 @gates.post(
-    "/{gate_id}/decisions", response={200: DecisionOut, 202: VoteOut, **ERRORS}, summary="Decide a gate, or vote on it"
+    "/{gate_id}/decisions",
+    response={200: DecisionOut, 202: VoteOut | RunwayOut, **ERRORS},
+    summary="Decide a gate, or vote on it",
 )
 def decide(
     request: HttpRequest, gate_id: Id, answer: DecisionIn, key: Idempotency = None
-) -> DecisionOut | Status[VoteOut]:
+) -> DecisionOut | Status[VoteOut | RunwayOut]:
     """Record your verdict and let the run go on. 409 says by whom and when, if somebody else was first.
 
-    Where several people must agree it is your vote: 202 says how many more are needed.
+    Where several people must agree it is your vote: 202 says how many more are needed. Where an approval can be taken
+    back for a while, 202 says when it goes out.
     """
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
         raise GateNotFound(gate_id=gate_id)
     made = services.decide(
         gate_id=gate_id, by=user, verdict=answer.verdict, gate_version=answer.version, note=answer.note,
-        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked,
+        edited=answer.edited, via="api", idempotency_key=key, checked=answer.checked, appraisal=_appraisal(answer),
     )  # fmt: skip
     if isinstance(made, Decision):
         return _decision(made)
+    if isinstance(made, Runway):
+        return Status(202, RunwayOut.of(made))
     if isinstance(made, Check):
         return _checked(made)
     made.refresh_from_db()
     return Status(202, _vote(made, hidden=False, missing=voting.standing(made.gate).missing))
+
+
+@gates.post("/{gate_id}/take-back", response={200: GateDetailOut, **ERRORS}, summary="Take an approval back")
+def take_back(request: HttpRequest, gate_id: Id, wanted: TakeBackIn) -> GateDetailOut:
+    """Take back what was approved and has not gone out yet: it is up for decision again."""
+    user = caller(request)
+    if not can_somewhere(user, "see_gate"):
+        raise GateNotFound(gate_id=gate_id)
+    runways.take_back(gate_id=gate_id, by=user, why=wanted.reason)
+    return _card(queries.card(queries.get_visible_gate_or_404(user, gate_id), user))
 
 
 @gates.post("/{gate_id}/assignee", response={200: GateDetailOut, **ERRORS}, summary="Hand a gate to a person")
@@ -328,6 +288,11 @@ def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
     return TokenOut.of(token)
 
 
+def _appraisal(answer: DecisionIn) -> Given | None:
+    said = answer.appraisal
+    return Given(said.rating, said.rubric, tuple(said.reasons), tuple(said.causes)) if said else None
+
+
 def _member(request: HttpRequest) -> User:
     user = caller(request)
     if not can_somewhere(user, "see_gate"):
@@ -360,12 +325,14 @@ def _card(card: Card) -> GateDetailOut:
         seal=gate.seal,
         claimed_by=card.claimed_by.username if card.claimed_by else None,
         checklist=list(card.standing.terms.checklist),
+        feedback=card.standing.terms.feedback,
         approvals=gate.approvals,
         missing=card.standing.missing if gate.status == GateStatus.OPEN else 0,
         blind=gate.blind,
         first_asked=card.judges_first,
         votes=[_vote(vote, hidden=card.hidden) for vote in card.standing.votes],
         looking=[user.username for user in card.looking],
+        runway=RunwayOut.of(card.runway) if card.runway else None,
         decision=_decision(card.decision) if card.decision else None,
     )
 

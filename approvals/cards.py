@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
-from approvals import answers, duties, permissions, policy, voting
+from approvals import answers, asking, duties, permissions, policy, precedents, runways, voting
 from approvals.able import disguise, first
 from approvals.deadlines import stages
 from approvals.diffs import Change, changes
@@ -26,16 +25,16 @@ from approvals.models import (
     GateKind,
     GateStatus,
     Presence,
+    Question,
     Queue,
+    Runway,
     Verdict,
     Vote,
 )
 from approvals.permissions import Person
+from approvals.precedents import Precedent, Record
 from approvals.voting import Standing
 
-PRECEDENTS: Final = 5
-_CANDIDATES: Final = 50
-_TITLE: Final = 200
 _COMMENTS: Final = 200
 
 
@@ -56,15 +55,6 @@ class IfNobodyActs:
     at: datetime
     outcome: str
     queue: str
-
-
-@dataclass(frozen=True, slots=True)
-class Precedent:
-    """An earlier decision on the same step of the same workflow, and what became of its run."""
-
-    decision: Decision
-    gate: Gate
-    run_status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +79,14 @@ class Card:
     comments: tuple[Comment, ...]
     looking: tuple[User, ...]
     precedents: tuple[Precedent, ...]
+    record: Record | None  # how people decided about its agent at this step
     decision: Decision | None
     choices: tuple[Choice, ...]
     refusal: str
     claimed_by: User | None
     draft: Draft | None
+    questions: tuple[Question, ...]  # to the agent
+    runway: Runway | None  # an approval that has not gone out yet
     assessment: Assessment | None  # of the output under review, where its step asks for one
     standing: Standing  # of the votes, where several people must agree
     hidden: bool  # what others and the machine said of it, until this person has voted or judged
@@ -138,7 +131,9 @@ def _blinded(whole: "Card", user: Person) -> "Card":
         hidden=True,
         confidence_words="",
         matched=(),
+        questions=(),
         assessment=None,
+        record=None,
         evidence=tuple({name: value for name, value in item.items() if name != "status"} for item in shuffled),
         comments=tuple(remark for remark in whole.comments if remark.author_id not in voters),
     )
@@ -163,12 +158,15 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
         comments=_comments(gate),
         looking=tuple(who_is_looking(gate, apart_from=user)),
-        precedents=_precedents(gate, user),
+        precedents=precedents.nearest(gate, user),
+        record=precedents.record(gate) if gate.agent else None,
         decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
         choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
         draft=_draft(gate, user),
+        runway=runways.live(gate),
+        questions=tuple(asking.of(gate)) if gate.agent else (),
         assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,
@@ -196,7 +194,7 @@ def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User
 
 
 def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
-    if gate.status != GateStatus.OPEN:
+    if gate.status != GateStatus.OPEN or gate.releases_at is not None:
         return ()
     return tuple(
         IfNobodyActs(stage.at, stage.outcome, stage.queue.title if stage.queue else "")
@@ -217,38 +215,9 @@ def _edit(gate: Gate) -> tuple[Change, ...]:
     return changes(edited.before, edited.after) if edited else ()
 
 
-def _precedents(gate: Gate, user: Person) -> tuple[Precedent, ...]:
-    settled = (
-        Gate.objects.filter(
-            workflow_id=gate.workflow_id, step=gate.step, queue__in=permissions.visible_queues(user).values("pk")
-        )
-        .exclude(status=GateStatus.OPEN)
-        .exclude(pk__in=[gate.pk, disguise.source_of(gate) or 0])
-        .order_by("-settled_at")
-        .defer("subject")[:_CANDIDATES]
-    )
-    nearest = sorted(settled, key=lambda other: -_nearness(gate, other))[: PRECEDENTS * 2]
-    decisions = (
-        Decision.objects.filter(gate__in=nearest)
-        .select_related("decided_by", "gate__run")
-        .defer("before", "after", "gate__subject")
-    )
-    by_gate = {decision.gate_id: decision for decision in decisions}
-    found = [by_gate[other.pk] for other in nearest if other.pk in by_gate][:PRECEDENTS]
-    return tuple(Precedent(decision, decision.gate, decision.gate.run.status) for decision in found)
-
-
-def _nearness(gate: Gate, other: Gate) -> float:
-    """How alike two gates are: risk, words, confidence. Sorting is stable: the newest comes first among equals."""
-    alike = 2.0 if gate.risk == other.risk else 0.0
-    alike += SequenceMatcher(None, gate.title[:_TITLE], other.title[:_TITLE], autojunk=False).quick_ratio()
-    if gate.confidence is not None and other.confidence is not None:
-        alike += 1 - abs(gate.confidence - other.confidence)
-    return alike
-
-
 def _choices(gate: Gate, user: Person, stand: Standing) -> tuple[Choice, ...]:
-    if gate.status != GateStatus.OPEN or not permissions.can(user, "decide_gate", gate):
+    is_up = gate.status == GateStatus.OPEN and gate.releases_at is None
+    if not is_up or not permissions.can(user, "decide_gate", gate):
         return ()
     if isinstance(user, User) and stand.of(user) is not None:
         return ()

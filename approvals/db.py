@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 DELEGATIONS_LOCK = 0x57_4B_71_44
+ANSWERING_LOCK = 0x57_4B_71_51
 ACCESS_LOCK = 0x57_4B_71_45
 
 
@@ -38,6 +39,14 @@ def nudge_notices(user_ids: Iterable[int]) -> None:
         cursor.execute(
             "SELECT pg_notify('wk_notices', who::text) FROM unnest(%s::bigint[]) AS who", [sorted(set(user_ids))]
         )
+
+
+def be_the_one_who_answers() -> bool:
+    """Be the one process that answers questions, until it ends; False if another one is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ANSWERING_LOCK])
+        taken: bool = cursor.fetchone()[0]
+    return taken
 
 
 def next_number(table: str) -> int:

@@ -104,6 +104,24 @@ def arm(gate: Gate) -> None:
     )
 
 
+def further(gate: Gate) -> Queue | None:
+    """Who would be asked next."""
+    return _further(gate, voting.terms_of(gate), list(Queue.objects.all()), gate.trail, gate.queue_id)
+
+
+def pass_on(gate: Gate, queue: Queue, *, actor: str, why: str) -> None:
+    """A person passes a locked gate on before its deadline does."""
+    _escalate(gate, voting.terms_of(gate), queue, actor=actor, why=why)
+
+
+def prolong(gate: Gate) -> None:
+    """Give a gate whose deadline passed while it was as good as decided another one."""
+    if Gate.objects.filter(pk=gate.pk, deadline_at__lte=Now()).exists():
+        gate.deadline_at = _next_deadline(gate, voting.terms_of(gate))
+        gate.save(update_fields=["deadline_at"])
+        arm(gate)
+
+
 def _further(gate: Gate, terms: GateTerms, queues: Sequence[Queue], trail: Sequence[int], current: int) -> Queue | None:
     if terms.escalation:
         by_name = {queue.name: queue for queue in queues}
@@ -141,11 +159,11 @@ def _lock_open_gate(gate_id: int, *, due: bool) -> Gate | None:
         return None
     services.lock_run(run_id)
     gates = Gate.objects.select_for_update(of=("self",)).select_related("queue", "run", "task")
-    found = gates.filter(pk=gate_id, status=GateStatus.OPEN)
+    found = gates.filter(pk=gate_id, status=GateStatus.OPEN, releases_at=None)  # what goes out is decided
     return (found.filter(deadline_at__lte=Now()) if due else found).first()
 
 
-def _escalate(gate: Gate, terms: GateTerms, queue: Queue) -> None:
+def _escalate(gate: Gate, terms: GateTerms, queue: Queue, *, actor: str = ENGINE, why: str = "") -> None:
     before = gate.queue
     gate.trail = [*gate.trail, before.pk]
     gate.queue = queue
@@ -155,7 +173,8 @@ def _escalate(gate: Gate, terms: GateTerms, queue: Queue) -> None:
     gate.deadline_at = _next_deadline(gate, terms)
     gate.save(update_fields=["trail", "queue", "claimed_by", "claimed_until", "escalations", "version", "deadline_at"])
     arm(gate)
-    _record(EventKind.GATE_ESCALATED, gate, {"from": before.name, "queue": queue.name, "escalations": gate.escalations})
+    facts: dict[str, Json] = {"from": before.name, "queue": queue.name, "escalations": gate.escalations}
+    _record(EventKind.GATE_ESCALATED, gate, {**facts, **({"reason": why} if why else {})}, actor=actor)
 
 
 def _keep_open(gate: Gate, terms: GateTerms) -> None:
@@ -220,5 +239,5 @@ def _now() -> datetime:
     return found
 
 
-def _record(kind: EventKind, gate: Gate, facts: dict[str, Json]) -> None:
-    events.append(kind, actor=ENGINE, run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk, **facts})
+def _record(kind: EventKind, gate: Gate, facts: dict[str, Json], *, actor: str = ENGINE) -> None:
+    events.append(kind, actor=actor, run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk, **facts})

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from agents.types import Json
 from approvals import db, permissions
@@ -36,9 +37,12 @@ def make(
     _check_people(delegator, delegate)
     overlapping = Delegation.objects.filter(_live(), starts_at__lt=ends, ends_at__gt=starts)
     if overlapping.filter(delegator=delegator).exists():
-        raise DelegationRefused(why="somebody else stands in for part of that time already; end that first")
+        raise DelegationRefused(why=gettext("somebody else stands in for part of that time already; end that first"))
     if _closes_circle(overlapping, delegator.pk, delegate.pk):
-        raise DelegationRefused(why=f"{_name(delegate)} is away then too, and it would come back to {_name(delegator)}")
+        raise DelegationRefused(
+            why=gettext("%(name)s is away then too, and it would come back to %(absent)s")
+            % {"name": _name(delegate), "absent": _name(delegator)}
+        )
     made = Delegation.objects.create(
         delegator=delegator, delegate=delegate, starts_at=starts, ends_at=ends, made_by=by, reason=reason[:500]
     )
@@ -102,21 +106,24 @@ def _authorise(delegator: User, by: User) -> None:
 
 def _check_times(starts: datetime, ends: datetime) -> None:
     if ends <= starts or ends <= timezone.now():
-        raise DelegationRefused(why="it must end after it starts, and not before now")
+        raise DelegationRefused(why=gettext("it must end after it starts, and not before now"))
     if ends - starts > LONGEST:
-        raise DelegationRefused(why="it may last a year at most")
+        raise DelegationRefused(why=gettext("it may last a year at most"))
 
 
 def _check_people(delegator: User, delegate: User) -> None:
     if delegate.pk == delegator.pk:
-        raise DelegationRefused(why="nobody stands in for themselves")
+        raise DelegationRefused(why=gettext("nobody stands in for themselves"))
     if not delegate.is_active:
-        raise DelegationRefused(why=f"{_name(delegate)} cannot sign in")
+        raise DelegationRefused(why=gettext("%(value)s cannot sign in") % {"value": _name(delegate)})
     held = set(permissions.decidable_queues(delegate).values_list("pk", flat=True))
     missing = [queue.title for queue in permissions.decidable_queues(delegator) if queue.pk not in held]
     if missing:
         queues = ", ".join(missing[:5])
-        raise DelegationRefused(why=f"{_name(delegate)} may not decide in {queues}; choose somebody who may")
+        raise DelegationRefused(
+            why=gettext("%(value)s may not decide in %(queues)s; choose somebody who may")
+            % {"value": _name(delegate), "queues": queues}
+        )
 
 
 def _closes_circle(others: QuerySet[Delegation], start: int, towards: int) -> bool:

@@ -1,76 +1,51 @@
 """What the reviewer's screen shows around a card: the list beside it, the decision form, what came of a decision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import User
 from django.db.models import Q, Sum
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agents.types import Json
-from approvals import answers, forms, outline, permissions, policy, queries, wording
+from approvals import (
+    answers,
+    asking,
+    deadlines,
+    drift,
+    forms,
+    outline,
+    permissions,
+    policy,
+    queries,
+    snoozing,
+    voting,
+    wording,
+)
+from approvals import risk as risks
 from approvals.able import disguise
 from approvals.cards import Card, Choice
 from approvals.diffs import Change, changes
-from approvals.models import Gate, GateKind, GateStatus, Queue
-from approvals.queries import Counts, Row
+from approvals.feedback import appraising
+from approvals.lists import LIST_LENGTH as LIST_LENGTH
+from approvals.lists import Inbox as Inbox
+from approvals.lists import Wanted as Wanted
+from approvals.lists import inbox as inbox
+from approvals.models import Decision, Gate, GateKind, GateStatus, Question, Queue
+from orchestrator import acts, rendering
 from orchestrator import queries as orchestrator_queries
-from orchestrator import rendering
+from orchestrator.acts import Act, Target
 from orchestrator.models import Attempt, Run, Task, task_id
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 
-LIST_LENGTH: Final = 100
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
-UNSURE: Final = 0.8
+_FIRST: Final = ("summary", "recommendation", "key_facts", "conclusion", "rationale")  # of an output's fields
 _AS_IT_STANDS: Final = frozenset({"approve", "retry", "skip"})  # verdicts that send no field
-_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE)  # gates at which a form is filled in
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What of the inbox a person looks at: shareable, it is the address of the page."""
-
-    queue: str = ""
-    search: str = ""
-    everything: bool = False
-
-    @staticmethod
-    def of(given: Mapping[str, str]) -> "Wanted":
-        """Read it from an address."""
-        return Wanted(given.get("queue", "")[:50], given.get("q", "")[:200].strip(), given.get("all") == "1")
-
-    @property
-    def query(self) -> str:
-        """The same as an address says it; empty for the whole inbox."""
-        said = {"queue": self.queue, "q": self.search, "all": "1" if self.everything else ""}
-        kept = urlencode({name: value for name, value in said.items() if value})
-        return f"?{kept}" if kept else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """The list: its rows, the badges, and the queues it can be narrowed to."""
-
-    wanted: Wanted
-    rows: list[Row]
-    counts: Counts
-    queues: list[Queue]
-    decides: bool  # somewhere; who only looks sees everything at once
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether more may wait than the list has room for."""
-        return len(self.rows) >= LIST_LENGTH
-
-    def next_after(self, pk: int) -> Row | None:
-        """The most urgent row but this one; one that this person may decide, if there is any."""
-        others = [row for row in self.rows if row.gate.pk != pk]
-        return next((row for row in others if row.may_decide), others[0] if others else None)
+_WORK: Final = (GateKind.MANUAL, GateKind.HYBRID, GateKind.DEADLINE, GateKind.REQUEST)  # a form is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +56,7 @@ class Typed:
     verdict: str = ""
     fields: tuple[forms.Field, ...] | None = None
     checked: tuple[str, ...] = ()  # points of the checklist
+    appraisal: appraising.Given = field(default_factory=appraising.Given)
     problem: str = ""
     review: tuple[Change, ...] | None = None  # of an edit, before it is sent
     reviewed: str = ""  # seal of the edit that the changes above show
@@ -99,6 +75,32 @@ class Aftermath:
     def is_open(self) -> bool:
         """Whether it may still change by itself in a moment."""
         return self.state in {"pending", "late"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A question to the agent with its answer, and how what it would put out now differs from what is sealed."""
+
+    question: Question
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One alternative: its place, what the table says of it, and what choosing it does (`answers.how`)."""
+
+    at: int
+    cells: tuple[outline.Fact, ...]
+    how: str
+    changes: tuple[Change, ...] = ()  # between what was proposed and what the run would go on with instead
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What has happened to a gate, and how people decided about the same step of its run before."""
+
+    happened: tuple[drift.Happening, ...]
+    earlier: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,25 @@ class Desk:
     is_form_open: bool
     is_work: bool  # a form is filled in, and nothing is approved
     typed: Typed
+    ways: tuple[Way, ...] = ()
+    has_basis: bool = False  # the alternatives say what their estimates rest on
+    replies: tuple[Reply, ...] = ()
+    may_ask: bool = False  # the agent behind it
+    steering: tuple[Act, ...] = ()  # acts on the task that waits: another agent, another input
+    further: Queue | None = None  # who is asked if it is passed on now
+    puts_aside_until: datetime | None = None  # the latest; None where its deadline is too near
+    may_take_back: bool = False  # what was approved and has not gone out
+    is_own_runway: bool = False
+    undoing: tuple[Act, ...] = ()  # of a run that has gone on: what undoes it, with a preview
+
+    @property
+    def appraisal(self) -> appraising.Form | None:
+        """Rating, reasons and root causes, for the verdict's form: `approvals/feedback/_reasons.html`.
+
+        None where there is no agent's output to say anything of, and nothing is demanded.
+        """
+        form = appraising.form(self.card.gate, self.typed.appraisal)
+        return form if self.card.gate.agent or form.demand else None
 
     @property
     def guarded(self) -> list[dict[str, str]]:
@@ -133,29 +154,20 @@ class Desk:
         return sum(field.is_folded for field in self.fields)
 
 
-def inbox(user: User, wanted: Wanted) -> Inbox:
-    """The rows and badges of one person's inbox."""
-    decides = permissions.can_somewhere(user, "decide_gate")
-    wanted = replace(wanted, everything=wanted.everything or not decides)
-    queues = list(permissions.visible_queues(user))
-    queue = next((queue for queue in queues if queue.name == wanted.queue), None)
-    rows: list[Row] = []
-    if queue is not None or not wanted.queue:
-        rows = queries.inbox(user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything)
-    return Inbox(wanted, rows, queries.counts(user), queues, decides)
-
-
 def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
     """The card of a gate that `user` may see, with the form to decide it; `typed` fills the form again."""
     card = queries.card(gate, user)
     typed = typed or _from_draft(card)
     pieces = rendering.pieces(card.proposal)
     shown = tuple(piece for piece in pieces if not _is_shown_elsewhere(piece, card))
+    shown = tuple(sorted(shown, key=_place))
     cost, tokens = _usage(disguise.told_run(gate))
     given = dict(card.given)
     instructions = str(given.pop("instructions", "")) if gate.kind in _WORK else ""
     fields = typed.fields if typed.fields is not None else fields_of(card)
     action = outline.outline(card.action)
+    without = ({name: value for name, value in option.items() if name != "output"} for option in card.alternatives)
+    weighed = outline.table(tuple(without))
     return Desk(
         card=card,
         choices=()
@@ -167,7 +179,12 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         has_more=len(shown) < len(pieces),
         instructions=instructions,
         given=tuple(rendering.pieces(given)),
-        alternatives=outline.table(card.alternatives),
+        alternatives=weighed,
+        ways=tuple(
+            Way(at, cells, answers.how(gate, option) if card.choices else "", _instead(card, option))
+            for at, (cells, option) in enumerate(zip(weighed.rows, card.alternatives, strict=True))
+        ),
+        has_basis=any("basis" in option for option in card.alternatives),
         factors=_factors(card),
         cost=cost,
         tokens=tokens,
@@ -175,7 +192,49 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         is_work=gate.kind in _WORK,
         is_form_open=gate.kind in _WORK or typed.verdict == "edit" or typed.is_warned,
         typed=typed,
+        replies=tuple(Reply(one, changes(card.proposal, one.differs) if one.differs else ()) for one in card.questions),
+        may_ask=bool(gate.agent) and asking.may_ask(gate, user, card.questions),
+        steering=_steering(gate, user) if card.choices else (),
+        further=deadlines.further(gate) if card.choices and disguise.check_of(gate) is None else None,
+        puts_aside_until=_latest(gate) if card.choices else None,
+        may_take_back=card.runway is not None
+        and (card.runway.decided_by_id == user.pk or permissions.can(user, "decide_gate", gate)),
+        is_own_runway=card.runway is not None and card.runway.decided_by_id == user.pk,
+        undoing=_undoing(gate, user),
     )
+
+
+def _latest(gate: Gate) -> datetime | None:
+    latest = snoozing.latest(gate)
+    return latest if latest > timezone.now() and disguise.check_of(gate) is None else None
+
+
+def _instead(card: Card, option: dict[str, Json]) -> tuple[Change, ...]:
+    output = option.get("output")
+    return changes(card.proposal, output) if isinstance(output, dict) else ()
+
+
+def _steering(gate: Gate, user: User) -> tuple[Act, ...]:
+    """Verdicts that the engine carries out: each with its own preview, reason and right."""
+    if gate.task is None or disguise.check_of(gate) is not None:
+        return ()
+    gate.task.run = gate.run
+    return tuple(act for act in acts.possible(user, Target("task", gate.task)) if act.name in ("redirect", "edit"))
+
+
+def _undoing(gate: Gate, user: User) -> tuple[Act, ...]:
+    """After the runway: the run's acts that undo what it has done since, each with a preview of its compensation."""
+    if gate.status != GateStatus.APPROVED:
+        return ()
+    return tuple(act for act in acts.possible(user, Target("run", gate.run)) if act.name in ("undo", "rollback"))
+
+
+def story(gate: Gate, user: User) -> Story:
+    """The gate's history, the newest first; where opinions are blind, without what others said."""
+    hidden = voting.hidden_from(gate, user)
+    earlier = Decision.objects.filter(gate__run=gate.run_id, gate__step=gate.step, gate_id__lt=gate.pk)
+    rows = earlier.select_related("decided_by", "gate").defer("before", "after", "gate__subject").order_by("-id")
+    return Story(drift.happened(gate, since=gate.opened_at), () if hidden else tuple(rows[:20]))
 
 
 def fields_of(card: Card) -> tuple[forms.Field, ...]:
@@ -211,7 +270,7 @@ def aftermath(gate: Gate) -> Aftermath | None:
     run = Run.objects.get(pk=gate.run_id)
     if run.status in RUN_TERMINAL:
         return Aftermath("ended", run.ended_at, run)
-    if gate.kind == GateKind.DEADLINE:  # nothing waited for it
+    if gate.kind in (GateKind.DEADLINE, GateKind.REQUEST):  # nothing waited for it
         return Aftermath("resumed", gate.settled_at, run)
     tasks = Task.objects.of_run(run.pk)
     went_on = tasks.filter(started_at__gte=gate.settled_at).order_by("started_at")
@@ -262,6 +321,11 @@ def _from_draft(card: Card) -> Typed:
     return Typed(note=draft.text, fields=fields, verdict="" if card.gate.kind in _WORK else "edit")
 
 
+def _place(piece: rendering.Piece) -> int:
+    """What sums it up comes before the rest, whatever order it was stored in."""
+    return _FIRST.index(piece.name) if piece.name in _FIRST else len(_FIRST)
+
+
 def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:
     """Evidence, alternatives and the action have sections of their own; the output as stored stays one click away."""
     elsewhere: list[Json] = [list(card.evidence), list(card.alternatives)]
@@ -270,19 +334,13 @@ def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:
 
 
 def _factors(card: Card) -> tuple[str, ...]:
-    """What makes this risky, counted from what is stored: nothing here is an agent's opinion of itself."""
-    gate = card.gate
-    final = outline.count_of(card.action, "reversible", False)
-    unproven = sum(item.get("status") == "unsupported" for item in card.evidence)  # none is told where it is blind
-    found = (
-        (final, ngettext("%(n)d act cannot be undone", "%(n)d acts cannot be undone", final)),
-        (outline.count_of(card.action, "kind", "containment"), _("contains: something loses a function")),
-        (unproven, ngettext("%(n)d claim without a source", "%(n)d claims without a source", unproven)),
-        (not card.hidden and gate.confidence is not None and gate.confidence < UNSURE, _("the agent is not sure")),
-        (gate.revision, ngettext("sent back %(n)d time", "sent back %(n)d times", gate.revision)),
-        (gate.escalations, ngettext("escalated %(n)d time", "escalated %(n)d times", gate.escalations)),
-    )
-    return tuple(words % {"n": count} if "%(n)d" in words else words for count, words in found if count)
+    """What makes this risky: as it was counted and sealed when the gate opened, and how often it was passed on."""
+    gate, subject = card.gate, card.gate.subject
+    stored = subject.get("factors")
+    if stored is None:  # opened by an earlier release, or nothing counts
+        stored = risks.factors(card.action, card.evidence, confidence=gate.confidence, revision=gate.revision)
+    passed_on = ngettext("escalated %(n)d time", "escalated %(n)d times", gate.escalations) % {"n": gate.escalations}
+    return (*risks.words(stored, hidden=card.hidden), *((passed_on,) if gate.escalations else ()))
 
 
 def _usage(run_id: int) -> tuple[float, int]:

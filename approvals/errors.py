@@ -94,6 +94,18 @@ class GateAlreadySettled(ApprovalsError):
     code = "gate_already_settled"
 
 
+class GateGoingOut(GateAlreadySettled):
+    """Gate {gate_id} was decided already: {verdict} by {by}; it goes out at {at:%H:%M:%S} UTC. Take it back first."""
+
+    code = "gate_going_out"
+
+
+class RunwayOver(ApprovalsError):
+    """Nothing of gate {gate_id} can be taken back any more: it has gone out, or was taken back. Look at its run."""
+
+    code = "runway_over"
+
+
 class GateChanged(ApprovalsError):
     """Gate {gate_id} changed after you opened it ({what}); look at it again before you decide. Your text is kept."""
 
@@ -151,6 +163,130 @@ class ChecklistIncomplete(ApprovalsError):
     """Tick each point of the list that you have checked, then approve ({what})."""
 
     code = "checklist_incomplete"
+    status = 422
+
+
+class AppraisalInvalid(ApprovalsError):
+    """Nothing was decided: {what} is unknown here; use {known}."""
+
+    code = "appraisal_invalid"
+    status = 422
+
+
+class CauseMissing(ApprovalsError):
+    """Nothing was decided: gate {gate_id} wants a root cause with each change or refusal; choose at least one."""
+
+    code = "cause_missing"
+    status = 422
+
+
+class RatingMissing(ApprovalsError):
+    """Nothing was decided: gate {gate_id} wants each output rated; give it 1 to 5."""
+
+    code = "rating_missing"
+    status = 422
+
+
+class FeedbackNotFound(ApprovalsError):
+    """There is no {what}, or you may not see it."""
+
+    code = "feedback_not_found"
+    status = 404
+
+
+class FeedbackRefused(ApprovalsError):
+    """It was not sent: {why}."""
+
+    code = "feedback_refused"
+    status = 422
+
+
+class FeedbackTooOften(ApprovalsError):
+    """Too much was sent through this address just now; wait {minutes} minutes and send it again."""
+
+    code = "feedback_too_often"
+    status = 429
+
+
+class OutcomeMissing(ApprovalsError):
+    """Say what was done about it, or why nothing was; then it is closed."""
+
+    code = "outcome_missing"
+    status = 422
+
+
+class ReasonNeeded(ApprovalsError):
+    """Say why; everybody who looks at this gate later will read it."""
+
+    code = "reason_needed"
+    status = 422
+
+
+class EditImpossible(ApprovalsError):
+    """The gate of step {step} was not changed: {what}. Change it in the editor instead."""
+
+    code = "edit_impossible"
+    status = 422
+
+
+class ProposalSettled(ApprovalsError):
+    """Proposal {number} is {status} already; nothing was changed."""
+
+    code = "proposal_settled"
+
+
+class ProposalOutdated(ApprovalsError):
+    """The gate of proposal {number} is another by now, so its figures are for something else; nothing was changed."""
+
+    code = "proposal_outdated"
+
+
+class ProposalNeedsAnother(ApprovalsError):
+    """You accepted proposal {number} already; this gate needs a second person to agree."""
+
+    code = "proposal_needs_another"
+    status = 403
+
+
+class QuestionRefused(ApprovalsError):
+    """The agent was not asked: {why}."""
+
+    code = "question_refused"
+    status = 422
+
+
+class BatchRefused(ApprovalsError):
+    """Nothing was decided: {why}."""
+
+    code = "batch_refused"
+    status = 422
+
+
+class SnoozeRefused(ApprovalsError):
+    """It stays on your list: its deadline, {deadline:%d %b %H:%M} UTC, is too near to put it aside."""
+
+    code = "snooze_refused"
+    status = 422
+
+
+class ViewRefused(ApprovalsError):
+    """The view was not kept: {why}."""
+
+    code = "view_refused"
+    status = 422
+
+
+class EscalationRefused(ApprovalsError):
+    """Gate {gate_id} stays where it is: nobody further is left to ask. Hand it to a person, or decide it."""
+
+    code = "escalation_refused"
+    status = 422
+
+
+class KeysRefused(ApprovalsError):
+    """The keys are as they were: {why}."""
+
+    code = "keys_refused"
     status = 422
 
 

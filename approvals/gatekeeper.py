@@ -9,7 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import access, deadlines, duties, policy
+from approvals import access, deadlines, duties, policy, runways
+from approvals import risk as risks
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events
 from orchestrator.events import EventKind
@@ -84,6 +85,11 @@ class Gatekeeper:
         """A deadline is near: see `deadlines.remind`."""
         deadlines.remind(gate_id)
 
+    @transaction.atomic
+    def release_reached(self, gate_id: int) -> None:
+        """The time to take an approval back is over: see `runways.reached`."""
+        runways.reached(gate_id)
+
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
         """The gates of these runs, the nearest deadline first."""
         gates = Gate.objects.filter(run_id__in=run_ids, **({"status": GateStatus.OPEN} if only_open else {}))
@@ -132,8 +138,9 @@ def _withdraw(which: Q, reason: str) -> int:
         .order_by("id")
     )
     Gate.objects.filter(pk__in=[gate.pk for gate in gates]).update(
-        status=GateStatus.WITHDRAWN, settled_at=Now(), version=F("version") + 1
+        status=GateStatus.WITHDRAWN, settled_at=Now(), version=F("version") + 1, releases_at=None
     )
+    runways.withdrawn(Q(gate__in=[gate.pk for gate in gates]))
     for gate in gates:
         _record(EventKind.GATE_WITHDRAWN, gate, {"reason": reason[:1000]})
     return len(gates)
@@ -170,8 +177,14 @@ def _subject(request: GateRequest, *, step: str, risk: str) -> dict[str, Json]:
         "revision": request.revision,
         "form": request.form,
         "allowed": list(request.allowed),
+        **_factors(request),
         **({"terms": terms_to_json(request.terms)} if request.terms != GateTerms() else {}),
     }
+
+
+def _factors(request: GateRequest) -> dict[str, Json]:
+    found = risks.factors(request.action, request.evidence, confidence=request.confidence, revision=request.revision)
+    return {"factors": [*found]} if found else {}
 
 
 def _record(kind: EventKind, gate: Gate, facts: dict[str, Json]) -> None:

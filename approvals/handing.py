@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from agents.types import Json
-from approvals import delegation, permissions, services
+from approvals import delegation, permissions, settling
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted
 from approvals.models import Gate, GateStatus
 from orchestrator import events
@@ -15,7 +15,7 @@ from orchestrator.events import EventKind
 @transaction.atomic
 def hand(*, gate_id: int, by: User, to: User, reason: str = "") -> Gate:
     """Put a gate before one person, or before whoever stands in for them; HandingRefused says why that cannot be."""
-    gate = services.lock_gate(gate_id)
+    gate = settling.lock_gate(gate_id)
     if not permissions.can(by, "see_gate", gate):
         raise GateNotFound(gate_id=gate_id)
     if not permissions.can(by, "decide_gate", gate) and not permissions.can(by, "edit_queues"):

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, F, OuterRef, Q
 
 from approvals import policy
-from approvals.models import Decision, Gate, GateStatus
+from approvals.models import Decision, Gate, GateKind, GateStatus, Runway
 from approvals.permissions import decidable_queues
 from orchestrator.models import Task, Timer
 from orchestrator.states import RUN_TERMINAL
@@ -19,11 +19,13 @@ def violations() -> Iterator[str]:
     yield from _without_waiting_task()
     yield from _waiting_without_gate()
     yield from _nobody_may_decide()
+    yield from _runways()
 
 
 def _settled_without_decision() -> Iterator[str]:
     for status in set(policy.OUTCOME.values()):
         verdicts = [verdict for verdict, outcome in policy.OUTCOME.items() if outcome == status]
+        verdicts += ["choose"] if status == "returned" else []
         fitting = Decision.objects.filter(gate=OuterRef("pk"), verdict__in=verdicts)
         for pk in Gate.objects.filter(~Exists(fitting), status=status).values_list("pk", flat=True):
             yield f"gate {pk} is {status}, but no decision made it so"
@@ -43,7 +45,9 @@ def _without_waiting_task() -> Iterator[str]:
     for pk, status in gates.values_list("pk", "task__status"):
         yield f"gate {pk} is open, but its task is {status}"
     told = Timer.objects.filter(kind="run_over", ref=OuterRef("run_id"), fired_at=None)
-    about_runs = Gate.objects.filter(~Exists(told), status=GateStatus.OPEN, task=None, run__status__in=RUN_TERMINAL)
+    about_runs = Gate.objects.filter(
+        ~Exists(told), status=GateStatus.OPEN, kind=GateKind.DEADLINE, run__status__in=RUN_TERMINAL
+    )
     for pk, status in about_runs.values_list("pk", "run__status"):
         yield f"gate {pk} is open, but its run has {status}"
 
@@ -52,6 +56,16 @@ def _waiting_without_gate() -> Iterator[str]:
     asked = Gate.objects.filter(task=OuterRef("pk"), status=GateStatus.OPEN)
     for pk in Task.objects.filter(~Exists(asked), status="waiting", wait_for="gate").values_list("pk", flat=True):
         yield f"task {pk} waits for a person, but has no open gate"
+
+
+def _runways() -> Iterator[str]:
+    """What was approved and has not gone out is an open gate with its time; nothing else has one."""
+    live = Runway.objects.filter(gate=OuterRef("pk"), ended_at=None)
+    for pk in Gate.objects.filter(~Exists(live), releases_at__isnull=False).values_list("pk", flat=True):
+        yield f"gate {pk} is said to go out, but no approval waits for that"
+    lost = Runway.objects.filter(~Q(gate__status=GateStatus.OPEN) | Q(gate__releases_at=None), ended_at=None)
+    for pk in lost.values_list("gate_id", flat=True):
+        yield f"gate {pk} has an approval that would never go out"
 
 
 def _nobody_may_decide() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Now
@@ -17,6 +17,7 @@ class Profile(models.Model):
     time_zone = models.CharField(max_length=50, default="UTC")
     title = models.CharField(max_length=100, blank=True)
     skills = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
+    keys = models.JSONField(default=dict, db_default={}, blank=True, help_text="Own keys: usual key to own one.")
     same_as = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
         help_text="The main account of the same person: people count once, whatever accounts they have.",
@@ -47,6 +48,7 @@ class GateKind(models.TextChoices):
     HYBRID = "hybrid"  # a person completes a form that an agent has drafted
     TOOL = "tool"  # one call of a tool, with exactly these arguments
     DEADLINE = "deadline"  # about a whole run that is alive at its deadline; no task waits for it
+    REQUEST = "request"  # somebody outside asked for a person; about a whole run, and nothing waits for it
 
 
 class GateStatus(models.TextChoices):
@@ -69,6 +71,11 @@ def subject_words() -> models.Func:
     """The words of a gate's subject, title included: the expression that the index of inbox search is on."""
     template = "to_tsvector('simple', %(expressions)s)"
     return models.Func(models.F("subject"), template=template, output_field=SearchVectorField())
+
+
+def subject_text() -> models.Func:
+    """A gate's subject as text in capitals: the expression that the index of searches within words is on."""
+    return models.Func(models.F("subject"), template="upper((%(expressions)s)::text)", output_field=models.TextField())
 
 
 class Gate(models.Model):
@@ -105,6 +112,7 @@ class Gate(models.Model):
     blind = models.BooleanField(default=False, help_text="Opinions are hidden from who has not voted.")
     opened_at = models.DateTimeField(db_default=Now())
     deadline_at = models.DateTimeField()
+    releases_at = models.DateTimeField(null=True, help_text="Approved, and can still be taken back until then.")
     deadline_s = models.FloatField(help_text="Length of each deadline: an escalation starts a new one.")
     on_timeout = models.CharField(max_length=20)
     escalate_to = models.ForeignKey(Queue, on_delete=models.PROTECT, null=True, related_name="+")
@@ -126,8 +134,8 @@ class Gate(models.Model):
                 name="one_open_deadline_gate_per_run",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="deadline", task=None)
-                | ~models.Q(kind="deadline") & models.Q(task__isnull=False),
+                condition=models.Q(kind__in=("deadline", "request"), task=None)
+                | ~models.Q(kind__in=("deadline", "request")) & models.Q(task__isnull=False),
                 name="gate_has_a_task_unless_about_its_run",
             ),
             models.CheckConstraint(
@@ -139,13 +147,18 @@ class Gate(models.Model):
         indexes = [
             models.Index(  # queries.inbox and queries.counts, answered from the index alone
                 fields=["queue", "deadline_at"],
-                include=["id", "risk", "barred", "opened_at"],
+                include=["id", "risk", "barred", "opened_at", "releases_at"],
                 condition=models.Q(status="open"),
                 name="gate_inbox",
             ),
             GinIndex(
                 subject_words(), condition=models.Q(status="open"), name="gate_search"
             ),  # queries.inbox, searching
+            GinIndex(
+                OpClass(subject_text(), name="gin_trgm_ops"),
+                condition=models.Q(status="open"),
+                name="gate_search_within",
+            ),  # the same, within words
             models.Index(  # card: precedents of the same step
                 fields=["workflow", "step", "-settled_at"], condition=~models.Q(status="open"), name="gate_precedents"
             ),
@@ -164,6 +177,7 @@ class Verdict(models.TextChoices):
     SKIP = "skip"  # exception and quarantine: go on without it
     EXTEND = "extend"  # a run past its deadline gets another one
     GO_ON = "go_on"  # a run past its deadline goes on without one
+    CHOOSE = "choose", "Choose an alternative"
     REJECT = "reject"
     TERMINATE = "terminate"
     EXPIRE = "expire"  # by the deadline, never by a person
@@ -252,11 +266,13 @@ class Draft(models.Model):
 
 
 class Presence(models.Model):
-    """Who has a gate's card open; a row older than 30 s means nobody."""
+    """Who has a gate's card open; a row older than 30 s means nobody, and tells when they looked last."""
 
     gate = models.ForeignKey(Gate, on_delete=models.CASCADE, related_name="presence")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(db_default=Now())
+    version = models.IntegerField(default=0, db_default=0, help_text="Of the gate, as they saw it; 0: not known.")
+    first_at = models.DateTimeField(db_default=Now(), help_text="When they had it open first.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gate", "user"], name="one_presence_per_gate_and_user")]
@@ -330,7 +346,7 @@ class RightsEpoch(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_rights_epoch")]
 
 
-# Django looks for an app's models here alone; this room's point back at the gates and queues above, by name.
+# Django looks for an app's models here alone; these modules' point back at the gates and queues above, by name.
 from approvals.able.models import Care as Care  # noqa: E402
 from approvals.able.models import Check as Check  # noqa: E402
 from approvals.able.models import FirstVerdict as FirstVerdict  # noqa: E402
@@ -341,6 +357,19 @@ from approvals.able.models import Sitting as Sitting  # noqa: E402
 from approvals.accounts.models import AccessChange as AccessChange  # noqa: E402
 from approvals.accounts.models import Invitation as Invitation  # noqa: E402
 from approvals.accounts.models import RoleTerms as RoleTerms  # noqa: E402
+from approvals.desk_models import GateBefore as GateBefore  # noqa: E402
+from approvals.desk_models import Question as Question  # noqa: E402
+from approvals.desk_models import Runway as Runway  # noqa: E402
+from approvals.desk_models import SavedView as SavedView  # noqa: E402
+from approvals.desk_models import Snooze as Snooze  # noqa: E402
+from approvals.feedback.models import Appraisal as Appraisal  # noqa: E402
+from approvals.feedback.models import Feedback as Feedback  # noqa: E402
+from approvals.feedback.models import FeedbackLink as FeedbackLink  # noqa: E402
+from approvals.feedback.models import Improvement as Improvement  # noqa: E402
+from approvals.feedback.models import Lesson as Lesson  # noqa: E402
+from approvals.feedback.models import LessonCursor as LessonCursor  # noqa: E402
+from approvals.feedback.models import Proposal as Proposal  # noqa: E402
+from approvals.feedback.models import SurveyAnswer as SurveyAnswer  # noqa: E402
 from approvals.notices.models import Channel as Channel  # noqa: E402
 from approvals.notices.models import Delivery as Delivery  # noqa: E402
 from approvals.notices.models import Notice as Notice  # noqa: E402

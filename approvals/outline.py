@@ -87,14 +87,6 @@ def listing(name: str, items: tuple[Item, ...]) -> Listing:
     return Listing(name, shared, rest)
 
 
-def count_of(value: Json, name: str, wanted: Json) -> int:
-    """How many objects anywhere in the value say exactly this."""
-    if isinstance(value, dict):
-        own = int(name in value and value[name] == wanted)
-        return own + sum(count_of(item, name, wanted) for item in value.values())
-    return sum(count_of(item, name, wanted) for item in value) if isinstance(value, list) else 0
-
-
 def _is_alike(values: list[Json]) -> bool:
     return len(values) > 1 and values[0] is not None and all(policy.same(value, values[0]) for value in values)
 

@@ -22,13 +22,14 @@ OUTCOME: Final[Mapping[str, str]] = {
     "skip": "approved",
     "extend": "approved",
     "go_on": "approved",
+    "choose": "approved",  # or returned: see `outcome`
     "request_changes": "returned",
     "reject": "rejected",
     "terminate": "rejected",
     "expire": "expired",
 }
 _NOTE_ALWAYS = frozenset({"reject", "request_changes", "terminate"})
-_CARRIES_ANSWER = frozenset({"edit", "complete", "extend"})
+_CARRIES_ANSWER = frozenset({"edit", "complete", "extend", "choose"})
 
 
 def canonical(value: Json) -> bytes:
@@ -61,6 +62,14 @@ def carries_answer(verdict: str) -> bool:
 def is_own_request(user_id: int, requesters: Sequence[int | None]) -> bool:
     """Whether the user is one of those who asked; nobody decides their own request, whatever their rights."""
     return user_id in requesters
+
+
+def outcome(verdict: str, answer: Json) -> str:
+    """What a verdict with its answer makes of its gate: a chosen alternative that is only words goes to the agent."""
+    if verdict == "choose" and isinstance(answer, dict):
+        option = answer.get("option")
+        return "approved" if isinstance(option, dict) and isinstance(option.get("output"), dict) else "returned"
+    return OUTCOME[verdict]
 
 
 def clean_text(text: str) -> str:

@@ -1,10 +1,12 @@
 """What the inbox, the badges and the history show. Every list is bounded, and a badge counts the list it stands for."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import reduce
+from operator import and_, attrgetter
+from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.search import SearchQuery
@@ -14,17 +16,18 @@ from django.db.models.functions import Cast, Extract, Greatest, Now
 from django.http import Http404
 from django.utils import timezone
 
-from approvals import duties, permissions, policy, voting
+from approvals import duties, permissions, policy, snoozing, voting
 from approvals.able import checks
 from approvals.cards import Card as Card
 from approvals.cards import card as card
 from approvals.cards import who_is_looking as who_is_looking
 from approvals.errors import NotPermitted, SeparationOfDuties
-from approvals.models import Decision, Gate, GateStatus, Presence, Queue, subject_words
+from approvals.models import Decision, Gate, GateStatus, Presence, Queue, subject_text, subject_words
 from approvals.permissions import Person
 
 MAX_ROWS = 200
 MAX_WORDS = 10
+WITHIN = 3  # characters: shorter words have no trigram, and are found by their beginnings alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +58,63 @@ class Counts:
     watching: int
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What else of the inbox is wanted: one risk, an order (see `ORDERS`), or what one has put aside."""
+
+    risk: str = ""
+    order: str = ""
+    aside: bool = False
+
+
+EVERY: Final = Narrowed()
+ORDERS: Final[Mapping[str, str]] = {"deadline": "deadline_at", "oldest": "opened_at", "newest": "-opened_at"}
+
+
 def inbox(
-    user: Person, *, queue: Queue | None = None, search: str = "", limit: int = 50, everything: bool = False
+    user: Person,
+    *,
+    queue: Queue | None = None,
+    search: str = "",
+    limit: int = 50,
+    everything: bool = False,
+    narrowed: Narrowed = EVERY,
 ) -> list[Row]:
-    """Open gates, the most urgent first: harm times how little time is left.
+    """Open gates, the most urgent first (harm times how little time is left), or in another of `ORDERS`.
 
     `search` finds words by their beginnings in title and payload, or a gate by its number.
     Those that the user may decide; with `everything` also those they may only see, their own requests among them.
     """
-    found = _open_gates(user, everything=everything)
+    found = _open_gates(user, everything=everything, aside=narrowed.aside)
     if queue is not None:
         found = found.filter(queue=queue)
+    if narrowed.risk:
+        found = found.filter(risk=narrowed.risk)
     if search.strip():
-        found = found.alias(words=subject_words()).filter(_matching(search.strip()))
+        found = found.alias(words=subject_words(), text=subject_text()).filter(_matching(search.strip()))
     # The order is worked out from the index alone; only the rows that are shown are read.
-    ids = list(found.order_by(_urgency().desc(), "id").values_list("id", flat=True)[: min(limit, MAX_ROWS)])
-    return _with_checks(user, _rows(user, ids), queue=queue, search=search, limit=limit)
-
-
-def _with_checks(user: Person, rows: list[Row], *, queue: Queue | None, search: str, limit: int) -> list[Row]:
-    """The same rows with the checks that are before this person, in the places that gates like them would have."""
-    waiting = checks.open_before(user)
-    if not waiting:
+    order = ORDERS.get(narrowed.order) or _urgency().desc()
+    ids = list(found.order_by(order, "id").values_list("id", flat=True)[: min(limit, MAX_ROWS)])
+    rows = _rows(user, ids)
+    if narrowed.aside:
         return rows
-    found = checks.matching(waiting, queue=queue.pk if queue else None, search=search)
+    waiting = [gate for gate in checks.open_before(user) if narrowed.risk in ("", gate.risk)]
+    shown = checks.matching(waiting, queue=queue.pk if queue else None, search=search) if waiting else []
+    return _merged(user, rows, shown, order=narrowed.order)[: min(limit, MAX_ROWS)]
+
+
+def _merged(user: Person, rows: list[Row], shown: Sequence[Gate], *, order: str) -> list[Row]:
+    """The same rows with the checks that are before this person, in the places that gates like them would have."""
+    if not shown:
+        return rows
     now = timezone.now()
-    both = [*rows, *(Row(gate, permissions.can(user, "decide_gate", gate), ()) for gate in found)]
+    both = [*rows, *(Row(gate, permissions.can(user, "decide_gate", gate), ()) for gate in shown)]
+    if order in ORDERS:
+        column = ORDERS[order]
+        value = attrgetter(f"gate.{column.lstrip('-')}")
+        return sorted(both, key=lambda row: (value(row), row.gate.pk), reverse=column.startswith("-"))
     both.sort(key=lambda row: (-checks.urgency(row.gate.risk, row.gate.deadline_at, now), row.gate.pk))
-    return both[: min(limit, MAX_ROWS)]
+    return both
 
 
 def counts(user: Person) -> Counts:
@@ -155,14 +187,30 @@ def decisions_of(user: User, *, limit: int = 50) -> list[Decision]:
     )
 
 
-def _open_gates(user: Person, *, everything: bool = False) -> QuerySet[Gate]:
+def like(gate: Gate, user: User, *, limit: int) -> list[Gate]:
+    """Open gates of the same step that this person may decide, this one first, with what each asks."""
+    found = _open_gates(user).filter(workflow=gate.workflow_id, step=gate.step, kind=gate.kind, risk=gate.risk)
+    rows = found.filter(agent=gate.agent).select_related("run", "queue").order_by("deadline_at", "id")[:limit]
+    return sorted(rows, key=lambda row: row.pk != gate.pk)
+
+
+def _open_gates(user: Person, *, everything: bool = False, aside: bool = False) -> QuerySet[Gate]:
     if everything:
-        return Gate.objects.filter(status=GateStatus.OPEN, queue__in=_ids(permissions.visible_queues(user)))
-    found = Gate.objects.filter(
-        permissions.not_requested_by(user), status=GateStatus.OPEN, queue__in=_ids(permissions.decidable_queues(user))
-    )
-    voted = voting.voted_by(user) if isinstance(user, User) else []
+        return _waiting(_ids(permissions.visible_queues(user)))
+    found = _waiting(_ids(permissions.decidable_queues(user))).filter(permissions.not_requested_by(user))
+    if not isinstance(user, User):
+        return found
+    asleep = snoozing.asleep(user)
+    if aside:
+        return found.filter(pk__in=asleep)
+    found = found.exclude(pk__in=asleep)
+    voted = voting.voted_by(user)
     return found.exclude(pk__in=voted) if voted else found
+
+
+def _waiting(queues: list[int]) -> QuerySet[Gate]:
+    # What was approved and has not gone out yet waits for nobody.
+    return Gate.objects.filter(status=GateStatus.OPEN, queue__in=queues, releases_at=None)
 
 
 def _ids(queues: QuerySet[Queue]) -> list[int]:
@@ -183,9 +231,13 @@ def _urgency() -> models.expressions.CombinedExpression:
 def _matching(search: str) -> Q:
     # Each word by its beginning, anywhere in title or payload. Quoted, a word is text: it cannot be an operator.
     quoted = (word.replace("\\", "").replace("'", "") for word in search.replace("\x00", " ").split()[:MAX_WORDS])
+    within = [word for word in search.split()[:MAX_WORDS] if len(word) >= WITHIN]
     query = SearchQuery(" & ".join(f"'{word}':*" for word in quoted if word), search_type="raw", config="simple")
     is_number = search.isascii() and search.isdigit() and len(search) < 19
-    return Q(words=query) | Q(pk=int(search)) if is_number else Q(words=query)
+    found = Q(words=query)
+    if within:  # the index of trigrams finds what stands in the middle of a word
+        found |= reduce(and_, (Q(text__contains=word.replace("\x00", "").upper()) for word in within))
+    return found | Q(pk=int(search)) if is_number else found
 
 
 def _rows(user: Person, ids: Sequence[int]) -> list[Row]:

@@ -3,32 +3,34 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from agents.marking import marked as _
+
 # Verb: what it allows, as the access page words it.
 VERBS: Final[Mapping[str, str]] = {
-    "see_floor": "See the watch floor",
-    "see_runs": "See runs",
-    "start_run": "Start runs",
-    "steer_run": "Pause, resume, cancel and retry runs",
-    "publish_version": "Publish workflow versions",
-    "stop_workflow": "Stop a workflow",
-    "stop_everything": "Stop everything",
-    "lift_stop": "Lift a stop",
-    "see_gate": "See gates",
-    "decide_gate": "Decide gates",
-    "edit_queues": "Edit queues and escalation",
-    "see_oversight": "See in aggregate how people decide",
-    "see_agents": "See agents",
-    "edit_agents": "Edit and freeze agents",
-    "edit_policies": "Propose and approve tool policies, revoke entitlements",
-    "see_messages": "See messages between agents",
-    "manage_messages": "Send, replay and route messages, put dead letters back",
-    "edit_quality": "Edit datasets, calibration and evaluations",
-    "review_prompts": "Review and publish prompts",
-    "see_audit": "See the audit trail",
-    "verify_audit": "Verify the audit trail",
-    "manage_access": "Change roles and grants",
-    "work_as_agent": "Work as an external agent",
-    "use_api": "Use the API",
+    "see_floor": _("See the watch floor"),
+    "see_runs": _("See runs"),
+    "start_run": _("Start runs"),
+    "steer_run": _("Pause, resume, cancel and retry runs"),
+    "publish_version": _("Publish workflow versions"),
+    "stop_workflow": _("Stop a workflow"),
+    "stop_everything": _("Stop everything"),
+    "lift_stop": _("Lift a stop"),
+    "see_gate": _("See gates"),
+    "decide_gate": _("Decide gates"),
+    "edit_queues": _("Edit queues and escalation"),
+    "see_oversight": _("See in aggregate how people decide"),
+    "see_agents": _("See agents"),
+    "edit_agents": _("Edit and freeze agents"),
+    "edit_policies": _("Propose and approve tool policies, revoke entitlements"),
+    "see_messages": _("See messages between agents"),
+    "manage_messages": _("Send, replay and route messages, put dead letters back"),
+    "edit_quality": _("Edit datasets, calibration and evaluations"),
+    "review_prompts": _("Review and publish prompts"),
+    "see_audit": _("See the audit trail"),
+    "verify_audit": _("Verify the audit trail"),
+    "manage_access": _("Change roles and grants"),
+    "work_as_agent": _("Work as an external agent"),
+    "use_api": _("Use the API"),
 }
 _WATCH = frozenset({"see_floor", "see_agents", "use_api"})
 _WATCH_RUNS = _WATCH | {"see_runs"}

@@ -10,13 +10,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import answers, duties, permissions, policy, voting
+from approvals import answers, deadlines, duties, permissions, policy, runways, settling, snoozing, voting
 from approvals.able import checks, disguise, measures, outcome
-from approvals.answers import Answer as _Answer
+from approvals.answers import Answer
 from approvals.errors import (
+    EscalationRefused,
     GateAlreadySettled,
     GateChanged,
     GateClaimed,
+    GateGoingOut,
     GateNotFound,
     NoteMissing,
     NoteTooLong,
@@ -26,11 +28,14 @@ from approvals.errors import (
     TextMissing,
     VerdictNotAllowed,
 )
-from approvals.models import Check, Comment, Decision, Draft, Gate, GateKind, GateStatus, Presence, Vote
-from orchestrator import events, services
+from approvals.feedback import appraising
+from approvals.feedback.appraising import Given
+from approvals.models import Check, Comment, Decision, Draft, Gate, GateStatus, Presence, Runway, Snooze, Vote
+from approvals.settling import lock_gate as lock_gate
+from approvals.settling import name_of, record, release, settle
+from orchestrator import services
 from orchestrator.errors import IdempotencyConflict
 from orchestrator.events import EventKind
-from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
 
 
 def decide(  # noqa: PLR0913 - one door for browser, API and every later channel: each argument is a fact of the decision
@@ -44,7 +49,8 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     via: str = "browser",
     idempotency_key: str | None = None,
     checked: Sequence[str] = (),
-) -> Decision | Vote | Check:
+    appraisal: Given | None = None,
+) -> Decision | Vote | Runway | Check:
     """Record one person's verdict and let the task go on accordingly, all in one transaction.
 
     Where several people must agree it is a vote, and becomes a decision with the last one that is needed.
@@ -54,13 +60,15 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     3. The same idempotency key answers with the decision, or vote, it made; with another body it is refused.
     4. Refuse if the gate is settled (the first settlement stands) or if it is not what the person saw.
     5. Append the decision, settle the gate, append the event, and release the task: all of it or nothing.
+       An approval that can be taken back for a while is a Runway first (see `runways`), and a decision after that.
 
     When somebody else was first, what was typed is kept as the person's draft. A number that no gate has may be that
     of a check (docs/reviewers.md): its verdict is kept there, and nothing is released.
     """
-    answer = _Answer(
-        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked)
-    )
+    answer = Answer(
+        verdict, gate_version, _text(note), answers.clean(edited), via, idempotency_key or None, tuple(checked),
+        appraisal or Given(),
+    )  # fmt: skip
     try:
         with transaction.atomic():
             return _decide(gate_id, by, answer)
@@ -96,8 +104,8 @@ def claim_gate(*, gate_id: int, by: User) -> Gate:
     gate.refresh_from_db()
     if not taken:
         _refuse_settled(gate)
-        raise GateClaimed(gate_id=gate_id, by=_name(gate.claimed_by), until=gate.claimed_until)
-    _record(EventKind.GATE_CLAIMED, gate, by)
+        raise GateClaimed(gate_id=gate_id, by=name_of(gate.claimed_by), until=gate.claimed_until)
+    record(EventKind.GATE_CLAIMED, gate, by)
     return gate
 
 
@@ -109,7 +117,31 @@ def release_claim(*, gate_id: int, by: User) -> Gate:
         checks.give_back(check)
         return gate
     if Gate.objects.filter(pk=gate_id, claimed_by=by).update(claimed_by=None, claimed_until=None):
-        _record(EventKind.GATE_RELEASED, gate, by)
+        record(EventKind.GATE_RELEASED, gate, by)
+    gate.refresh_from_db()
+    return gate
+
+
+@transaction.atomic
+def escalate(*, gate_id: int, by: User, gate_version: int, why: str) -> Gate:
+    """Pass a gate on to whoever is asked after its deadline, now; the reason stays with it as a comment.
+
+    It is up for decision as before. EscalationRefused when nobody further is left to ask.
+    """
+    gate = lock_gate(gate_id)
+    _refuse_person(gate, by)
+    _refuse_settled(gate)
+    settling.refuse_moved(gate, gate_version)
+    why = _text(why)
+    if not why:
+        raise NoteMissing(verdict="escalate", risk=gate.risk)
+    queue = deadlines.further(gate)
+    if queue is None:
+        raise EscalationRefused(gate_id=gate_id)
+    Comment.objects.create(gate=gate, author=by, text=why)
+    deadlines.pass_on(gate, queue, actor=services.actor_of(by), why=why[:1000])
+    Draft.objects.filter(gate=gate, author=by).delete()
+    Snooze.objects.filter(gate=gate).delete()  # other people see it now, and it counts anew
     gate.refresh_from_db()
     return gate
 
@@ -124,7 +156,8 @@ def comment(*, gate_id: int, by: User, text: str) -> Comment:
     if check := disguise.check_of(gate):
         return Comment(pk=checks.remark(check, text), gate=gate, author=by, text=text)
     remark = Comment.objects.create(gate=gate, author=by, text=text)
-    _record(EventKind.GATE_COMMENTED, gate, by, comment=remark.pk)
+    snoozing.news(gate_id)
+    record(EventKind.GATE_COMMENTED, gate, by, comment=remark.pk)
     return remark
 
 
@@ -137,23 +170,26 @@ def save_draft(*, gate_id: int, by: User, text: str, answer: dict[str, Json] | N
     return _keep_draft(gate_id, by, _text(text), answers.clean(answer))
 
 
-def touch_presence(*, gate_id: int, by: User) -> None:
-    """Note that a person has the gate's card open right now."""
+def touch_presence(*, gate_id: int, by: User, version: int = 0) -> None:
+    """Note that a person has the gate's card open right now, and which version of it they see; 0 if that is unknown."""
     gate = _get_visible(gate_id, by)
     measures.seen(by)
     if disguise.check_of(gate):
         return
-    Presence.objects.update_or_create(gate_id=gate_id, user=by, defaults={"seen_at": Now()})
+    seen = {"seen_at": Now(), **({"version": version} if version else {})}
+    Presence.objects.update_or_create(gate_id=gate_id, user=by, defaults=seen)
 
 
-def _decide(gate_id: int, by: User, answer: _Answer) -> Decision | Vote:
+def _decide(gate_id: int, by: User, answer: Answer) -> Decision | Vote | Runway:
     gate = lock_gate(gate_id)
     _refuse_person(gate, by)
     earlier = _earlier_with_same_key(gate, by, answer)
     if earlier is not None:
         return earlier
     _refuse_settled(gate)
-    _refuse_moved(gate, answer)
+    settling.refuse_moved(gate, answer.gate_version)
+    if answer.verdict == "choose":
+        answer = replace(answer, edited=answers.choice(gate, _place(answer.edited)))
     _refuse_answer(gate, answer)
     outcome.noted(gate_id, by, answer.verdict)
     if gate.approvals > 1:
@@ -161,32 +197,37 @@ def _decide(gate_id: int, by: User, answer: _Answer) -> Decision | Vote:
     return _conclude(gate, by, answer)
 
 
-def _conclude(gate: Gate, by: User, answer: _Answer) -> Decision:
-    decision = _settle(gate, by, answer)
-    _release(gate, by, answer)
+def _conclude(gate: Gate, by: User, answer: Answer) -> Decision | Runway:
+    goes_out = policy.outcome(answer.verdict, answer.edited) == "approved"
+    if goes_out and (length := runways.seconds(gate, answer.verdict)):
+        return runways.lay(gate, by, answer, length)
+    decision = settle(gate, by, answer)
+    release(gate, by, answer)
     return decision
 
 
-def _vote(gate: Gate, by: User, answer: _Answer) -> Decision | Vote:
+def _vote(gate: Gate, by: User, answer: Answer) -> Decision | Vote | Runway:
     vote = Vote(
         gate=gate, voter=by, verdict=answer.verdict, note=answer.note, via=answer.via, gate_version=gate.version,
         edited=answer.edited, idempotency_key=answer.key, checked=list(answer.checked),
     )  # fmt: skip
     stand = voting.cast(gate, by, vote)
+    snoozing.news(gate.pk)
+    appraising.keep(answer.appraisal, gate, by, vote=vote)
     Draft.objects.filter(gate=gate, author=by).delete()
     if answer.edited is not None:
         voting.amend(gate, by, answer.edited)
-        _record(EventKind.GATE_AMENDED, gate, by, vote=vote.pk, version=gate.version, seal=gate.seal)
+        record(EventKind.GATE_AMENDED, gate, by, vote=vote.pk, version=gate.version, seal=gate.seal)
         return vote
     # What a blind gate's voters said stays out of the story until all of them have spoken.
     told: dict[str, Json] = {} if stand.terms.blind else {"verdict": answer.verdict}
-    _record(EventKind.GATE_VOTED, gate, by, vote=vote.pk, missing=stand.missing, via=answer.via, seal=gate.seal, **told)
+    record(EventKind.GATE_VOTED, gate, by, vote=vote.pk, missing=stand.missing, via=answer.via, seal=gate.seal, **told)
     if not stand.outcome:
         return vote
     return _conclude(gate, by, _added_up(gate, stand.outcome, answer))
 
 
-def _added_up(gate: Gate, verdict: str, answer: _Answer) -> _Answer:
+def _added_up(gate: Gate, verdict: str, answer: Answer) -> Answer:
     """The last vote as the decision that all of them make; of an output that one changed, an edit."""
     if verdict == "approve" and "amended" in gate.subject:
         return replace(answer, verdict="edit", edited=gate.subject["proposal"])
@@ -194,15 +235,6 @@ def _added_up(gate: Gate, verdict: str, answer: _Answer) -> _Answer:
         said = Vote.objects.filter(gate=gate, seal=gate.seal, verdict=verdict).values_list("note", flat=True)
         return replace(answer, verdict=verdict, note=said.last() or "")
     return replace(answer, verdict=verdict)
-
-
-def lock_gate(gate_id: int) -> Gate:
-    """Lock the run, then the gate; GateNotFound."""
-    run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
-    if run_id is None:
-        raise GateNotFound(gate_id=gate_id)
-    services.lock_run(run_id)
-    return Gate.objects.select_for_update(of=("self",)).select_related("run", "task").get(pk=gate_id)
 
 
 def _get_visible(gate_id: int, by: User) -> Gate:
@@ -232,125 +264,48 @@ def _refuse_person(gate: Gate, by: User) -> None:
     raise NotPermitted(verb="decide")
 
 
-def _earlier_with_same_key(gate: Gate, by: User, answer: _Answer) -> Decision | Vote | None:
+def _earlier_with_same_key(gate: Gate, by: User, answer: Answer) -> Decision | Vote | Runway | None:
     if answer.key is None:
         return None
     vote = Vote.objects.filter(voter=by, idempotency_key=answer.key).first() if gate.approvals > 1 else None
     decision = Decision.objects.filter(decided_by=by, idempotency_key=answer.key).first()
-    earlier = vote or decision  # a vote says what was sent; the decision, what all of them added up to
+    runway = None if decision else Runway.objects.filter(decided_by=by, idempotency_key=answer.key).first()
+    earlier = vote or decision or runway  # a vote says what was sent; the decision, what all of them added up to
     if earlier is None:
         return None
     sent = (gate.pk, answer.verdict, answer.gate_version, answer.note)
     stored = (earlier.gate_id, earlier.verdict, earlier.gate_version, earlier.note)
-    was = earlier.edited if isinstance(earlier, Vote) else earlier.after
+    was = earlier.after if isinstance(earlier, Decision) else earlier.edited
+    if answer.verdict == "choose" and was:  # stored with the alternative that it names
+        was = {"alternative": was["alternative"]}
     if sent != stored or not policy.same(answer.edited, was):
         raise IdempotencyConflict(key=answer.key)
-    return decision or earlier
+    return decision or runway or earlier
 
 
 def _refuse_settled(gate: Gate) -> None:
+    if gate.releases_at is not None and (going := runways.live(gate)) is not None:
+        raise GateGoingOut(gate_id=gate.pk, by=name_of(going.decided_by), at=going.due_at, verdict=going.verdict)
     if gate.status == GateStatus.OPEN:
         return
     decision = gate.decisions.select_related("decided_by").last()
     raise GateAlreadySettled(
         gate_id=gate.pk,
-        by=_name(decision.decided_by) if decision and decision.decided_by else "the engine",
+        by=name_of(decision.decided_by) if decision and decision.decided_by else "the engine",
         at=gate.settled_at,
         verdict=decision.verdict if decision else gate.status,
     )
 
 
-def _refuse_moved(gate: Gate, answer: _Answer) -> None:
-    if answer.gate_version != gate.version:
-        raise GateChanged(gate_id=gate.pk, what=f"you saw version {answer.gate_version}, now it is {gate.version}")
-    if policy.seal(gate.subject) != gate.seal:
-        raise SealBroken(gate_id=gate.pk, what="its stored subject was altered")
-    if gate.task is None:  # about a whole run: its facts are the gate's alone
-        return
-    if not policy.same(gate.task.input, gate.subject["input"]):
-        raise SealBroken(gate_id=gate.pk, what="the task's stored input was altered")
-    reviewed = _reviewed_output(gate)
-    asked = gate.subject.get("amended", {}).get("from", gate.subject["proposal"])
-    if reviewed is not None and not policy.same(reviewed, asked):
-        raise SealBroken(gate_id=gate.pk, what="the output under review was altered")
-
-
-def _reviewed_output(gate: Gate) -> dict[str, Json] | None:
-    """What an approval step reviews, as its own step stored it; None where the proposal lives in the gate alone."""
-    if gate.kind != GateKind.APPROVAL or gate.task is None or gate.task.kind != "approval":
-        return None
-    index = gate.task.pk & (2**TASK_BITS - 1)
-    version = WorkflowVersion.objects.filter(pk=gate.task.version_id)
-    subject = version.values_list(f"plan__steps__{index}__subject", flat=True).first()
-    if subject is None:
-        return None
-    return Task.objects.filter(pk=task_id(gate.run_id, subject)).values_list("output", flat=True).first()
-
-
-def _refuse_answer(gate: Gate, answer: _Answer) -> None:
-    if answer.verdict not in gate.allowed or answer.verdict not in policy.OUTCOME or answer.verdict == "expire":
+def _refuse_answer(gate: Gate, answer: Answer) -> None:
+    offered = answer.verdict in gate.allowed or answer.verdict == "choose"  # which of them, `answers.choice` has said
+    if not offered or answer.verdict not in policy.OUTCOME or answer.verdict == "expire":
         raise VerdictNotAllowed(gate_id=gate.pk, verdict=answer.verdict, allowed=", ".join(gate.allowed))
     if not answer.note and policy.needs_note(answer.verdict, gate.risk):
         raise NoteMissing(verdict=answer.verdict, risk=gate.risk)
     answers.check(gate, answer.verdict, answer.edited)
     answers.check_ticks(gate, answer.verdict, answer.checked)
-
-
-def _settle(gate: Gate, by: User, answer: _Answer) -> Decision:
-    decision = Decision.objects.create(
-        gate=gate,
-        verdict=answer.verdict,
-        decided_by=by,
-        via=answer.via,
-        note=answer.note,
-        gate_version=gate.version,
-        seal=gate.seal,
-        before=gate.subject.get("amended", {}).get("from", gate.subject["proposal"]),
-        after=answer.edited,
-        idempotency_key=answer.key,
-        checked=list(answer.checked),
-    )
-    gate.status, gate.settled_at = policy.OUTCOME[answer.verdict], Now()
-    gate.save(update_fields=["status", "settled_at"])
-    Draft.objects.filter(gate=gate, author=by).delete()
-    facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
-    _record(EventKind.GATE_DECIDED, gate, by, decision=decision.pk, edited=answer.edited is not None, **facts)
-    return decision
-
-
-def _release(gate: Gate, by: User, answer: _Answer) -> None:
-    if answer.verdict == "terminate":
-        services.cancel_run(run_id=gate.run_id, by=by, reason=answer.note)
-    elif gate.task_id is None:
-        _release_run(gate, by, answer)
-    else:
-        _release_task(gate.task_id, gate, by, answer)
-
-
-def _release_run(gate: Gate, by: User, answer: _Answer) -> None:
-    if answer.verdict == "extend":  # letting it go on changes nothing: it has never stopped
-        length, said = str((answer.edited or {})["by"]), answer.note or f"decided at gate {gate.pk}"
-        services.extend_run(run_id=gate.run_id, by=length, actor=services.actor_of(by), reason=said)
-
-
-def _release_task(waiting: int, gate: Gate, by: User, answer: _Answer) -> None:
-    actor = services.actor_of(by)
-    match answer.verdict:
-        case "approve" | "edit" if gate.kind == GateKind.TOOL:
-            services.approve_call(task_id=waiting, actor=actor)
-        case "approve":
-            services.complete_task(task_id=waiting, output=gate.subject["proposal"], actor=actor)
-        case "edit" | "complete":
-            services.complete_task(task_id=waiting, output=answer.edited or {}, actor=actor)
-        case "request_changes":
-            services.revise_task(task_id=waiting, note=answer.note, actor=actor)
-        case "retry":
-            services.retry_task(task_id=waiting, actor=actor)
-        case "skip":
-            services.skip_task(task_id=waiting, actor=actor)
-        case "reject":
-            message = f"Rejected by {_name(by)}."
-            services.fail_task(task_id=waiting, code="rejected", message=message, actor=actor, note=answer.note)
+    appraising.check(gate, answer.verdict, answer.appraisal)
 
 
 def _text(text: str) -> str:
@@ -366,17 +321,12 @@ def _keep_draft(gate_id: int, by: User, text: str, answer: dict[str, Json] | Non
     return draft
 
 
-def _audit(gate_id: int, by: User, answer: _Answer, code: str) -> None:
+def _place(edited: dict[str, Json] | None) -> int:
+    at = (edited or {}).get("alternative")
+    return at if isinstance(at, int) and not isinstance(at, bool) else -1
+
+
+def _audit(gate_id: int, by: User, answer: Answer, code: str) -> None:
     # After the refused transaction has rolled back: the attempt itself must stay on record.
     gate = Gate.objects.only("id", "run_id", "task_id").get(pk=gate_id)
-    _record(EventKind.GATE_REFUSED, gate, by, verdict=answer.verdict, via=answer.via, code=code)
-
-
-def _record(kind: EventKind, gate: Gate, by: User, **facts: Json) -> None:
-    events.append(
-        kind, actor=services.actor_of(by), run_id=gate.run_id, task_id=gate.task_id, data={"gate": gate.pk, **facts}
-    )
-
-
-def _name(user: User | None) -> str:
-    return (user.get_full_name() or user.username) if user else "somebody"
+    record(EventKind.GATE_REFUSED, gate, by, verdict=answer.verdict, via=answer.via, code=code)

@@ -1,11 +1,26 @@
 """Celery tasks of this app, all on queue `control` and safe to lose, repeat or run twice at once."""
 
+import subprocess
+import sys
+from dataclasses import dataclass
+
 import structlog
 from celery import shared_task
+from django.conf import settings
 
 from approvals import stranded
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Started:
+    """The last process that this worker has started to answer questions."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+
+_started = _Started()
 
 
 @shared_task
@@ -36,6 +51,37 @@ def watch_gates() -> None:
 
 
 @shared_task
+def learn() -> None:
+    """Draw lessons from what people decided, and open the work that the figures ask for."""
+    from approvals.feedback import learning, watching  # noqa: PLC0415 - as above
+
+    opened = watching.look(learning.learn())
+    if opened:
+        log.info("improvements.opened", opened=opened)
+
+
+@shared_task
+def propose() -> None:
+    """Propose changes of gates that the figures speak for."""
+    from approvals.feedback import proposals  # noqa: PLC0415 - as above
+
+    made = proposals.look()
+    if made:
+        log.info("proposals.made", made=made)
+
+
+@shared_task
+def answer_questions() -> None:
+    """Start a process that answers what reviewers asked agents, where none is at it; it looks again by itself."""
+    from approvals import asking  # noqa: PLC0415 - as above
+
+    if not asking.is_due() or (_started.process is not None and _started.process.poll() is None):
+        return
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "answer_questions"]
+    _started.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, cwd=settings.BASE_DIR)
+
+
+@shared_task
 def keep_able() -> None:
     """Draw decisions for checks and second looks, open the checks that are owed, and measure people's minutes."""
     from approvals.able import minutes, planning  # noqa: PLC0415 - as above
@@ -47,7 +93,8 @@ def keep_able() -> None:
 
 @shared_task
 def draft_cases() -> None:
-    """Draft gold cases from what was decided, for people to confirm."""
-    from approvals.able import cases  # noqa: PLC0415 - as above
+    """Draft gold cases from what was decided, for people to confirm; forget measures whose time is over."""
+    from approvals.able import cases, measures  # noqa: PLC0415 - as above
 
     cases.draft_everywhere()
+    measures.forget_old()

@@ -15,15 +15,21 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
-from approvals import desk, forms, permissions, policy, queries, services, voting
+from approvals import desk, drift, forms, permissions, policy, queries, runways, services, voting
 from approvals.able import checks
 from approvals.cards import Card
-from approvals.errors import GateAlreadySettled, GateChanged, InvalidAnswer, NoteMissing, SealBroken
-from approvals.models import Check, Decision, Gate, GateStatus, Vote
+from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
+from approvals.feedback import appraising
+from approvals.models import Decision, Gate, GateStatus, Runway, Vote
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
-REGIONS = frozenset({"top", "comments"})
+REGIONS = {
+    "top": f"{CARD}#top",
+    "comments": "approvals/card/talk.html#comments",
+    "ask": "approvals/card/ask.html#asked",
+    "story": "approvals/card/story.html#told",
+}  # parts that are fetched alone
 _DROPPED = gettext_lazy(
     "You changed fields below, and this verdict would not send them. Look at the changes to approve it with them, "
     "or give the verdict once more to go on without them."
@@ -44,7 +50,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
         context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk))
     else:  # the last card was decided: what came of it is said all the same
         context = _after(request, _number(request.GET.get("after", "")))
-    return render(request, "approvals/inbox.html", {"inbox": found, "opened": "list", **context})
+    frame = {"inbox": found, "opened": "list", "going_out": runways.of(user)}
+    return render(request, "approvals/inbox.html", {**frame, **context})
 
 
 @require_GET
@@ -54,8 +61,10 @@ def gate(request: HttpRequest, pk: int) -> HttpResponse:
     context = _card_of(request, found)
     part = request.GET.get("part", "")
     if part in REGIONS:
+        if part == "story":
+            context["story"] = desk.story(found, user_of(request))
         context["seen"] = _number(request.GET.get("seen", "")) or found.version
-        return render(request, f"{CARD}#{part}", context)
+        return render(request, REGIONS[part], context)
     if _wants_partial(request):
         return render(request, f"{CARD}#card", context)
     return _page(request, context)
@@ -77,25 +86,33 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     found = queries.get_visible_gate_or_404(user, pk)
     ticks = tuple(request.POST.getlist("checked")[:50])
-    typed = desk.Typed(note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks)
+    typed = desk.Typed(
+        note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks,
+        appraisal=appraising.read(request.POST),
+    )  # fmt: skip
     answer: dict[str, Json] | None = None
-    if policy.carries_answer(typed.verdict):
+    if typed.verdict.startswith("choose:"):
+        answer = {"alternative": _number(typed.verdict.removeprefix("choose:"))}
+        typed = replace(typed, verdict="choose")
+    elif policy.carries_answer(typed.verdict):
         typed, answer = _read_answer(request, queries.card(found, user), typed)
         if typed.problem or typed.review is not None:
             return _again(request, found, typed, status=422 if typed.problem else 200)
     elif "without_changes" not in request.POST and (fields := desk.dropped(found, typed.verdict, request.POST)):
         return _again(request, found, replace(typed, fields=fields, problem=str(_DROPPED), is_warned=True), status=422)
     try:
-        _send(request, found, typed, answer)
+        if typed.verdict == "escalate":
+            version = _number(request.POST.get("version", ""))
+            services.escalate(gate_id=found.pk, by=user, gate_version=version, why=typed.note)
+        else:
+            _send(request, found, typed, answer)
     except OrchestratorError as refusal:
         return _refused(request, pk, typed, refusal)
     return _next(request, pk)
 
 
-def _send(
-    request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None
-) -> Decision | Vote | Check:
-    return services.decide(
+def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> None:
+    services.decide(
         gate_id=found.pk,
         by=user_of(request),
         verdict=typed.verdict,
@@ -104,6 +121,7 @@ def _send(
         edited=answer,
         idempotency_key=request.POST.get("key", "")[:200],
         checked=typed.checked,
+        appraisal=typed.appraisal,
     )
 
 
@@ -127,6 +145,8 @@ def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: Orchestr
     """The card as it is now, and why the verdict does not stand."""
     found = queries.get_visible_gate_or_404(user_of(request), pk)
     match refusal:
+        case GateGoingOut():
+            words = str(refusal)
         case GateAlreadySettled():
             words = _("Your verdict came too late; what you typed is kept below.")
         case SealBroken():
@@ -166,6 +186,7 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(f"{address}{joint}after={pk}")
     context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk)) if row else _frame(request)
     context |= _after(request, pk) | {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
+    context["going_out"] = runways.of(user)
     response = render(request, "approvals/next.html", context)
     response["HX-Push-Url"] = address
     return response
@@ -174,6 +195,7 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
 def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None) -> dict[str, Any]:
     """What the card's template needs. The key makes one sending of the form one decision, however often it arrives."""
     opened = desk.desk(found, user_of(request), typed)
+    seen = _number(request.GET.get("from", "")) or _number(request.POST.get("version", ""))
     return {
         **_frame(request),
         **_after(request, _number(request.GET.get("after", ""))),
@@ -182,8 +204,10 @@ def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None)
         "gate": found,
         "seen": found.version,
         "at": found.pk,
-        "key": uuid.uuid4().hex,
+        "key": new_key(),
         "aftermath": desk.aftermath(found),
+        "drift": drift.since(found, user_of(request), seen=seen) if found.status == GateStatus.OPEN else None,
+        "run": found.run,
     }
 
 
@@ -197,6 +221,9 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     decision = mine.select_related("gate__run").first()
     if decision:
         return {"acknowledged": decision, "after": desk.aftermath(decision.gate)}
+    laid = Runway.objects.filter(gate_id=pk, decided_by=user_of(request)).select_related("gate").last() if pk else None
+    if laid:
+        return {"laid": laid}
     vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last() if pk else None
     if vote:
         return {"voted": vote, "stand": voting.standing(vote.gate)}
@@ -210,15 +237,24 @@ def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    found = desk.inbox(user_of(request), desk.Wanted.of(request.GET))
-    return render(request, "approvals/inbox.html", {"inbox": found, "opened": "card", **context}, status=status)
+    user = user_of(request)
+    found = desk.inbox(user, desk.Wanted.of(request.GET))
+    frame = {"inbox": found, "opened": "card", "going_out": runways.of(user)}
+    return render(request, "approvals/inbox.html", {**frame, **context}, status=status)
 
 
-def back_to(request: HttpRequest, pk: int, *, problem: str = "") -> HttpResponse:
+def back_to(request: HttpRequest, pk: int, *, problem: str = "", said: str = "") -> HttpResponse:
     """Where a small act without JavaScript leads: the card it was about."""
     if problem:
         messages.error(request, problem)
+    if said:
+        messages.success(request, said)
     return redirect(reverse("approvals:gate", args=[pk]) + desk.Wanted.of(request.GET).query)
+
+
+def new_key() -> str:
+    """What makes one sending of a form one decision."""
+    return uuid.uuid4().hex
 
 
 def user_of(request: HttpRequest) -> User:

@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import duties, policy
+from approvals import drift, duties, policy
 from approvals.errors import CardNotOpen, VotedAlready
 from approvals.models import Gate, GateStatus, Presence, Vote
 from orchestrator.ports import GateTerms, terms_from_json
@@ -109,6 +109,7 @@ def amend(gate: Gate, by: User, edited: dict[str, Json]) -> None:
     before: dict[str, Json] = gate.subject.get("amended") or {"times": 0, "from": gate.subject["proposal"]}
     times = before["times"]
     assert isinstance(times, int)
+    drift.remember(gate)
     gate.subject = {**gate.subject, "proposal": edited, "amended": {**before, "times": times + 1}}
     gate.seal = policy.seal(gate.subject)
     gate.version += 1

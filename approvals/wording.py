@@ -30,13 +30,14 @@ VERDICTS: Final[dict[str, VerdictLook]] = {
     "skip": VerdictLook("skip-forward", _("Go on without it"), _("Went on without it"), "s", "", "waiting"),
     "extend": VerdictLook("timer", _("Set another deadline"), _("Given another deadline"), "a", "primary", "good"),
     "go_on": VerdictLook("play", _("Let it go on"), _("Let go on past its deadline"), "s", "", "waiting"),
+    "choose": VerdictLook("git-branch", _("Choose"), _("Another way chosen"), "", "", "good"),
     "request_changes": VerdictLook("undo-2", _("Request changes"), _("Sent back"), "c", "", "waiting"),
     "reject": VerdictLook("x", _("Reject"), _("Rejected"), "r", "danger", "failed"),
     "terminate": VerdictLook("ban", _("End the run"), _("Run ended"), "", "danger", "failed"),
     "expire": VerdictLook("timer", _("Let it expire"), _("Expired: nobody decided"), "", "", "failed"),
 }
 BAR: Final = (
-    *("complete", "approve", "retry", "edit", "skip", "extend", "go_on"),
+    *("complete", "approve", "retry", "edit", "choose", "skip", "extend", "go_on"),
     *("request_changes", "reject", "terminate"),
 )
 

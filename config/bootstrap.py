@@ -309,6 +309,11 @@ def synchronise(uv: Sequence[str], python: Optional[str], *, dev: bool, extras: 
         title = "Installing packages" if not attempt else f"Installing packages, try {attempt + 1}"
         if follow(title, command, {**environment, **system_certificates}, log) == 0:
             return
+    if python is None and "python-build-standalone" in log.read_text(errors="replace"):
+        raise Failed(
+            f"Here is no Python {' or '.join(PREFERRED)}, and uv could not fetch one (whole story: {log}); "
+            "install one, or name it with WATCHKEEPER_PYTHON=/path/to/python3.12."
+        )
     raise Failed(
         f"The packages could not be installed: {last_line(log)} (whole story: {log}); check the network and try again."
     )

@@ -12,6 +12,7 @@ from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
 
 from config.leash import die_with_parent
+from orchestrator.engine.lanes import queue_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # `migrate` has checked the project before workers start. Here the checks would load every page: 9 MB a process, 0.5 s.
@@ -68,7 +69,7 @@ app.conf.update(
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     task_default_queue="control",
-    task_routes={"orchestrator.tasks.work_shift": {"queue": "shifts"}},
+    task_routes={"orchestrator.tasks.work_shift": {"queue": queue_of(settings.POOL)}},
     # A shift holds its process for SHIFT_SECONDS: a prefetched second one would wait behind it.
     worker_prefetch_multiplier=1,
     # Files cannot carry broadcasts cheaply, and our own heartbeats and stops do not need them.
@@ -87,12 +88,16 @@ app.conf.update(
         "tend-signals": _doorbell("tend_signals", every=3600.0),
         "rescue": _doorbell("rescue", every=5.0),
         "tell-people": _doorbell("tell_people", every=1.0, app="approvals"),
+        "answer-questions": _doorbell("answer_questions", every=1.0, app="approvals"),
         "forget-notices": _doorbell("forget_notices", every=3600.0, app="approvals"),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
         "purge-results": _doorbell("purge_results", every=600.0),
         "watch-agents": {**_doorbell("watch_agents", every=30.0), "task": "agents.tasks.watch_agents"},
         "forget-records": _at("agents.tasks.forget_records", crontab(minute=40)),
         "watch-gates": {**_doorbell("watch_gates", every=60.0), "task": "approvals.tasks.watch_gates"},
+        "draw-weekly": _at("orchestrator.tasks.draw_weekly", crontab(day_of_week=1, hour=6, minute=10)),
+        "learn": _doorbell("learn", every=10.0, app="approvals"),
+        "propose": _doorbell("propose", every=600.0, app="approvals"),
         "keep-able": _doorbell("keep_able", every=60.0, app="approvals"),
         "draft-cases": _doorbell("draft_cases", every=3600.0, app="approvals"),
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),

@@ -1,5 +1,6 @@
 """What the shell around every page shows: navigation with counts, who is signed in, stops in force."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,6 +55,7 @@ MATTER = (
     Entry("orchestrator:gallery", "layers", _("Gallery"), "see_runs", "g l"),
     Entry("agents:agents", "bot", _("Agents"), "see_agents", "g a"),
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
+    Entry("feedback:feedback", "message-square", _("Feedback"), "see_agents", "g b"),
     Entry("approvals:oversight", "users", _("How people decide"), "see_oversight", "g o"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
     Entry("access:people", "key-round", _("Access"), "manage_access", "g c", "access"),
@@ -110,6 +112,12 @@ class Shell:
         return reverse("approvals:inbox") if permissions.can_somewhere(self.user, "see_gate") else ""
 
     @cached_property
+    def keys(self) -> str:
+        """The user's own keys as JSON; empty where all are the usual ones."""
+        profile = getattr(self.user, "profile", None)
+        return json.dumps(profile.keys) if profile is not None and profile.keys else ""
+
+    @cached_property
     def unread(self) -> int:
         """How many notices the user has not read; what there is nothing to do about any more does not count."""
         return notices.unread(self.user)
@@ -118,6 +126,11 @@ class Shell:
     def may_stop(self) -> bool:
         """Whether the user may stop anything at all."""
         return any(permissions.can_somewhere(self.user, verb) for verb in ("stop_everything", "stop_workflow"))
+
+    @cached_property
+    def sees_runs(self) -> bool:
+        """Whether the pages of runs and workflows open for the user."""
+        return permissions.can_somewhere(self.user, "see_runs")
 
     @cached_property
     def stops(self) -> list[StopInForce]:

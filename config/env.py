@@ -1,10 +1,15 @@
 """Read settings from the environment; a bad value is one sentence that names variable, value and remedy."""
 
 import os
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_RATE = re.compile(r"\d{1,6}(\.\d{1,6})?")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 def text(name: str, default: str) -> str:
@@ -30,12 +35,63 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}; correct or unset it.")
 
 
+def name(variable: str, default: str) -> str:
+    """A name as definitions write it: lower-case letters, digits and -, at most 40 of them."""
+    value = text(variable, default)
+    if _NAME.fullmatch(value):
+        return value
+    raise ImproperlyConfigured(f"{variable}={value!r} is not a name; write it like eu-west or unset it.")
+
+
+def counts(variable: str) -> dict[str, int]:
+    """Names with whole numbers, "eu=2,us=1"; none when it is unset."""
+    found: dict[str, int] = {}
+    for part in filter(None, text(variable, "").split(",")):
+        key, _, count = part.strip().partition("=")
+        if not _NAME.fullmatch(key) or not count.isdigit() or not 1 <= int(count) <= 256:
+            raise ImproperlyConfigured(f"{variable} has {part!r}; write it like eu=2,us=1 or unset it.")
+        found[key] = int(count)
+    return found
+
+
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """One of `choices`; anything else raises ImproperlyConfigured."""
     value = text(name, default)
     if value not in choices:
         raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}; correct or unset it.")
     return value
+
+
+def log_level() -> str:
+    """LOG_LEVEL, in capitals."""
+    level = text("LOG_LEVEL", "INFO").upper()
+    if level not in _LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL={level!r} is not one of {', '.join(_LEVELS)}; correct or unset it.")
+    return level
+
+
+def feed_rate() -> str:
+    """FEED_RATE as it is written: runs a minute, or nothing if it is not set."""
+    rate = text("FEED_RATE", "")
+    if rate and not (_RATE.fullmatch(rate) and float(rate) <= 6000):
+        raise ImproperlyConfigured(
+            f"FEED_RATE={rate!r} is not a number of runs a minute up to 6000; write 6, 0.5 or 0, or unset it."
+        )
+    return rate
+
+
+def spans(name: str, default: str, *, names: tuple[str, ...], most: float) -> dict[str, float]:
+    """Lengths of time by name, `high=30s,critical=2m`, in seconds; `none` for no length at all."""
+    value = text(name, default)
+    found: dict[str, float] = {}
+    for part in value.split(",") if value != "none" else ():
+        key, _equals, span = part.strip().partition("=")
+        number, unit = span[:-1], {"s": 1, "m": 60, "h": 3600}.get(span[-1:])
+        if key not in names or unit is None or not number.isdigit() or int(number) * unit > most:
+            remedy = f"write {names[-1]}=30s, with at most {most:g} s for any of {', '.join(names)}, or none"
+            raise ImproperlyConfigured(f"{name}={value!r} cannot be read at {part!r}; {remedy}.")
+        found[key] = float(int(number) * unit)
+    return found
 
 
 def drain_seconds() -> int:

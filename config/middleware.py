@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -58,6 +58,22 @@ class FetchSite:
         if request.method not in _READING and request.headers.get("Sec-Fetch-Site") in _OTHER_SITES:
             raise PermissionDenied(_("Another site sent this in your name; nothing was changed."))
         return self.get_response(request)
+
+
+class NoNul:
+    """Refuse NUL in addresses and forms of pages: the database takes none. The API says so itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/api/") and self._has_nul(request):
+            raise BadRequest("The address or the form holds a NUL character; take it out and send it again.")
+        return self.get_response(request)
+
+    def _has_nul(self, request: HttpRequest) -> bool:
+        is_form = request.content_type == "application/x-www-form-urlencoded"
+        return "\0" in request.path or "%00" in request.META["QUERY_STRING"] or (is_form and b"%00" in request.body)
 
 
 class PartialRequests:

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.middleware.FetchSite",
+    "config.middleware.NoNul",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.accounts.view_as.ViewAs",
@@ -141,6 +142,9 @@ CSRF_FAILURE_VIEW = "config.pages.csrf_failure"
 GUARDIAN_AUTO_PREFETCH = False
 ANONYMOUS_USER_NAME = None
 
+# How long an approval can be taken back before it goes out, in seconds by risk; a gate's definition may say otherwise.
+UNDO_RUNWAY = env.spans("UNDO_RUNWAY", "high=30s,critical=2m", names=("low", "medium", "high", "critical"), most=3600.0)
+
 HTTPS = env.flag("HTTPS", default=False)
 # Behind TLS a browser binds a `__Host-` cookie to this very host: neither a neighbour nor a subdomain can set it.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (f"{'__Host-' if HTTPS else ''}{name}" for name in ("sessionid", "csrftoken"))
@@ -174,6 +178,11 @@ SECURE_CSP = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
+# Chosen in the account menu or on the sign-in page; until then the browser's own wish counts.
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -191,6 +200,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 # The broker is a doorbell (docs/architecture.md): it may lose, repeat or delay messages without harm.
 BROKER_URL = env.text("BROKER_URL", "filesystem://")
 SHIFTS = env.integer("SHIFTS", 2, low=1, high=256)
+# Workers with POOL=eu take the steps of `lane: eu` and no others; POOLS (eu=2,us=1) tells the control worker of them.
+POOL = env.name("POOL", "default")
+POOLS = env.counts("POOLS")
 SHIFT_SECONDS = env.integer("SHIFT_SECONDS", 30, low=1, high=3600)
 SHIFT_CAPACITY = env.integer("SHIFT_CAPACITY", 1000, low=1, high=100_000)
 # What an agent may use in one run, unless its registration says otherwise (docs/budgets.md).
@@ -255,5 +267,5 @@ ATTENTION = env.choice("ATTENTION", "bend", ("bend", "watch"))
 DECISIONS = "approvals.labels"
 EVENT_LOG = "orchestrator.events"
 
-LOGGING = logs.settings(env.text("LOG_LEVEL", "INFO").upper())
+LOGGING = logs.settings(env.log_level())
 logs.configure()

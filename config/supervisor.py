@@ -7,6 +7,7 @@ import errno
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -49,6 +50,7 @@ class Supervisor:
         self._port = port
         self._stop_within = env.drain_seconds() + _AFTER_DRAIN_S
         self._model = chosen_model()
+        self._feed_rate = env.feed_rate()
         self._postgres: Postgres | None = None
         self._children: list[Child] = []
 
@@ -113,9 +115,8 @@ class Supervisor:
             step.failed = code != 0
         self._children.remove(preparation)
         if code:
-            raise NeedsAttention(
-                f"The database could not be prepared: {preparation.last_words()} The whole story is in {log}."
-            )
+            why = _sentence(preparation.last_words())
+            raise NeedsAttention(f"The database could not be prepared: {why} The whole story is in {log}.")
 
     def _start(self, env: dict[str, str]) -> None:
         self._forget_what_passed()
@@ -138,13 +139,9 @@ class Supervisor:
             yield "bridge", [_PYTHON, str(ROOT / "manage.py"), "bridge"]
         if self._model and self._model.command:
             yield "model", list(self._model.command)
-        if (
-            os.environ.get("DEMO") != "0"
-            and os.environ.get("FEED_RATE") != "0"
-            and any(ROOT.glob("*/management/commands/feed.py"))
-        ):
-            rate = os.environ.get("FEED_RATE")
-            yield "feed", [_PYTHON, str(ROOT / "manage.py"), "feed", *(["--rate", rate] if rate else [])]
+        if os.environ.get("DEMO") != "0" and self._feed_rate != "0" and any(ROOT.glob("*/management/commands/feed.py")):
+            rate = ["--rate", self._feed_rate] if self._feed_rate else []
+            yield "feed", [_PYTHON, str(ROOT / "manage.py"), "feed", *rate]
 
     def _forget_what_passed(self) -> None:
         # Beat rings again; what was rung weeks ago would only delay the first second.
@@ -236,6 +233,11 @@ class Supervisor:
         deadline = time.monotonic() + self._stop_within
         while time.monotonic() < deadline and not all(child.stopped() for child in self._children):
             time.sleep(0.05)
+
+
+def _sentence(words: str) -> str:
+    """An exception's last line without the name of its class."""
+    return re.sub(r"^[\w.]+(?:Error|Configured|Exception): ", "", words)
 
 
 def _reachable(host: str) -> str:

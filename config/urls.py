@@ -7,12 +7,14 @@ from config import pages
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.urls")),
     path("inbox/", include("approvals.urls")),
+    path("feedback/", include("approvals.feedback.urls")),
     path("", include("orchestrator.urls")),
     path("agents/", include("agents.urls")),
     path("", include("config.api.urls")),
     path("access/", include("approvals.accounts.urls")),
     path("", include("config.accounts.urls")),
     path("push-worker.js", pages.push_worker, name="push-worker"),
+    path("language/", pages.language, name="language"),
     path("styleguide/", pages.styleguide, name="styleguide"),
 ]
 

@@ -9,7 +9,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from approvals import permissions
-from orchestrator import ledger
+from orchestrator import domain_events, ledger
 from orchestrator.api_errors import ERRORS, MAX_RUN_ID, Cursor, Forbidden, caller
 from orchestrator.ledger import SealedEvent
 from orchestrator.models import Run
@@ -26,6 +26,7 @@ class EventOut(Schema):
 
     pos: int
     kind: str
+    type: str | None = Field(description="Of events about how agents work together: agent_orchestration.TASK_STARTED.")
     at: datetime
     actor: str
     run: int | None
@@ -83,6 +84,7 @@ def _event(event: SealedEvent) -> EventOut:
     return EventOut(
         pos=event.pos,
         kind=event.kind,
+        type=domain_events.name_of(event.kind),
         at=event.at,
         actor=event.actor,
         run=event.run_id,

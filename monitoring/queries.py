@@ -201,7 +201,7 @@ def effect_words(effect: Mapping[str, Any]) -> str:
 def waiting(user: User) -> Waiting:
     """The tile "waiting for people"."""
     now = timezone.now()
-    found = Gate.objects.filter(status=GateStatus.OPEN, queue__in=_queue_ids(user)).aggregate(
+    found = Gate.objects.filter(status=GateStatus.OPEN, releases_at=None, queue__in=_queue_ids(user)).aggregate(
         count=Count("pk"),
         oldest_at=Min("opened_at"),
         next_deadline_at=Min("deadline_at", filter=Q(deadline_at__gt=now)),

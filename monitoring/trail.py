@@ -1,7 +1,7 @@
 """Pages of the sealed event log: the floor's live stream and the audit trail, read along the ledger's `pos`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from approvals import permissions
+from approvals import gate_access, permissions
 from approvals.models import Queue
 from monitoring import wording
 from orchestrator import ledger
@@ -72,7 +72,7 @@ def stream(user: User, family: str = "") -> list[Line]:
     events = ledger.after(max(head - STREAM_WINDOW, 0), limit=STREAM_WINDOW)
     visible = _visible_runs(user, events)
     shown = [event for event in reversed(events) if _is_shown(event, visible, family)]
-    return _lines(shown[:STREAM])
+    return _lines(user, shown[:STREAM])
 
 
 def _is_shown(event: SealedEvent, visible: set[int], family: str) -> bool:
@@ -83,7 +83,7 @@ def _is_shown(event: SealedEvent, visible: set[int], family: str) -> bool:
     return event.run_id in visible and (bool(family) or event.kind not in _NOISE)
 
 
-def audit_page(wanted: Filter) -> Page:
+def audit_page(user: User, wanted: Filter) -> Page:
     """One page of the trail before `wanted.before`, narrowed by the filter."""
     top = wanted.before or ledger.head() + 1
     entries = LedgerEntry.objects.filter(pos__lt=top).order_by("-pos")
@@ -93,7 +93,7 @@ def audit_page(wanted: Filter) -> Page:
         entries = entries.filter(pos__gt=floor, event_id__in=_matching(wanted, floor, top))
     found = list(entries.values_list("pos", "event_id")[: PAGE + 1])
     events = Event.objects.in_bulk([event_id for _pos, event_id in found[:PAGE]])
-    lines = _lines([_sealed(pos, events[event_id]) for pos, event_id in found[:PAGE] if event_id in events])
+    lines = _lines(user, [_sealed(pos, events[event_id]) for pos, event_id in found[:PAGE] if event_id in events])
     if len(found) > PAGE:
         return Page(lines, older=found[PAGE - 1][0], searched_to=None)
     return Page(lines, older=floor + 1 if floor else None, searched_to=floor + 1 if floor else None)
@@ -119,7 +119,7 @@ def _sealed(pos: int, event: Event) -> SealedEvent:
     return SealedEvent(pos, event.pk, event.run_id, event.task_id, event.kind, event.at, event.actor, event.data)
 
 
-def _lines(events: Sequence[SealedEvent]) -> list[Line]:
+def _lines(user: User, events: Sequence[SealedEvent]) -> list[Line]:
     runs = dict(
         Run.objects.filter(pk__in={event.run_id for event in events if event.run_id}).values_list("pk", "title")
     )
@@ -127,7 +127,7 @@ def _lines(events: Sequence[SealedEvent]) -> list[Line]:
         Task.objects.filter(pk__in={event.task_id for event in events if event.task_id}).values_list("pk", "key")
     )
     titles = dict(Queue.objects.values_list("name", "title")) if any(event.kind in _ASKING for event in events) else {}
-    return [_line(event, runs, tasks, titles) for event in events]
+    return [replace(_line(event, runs, tasks, titles), href=_href(user, event)) for event in events]
 
 
 def _line(event: SealedEvent, runs: Mapping[int, str], tasks: Mapping[int, str], titles: Mapping[str, str]) -> Line:
@@ -146,13 +146,14 @@ def _line(event: SealedEvent, runs: Mapping[int, str], tasks: Mapping[int, str],
         run_title=runs.get(event.run_id or 0, ""),
         task=tasks.get(event.task_id or 0, ""),
         detail=wording.detail(facts),
-        href=_href(event),
+        href="",
     )
 
 
-def _href(event: SealedEvent) -> str:
+def _href(user: User, event: SealedEvent) -> str:
+    """The card, for who may see it; else the run."""
     gate = (event.data or {}).get("gate")
-    if isinstance(gate, int):
+    if isinstance(gate, int) and gate_access.may_see(user, gate):
         return reverse("approvals:gate", args=[gate])
     return reverse("orchestrator:run", args=[event.run_id]) if event.run_id else ""
 

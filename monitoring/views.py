@@ -121,7 +121,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     """The sealed trail, newest first."""
     user = _auditor(request)
     wanted = _filter(request)
-    context = {"page": trail.audit_page(wanted), "wanted": wanted, "kinds": wording.KINDS, "head": ledger.head()}
+    context = {"page": trail.audit_page(user, wanted), "wanted": wanted, "kinds": wording.KINDS, "head": ledger.head()}
     context["may_verify"] = permissions.can(user, "verify_audit")
     template = "monitoring/audit.html" + ("#trail" if getattr(request, "wants_partial", False) else "")
     return render(request, template, context)

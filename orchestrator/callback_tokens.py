@@ -13,6 +13,7 @@ from django.utils.crypto import salted_hmac
 
 _SALT: Final = "orchestrator.callback"
 _TOKEN: Final = re.compile(r"cb_[0-9a-z]{1,16}_[0-9a-f]{64}")
+_MOST: Final = 1_000  # addresses of one task that are looked through
 PLACEHOLDER: Final = "(the secret address of this step)"  # stands for it wherever it is stored or shown
 
 
@@ -20,6 +21,15 @@ def issue(task: int, serial: int) -> str:
     """The token of a task's address; a new serial makes a new one."""
     signature = salted_hmac(_SALT, f"{task}:{serial}", algorithm="sha256").hexdigest()
     return f"cb_{task:x}_{signature}"
+
+
+def following(task: int, token_hash: str, *, remembered: int = 0) -> int:
+    """The serial after that of the address with this hash: an address that was ever open is never issued again.
+
+    `remembered` is what the task knows of it, for addresses that were signed with another key.
+    """
+    known = (serial for serial in range(_MOST) if digest(issue(task, serial)) == token_hash)
+    return next(known, remembered) + 1
 
 
 def address(token: str) -> str:

@@ -59,7 +59,9 @@ def reissue(*, task_id: int, by: User, reason: str) -> str:
     said = services.reason_given(reason, "issue a new address")
     if task.status != TaskStatus.WAITING or task.wait_for != "callback":
         raise IllegalTransition(what=f"Task {task_id}", status=task.status, verb="given a new address")
-    serial = int((task.state or {}).get("serial", 0)) + 1
+    wait = Wait.objects.get(task_id=task_id)
+    remembered = int((task.state or {}).get("serial", 0))
+    serial = callback_tokens.following(task_id, wait.token_hash, remembered=remembered)
     token = callback_tokens.issue(task_id, serial)
     Task.objects.filter(pk=task_id).update(state={**(task.state or {}), "serial": serial})
     Wait.objects.filter(task_id=task_id).update(token_hash=callback_tokens.digest(token))

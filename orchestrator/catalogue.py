@@ -10,7 +10,7 @@ from agents import registry
 from agents.models import Agent, AgentVersion
 from agents.specs import AgentSpec
 from orchestrator.definitions.waits import Callee
-from orchestrator.engine.lanes import DEFAULT, lane_for
+from orchestrator.engine.lanes import BLOCKING, lane_for
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import Workflow
 
@@ -43,6 +43,6 @@ default: Final = Catalogue()
 
 
 def lane_of(agent: str, version: int | None, lane: str) -> str:
-    """The lane of a step: the one it names, else that of its agent's isolation."""
+    """The lane of a step: in the pool that it names, if any, the one of its agent's isolation."""
     spec = default.find(agent, version) if agent else None
-    return lane_for(spec.isolation) if spec is not None and lane == DEFAULT else lane
+    return lane_for(spec.isolation, lane) if spec is not None and lane != BLOCKING else lane

@@ -81,9 +81,15 @@ async def held_tasks(conn: AsyncConnection[TupleRow], *, shift: int) -> list[Cla
 
 
 async def open_shift(
-    conn: AsyncConnection[TupleRow], *, process: str, capacity: int, lease: float, most: int | None = None
+    conn: AsyncConnection[TupleRow],
+    *,
+    process: str,
+    capacity: int,
+    lease: float,
+    most: int | None = None,
+    pool: str = "default",
 ) -> int | None:
-    """Register a shift and take its session lock on this connection; None if `most` shifts are open already."""
+    """Register a shift and take its session lock on this connection; None if `most` of its pool are open already."""
     cursor = await conn.execute("SELECT nextval(pg_get_serial_sequence('orchestrator_shift', 'id'))")
     row = await cursor.fetchone()
     assert row is not None
@@ -94,11 +100,12 @@ async def open_shift(
         await conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", OPEN_LOCK)
         cursor = await conn.execute(
             "INSERT INTO orchestrator_shift"
-            " (id, process, capacity, idle, started_at, renewed_at, lease_until, end_reason)"
-            " SELECT %s, %s, %s, false, clock_timestamp(), clock_timestamp(),"
+            " (id, process, capacity, pool, idle, started_at, renewed_at, lease_until, end_reason)"
+            " SELECT %s, %s, %s, %s, false, clock_timestamp(), clock_timestamp(),"
             " clock_timestamp() + make_interval(secs => %s), ''"
-            " WHERE %s::int IS NULL OR %s > (SELECT count(*) FROM orchestrator_shift WHERE ended_at IS NULL)",
-            (shift, process, capacity, lease, most, most),
+            " WHERE %s::int IS NULL"
+            " OR %s > (SELECT count(*) FROM orchestrator_shift WHERE ended_at IS NULL AND pool = %s)",
+            (shift, process, capacity, pool, lease, most, most, pool),
         )
     return shift if cursor.rowcount else None
 
@@ -302,7 +309,7 @@ def wake_idle() -> None:
 def sweep_shifts() -> list[int]:
     """End dead shifts, return their tasks to the lane; the ids returned need a person (third loss)."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM sweep_shifts_v1()")
+        cursor.execute("SELECT * FROM sweep_shifts_v2()")
         return [row[0] for row in cursor.fetchall()]
 
 

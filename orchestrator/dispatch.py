@@ -11,11 +11,14 @@ from orchestrator.models import Doorbell
 log = structlog.get_logger(__name__)
 
 
-def ring(task: Task, *, times: int = 1) -> bool:
-    """Ask workers to run a Celery task; False when the broker is away, which is logged, never raised."""
+def ring(task: Task, *, times: int = 1, queue: str | None = None) -> bool:
+    """Ask workers to run a Celery task, on its own queue unless one is named.
+
+    False when the broker is away, which is logged, never raised.
+    """
     try:
         for _ in range(times):
-            task.apply_async(retry=False)
+            task.apply_async(retry=False, queue=queue)
     except (KombuError, OSError) as problem:
         log.warning("doorbell_not_rung", task=task.name, problem=type(problem).__name__)
         _note_failure()

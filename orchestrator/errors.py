@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from agents.errors import worded
 from orchestrator.definitions.errors import DefinitionError
 
 __all__ = ["DefinitionError"]  # a definition's problems are refusals too
@@ -15,7 +16,7 @@ class OrchestratorError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__((self.__doc__ or "").format(**facts))
+        super().__init__(worded(type(self), facts))
 
 
 class RunNotFound(OrchestratorError):
@@ -30,6 +31,13 @@ class WorkflowNotFound(OrchestratorError):
 
     code = "workflow_not_found"
     status = 404
+
+
+class WorkflowFrozen(OrchestratorError):
+    """Workflow {name!r} is frozen ({reason}); unfreeze it first, or make a certified version current."""
+
+    code = "workflow_frozen"
+    status = 409
 
 
 class WorkflowNotPublished(OrchestratorError):

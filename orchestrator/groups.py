@@ -6,6 +6,7 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from agents.types import Json
 from orchestrator import events, services
@@ -78,7 +79,10 @@ def replay(*, name: str, position: int, by: User, reason: str) -> ConsumerGroup:
     group = _locked(name)
     said = services.reason_given(reason, "replay signals")
     if not 0 <= position <= group.position:
-        raise GroupRefused(field="position", problem=f"must be from 0 to {group.position}, where it stands")
+        raise GroupRefused(
+            field="position",
+            problem=gettext("must be from 0 to %(position)s, where it stands") % {"position": group.position},
+        )
     before, group.position, group.replays = group.position, position, group.replays + 1
     group.save(update_fields=["position", "replays"])
     _tell("group.replayed", group, by=by, reason=said, position=position, before=before)
@@ -117,18 +121,25 @@ def _locked(name: str) -> ConsumerGroup:
 
 def _check(name: str, signal: str, match: str) -> None:
     if not NAME.fullmatch(name):
-        raise GroupRefused(field="name", problem="must be lower-case letters a-z, digits and -, a letter first")
+        raise GroupRefused(
+            field="name", problem=gettext("must be lower-case letters a-z, digits and -, a letter first")
+        )
     if not SIGNAL.fullmatch(signal):
-        problem = "must be lower-case letters a-z, digits, . _ and -, a letter first"
+        problem = gettext("must be lower-case letters a-z, digits, . _ and -, a letter first")
         raise GroupRefused(field="signal", problem=problem)
     if not match:
         return
     try:
         source = expressions.check(match)
     except ExpressionError as problem:
-        raise GroupRefused(field="match", problem=f"cannot be used: {problem}") from problem
+        raise GroupRefused(
+            field="match", problem=gettext("cannot be used: %(problem)s") % {"problem": problem}
+        ) from problem
     if strangers := {reference.root for reference in source.references} - {"event"}:
-        raise GroupRefused(field="match", problem=f"reads {', '.join(sorted(strangers))}; it may use event only")
+        raise GroupRefused(
+            field="match",
+            problem=gettext("reads %(value)s; it may use event only") % {"value": ", ".join(sorted(strangers))},
+        )
 
 
 def _standing(group: ConsumerGroup) -> Standing:

@@ -32,6 +32,7 @@ _OF_KINDS: Final = """
     FROM orchestrator_ledger l JOIN orchestrator_event e ON e.id = l.event_id
     WHERE l.pos > %s AND l.pos <= %s AND e.kind = ANY(%s) ORDER BY l.pos
 """
+_BY_PEOPLE: Final = _OF_KINDS.replace("ORDER BY", "AND e.actor LIKE 'user:%%' ORDER BY")
 HEAD: Final = "SELECT coalesce(max(pos), 0) FROM orchestrator_ledger"
 
 # What a settled attempt's event says of itself (usage, versions) is no part of a run's state and need not be read.
@@ -109,6 +110,11 @@ def after(pos: int, *, limit: int = 500) -> list[SealedEvent]:
 def of_kinds(kinds: Sequence[str], *, after: int, until: int) -> list[SealedEvent]:
     """The events of these kinds after one position and up to another, in order."""
     return [_sealed(row) for row in _rows(_OF_KINDS, [after, until, list(kinds)])]
+
+
+def by_people(kinds: Sequence[str], *, after: int, until: int) -> list[SealedEvent]:
+    """The same, only where a person acted."""
+    return [_sealed(row) for row in _rows(_BY_PEOPLE, [after, until, list(kinds)])]
 
 
 def facts_up_to(run_id: int, pos: int, *, limit: int) -> list[tuple[int, Fact]]:

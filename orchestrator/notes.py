@@ -8,6 +8,7 @@ import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from agents.types import Json
 from orchestrator import events, ledger_lines
@@ -65,7 +66,7 @@ def keep(task: Task, *, writer: str, words: str, kind: str = "note", data: Mappi
     _check_listens(task)
     version = coordination.add_note(task, {**data, "text": words, "kind": kind}, writer=writer, reason=words[:300])
     if version > MOST:
-        raise NoteRefused(problem=f"{MOST} notes were written to this task already")
+        raise NoteRefused(problem=gettext("%(most)s notes were written to this task already") % {"most": MOST})
     return version
 
 
@@ -109,15 +110,24 @@ def _check(words: str, kind: str, more: Mapping[str, Json]) -> None:
     if not words:
         raise ReasonMissing(verb="say something to a task")
     if len(words) > LONGEST:
-        raise NoteRefused(problem=f"it has {len(words):,} characters, at most {LONGEST:,} are allowed")
+        raise NoteRefused(
+            problem=gettext("it has %(count)s characters, at most %(longest)s are allowed")
+            % {"count": f"{len(words):,}", "longest": f"{LONGEST:,}"}
+        )
     if kind not in KINDS:
-        raise NoteRefused(problem=f"its kind must be one of {', '.join(KINDS)}")
-    if len(orjson.dumps(more)) > LARGEST:
-        raise NoteRefused(problem=f"what comes with it takes more than {LARGEST:,} bytes")
+        raise NoteRefused(problem=gettext("its kind must be one of %(value)s") % {"value": ", ".join(KINDS)})
+    try:
+        size = len(orjson.dumps(more))
+    except (TypeError, ValueError, RecursionError) as flaw:
+        raise NoteRefused(problem=gettext("what comes with it cannot be stored (%(flaw)s)") % {"flaw": flaw}) from flaw
+    if size > LARGEST:
+        raise NoteRefused(
+            problem=gettext("what comes with it takes more than %(largest)s bytes") % {"largest": f"{LARGEST:,}"}
+        )
 
 
 def _check_listens(task: Task) -> None:
     if task.status in TASK_TERMINAL:
         raise NotListening(what=f"{task.key} is {task.status}")
     if not listens(task):
-        raise NotListening(what=f"{task.key} is no pattern")
+        raise NotListening(what=gettext("%(key)s is no pattern") % {"key": task.key})

@@ -100,6 +100,10 @@ class Gatekeeper(Protocol):
         """A gate's deadline is near; owns its transaction, takes run -> gate."""
         ...
 
+    def release_reached(self, gate_id: int) -> None:
+        """The time to take an approval back is over; owns its transaction, takes run -> gate."""
+        ...
+
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
         """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
         ...

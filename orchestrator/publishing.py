@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 
 from agents.models import Agent
 from agents.registry import budget_of
@@ -23,6 +24,7 @@ from orchestrator.definitions.load import Definition, load
 from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import authorising
+from orchestrator.errors import WorkflowFrozen
 from orchestrator.models import Budget, Step, Workflow, WorkflowVersion
 from orchestrator.ports import gatekeeper
 
@@ -60,7 +62,7 @@ def publish(
     """Validate a definition and make it the current version of its workflow; the same source again changes nothing.
 
     With `make_queues` the queues that it names and that do not exist are made; the caller checks that `by` may do so.
-    Raises what `examine` does; what it warns of is kept with the version (`checks`).
+    Raises what `examine` does, and WorkflowFrozen; what it warns of is kept with the version (`checks`).
     """
     found = examine(source=source, file=file, by=by, make_queues=make_queues, strict=strict)
     definition, plan = found.definition, found.plan
@@ -77,11 +79,27 @@ def publish(
     return version
 
 
+def keep_aside(found: Examined, *, source: str, by: User | None) -> WorkflowVersion:
+    """Keep a version that no run comes to by itself: for one that is under way. In the caller's transaction.
+
+    Raises definitions.errors.DefinitionError where its author may not start what it starts, or queues are missing.
+    """
+    authorising.require_author(found.plan, file=found.definition.file, by=by)
+    workflow = Workflow.objects.select_for_update(no_key=True).get(name=found.plan.name)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    version = _store_version(workflow, found.definition.values, found.plan, source=source, digest=digest, by=by)
+    version.checks, version.deprecated_at = checks.stored(found.warnings), Now()
+    version.save(update_fields=["checks", "deprecated_at"])
+    return version
+
+
 def make_current(
     version: WorkflowVersion, definition: Definition, *, by: User | None, queues: list[str], reason: str
 ) -> None:
-    """New runs start on this version from now on. The caller holds the workflow's lock."""
+    """New runs start on this version from now on. The caller holds the workflow's lock. Raises WorkflowFrozen."""
     workflow = version.workflow
+    if workflow.frozen_at is not None and version.certified_at is None:
+        raise WorkflowFrozen(name=workflow.name, reason=workflow.frozen_reason)
     workflow.title = definition.title or definition.name
     workflow.description = definition.description
     workflow.current_version = version

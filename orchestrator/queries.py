@@ -19,9 +19,10 @@ from agents.guardrails import words
 from agents.models import Agent
 from orchestrator.awaited import awaited
 from orchestrator.definitions.graph import Layout, layout
+from orchestrator.engine.lanes import DEFAULT, pool_of
 from orchestrator.engine.plans import plan_of
 from orchestrator.engine.waits import OUTSIDE
-from orchestrator.models import TASK_BITS, Breaker, Event, Run, Stop, Task, Workflow, task_id
+from orchestrator.models import TASK_BITS, Breaker, Event, Run, Shift, Stop, Task, Workflow, task_id
 from orchestrator.ports import GateFact, gatekeeper, rights
 from orchestrator.run_steps import RunSteps
 from orchestrator.states import RUN_LIVE, RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
@@ -50,6 +51,7 @@ class TaskFact(NamedTuple):
     started_at: datetime | None
     ended_at: datetime | None
     parent: int | None = None
+    lane: str = DEFAULT
 
     @property
     def step_index(self) -> int:
@@ -310,6 +312,7 @@ def facts_of(
         running=first_two(running),
         running_count=len(running),
         ready_count=len(ready),
+        nobody_in=_pools_without_workers(ready),
         limited=first_two(ready) if all(task.limited for task in ready) else [],
         retry_at=retry[0] if retry else None,
         retry_step=retry[1] if retry else title(retrying[0].step_index) if retrying else "",
@@ -322,6 +325,14 @@ def facts_of(
         service_at=_service_at(held[0].agent_id) if held else None,
         error=str(run.error.get("message", "")) if isinstance(run.error, dict) else "",
     )
+
+
+def _pools_without_workers(ready: Sequence[TaskFact]) -> list[str]:
+    """Pools that definitions name, of which no worker is there; the default one's absence is said elsewhere."""
+    if not (wanted := {pool_of(task.lane) for task in ready if ":" not in task.lane} - {DEFAULT}):
+        return []
+    there = Shift.objects.filter(ended_at=None, pool__in=wanted).values_list("pool", flat=True)
+    return sorted(wanted - set(there))
 
 
 def awaited_by(runs: Mapping[int, Run], tasks: Iterable[TaskFact]) -> dict[int, Awaited]:

@@ -64,6 +64,7 @@ class RunState:
     checkpoints: dict[int, str] = field(default_factory=dict)  # number: name
     reopened: bool = False  # tasks were named that are done again; the retry itself follows
     planned: list[tuple[Sequence[int], int]] = field(default_factory=list)  # dependencies and needs before any spawn
+    steps: int = 0  # of its version; what these have started comes after them
 
     def status_of(self, index: int) -> str:
         """A task's status, recorded or derived."""
@@ -101,6 +102,7 @@ def replay(
         list(dependencies), list(needs or [0] * len(dependencies)), tasks=[TaskState() for _ in dependencies]
     )
     run.planned = list(zip(run.dependencies, run.needs, strict=True))
+    run.steps = len(run.planned)
     for fact in facts:
         if fact.kind == "run.migrated" and graph_of is not None:
             _migrate(run, *graph_of(int(str(fact.data["version"]))))
@@ -185,6 +187,8 @@ def _reopen(run: RunState, data: Mapping[str, Any]) -> None:
     for index in data["tasks"]:
         if index < len(run.tasks):
             run.tasks[index].status, run.tasks[index].retrying = None, False
+    for index in data.get("anew", ()):  # what they had started is no longer what they wait for
+        run.dependencies[index], run.needs[index] = run.planned[index]
 
 
 def _cancel_live(run: RunState, only: Json = None) -> None:
@@ -195,15 +199,21 @@ def _cancel_live(run: RunState, only: Json = None) -> None:
 
 
 def _migrate(run: RunState, dependencies: Sequence[Sequence[int]], needs: Sequence[int]) -> None:
-    """What has begun keeps its place; everything else is as the other version has it."""
+    """What has begun keeps its place, and so does what it has started; all else is as the other version has it."""
+    steps = len(dependencies)
+    kept = len(run.tasks) if steps == run.steps else steps
     begun = [task.status is not None or task.attempt > 0 for task in run.tasks]
-    lost = [index for index in range(len(dependencies), len(run.tasks)) if begun[index]]
+    lost = [index for index in range(kept, len(run.tasks)) if begun[index]]
     if lost:
         run.anomalies.append(f"the run was migrated to a version that does not have its tasks {lost}")
-    old = dict(enumerate(run.tasks))
-    run.tasks = [old[index] if index in old and begun[index] else TaskState() for index in range(len(dependencies))]
-    run.dependencies, run.needs = list(dependencies), list(needs)
-    run.planned = list(zip(run.dependencies, run.needs, strict=True))
+    ways = list(zip(run.dependencies, run.needs, strict=True))
+    own = {at: way for at, way in enumerate(ways[:kept]) if at >= steps or way[0] != run.planned[at][0]}
+    run.tasks = [task if at >= steps or begun[at] else TaskState() for at, task in enumerate(run.tasks[:kept])]
+    run.tasks += [TaskState() for _ in range(kept - len(run.tasks))]
+    run.planned = [*zip(dependencies, needs, strict=True), *run.planned[steps:kept]]
+    run.dependencies = [own.get(at, way)[0] for at, way in enumerate(run.planned)]
+    run.needs = [own.get(at, way)[1] for at, way in enumerate(run.planned)]
+    run.steps = steps
 
 
 def _spawn(run: RunState, parent: int, data: Mapping[str, Any]) -> None:

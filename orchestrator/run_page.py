@@ -38,14 +38,12 @@ from orchestrator.shortfalls import Shortfall
 from orchestrator.snapshots import Happened
 from orchestrator.states import TASK_TERMINAL, RunStatus
 from orchestrator.story import ROUTINE, tell
-from orchestrator.timeline import Lived, Timeline, timeline
 from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
 
 MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first ones and says so
 STORY_LENGTH: Final = 150
 SHORT_RUN: Final = 40  # tasks: the whole story of a short run is shown at once
 FAMILY: Final = 100
-MAX_LIVED: Final = 2_000  # bars of the timeline
 LATEST: Final = 6  # lines of the story below the graph
 
 
@@ -89,6 +87,11 @@ class Head:
     def done(self) -> int:
         """Tasks that have ended."""
         return sum(self.counts.get(status, 0) for status in TASK_TERMINAL)
+
+    @property
+    def percent(self) -> int:
+        """Of its tasks so far; 100 only when all have ended."""
+        return 100 * self.done // max(1, sum(self.counts.values()))
 
     @property
     def tones(self) -> list[tuple[str, int]]:
@@ -216,35 +219,6 @@ def graph(run: Run) -> drawing.Picture:
         for task in tasks
     }
     return drawing.picture(layout_of(run.version_id), marks, now=timezone.now())
-
-
-def gantt(run: Run) -> Timeline:
-    """Where the run's time went."""
-    tasks = [task for task in task_facts(run) if task.ready_at or task.started_at]
-    tries: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
-    ranged = Attempt.objects.filter(task_id__gte=task_id(run.pk, 0), task_id__lt=task_id(run.pk + 1, 0))
-    for owner, start, end in ranged.order_by("task_id", "number").values_list("task_id", "started_at", "ended_at")[
-        :MAX_TASKS
-    ]:
-        if start is not None:
-            tries[owner].append((start, end))
-    human: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
-    for gate in gatekeeper().gates_of([run.pk], only_open=False):
-        if gate.task_id is not None:
-            human[gate.task_id].append((gate.opened_at, gate.settled_at))
-    tasks = tasks[:MAX_LIVED]
-    steps = RunSteps(run)
-    steps.load([task.step_index for task in tasks])
-    lived = [_lived(task, steps[task.step_index], tries[task.id], human[task.id]) for task in tasks]
-    return timeline(lived, start=run.started_at, end=run.ended_at or timezone.now())
-
-
-def _lived(task: TaskFact, step: PlanStep, tries: list[Any], gates: list[Any]) -> Lived:
-    if task.status == "running" and task.started_at:
-        tries = [*tries, (task.started_at, None)]
-    elif not tries and not gates and task.started_at:
-        tries = [(task.started_at, task.ended_at)]
-    return Lived(step.key, step.title, task.status, task.ready_at, task.ended_at, tuple(tries), tuple(gates))
 
 
 def story(run: Run, *, before: int | None = None, everything: bool = False, length: int = STORY_LENGTH) -> Story:

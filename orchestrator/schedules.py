@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from agents.types import Json
 from orchestrator import db, events, orders, services
@@ -93,7 +94,7 @@ def create(*, name: str, workflow: Workflow, wanted: Wanted, by: User, reason: s
     """
     said = services.reason_given(reason, "make a schedule")
     if not NAME.fullmatch(name) or len(name) > 100:
-        raise ScheduleRefused(problem="name must be lower-case letters a-z, digits and -, a letter first")
+        raise ScheduleRefused(problem=gettext("name must be lower-case letters a-z, digits and -, a letter first"))
     columns = _columns(workflow, wanted) | {"owner": by, "changed_by": by, "reason": said}
     try:
         with transaction.atomic():
@@ -132,7 +133,10 @@ def set_enabled(*, name: str, enabled: bool, by: User, reason: str) -> Schedule:
     schedule = _locked(name)
     said = services.reason_given(reason, "resume a schedule" if enabled else "pause a schedule")
     if schedule.enabled == enabled:
-        raise ScheduleRefused(problem=f"state is {'running' if enabled else 'paused'} already; nothing was changed")
+        raise ScheduleRefused(
+            problem=gettext("state is %(value)s already; nothing was changed")
+            % {"value": "running" if enabled else "paused"}
+        )
     if schedule.queued is not None:
         scheduling.tell(schedule, schedule.queued, ScheduledStart.Outcome.SKIPPED, {}, problem=PAUSED)
     due = next(Cron(schedule.cron, schedule.zone).after(db.clock()), None) if enabled else None
@@ -159,7 +163,7 @@ def run_now(*, name: str, by: User, reason: str, key: str) -> Run:
     schedule = _locked(name)
     said = services.reason_given(reason, "run a schedule")
     if not _KEY.fullmatch(key):
-        raise ScheduleRefused(problem="idempotency key must have 1 to 200 printable characters")
+        raise ScheduleRefused(problem=gettext("idempotency key must have 1 to 200 printable characters"))
     now = db.clock()
     run, is_new = scheduling.begin(
         schedule, now, key=f"now:{hashlib.sha256(key.encode()).hexdigest()}", user=by.pk, actor=services.actor_of(by)
@@ -199,7 +203,9 @@ def _columns(workflow: Workflow, wanted: Wanted) -> dict[str, Any]:
         ("missed", wanted.missed, Schedule.Missed.values),
     ):
         if value not in choices:
-            raise ScheduleRefused(problem=f"{name} must be one of {', '.join(choices)}")
+            raise ScheduleRefused(
+                problem=gettext("%(name)s must be one of %(value)s") % {"name": name, "value": ", ".join(choices)}
+            )
     order = orders.draw_up(
         orders.find_workflow(workflow.name), wanted.input, user=None, title="", key=None, correlation="",
         priority=None, actor="engine",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.guardrails import words as guard_words
 from agents.types import Json
-from orchestrator import judged_story
+from orchestrator import judged_story, state_story
 from orchestrator.budgets import words as budget_words
 from orchestrator.happenings import Entry, Happening, Who
 from orchestrator.timed_story import by_hand, moment, timed
@@ -54,6 +54,8 @@ def actor_of(actor: str) -> tuple[Who, str]:
         return "agent", name
     if kind == "signal" and found:
         return "engine", _("signal %(number)s") % {"number": name}
+    if kind == "link" and found:
+        return "engine", _("somebody with the link %(number)s") % {"number": name}
     if kind == "callback":
         return "engine", _("a call back")
     if kind == "group" and found:
@@ -275,17 +277,6 @@ def _decided(event: Happening) -> str:
     return str(_VERDICTS.get(verdict, verdict)) or _("decided")
 
 
-def _state_written(event: Happening) -> str:
-    facts = {"key": event.facts.get("key", "?"), "version": event.facts.get("version", "?")}
-    text = _("removed %(key)s") if event.facts.get("deleted") else _("wrote %(key)s, version %(version)s")
-    return text % facts
-
-
-def _conflict_resolved(event: Happening) -> str:
-    facts = {"key": event.facts.get("key", "?"), "by": event.facts.get("by", "?")}
-    return _("settled the conflict about %(key)s (%(by)s)") % facts
-
-
 def _fixed(text: str | Promise, *, counted: bool = False) -> Callable[[Happening], str]:
     return lambda event: f"{text}{_attempt(event) if counted else ''}"
 
@@ -375,13 +366,14 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
         _("rolled the run back to checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
     ),
-    "state.written": _state_written,
+    "state.written": state_story.written,
+    "finding.discovered": state_story.found,
     "checkpoint.made": lambda event: (
         _("saved checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}
     ),
     "conflict.found": lambda event: _("found a conflict about %(key)s") % {"key": event.facts.get("key", "?")},
-    "conflict.resolved": _conflict_resolved,
+    "conflict.resolved": state_story.conflict_resolved,
     "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),
     "gate.opened": _gate_opened,
     "gate.claimed": _fixed(gettext_lazy("took")),
@@ -397,4 +389,9 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "gate.decided": _decided,
     "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
     "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),
+    "feedback.given": _fixed(gettext_lazy("gave feedback on this")),
+    "feedback.answered": _fixed(gettext_lazy("answered feedback on this")),
+    "feedback.link_made": _fixed(gettext_lazy("made a link for feedback from people outside")),
+    "feedback.link_revoked": _fixed(gettext_lazy("revoked a link for feedback")),
+    "lesson.chosen": _fixed(gettext_lazy("judged a correction as an example")),
 }

@@ -13,8 +13,8 @@ from agents.memory import store as memory_store
 from agents.messaging import upkeep as messages
 from agents.registry import load_apps
 from agents.tools.registry import autodiscover as discover_tools
-from orchestrator import dispatch, ledger, signals
-from orchestrator.engine import caching, model_desk, scheduling, stranded, timekeeper
+from orchestrator import dispatch, ledger, signals, weekly
+from orchestrator.engine import caching, lanes, model_desk, scheduling, stranded, timekeeper
 from orchestrator.engine import sweep as upkeep
 from orchestrator.engine.draining import is_draining, leaving
 from orchestrator.engine.shift import Shift
@@ -61,23 +61,24 @@ def _work() -> bool:
 
 @shared_task
 def ensure_shifts() -> None:
-    """Ring for as many shifts as are missing."""
-    missing = settings.SHIFTS - _live_shifts()
-    if missing > 0:
-        dispatch.ring(work_shift, times=missing)
+    """Ring for as many shifts as are missing, in each pool that this process knows of."""
+    for pool, wanted in {settings.POOL: settings.SHIFTS, **settings.POOLS}.items():
+        missing = wanted - _live_shifts(pool)
+        if missing > 0:
+            dispatch.ring(work_shift, times=missing, queue=lanes.queue_of(pool))
 
 
-def _live_shifts() -> int:
-    return ShiftRow.objects.filter(ended_at=None).count()
+def _live_shifts(pool: str = "") -> int:
+    return ShiftRow.objects.filter(ended_at=None, pool=pool or settings.POOL).count()
 
 
 @shared_task
 def sweep() -> None:
     """Take back what dead workers left, and ring at once for shifts in place of theirs."""
-    before = _live_shifts()
+    before = ShiftRow.objects.filter(ended_at=None).count()
     upkeep.sweep()
     upkeep.tend()
-    if _live_shifts() < before:
+    if ShiftRow.objects.filter(ended_at=None).count() < before:
         ensure_shifts()
 
 
@@ -142,3 +143,9 @@ def purge_results() -> None:
 def tend_ledger() -> None:
     """Make the months ahead their partitions, and look for events that no reader would ever see."""
     ledger.tend()
+
+
+@shared_task
+def draw_weekly() -> None:
+    """Draw what people look at of the week's work."""
+    weekly.draw()

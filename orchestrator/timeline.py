@@ -24,6 +24,8 @@ class Lived:
     ended_at: datetime | None
     tries: Sequence[tuple[datetime, datetime | None]] = ()
     gates: Sequence[tuple[datetime, datetime | None]] = ()
+    before: Sequence[str] = ()  # keys of the steps that it waits for
+    is_planned: bool = True  # false: started by another step, within which its time lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Bar:
     status: str
     segments: tuple[Segment, ...]
     seconds: float
+    is_critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Timeline:
     """All bars in the order in which the steps began, how much each share took in all, and what was left out."""
 
     bars: tuple[Bar, ...]
+    path: tuple[str, ...]  # titles of the steps that decided when the run ended, or would end, in their order
     seconds: float
     shares: dict[Share, float]
     ticks: tuple[tuple[float, float], ...]
@@ -62,12 +66,29 @@ def timeline(tasks: Iterable[Lived], *, start: datetime, end: datetime) -> Timel
     """The run's bars between two moments. A try or a gate that is still open lasts until `end`."""
     span = max((end - start).total_seconds(), 0.001)
     begun = sorted((task for task in tasks if _began(task)), key=lambda task: (_began(task), task.key))
-    bars = tuple(_bar(task, start=start, end=end, span=span) for task in begun[:MAX_ROWS])
+    path = _critical(begun, end)
+    keys = {task.key for task in path}
+    bars = tuple(_bar(task, start=start, end=end, span=span, is_critical=task.key in keys) for task in begun[:MAX_ROWS])
     shares: dict[Share, float] = {"queue": 0.0, "work": 0.0, "human": 0.0, "pause": 0.0}
     for bar in bars:
         for segment in bar.segments:
             shares[segment.share] += segment.seconds
-    return Timeline(bars, span, shares, _ticks(span), max(0, len(begun) - MAX_ROWS))
+    return Timeline(bars, tuple(task.title for task in path), span, shares, _ticks(span), max(0, len(begun) - MAX_ROWS))
+
+
+def _critical(begun: Sequence[Lived], end: datetime) -> list[Lived]:
+    """Back from the step that ended last, each time to that of the steps before it which it waited for longest.
+
+    None of them could have ended later without the run ending later. One step alone is no path.
+    """
+    planned = {task.key: task for task in begun if task.is_planned}
+    at = max(planned.values(), key=lambda task: (task.ended_at or end, task.key), default=None)
+    path: list[Lived] = []
+    while at is not None and at not in path:
+        path.append(at)
+        before = [planned[key] for key in at.before if key in planned]
+        at = max(before, key=lambda task: (task.ended_at or end, task.key), default=None)
+    return path[::-1] if len(path) > 1 else []
 
 
 def _began(task: Lived) -> datetime | None:
@@ -75,9 +96,11 @@ def _began(task: Lived) -> datetime | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def _bar(task: Lived, *, start: datetime, end: datetime, span: float) -> Bar:
+def _bar(task: Lived, *, start: datetime, end: datetime, span: float, is_critical: bool) -> Bar:
     segments = [_segment(share, first, last, start=start, span=span) for share, first, last in _spans(task, end)]
-    return Bar(task.key, task.title, task.status, tuple(segments), sum(segment.seconds for segment in segments))
+    return Bar(
+        task.key, task.title, task.status, tuple(segments), sum(segment.seconds for segment in segments), is_critical
+    )
 
 
 def _spans(task: Lived, end: datetime) -> list[tuple[Share, datetime, datetime]]:

@@ -14,7 +14,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from orchestrator import acts, agent_service, details, forms, queries, rendering, run_page, services, state_page
+from orchestrator import (
+    acts,
+    agent_service,
+    details,
+    forms,
+    gantt,
+    progress,
+    queries,
+    rendering,
+    run_page,
+    services,
+    state_page,
+)
 from orchestrator.acts import Target
 from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
@@ -96,7 +108,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
     context: dict[str, Any] = {"tab": tab if tab in TABS else "graph"}
     match context["tab"]:
         case "timeline":
-            context["timeline"] = run_page.gantt(found)
+            context["timeline"] = gantt.of(found)
             context["marks"] = state_page.marks(found, seconds=context["timeline"].seconds)
         case "state":
             context |= state_page.state(found, request.GET) | {"acts_of": _state_acts(request, found)}
@@ -113,6 +125,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
             context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
+            context["agents"] = progress.by_agent(found)
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
             context["details"] = details.may_see(request.user, found)

@@ -69,6 +69,7 @@ class RunFacts:
     running: Sequence[str] = ()
     running_count: int = 0
     ready_count: int = 0
+    nobody_in: Sequence[str] = ()  # pools that ready steps are for and that have no worker
     limited: Sequence[str] = ()  # ready, and their agents are at a limit of their own
     retry_at: datetime | None = None
     retry_step: str = ""
@@ -309,6 +310,10 @@ def _lacking(facts: RunFacts) -> list[Part]:
 def _held_up(facts: RunFacts) -> list[Part]:
     if facts.limited:
         return [*_names(facts.limited), Part(_limit(len(facts.limited)))]
+    if facts.nobody_in:
+        pool = facts.nobody_in[0]
+        text = _("Ready, but no worker of the pool %(pool)s is there; start one with POOL=%(pool)s.")
+        return [Part(text % {"pool": pool})]
     if facts.ready_count:
         text = ngettext(
             "%(count)d step is ready and waits for a free worker.",

@@ -171,6 +171,7 @@ def versions_of(workflow: Workflow) -> list[WorkflowVersion]:
         "digest",
         "published_at",
         "deprecated_at",
+        "certified_at",
         "workflow_id",
         "published_by__username",
         "published_by__first_name",

@@ -23,6 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LongestFirst())
     # Slow on purpose elsewhere: each of the thousands of people that tests make would cost a fifth of a second.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Tests about anything else see what an approval does at once; those about taking it back say how long they have.
+    settings.UNDO_RUNWAY = {}
+    os.environ.setdefault("UNDO_RUNWAY", "none")  # of stacks that tests start
     # Tests of the card are about deciding; those of own judgement first ask for it.
     settings.OWN_VERDICT_FIRST = []
     if os.environ.get("DATABASE_URL") or config.option.collectonly:

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 from django.db import connection, connections
+from django.test import override_settings
 
 from agents.budgets import AMPLE
 from agents.errors import AgentsError, Permanent, StateStale, Transient
@@ -124,10 +125,14 @@ def start(name: str = "flow", **given: Any) -> Run:
 
 
 @contextmanager
-def shift(*, capacity: int = 200, lease: float = 15) -> Iterator[Shift]:
+def shift(*, capacity: int = 200, lease: float = 15, pool: str = "default") -> Iterator[Shift]:
     """A real shift in a thread of its own, drained at the end."""
     leaving = threading.Event()
-    made = Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set)
+    with override_settings(POOL=pool):
+        yield from _shift(Shift(capacity=capacity, seconds=600, lease=lease, draining=leaving.is_set), leaving)
+
+
+def _shift(made: Shift, leaving: threading.Event) -> Iterator[Shift]:
 
     def run() -> None:
         uvloop.run(made.run())
@@ -195,6 +200,8 @@ async def keeper(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
 
 async def _keep(ctx: Any, verb: str, *rest: Any) -> None:
     match verb:
+        case "discover":
+            await ctx.discover(rest[0], confidence=rest[1])
         case "put":
             key, value, *expected = rest
             await ctx.state.put(key, value, expected=expected[0] if expected else None)

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 EVIDENCE = (
-    "approvals_decision", "approvals_vote", "agents_dataset", "agents_datasetcase", "agents_evaluation",
-    "agents_evaluationcase",
+    "approvals_decision", "approvals_vote", "approvals_appraisal", "agents_dataset", "agents_datasetcase",
+    "agents_evaluation", "agents_evaluationcase",
 )  # fmt: skip
 # Unmanaged, so no flush of Django's knows of them.
 EVENT_LOG = ("orchestrator_event", "orchestrator_ledger")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 _TASK = re.compile(r"Current Task: (\w+)")
@@ -13,9 +14,12 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
 
 
 class _Model(BaseHTTPRequestHandler):
-    """Calls the tool that it is offered with 5; else says the task's word. `slow` answers when the test is over."""
+    """Calls the tool that it is offered with 5, then 6, 7 and so on; else says the task's word. `slow` answers when the
+    test is over.
+    """
 
     over = threading.Event()
+    amounts: Iterator[int]
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -24,7 +28,10 @@ class _Model(BaseHTTPRequestHandler):
             self.over.wait(60)
         message: dict[str, Any] = {"role": "assistant", "content": do}
         if asked.get("tools"):
-            function = {"name": asked["tools"][0]["function"]["name"], "arguments": '{"amount": 5}'}
+            function = {
+                "name": asked["tools"][0]["function"]["name"],
+                "arguments": json.dumps({"amount": next(self.amounts)}),
+            }
             calls = [{"id": "call-1", "type": "function", "function": function}]
             message = {"role": "assistant", "content": None, "tool_calls": calls}
         ended = "tool_calls" if "tool_calls" in message else "stop"
@@ -44,7 +51,7 @@ class _Model(BaseHTTPRequestHandler):
 @contextmanager
 def scripted_model() -> Iterator[str]:
     """Serve it; yields its base address."""
-    handler = type("Model", (_Model,), {"over": threading.Event()})
+    handler = type("Model", (_Model,), {"over": threading.Event(), "amounts": count(5)})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -1,15 +1,19 @@
-"""Tools of MCP servers, for whoever keeps the registry of tools: `list_tools()` and `call_tool()`, and nothing more.
+"""Tools of MCP servers: `mcp_tool(...)` registers one like `@tool` does, so that the policies in force, approvals,
+seals, limits and records hold for it. `list_tools()` says what a server offers.
 
-Only servers that MCP_SERVERS names are reached: `name=https://host/mcp,other=...`; no agent and no definition names an
-address. The token of a server is in `MCP_<NAME>_TOKEN`. What a server says is data: bounded, and never an instruction.
+Its contracts are written down where it is registered: a server that describes its tool otherwise one day changes
+nothing about what is sent to it and what is taken back. Only servers that MCP_SERVERS names are reached:
+`name=https://host/mcp,other=...`; no agent and no definition names an address. The token of a server is in
+`MCP_<NAME>_TOKEN`. What a server says is data: bounded, and never an instruction.
 """
 
 import asyncio
+import ipaddress
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
 import httpx2
@@ -17,8 +21,11 @@ import orjson
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
-from agents.contracts import compile_contract
+from agents.contracts import ContractSource, compile_contract
 from agents.errors import Business, ContractViolation, InvalidContract, Permanent, Transient
+from agents.tools import registry as registry_module
+from agents.tools.registry import ToolRegistry
+from agents.tools.specs import ToolFacts, ToolFunction, build_tool
 from agents.types import Json
 
 VARIABLE: Final = "MCP_SERVERS"
@@ -36,15 +43,84 @@ class McpTool:
     output_schema: dict[str, Any] | None
 
 
+def mcp_tool(
+    name: str,
+    *,
+    server: str,
+    tool: str,
+    input: ContractSource,  # noqa: A002 - the word of every contract
+    output: ContractSource,
+    registry: ToolRegistry = registry_module.default,
+    **facts: Unpack[ToolFacts],
+) -> ToolFunction:
+    """Register `tool` of the MCP server that MCP_SERVERS calls `server`, and return its function.
+
+    Nobody here knows what it does: without a `risk` it is high, so people approve each call.
+    """
+    accepted, promised = compile_contract(input).schema, compile_contract(output).schema
+    known = McpTool(f"{server}.{tool}", facts.get("description", ""), accepted, promised)
+
+    async def call(given: dict[str, Json], ctx: Any) -> dict[str, Json]:
+        return await call_tool(known, given)
+
+    call.__module__, call.__qualname__ = __name__, f"{server}.{tool}"
+    told: ToolFacts = {"risk": "high", "title": f"{tool} on {server}", **facts}
+    # The schema alone: what is sent is plain values, not a model's.
+    registry.add(build_tool(name, call, takes=accepted, gives=promised, facts=told))
+    return call
+
+
 def servers() -> dict[str, str]:
     """Addresses by name. Permanent when the variable cannot be read."""
     found: dict[str, str] = {}
     for part in filter(None, os.environ.get(VARIABLE, "").split(",")):
         name, _, url = part.strip().partition("=")
-        if not name.isidentifier() or urlsplit(url).scheme not in {"http", "https"} or "@" in url:
-            raise Permanent(f"Set {VARIABLE} to name=https://host/mcp.", code="mcp_configuration")
+        if not name.isidentifier() or "@" in url or not _may_be_spoken_to(url):
+            problem = f"Set {VARIABLE} to name=https://host/mcp; plain http is for addresses of this machine alone."
+            raise Permanent(problem, code="mcp_configuration")
         found[name] = url
     return found
+
+
+def _may_be_spoken_to(url: str) -> bool:
+    """A token does not travel readable."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    try:
+        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+class _Bounded(httpx2.AsyncHTTPTransport):
+    """Ends an answer that goes on beyond the most bytes, before it fills the worker's memory."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """As the transport does, with what comes counted; a compressed answer could be of any size and is refused."""
+        response = await super().handle_async_request(request)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx2.ReadError("the answer is compressed")
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Counted(response.stream)
+        return response
+
+
+class _Counted(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = 2 * MOST_BYTES
+        async for part in self._stream:
+            left -= len(part)
+            if left < 0:
+                raise httpx2.ReadError("the answer is too large")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 async def list_tools(server: str, *, seconds: float = 30) -> list[McpTool]:
@@ -93,12 +169,12 @@ async def _session(server: str, seconds: float) -> AsyncIterator[Client]:
     if url is None:
         raise Permanent(f"No MCP server is called {server!r}; name it in {VARIABLE}.", code="mcp_configuration")
     token = os.environ.get(f"MCP_{server.upper()}_TOKEN", "")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
         # A redirect would lead where nobody allowed it to.
         async with (
             asyncio.timeout(seconds),
-            httpx2.AsyncClient(headers=headers, timeout=seconds, follow_redirects=False) as http,
+            httpx2.AsyncClient(headers=headers, timeout=seconds, follow_redirects=False, transport=_Bounded()) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
             yield client

@@ -57,6 +57,17 @@ class Call:
         found = [one["answer"] for one in self.approvals if one["action"] == action]
         return dict(found[-1]) if found else None
 
+    def granted(self, nth: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The `nth` thing, from 0, that people agreed to in this call: the action and their answer; None: ask.
+
+        For frameworks that begin anew after a question, whose models may word it differently then: what is done is
+        what was approved, and once.
+        """
+        if nth >= len(self.approvals):
+            return None
+        found = self.approvals[nth]
+        return dict(found["action"]), dict(found["answer"])
+
 
 @dataclass(frozen=True)
 class Standing:

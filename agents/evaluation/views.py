@@ -48,6 +48,7 @@ def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
         "page": page,
         "next": page + 1 if (page + 1) * queries.CASES < found.rows.count() and not failed else None,
         "others": queries.earlier_of_the_same(found),
+        "opens_cases": _opens_cases(request),
     }
     return render(request, "agents/evaluation.html", context)
 
@@ -56,10 +57,14 @@ def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
 def case(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """One case: what went in, what came out, what was expected, and its marks."""
     require_see(request)
-    if not any(rights().can(request.user, verb) for verb in ("see_runs", "edit_quality")):
+    if not _opens_cases(request):
         raise PermissionDenied(_("Cases hold what agents were given: they are for who may see all runs."))
     found = get_object_or_404(EvaluationCase.objects.select_related("evaluation"), evaluation=pk, number=number)
     return render(request, "agents/evaluation_case.html", {"case": found, "evaluation": found.evaluation})
+
+
+def _opens_cases(request: HttpRequest) -> bool:
+    return any(rights().can(request.user, verb) for verb in ("see_runs", "edit_quality"))
 
 
 @require_GET
@@ -68,7 +73,7 @@ def comparison(request: HttpRequest, pk: int, other: int) -> HttpResponse:
     require_see(request)
     new, old = queries.get_evaluation_or_404(pk), queries.get_evaluation_or_404(other)
     try:
-        context = {"found": compare(old, new)}
+        context = {"found": compare(old, new), "opens_cases": _opens_cases(request)}
     except NotComparable as problem:
         raise Http404(str(problem)) from None
     return render(request, "agents/comparison.html", context)

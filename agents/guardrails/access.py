@@ -6,6 +6,7 @@ from typing import Any, Final
 import cel
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from agents.errors import RevealRefused, RuleInvalid
 from agents.guardrails import sealing
@@ -52,7 +53,7 @@ def set_rule(rule: Rule, *, by: str, reason: str) -> DataRule:
     """Make or change a rule. Raises RuleInvalid."""
     check(rule)
     if not reason.strip():
-        raise RuleInvalid(name=rule.name, problem="no reason was given")
+        raise RuleInvalid(name=rule.name, problem=gettext("no reason was given"))
     values = {"tags": list(rule.tags), "condition": rule.condition, "enabled": rule.enabled}
     made, _new = DataRule.objects.update_or_create(
         name=rule.name, defaults={**values, "changed_by": by, "changed_at": Now()}
@@ -69,13 +70,16 @@ def reveal(sealed: str, viewer: Viewer, *, purpose: str, reason: str) -> Opened:
     Raises RevealRefused and SealBroken. Every tag that the value carries needs a rule that lets it.
     """
     if not reason.strip() or not purpose.strip():
-        raise RevealRefused(problem="say for what purpose, and why")
+        raise RevealRefused(problem=gettext("say for what purpose, and why"))
     opened = sealing.open_sealed(sealed)
     used: list[str] = []
     for tag in sorted(opened.tags):
         rule = _rule_for(tag, opened, viewer, purpose.strip())
         if rule is None:
-            raise RevealRefused(problem=f"no rule lets {viewer.name} see {tag.upper()} for {purpose.strip()!r}")
+            raise RevealRefused(
+                problem=gettext("no rule lets %(name)s see %(tag)s for %(purpose)s")
+                % {"name": viewer.name, "tag": tag.upper(), "purpose": f"{purpose.strip()!r}"}
+            )
         used.append(rule)
     data: dict[str, Json] = {"agent": opened.agent, "field": opened.place, "tags": list[Json](sorted(opened.tags))}
     data |= {"purpose": purpose.strip()[:100], "reason": reason.strip()[:1000], "rules": list[Json](used)}
@@ -109,14 +113,17 @@ def _holds(condition: str, context: dict[str, Any]) -> bool:
 
 def _flaw(rule: Rule) -> str | None:
     if not rule.tags or not set(rule.tags) <= set(TAGS):
-        return f"its tags must be of {', '.join(TAGS)}"
+        return gettext("its tags must be of %(value)s") % {"value": ", ".join(TAGS)}
     if not 0 < len(rule.condition) <= LONGEST:
-        return f"its condition must have 1 to {LONGEST} characters"
+        return gettext("its condition must have 1 to %(longest)s characters") % {"longest": LONGEST}
     try:
         program = cel.compile(rule.condition)
     except Exception:  # noqa: BLE001 - whatever the parser raises
-        return "its condition is not CEL"
+        return gettext("its condition is not CEL")
     strangers = sorted((set(program.variables()) - set(VARIABLES)) | (set(program.functions()) - _ALLOWED))
     if strangers:
-        return f"its condition uses {strangers[0]}; it may use {', '.join(VARIABLES)}"
+        return gettext("its condition uses %(stranger)s; it may use %(known)s") % {
+            "stranger": strangers[0],
+            "known": ", ".join(VARIABLES),
+        }
     return None

@@ -1,7 +1,7 @@
 """Packaged documents to be searched: news texts of 2001, and incidents with the reference that reports each.
 
 Both are real and on this machine: the Lee background corpus in gensim (LGPL-2.1, installed with the demo), and
-genai-incidents (MIT). Nothing is downloaded.
+genai-incidents (CC BY 4.0). Nothing is downloaded.
 """
 
 import math

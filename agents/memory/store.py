@@ -89,7 +89,7 @@ def recall(scope: Scope, given: dict[str, Any]) -> list[Json]:
         rows = _nearest(rows.filter(layer=MemoryItem.Layer.LONG), query[: entering.LONGEST])
     else:
         rows = rows.order_by("-pk")
-    found = list(rows[:limit])
+    found = list(rows.defer("embedding")[:limit])
     _touch(found)
     return [_told(item, scope.sees) for item in found]
 
@@ -152,6 +152,7 @@ def _keep(scope: Scope, entry: Entry, wanted: _Wanted, before: Before) -> int:
         place = {"layer": layer, "subject": entry.subject, "digest": digest_of(entry.text), **_where(scope, layer)}
         if known := own.filter(**place).first():
             MemoryItem.objects.filter(pk=known.pk).update(used_at=Now(), expires_at=Now() + lifetime)
+            MemoryItem.objects.filter(pk__in=wanted.gone).exclude(pk=known.pk).delete()
             return known.pk
         if own.count() >= MOST:
             raise MemoryRefused(

@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.cleaning import Limits, clean_text
@@ -24,6 +24,8 @@ from agents.models import BridgeHealth, Message, Outbound
 
 log = structlog.get_logger(__name__)
 BATCH: Final = 50
+HELD: Final = timedelta(seconds=10)  # so long a relay that is lost keeps others from its bridge
+NEW: Final = "It has not been connected yet."
 CLAIMED: Final = timedelta(seconds=30)  # until another relay tries what this one has begun to publish
 _WAYS: Final = ("to", "topic", "specialism", "broadcast")
 
@@ -141,13 +143,29 @@ def note_health(place: Place, *, rank: int, problem: str | None) -> None:
         name=place.name, defaults={"kind": place.kind, "rank": rank, "up": problem is None, "problem": problem or ""}
     )
     is_up = problem is None
-    changed = made or row.up != is_up
+    changed = made or row.problem == NEW or row.up != is_up
     columns: dict[str, Any] = {"rank": rank, "up": is_up, "problem": (problem or "")[:500], "seen_at": Now()}
     if changed:
         columns["changed_at"] = Now()
         facts = {"bridge": place.name} | ({"problem": problem[:500]} if problem else {})
         engine().tell("bridge.up" if is_up else "bridge.down", actor=f"bridge:{place.kind}", data=facts)
     BridgeHealth.objects.filter(pk=row.pk).update(**columns)
+
+
+@transaction.atomic
+def hold(place: Place, *, rank: int, relay: str) -> bool:
+    """Keep a bridge that one relay at a time may keep, or keep it on; False while another one has it."""
+    db.lock(db.BRIDGE, place.name)
+    new: dict[str, Any] = {"kind": place.kind, "rank": rank, "problem": NEW}
+    BridgeHealth.objects.get_or_create(name=place.name, defaults=new)
+    free = Q(holder__in=("", relay)) | Q(held_until=None) | Q(held_until__lte=Now())
+    kept = BridgeHealth.objects.filter(free, name=place.name).update(holder=relay, held_until=Now() + HELD)
+    return kept == 1
+
+
+def let_go(relay: str) -> None:
+    """A relay ends: what it kept is another's at once."""
+    BridgeHealth.objects.filter(holder=relay).update(holder="", held_until=None)
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connections
@@ -30,6 +31,7 @@ class Relay:
 
     def __init__(self, bridges: Sequence[Bridge]) -> None:
         self._bridges = list(bridges)
+        self._name = str(uuid4())
         self._up: set[str] = set()
         self._database = ThreadPoolExecutor(1, "relay-database")  # one connection, closed at the end
 
@@ -50,6 +52,8 @@ class Relay:
             await asyncio.gather(*work, ended, return_exceptions=True)
             for bridge in self._bridges:
                 await bridge.close()
+            with suppress(DatabaseError):
+                await self._in_thread(outbox.let_go, self._name)
             await self._in_thread(connections.close_all)
             self._database.shutdown()
 
@@ -59,6 +63,7 @@ class Relay:
         """Keep one bridge connected, take in what comes, and write down how it is."""
         while True:
             try:
+                await self._alone(rank, bridge)
                 async with asyncio.timeout(10):
                     await bridge.connect()
                 await self._in_thread(outbox.note_health, bridge.place, rank=rank, problem=None)
@@ -71,6 +76,11 @@ class Relay:
                 self._up.discard(bridge.place.name)
                 await self._went_down(rank, bridge, problems.exceptions[0])
             await bridge.close()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _alone(self, rank: int, bridge: Bridge) -> None:
+        """Wait until no other relay keeps a bridge that only one may keep."""
+        while bridge.alone and not await self._in_thread(outbox.hold, bridge.place, rank=rank, relay=self._name):
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _went_down(self, rank: int, bridge: Bridge, problem: BaseException) -> None:
@@ -89,6 +99,8 @@ class Relay:
     async def _check(self, rank: int, bridge: Bridge) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
+            if bridge.alone and not await self._in_thread(outbox.hold, bridge.place, rank=rank, relay=self._name):
+                raise BridgeDown(bridge=bridge.place.name, problem="another relay has taken it over")
             async with asyncio.timeout(10):
                 await bridge.check()
             self._up.add(bridge.place.name)  # what it would not take before it may take now

@@ -8,7 +8,16 @@ from agents.models.privacy import Consent, DataRule, Violation
 from agents.models.prompts import ModelCall, ModelHistory, ModelTier, PartialText, Prompt, PromptEvidence, PromptVersion
 from agents.models.quality import Assessment, AuthorityTable, Calibration
 from agents.models.registry import Agent, AgentHealth, AgentVersion
-from agents.models.tools import Policy, PolicyEpoch, PolicyVersion, Revocation, Tool, ToolUse, ToolVersion
+from agents.models.tools import (
+    Policy,
+    PolicyEpoch,
+    PolicyVersion,
+    Revocation,
+    SecretVersion,
+    Tool,
+    ToolUse,
+    ToolVersion,
+)
 
 __all__ = [
     "Agent",
@@ -44,6 +53,7 @@ __all__ = [
     "PromptVersion",
     "QualityTarget",
     "Revocation",
+    "SecretVersion",
     "Subscription",
     "Tool",
     "ToolUse",

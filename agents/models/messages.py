@@ -176,6 +176,8 @@ class BridgeHealth(models.Model):
     refused = models.PositiveBigIntegerField(default=0, help_text="Came in and were no message of ours.")
     changed_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
+    holder = models.CharField(max_length=40, blank=True, default="", help_text="The relay that keeps it, of several.")
+    held_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["rank", "name"]

@@ -151,3 +151,11 @@ class PolicyEpoch(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_policy_epoch")]
+
+
+class SecretVersion(models.Model):
+    """The version of a secret that was last fetched from its store, so that a new one is told. Never its value."""
+
+    name = models.CharField(max_length=100, unique=True)
+    version = models.CharField(max_length=100)
+    seen_at = models.DateTimeField(auto_now=True)

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 import yaml
+from django.utils.translation import gettext
 
 from agents import expressions
 from agents.errors import PolicyInvalid
@@ -158,10 +159,12 @@ def read(source: str, *, number: int = 0) -> Document:
 def _flaws(document: Document) -> list[str]:
     found = []
     if not document.approval["critical"]:
-        found.append("approval.critical: calls of critical tools are always approved by people; name a queue")
+        found.append(gettext("approval.critical: calls of critical tools are always approved by people; name a queue"))
     names = [entitlement.id for entitlement in document.entitlements]
     twice = sorted({name for name in names if names.count(name) > 1})
-    found += [f"entitlements: the id {name} is used twice; give each its own" for name in twice]
+    found += [
+        gettext("entitlements: the id %(name)s is used twice; give each its own") % {"name": name} for name in twice
+    ]
     for entitlement in document.entitlements:
         try:
             if entitlement.when:
@@ -210,7 +213,10 @@ def _moment(text: str | None, place: str, found: list[str]) -> datetime | None:
         if moment.tzinfo is None:
             raise ValueError(text)
     except ValueError:
-        found.append(f"{place}: {text[:40]!r} is not a moment; write 2027-06-30 or 2027-06-30T12:00:00Z")
+        found.append(
+            gettext("%(place)s: %(value)s is not a moment; write 2027-06-30 or 2027-06-30T12:00:00Z")
+            % {"place": place, "value": f"{text[:40]!r}"}
+        )
         return None
     return moment
 
@@ -222,7 +228,10 @@ class _Loader(yaml.CSafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := [key for key in keys if not isinstance(key, Hashable) or keys.count(key) > 1]:
             line = node.start_mark.line + 1
-            raise PolicyInvalid(problems=f"line {line}: the key {str(twice[0])[:50]!r} is there twice; keep one")
+            raise PolicyInvalid(
+                problems=gettext("line %(line)s: the key %(value)s is there twice; keep one")
+                % {"line": line, "value": f"{str(twice[0])[:50]!r}"}
+            )
         return super().construct_mapping(node, deep=deep)
 
 
@@ -234,17 +243,22 @@ _Loader.yaml_implicit_resolvers = {
 
 def _values(source: str) -> Any:
     if len(source) > LARGEST:
-        raise PolicyInvalid(problems=f"it is {len(source):,} characters long; at most {LARGEST:,} are read")
+        raise PolicyInvalid(
+            problems=gettext("it is %(count)s characters long; at most %(largest)s are read")
+            % {"count": f"{len(source):,}", "largest": f"{LARGEST:,}"}
+        )
     try:
         _refuse_bombs(source)
         return yaml.load(source, Loader=_Loader)  # noqa: S506 - derived from the safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise PolicyInvalid(problems=f"{where}it is not YAML ({problem})") from error
+        problem = getattr(error, "problem", None) or gettext("it cannot be read")
+        raise PolicyInvalid(
+            problems=gettext("%(where)sit is not YAML (%(problem)s)") % {"where": where, "problem": problem}
+        ) from error
     except RecursionError as error:
-        raise PolicyInvalid(problems="it is nested too deeply") from error
+        raise PolicyInvalid(problems=gettext("it is nested too deeply")) from error
 
 
 def _refuse_bombs(source: str) -> None:
@@ -252,7 +266,10 @@ def _refuse_bombs(source: str) -> None:
     depth = 0
     for count, event in enumerate(yaml.parse(source, Loader=yaml.CSafeLoader)):
         if isinstance(event, yaml.AliasEvent):
-            raise PolicyInvalid(problems="it uses a YAML alias (*name); write it out")
+            raise PolicyInvalid(problems=gettext("it uses a YAML alias (*name); write it out"))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST or count > MOST_PARTS:
-            raise PolicyInvalid(problems=f"it is nested deeper than {DEEPEST} levels, or has too many parts")
+            raise PolicyInvalid(
+                problems=gettext("it is nested deeper than %(deepest)s levels, or has too many parts")
+                % {"deepest": DEEPEST}
+            )

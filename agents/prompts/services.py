@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from agents import event_log
 from agents.models import Prompt, PromptVersion
@@ -38,9 +39,9 @@ def create(*, name: str, title: str, text: Text, by: User, description: str = ""
     """A new prompt with its first draft."""
     _require(by, "edit_agents", "write prompts")
     if slugify(name) != name or not 0 < len(name) <= 100:
-        raise PromptInvalid(problem="it must be lower-case letters, digits, - and _", field="name")
+        raise PromptInvalid(problem=gettext("it must be lower-case letters, digits, - and _"), field="name")
     if Prompt.objects.filter(name=name).exists():
-        raise PromptInvalid(problem=f"there is a prompt {name} already", field="name")
+        raise PromptInvalid(problem=gettext("there is a prompt %(name)s already") % {"name": name}, field="name")
     prompt = Prompt.objects.create(name=name, title=title[:200] or name, description=description)
     return _add_draft(prompt, text, by)
 
@@ -51,7 +52,10 @@ def draft(prompt: Prompt, text: Text, *, by: User) -> PromptVersion:
     _require(by, "edit_agents", "write prompts")
     Prompt.objects.select_for_update().get(pk=prompt.pk)
     if open_ := prompt.versions.exclude(status=Status.PUBLISHED).first():
-        raise PromptInvalid(problem=f"version {open_.number} is still a draft or in review", field="choice of version")
+        raise PromptInvalid(
+            problem=gettext("version %(number)s is still a draft or in review") % {"number": open_.number},
+            field=gettext("choice of version"),
+        )
     return _add_draft(prompt, text, by)
 
 
@@ -93,7 +97,9 @@ def publish(version_id: int, *, seen: str, note: str, by: User) -> PromptVersion
     if problem := uses.contract_problem(version):
         raise PromptInvalid(problem=problem, field="variables")
     if not version.docs_link:
-        raise PromptInvalid(problem="it names no documentation or training that tells of it", field="docs link")
+        raise PromptInvalid(
+            problem=gettext("it names no documentation or training that tells of it"), field=gettext("docs link")
+        )
     found = evidence.supporting(version)
     if found is None:
         raise EvidenceMissing(number=version.number, name=version.prompt.name)
@@ -107,7 +113,7 @@ def send_back(version_id: int, *, seen: str, note: str, by: User) -> PromptVersi
     """Ask its editors for changes: it is a draft again."""
     version = _under_review(version_id, seen, by)
     if not note.strip():
-        raise PromptInvalid(problem="nobody can act on a review without a word", field="note")
+        raise PromptInvalid(problem=gettext("nobody can act on a review without a word"), field="note")
     _review(version, note, by, Status.DRAFT)
     _record("prompt.returned", version, by, note=note[:500])
     return version

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, Final
 
 import orjson
+from django.utils.translation import gettext
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -42,7 +43,7 @@ def _join(value: Iterable[object], separator: str = "") -> str:
         text = part if isinstance(part, str) else _shown(part)
         size += len(text) + len(separator)
         if size > MAX_TEXT:
-            raise TooSlow(f"join gives more than {MAX_TEXT} characters")
+            raise TooSlow(gettext("join gives more than %(max_text)s characters") % {"max_text": MAX_TEXT})
         parts.append(text)
     return separator.join(parts)
 
@@ -59,7 +60,7 @@ def _finalize(value: object) -> object:
 def _metered(values: Iterable[object], deadline: list[float]) -> Iterator[object]:
     for value in values:
         if monotonic() > deadline[0]:
-            raise TooSlow("a loop takes too long")
+            raise TooSlow(gettext("a loop takes too long"))
         yield value
 
 
@@ -82,7 +83,10 @@ class PromptText:
         self._deadline = [0.0]
         self._sandbox.filters["_metered"] = self._meter
         if len(source) > MAX_SOURCE:
-            raise PromptInvalid(problem=f"it has more than {MAX_SOURCE:,} characters", field="template")
+            raise PromptInvalid(
+                problem=gettext("it has more than %(max_source)s characters") % {"max_source": f"{MAX_SOURCE:,}"},
+                field="template",
+            )
         try:
             tree = self._sandbox.parse(source)
             self.names = frozenset(_check(tree))
@@ -98,7 +102,10 @@ class PromptText:
         too large or slow.
         """
         if len(orjson.dumps(dict(values))) > MAX_VALUES:
-            raise PromptInvalid(problem=f"its values have more than {MAX_VALUES:,} bytes", field="values")
+            raise PromptInvalid(
+                problem=gettext("its values have more than %(max_values)s bytes") % {"max_values": f"{MAX_VALUES:,}"},
+                field="values",
+            )
         self._deadline[0] = monotonic() + MAX_SECONDS
         parts: list[str] = []
         size = 0
@@ -106,9 +113,9 @@ class PromptText:
             for part in self._template.generate(dict(values)):
                 size += len(part)
                 if size > MAX_TEXT:
-                    raise TooSlow(f"it gives more than {MAX_TEXT:,} characters")
+                    raise TooSlow(gettext("it gives more than %(max_text)s characters") % {"max_text": f"{MAX_TEXT:,}"})
                 if monotonic() > self._deadline[0]:
-                    raise TooSlow("it takes too long")
+                    raise TooSlow(gettext("it takes too long"))
                 parts.append(part)
         except Exception as error:
             raise PromptInvalid(problem=f"rendering stopped: {error}", field="template or values") from error
@@ -130,7 +137,9 @@ def _check(tree: nodes.Template) -> set[str]:
     read: set[str] = set()
     for node in _walk(tree):
         if not isinstance(node, _NODES):
-            raise _refused(node, f"{type(node).__name__.lower()} is not allowed in a prompt")
+            raise _refused(
+                node, gettext("%(value)s is not allowed in a prompt") % {"value": type(node).__name__.lower()}
+            )
         if refuse := _REFUSALS.get(type(node)):
             refuse(node)
         if isinstance(node, nodes.Name):
@@ -158,18 +167,18 @@ def _refuse_private(node: Any) -> None:
 
 def _refuse_recursion(node: Any) -> None:
     if node.recursive:
-        raise _refused(node, "a recursive loop is not allowed in a prompt")
+        raise _refused(node, gettext("a recursive loop is not allowed in a prompt"))
 
 
 def _refuse_computed(node: Any) -> None:
     if not all(isinstance(item, nodes.Const | nodes.Name) for item in node.items):
-        raise _refused(node, "a list may only hold plain values")
+        raise _refused(node, gettext("a list may only hold plain values"))
 
 
 def _refuse_arguments(node: Any) -> None:
     given = [*node.args, *(keyword.value for keyword in node.kwargs)]
     if node.dyn_args or node.dyn_kwargs or not all(isinstance(value, nodes.Const) for value in given):
-        raise _refused(node, f"{node.name} takes plain values only")
+        raise _refused(node, gettext("%(name)s takes plain values only") % {"name": node.name})
 
 
 _REFUSALS: Final[dict[type[nodes.Node], Callable[[Any], None]]] = {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
+from django.utils.translation import gettext
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.prompts.errors import PromptInvalid
@@ -43,7 +44,11 @@ def declared(raw: object) -> list[Variable]:
         raise PromptInvalid(problem=f"variable {place}: {first['msg']}", field="variables") from None
     names = [variable.name for variable in found]
     if len(names) > MAX_VARIABLES or len(set(names)) != len(names):
-        raise PromptInvalid(problem=f"its names must be {MAX_VARIABLES} at most and all different", field="variables")
+        raise PromptInvalid(
+            problem=gettext("its names must be %(max_variables)s at most and all different")
+            % {"max_variables": MAX_VARIABLES},
+            field="variables",
+        )
     return found
 
 
@@ -51,7 +56,10 @@ def check(template: str, variables: Sequence[Variable]) -> None:
     """Raise PromptInvalid unless the template uses declared variables only and renders with their samples."""
     names = {variable.name for variable in variables}
     if unknown := compiled(template).names - names:
-        raise PromptInvalid(problem=f"it uses {', '.join(sorted(unknown))} without declaring it", field="variables")
+        raise PromptInvalid(
+            problem=gettext("it uses %(value)s without declaring it") % {"value": ", ".join(sorted(unknown))},
+            field="variables",
+        )
     render(template, variables, {variable.name: cast("Json", variable.sample) for variable in variables})
 
 
@@ -61,9 +69,15 @@ def render(template: str, variables: Sequence[Variable], values: Mapping[str, Js
     for variable in variables:
         value = values.get(variable.name)
         if value is None and variable.required:
-            raise PromptInvalid(problem=f"{variable.name} is required and has no value", field="values or sample")
+            raise PromptInvalid(
+                problem=gettext("%(name)s is required and has no value") % {"name": variable.name},
+                field=gettext("values or sample"),
+            )
         if value is not None and not _fits(value, variable.type):
-            raise PromptInvalid(problem=f"{variable.name} is not of type {variable.type}", field="values or sample")
+            raise PromptInvalid(
+                problem=gettext("%(name)s is not of type %(type)s") % {"name": variable.name, "type": variable.type},
+                field=gettext("values or sample"),
+            )
         given[variable.name] = value
     return compiled(template).render(given)
 

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -112,7 +113,9 @@ def _save(request: HttpRequest, version: PromptVersion | None) -> PromptVersion:
     try:
         given = orjson.loads(form.get("variables") or "[]")
     except orjson.JSONDecodeError as error:
-        raise PromptInvalid(problem=f"they are not JSON ({error})", field="variables") from None
+        raise PromptInvalid(
+            problem=gettext("they are not JSON (%(error)s)") % {"error": error}, field="variables"
+        ) from None
     told = {name: form.get(name, "") for name in ("template", "change", "git_ref", "docs_link")}
     text = Text(**told | {"template": told["template"].replace("\r\n", "\n")}, variables=given)
     if version is None:
@@ -177,9 +180,9 @@ def _values(text: str) -> dict[str, Any]:
     try:
         found = orjson.loads(text or "{}")
     except orjson.JSONDecodeError:
-        raise PromptInvalid(problem="the values are not JSON", field="values") from None
+        raise PromptInvalid(problem=gettext("the values are not JSON"), field="values") from None
     if not isinstance(found, dict):
-        raise PromptInvalid(problem="the values must be one JSON object", field="values")
+        raise PromptInvalid(problem=gettext("the values must be one JSON object"), field="values")
     return found
 
 

@@ -5,6 +5,7 @@ Implemented by `approvals.labels`. The one way up for this app, like `agents.rig
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -34,6 +35,29 @@ class Judged:
     provenance: dict[str, Json] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What people did with one agent's outputs. `escalated`: those that a condition, a check or the agent itself put
+    before them (not a step that always asks, nor a sample); `needless` of those were approved as they stood.
+    """
+
+    agent: str
+    decided: int = 0
+    overridden: int = 0  # edited, sent back or rejected
+    escalated: int = 0
+    needless: int = 0
+
+    @property
+    def override_ratio(self) -> float | None:
+        """The share that people changed or refused; None without decisions."""
+        return self.overridden / self.decided if self.decided else None
+
+    @property
+    def false_escalation_rate(self) -> float | None:
+        """The share of escalations that people approved as they stood; None without any."""
+        return self.needless / self.escalated if self.escalated else None
+
+
 class Decisions(Protocol):
     """What is known about people's decisions."""
 
@@ -43,6 +67,10 @@ class Decisions(Protocol):
 
     def judged(self, agent: str, *, limit: int) -> Iterable[Judged]:
         """Decisions about this agent's outputs, the newest first."""
+        ...
+
+    def weighed(self, since: datetime, *, agent: str = "") -> list[Weighed]:
+        """What people did with outputs since then, of each agent that was decided on, or of one."""
         ...
 
 

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, Final
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from agents.models import AuthorityTable, Calibration
 from agents.quality import calibration
@@ -87,9 +88,11 @@ class AuthorityRefused(ValueError):
 def change_authority(weights: Mapping[str, float], *, reason: str, by: str) -> AuthorityTable:
     """Add a version of the table. Raises AuthorityRefused unless each known level has a weight from 0 to 1."""
     if set(weights) != set(AUTHORITY):
-        raise AuthorityRefused(f"The table has the levels {', '.join(AUTHORITY)}; give each of them a weight.")
+        raise AuthorityRefused(
+            gettext("The table has the levels %(value)s; give each of them a weight.") % {"value": ", ".join(AUTHORITY)}
+        )
     if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in weights.values()):
-        raise AuthorityRefused("A weight is a number from 0 to 1.")
+        raise AuthorityRefused(gettext("A weight is a number from 0 to 1."))
     if not reason.strip():
-        raise AuthorityRefused("Say why the weights change: whoever reads a synthesis later wants to know.")
+        raise AuthorityRefused(gettext("Say why the weights change: whoever reads a synthesis later wants to know."))
     return AuthorityTable.objects.create(weights=dict(weights), reason=reason.strip()[:2000], changed_by=by)

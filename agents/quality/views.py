@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from agents.models import AuthorityTable
 from agents.quality import queries, store
+from agents.quality.oversight import oversight
 from agents.queries import get_agent_or_404
 from agents.rights import rights
 
@@ -18,6 +19,7 @@ def quality(request: HttpRequest) -> HttpResponse:
     require_see(request)
     context = {
         "rows": queries.agents_with_scores(),
+        "oversight": oversight(),
         "weights": store.authority_weights(),
         "tables": AuthorityTable.objects.all()[:10],
         "may_edit": rights().can(request.user, "edit_quality"),

@@ -30,7 +30,7 @@ from agents.errors import (
 from agents.policies import view as policy_view
 from agents.policies.rules import Question, Ruling
 from agents.policies.view import View
-from agents.tools import limits, meter, running, secrets
+from agents.tools import limits, meter, rotation, running, secrets
 from agents.tools import registry as registry_module
 from agents.tools.arguments import chosen_scopes, normal, seal
 from agents.tools.registry import ToolRegistry
@@ -225,6 +225,7 @@ class ToolProxy:
     async def _carry_out(self, call: Call, ruling: Ruling) -> Json:
         held = (ruling.policy, ruling.entitlement)
         await self._admit(call, held)
+        await rotation.load(call.spec.secrets)
         secrets.resolve(call.spec.name, call.arguments, call.spec.secrets)  # one that is not set is no sent effect
         run: Callable[[], Awaitable[Any]] = partial(self._run, call, ruling)
         effects = self._request.effects

@@ -10,7 +10,7 @@ from django.db import close_old_connections
 
 from agents import cleaning
 from agents.errors import AgentFailure, AgentsError, ContractViolation, OutputRejected, ToolFailed, ToolResultInvalid
-from agents.tools import sandbox, secrets
+from agents.tools import rotation, sandbox, secrets
 from agents.tools.specs import ToolFunction, ToolSpec
 from agents.types import Json
 
@@ -36,6 +36,7 @@ async def run(spec: ToolSpec, function: ToolFunction, arguments: dict[str, Json]
 
     Raises AgentFailure and ToolFailed with masked messages, and SecretRefused.
     """
+    await rotation.load(spec.secrets)
     given = secrets.resolve(spec.name, arguments, spec.secrets)
     limit = spec.sandbox.seconds if spec.sandbox else spec.timeout
     try:
@@ -73,6 +74,7 @@ async def compensate(spec: ToolSpec, arguments: dict[str, Json], result: Json, c
     def undo(given: Any, ctx: ToolContext) -> Any:
         return hook(given, result, ctx)
 
+    await rotation.load(spec.secrets)
     given = secrets.resolve(spec.name, arguments, spec.secrets)
     async with asyncio.timeout(spec.timeout):
         returned = await _outside(spec, undo, given, context, is_async=inspect.iscoroutinefunction(hook))

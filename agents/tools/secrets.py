@@ -1,24 +1,26 @@
 """`secret://NAME` in arguments: resolved inside the call only, and masked wherever it might come out. No Django.
 
-A secret is the environment's `SECRET_<NAME>`, or the file `<NAME>` in the folder that `SECRETS_DIR` names. Only names
-that a tool declares are resolved for it.
+Where they are kept: see `secret_stores`. Only names that a tool declares are resolved for it.
 """
 
 import base64
-import os
 import threading
-from pathlib import Path
+from collections.abc import Iterable
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote
 
 from agents.errors import SecretRefused
+from agents.tools import secret_stores
+from agents.tools.secret_stores import Found
 from agents.tools.specs import SECRET
 from agents.types import Json
 
 PREFIX: Final = "secret://"
 SHORTEST: Final = 8  # a shorter value could not be masked without masking ordinary words
-LARGEST: Final = 64 * 1024
+KEPT: Final = 60.0  # seconds that a value from a store over the network is used before that is asked again
 
+_fetched: dict[str, tuple[float, Found]] = {}  # name -> until when, and what
 _known: dict[str, str] = {}  # form of a resolved value -> its reference
 _lock = threading.Lock()
 
@@ -52,9 +54,10 @@ def resolve(tool: str, arguments: Any, declared: frozenset[str]) -> Any:
 def reveal(tool: str, name: str, declared: frozenset[str]) -> str:
     """One secret's value, remembered so that it is masked from now on. Raises SecretRefused."""
     check(tool, {name}, declared)
-    value = os.environ.get(f"SECRET_{name}") or _from_file(name)
+    found = _find(name)
+    value = found.value if found else ""
     if not value:
-        problem = f"is not set; set SECRET_{name} in the worker's environment, or put it into SECRETS_DIR"
+        problem = f"is not set; set SECRET_{name} in the worker's environment, or put it into one of SECRET_STORES"
         raise SecretRefused(tool=tool, name=name, problem=problem)
     if len(value) < SHORTEST:
         raise SecretRefused(tool=tool, name=name, problem=f"is shorter than {SHORTEST} characters")
@@ -62,12 +65,31 @@ def reveal(tool: str, name: str, declared: frozenset[str]) -> str:
     return value
 
 
-def _from_file(name: str) -> str:
-    folder = os.environ.get("SECRETS_DIR", "")
-    path = Path(folder) / name
-    if not folder or not path.is_file() or path.stat().st_size > LARGEST:
-        return ""
-    return path.read_text(encoding="utf-8").rstrip("\r\n")
+def needs_loading(names: Iterable[str]) -> bool:
+    """Whether `load` would have to ask a store over the network."""
+    return bool(_stale(names)) and secret_stores.is_remote()
+
+
+def load(names: Iterable[str]) -> dict[str, Found]:
+    """Fetch what is not known or not fresh, so that nobody waits for a network afterwards; what was fetched.
+
+    Blocks: for threads. Raises Transient when a store does not answer.
+    """
+    found = {name: secret for name in _stale(names) if (secret := secret_stores.find(name)) is not None}
+    with _lock:
+        _fetched.update({name: (monotonic() + KEPT, secret) for name, secret in found.items()})
+    return found
+
+
+def _stale(names: Iterable[str]) -> list[str]:
+    now = monotonic()
+    return [name for name in sorted(names) if name not in _fetched or _fetched[name][0] < now]
+
+
+def _find(name: str) -> Found | None:
+    if not secret_stores.is_remote():
+        return secret_stores.find(name)
+    return _fetched[name][1] if name in _fetched else None
 
 
 def _remember(name: str, value: str) -> None:
@@ -108,3 +130,4 @@ def forget() -> None:
     """Forget what has been resolved: for tests."""
     with _lock:
         _known.clear()
+        _fetched.clear()

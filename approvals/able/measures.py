@@ -23,6 +23,7 @@ MOST_AT_ONCE_S: Final = 30
 MOST_S: Final = 30 * 60
 PAUSE: Final = timedelta(minutes=15)  # whoever is not seen for so long sits down anew
 SESSION: Final = timedelta(minutes=60)  # after that a break is suggested
+KEPT: Final = timedelta(days=365)
 QUIET: Final = timedelta(minutes=30)  # and not again for so long
 HASTY_S: Final = 3
 HASTY_SHARE: Final = 0.25  # of one's own median: SCENARIOS, "Metrics"
@@ -64,6 +65,11 @@ def plausible(claimed: int, passed: float) -> int:
 def decided(item: int, by: User, verdict: str) -> None:
     """Note the verdict with the measures; nothing where the card reported nothing (the API, no JavaScript)."""
     Handling.objects.filter(item=item, reviewer=by, decided_at=None).update(verdict=verdict, decided_at=Now())
+
+
+def forget_old() -> int:
+    """Delete measures that are older than they are kept; return how many."""
+    return Handling.objects.filter(beat_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def seen(by: User) -> None:

@@ -34,7 +34,7 @@ FEWEST: Final = 5  # measured decisions before their median is believed
 LEAST_DEMAND: Final = 30.0  # minutes of work that wait before anything is held back
 LET_GO: Final = 0.8  # a workflow goes at full pace again when demand is so far below supply
 _STEP: Final = timedelta(minutes=15)
-_LOOKED_AT: Final = 500
+_LOOKED_AT: Final = 100  # of a queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,15 @@ def open_minutes(calendar: Mapping[str, object], now: datetime) -> float:
 
 def handling_times() -> dict[int, float]:
     """The median active seconds of a decision, by queue, where enough were measured."""
-    taken: dict[int, list[int]] = defaultdict(list)
     measured = Handling.objects.filter(decided_at__isnull=False, active_s__gt=0, is_check=False)
-    for queue, seconds in measured.order_by("-decided_at").values_list("queue", "active_s")[:_LOOKED_AT]:
-        taken[queue].append(seconds)
-    return {queue: float(median(found)) for queue, found in taken.items() if len(found) >= FEWEST}
+    found: dict[int, float] = {}
+    for queue in Queue.objects.values_list("pk", flat=True):
+        taken = list(
+            measured.filter(queue=queue).order_by("-decided_at").values_list("active_s", flat=True)[:_LOOKED_AT]
+        )
+        if len(taken) >= FEWEST:
+            found[queue] = float(median(taken))
+    return found
 
 
 def bend(cares: Mapping[int, Care]) -> None:

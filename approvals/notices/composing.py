@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from agents.guardrails import credentials, detectors, masking
 from approvals import wording
@@ -41,7 +41,7 @@ def sentence(notice: Notice) -> str:
 
 def next_action(notice: Notice) -> str:
     """What the link leads to do."""
-    return str(_NEXT.get(NoticeKind(notice.kind), _("Look")))
+    return _(_NEXT.get(NoticeKind(notice.kind), gettext_noop("Look")))
 
 
 def title(notice: Notice) -> str:
@@ -168,17 +168,17 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     ),
 }
 _NEXT: Final = {
-    NoticeKind.DECIDE: "Decide",
-    NoticeKind.PASSED_ON: "Decide",
-    NoticeKind.STILL_OPEN: "Decide",
-    NoticeKind.REMINDED: "Decide",
-    NoticeKind.AMENDED: "Look again",
-    NoticeKind.HANDED: "Decide",
-    NoticeKind.STRANDED: "See who could",
-    NoticeKind.MANY: "Open the inbox",
-    NoticeKind.DECIDED: "See what follows",
-    NoticeKind.COMMENTED: "Read it",
-    NoticeKind.RUN_FAILED: "See why",
-    NoticeKind.STOPPED: "See its effect",
-    NoticeKind.CHANNEL_BROKEN: "Mend it",
+    NoticeKind.DECIDE: gettext_noop("Decide"),
+    NoticeKind.PASSED_ON: gettext_noop("Decide"),
+    NoticeKind.STILL_OPEN: gettext_noop("Decide"),
+    NoticeKind.REMINDED: gettext_noop("Decide"),
+    NoticeKind.AMENDED: gettext_noop("Look again"),
+    NoticeKind.HANDED: gettext_noop("Decide"),
+    NoticeKind.STRANDED: gettext_noop("See who could"),
+    NoticeKind.MANY: gettext_noop("Open the inbox"),
+    NoticeKind.DECIDED: gettext_noop("See what follows"),
+    NoticeKind.COMMENTED: gettext_noop("Read it"),
+    NoticeKind.RUN_FAILED: gettext_noop("See why"),
+    NoticeKind.STOPPED: gettext_noop("See its effect"),
+    NoticeKind.CHANNEL_BROKEN: gettext_noop("Mend it"),
 }

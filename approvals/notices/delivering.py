@@ -18,6 +18,7 @@ from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from approvals import db, permissions
 from approvals.models import Channel, Delivery, Notice
@@ -72,8 +73,8 @@ def is_due() -> bool:
 def why(channel: Channel) -> str:
     """Why this reaches them, for the foot of a message."""
     if channel.queue is not None:
-        return f"This channel belongs to the queue {channel.queue.title}."
-    return "You are told because it is yours to decide or to know."
+        return gettext("This channel belongs to the queue %(title)s.") % {"title": channel.queue.title}
+    return gettext("You are told because it is yours to decide or to know.")
 
 
 _THREAD: Final = "notices"
@@ -141,7 +142,7 @@ def _send(parcel: Parcel) -> str:
         return str(failure)
     except Exception:
         log.exception("notices.channel_failed", channel=channel.pk)
-        return "It could not be sent; the log of the server says why."
+        return gettext("It could not be sent; the log of the server says why.")
     return ""
 
 
@@ -158,7 +159,7 @@ def send(channel: Channel, text: composing.Text, *, reference: str) -> None:
     address = address_of(channel)
     if channel.kind == ChannelKind.EMAIL:
         if not address:
-            raise places.SendFailed("The account has no e-mail address; an administrator can set it.")
+            raise places.SendFailed(gettext("The account has no e-mail address; an administrator can set it."))
         places.send_email(address, text, reference=reference)
     elif channel.kind == ChannelKind.PUSH:
         push.send(address, text)

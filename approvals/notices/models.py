@@ -5,6 +5,8 @@ from datetime import time
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class NoticeKind(models.TextChoices):
@@ -63,15 +65,15 @@ class Notice(models.Model):
 
 
 class ChannelKind(models.TextChoices):
-    EMAIL = "email", "E-mail"
-    PUSH = "push", "A browser"
-    SERVICE = "service", "Slack, Teams, webhook, …"
+    EMAIL = "email", _("E-mail")
+    PUSH = "push", _("A browser")
+    SERVICE = "service", _("Slack, Teams, webhook, …")
 
 
 class Pace(models.TextChoices):
-    AT_ONCE = "at_once", "At once"
-    HOURLY = "hourly", "Each hour"
-    DAILY = "daily", "Once a day"
+    AT_ONCE = "at_once", pgettext_lazy("how soon", "At once")
+    HOURLY = "hourly", _("Each hour")
+    DAILY = "daily", _("Once a day")
 
 
 class Channel(models.Model):

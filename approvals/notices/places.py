@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.validators import validate_email
+from django.utils.translation import gettext
 
 from approvals.errors import ChannelRefused
 from approvals.notices.composing import Text
@@ -34,11 +35,11 @@ class SendFailed(Exception):
 def check_email(address: str) -> None:
     """Raise ChannelRefused unless it is an e-mail address that a mail server here could send to."""
     if not mail_is_configured():
-        raise ChannelRefused(problem="no mail server is configured; have the operator set EMAIL_URL")
+        raise ChannelRefused(problem=gettext("no mail server is configured; have the operator set EMAIL_URL"))
     try:
         validate_email(address)
     except Exception as error:
-        raise ChannelRefused(problem=f"“{address[:100]}” is no e-mail address") from error
+        raise ChannelRefused(problem=gettext("“%(value)s” is no e-mail address") % {"value": address[:100]}) from error
 
 
 def check_service(address: str) -> str:
@@ -59,7 +60,7 @@ def send_email(to: str, text: Text, *, reference: str) -> None:
     try:
         mail.send(using="default")
     except (OSError, smtplib.SMTPException) as error:
-        raise SendFailed(f"The mail server did not take it: {_words(error)}") from error
+        raise SendFailed(gettext("The mail server did not take it: %(value)s") % {"value": _words(error)}) from error
 
 
 def send_service(address: str, text: Text) -> None:
@@ -69,7 +70,9 @@ def send_service(address: str, text: Text) -> None:
     except ChannelRefused as refusal:
         raise SendFailed(str(refusal)) from refusal
     if not service.notify(body=text.body, title=text.subject, body_format="text"):
-        raise SendFailed(f"{service.service_name} did not take it; look at its address.")
+        raise SendFailed(
+            gettext("%(service_name)s did not take it; look at its address.") % {"service_name": service.service_name}
+        )
 
 
 def _service(address: str) -> Any:
@@ -77,13 +80,13 @@ def _service(address: str) -> Any:
 
     scheme = address.partition("://")[0].lower()
     if len(address) > MOST:
-        raise ChannelRefused(problem=f"it has more than {MOST:,} characters")
+        raise ChannelRefused(problem=gettext("it has more than %(most)s characters") % {"most": f"{MOST:,}"})
     if scheme == "https" and not address.startswith("https://hooks.slack.com/"):
-        raise ChannelRefused(problem="write a webhook as jsons://host/path, or use Slack's own address")
+        raise ChannelRefused(problem=gettext("write a webhook as jsons://host/path, or use Slack's own address"))
     asset = apprise.AppriseAsset(http_redirects=False, secure_logging=True, plugin_paths=[], storage_mode="memory")
     service = apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
     if service is None:
-        raise ChannelRefused(problem="it is not an address of a service that we know; see docs/notices.md")
+        raise ChannelRefused(problem=gettext("it is not an address of a service that we know; see docs/notices.md"))
     _check_reach(service, scheme)
     service.socket_connect_timeout = service.socket_read_timeout = SECONDS
     return service
@@ -94,13 +97,18 @@ def _check_reach(service: Any, scheme: str) -> None:
     if names & _HOSTED or scheme == "https":
         return
     if not names & _ANYWHERE:
-        raise ChannelRefused(problem=f"{scheme}:// is not among the services that we send to; see docs/notices.md")
+        raise ChannelRefused(
+            problem=gettext("%(scheme)s:// is not among the services that we send to; see docs/notices.md")
+            % {"scheme": scheme}
+        )
     host = str(service.host or "").lower()
     reached = f"{host}:{service.port}" if service.port else host
     if reached not in {name.lower() for name in settings.NOTICE_HOSTS}:
-        raise ChannelRefused(problem=f"{reached} is not among NOTICE_HOSTS; have the operator add it")
+        raise ChannelRefused(
+            problem=gettext("%(reached)s is not among NOTICE_HOSTS; have the operator add it") % {"reached": reached}
+        )
 
 
 def _words(error: Exception) -> str:
     code = getattr(error, "smtp_code", None)
-    return f"it answered {code}" if code else type(error).__name__
+    return gettext("it answered %(code)s") % {"code": code} if code else type(error).__name__

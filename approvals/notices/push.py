@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,7 +128,7 @@ def public_key() -> str:
 def vapid_headers(origin: str) -> dict[str, str]:
     """The signature by which a service knows us; good for this service and a few hours."""
     subject = settings.PUBLIC_URL if settings.PUBLIC_URL.startswith("https://") else f"mailto:{_mailbox()}"
-    headers: dict[str, str] = _vapid().sign({"aud": origin, "sub": subject})
+    headers: dict[str, str] = _vapid().sign({"aud": origin, "sub": subject, "exp": int(time.time()) + LIFE_S})
     return headers
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from agents.guardrails import keyring
 from agents.types import Json
@@ -68,7 +69,7 @@ def add_channel(  # noqa: PLR0913 - each argument is a field of the form
     name = _checked(by, kind, address, queue)
     mine = Channel.objects.filter(removed_at=None, **_whose(by, queue))
     if kind == ChannelKind.EMAIL and queue is None and mine.filter(kind=kind).exists():
-        raise ChannelRefused(problem="your e-mail address is among your channels already")
+        raise ChannelRefused(problem=gettext("your e-mail address is among your channels already"))
     if kind == ChannelKind.PUSH:  # the same browser again takes the place of what it was
         _remove(_of_browser(mine, push.read(address).endpoint))
     if mine.count() >= MOST_CHANNELS:
@@ -126,7 +127,10 @@ def test_channel(*, by: User, channel_id: int) -> str:
     """Send a word through a channel now; return what was wrong, or nothing. Switches it on again if it arrived."""
     channel = _mine(by, channel_id, lock=False)
     where = composing.address(composing.SETTINGS)
-    text = composing.Text("Watchkeeper reaches you here", f"You asked for this trial message.\n\n{where}")
+    text = composing.Text(
+        gettext("Watchkeeper reaches you here"),
+        gettext("You asked for this trial message.\n\n%(where)s") % {"where": where},
+    )
     try:
         delivering.send(channel, text, reference=f"trial-{secrets.token_hex(8)}")
     except push.SubscriptionGone as gone:
@@ -142,9 +146,9 @@ def test_channel(*, by: User, channel_id: int) -> str:
 def set_quiet_hours(*, by: User, chosen: Mapping[str, time | bool | None]) -> QuietHours:
     """Say when one's own channels keep still; `chosen` are fields of QuietHours, all of them. Raises BadHours."""
     if None in chosen.values():
-        raise BadHours(problem="times in hours and minutes, like 22:00; nothing was changed")
+        raise BadHours(problem=gettext("times in hours and minutes, like 22:00; nothing was changed"))
     if chosen["is_on"] and chosen["starts"] == chosen["ends"]:
-        raise BadHours(problem="a beginning and an end that differ; nothing was changed")
+        raise BadHours(problem=gettext("a beginning and an end that differ; nothing was changed"))
     return QuietHours.objects.update_or_create(user=by, defaults=dict(chosen))[0]
 
 
@@ -168,12 +172,12 @@ def _checked(by: User, kind: str, address: str, queue: Queue | None) -> str:
     if kind == ChannelKind.PUSH:
         if queue is not None:
             raise ChannelRefused(problem="a browser belongs to a person, not to a queue")
-        return push.read(address).label or "A browser"
+        return push.read(address).label or gettext("A browser")
     if kind != ChannelKind.EMAIL:
-        raise ChannelRefused(problem="it is neither e-mail nor a service nor a browser")
+        raise ChannelRefused(problem=gettext("it is neither e-mail nor a service nor a browser"))
     if queue is None:
         if not by.email:
-            raise ChannelRefused(problem="your account has no e-mail address; an administrator can set it")
+            raise ChannelRefused(problem=gettext("your account has no e-mail address; an administrator can set it"))
         places.check_email(by.email)
         return by.email[:100]
     places.check_email(address)
@@ -196,9 +200,9 @@ def _mine(by: User, channel_id: int, *, lock: bool = True) -> Channel:
 
 def _check_choice(least_risk: str, pace: str) -> None:
     if least_risk not in RISKS:
-        raise ChannelRefused(problem=f"the least risk is one of {', '.join(RISKS)}")
+        raise ChannelRefused(problem=gettext("the least risk is one of %(value)s") % {"value": ", ".join(RISKS)})
     if pace not in Pace.values:
-        raise ChannelRefused(problem=f"the pace is one of {', '.join(Pace.values)}")
+        raise ChannelRefused(problem=gettext("the pace is one of %(value)s") % {"value": ", ".join(Pace.values)})
 
 
 def _whose(by: User, queue: Queue | None) -> dict[str, User | Queue]:

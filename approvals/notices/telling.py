@@ -36,6 +36,7 @@ RISKS: Final = ("low", "medium", "high", "critical")
 KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
+    *("gate.approved", "gate.taken_back"),
     *("stop.set", "run.failed"),
 )
 
@@ -136,7 +137,7 @@ def _escalated(reading: _Reading, event: SealedEvent) -> None:
 
 def _ask(reading: _Reading, event: SealedEvent, kind: NoticeKind) -> None:
     gate = reading.gates.get(_gate_of(event) or 0)
-    if gate is None or gate.status != GateStatus.OPEN:
+    if gate is None or gate.status != GateStatus.OPEN or gate.releases_at is not None:
         return
     facts: dict[str, Json] = {"queue": gate.queue.title, "deadline": gate.deadline_at.isoformat()}
     for person in reading.deciders(gate):
@@ -240,6 +241,8 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
+    "gate.approved": _settled,  # nobody is asked while it goes out
+    "gate.taken_back": _opened,
     "gate.decided": _settled,
     "gate.withdrawn": _settled,
     "gate.commented": _commented,

@@ -108,7 +108,7 @@ def token_make(request: HttpRequest) -> HttpResponse:
             may_decide=form.get("may_decide") == "on",
         )
     except OrchestratorError as refused:
-        return _tokens(request, problem=str(refused), status=refused.status)
+        return _tokens(request, problem=str(refused), status=422 if refused.status == 404 else refused.status)
     return _tokens(request, made=token, secret=secret)
 
 

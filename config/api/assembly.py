@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
+from typing import Final
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
@@ -18,8 +19,10 @@ from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
 from approvals.able.api import gate_routes, reviewing_routes
 from approvals.api import delegations, gates, token_routes
+from approvals.feedback.api import feedback_routes, proposal_routes
 from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
+from config.api.parsing import StrictParser
 from config.api.prompts import prompt_routes
 from monitoring.api import events
 from orchestrator import act_api, budget_api, gallery_api, service_api, snapshot_api, tools_api, workers_api
@@ -42,6 +45,7 @@ api = NinjaAPI(
     version="1",
     description=DESCRIPTION,
     urls_namespace="api-v1",
+    parser=StrictParser(),
     auth=[Bearer(), SessionCookie()],
     docs_url=None,
 )
@@ -69,6 +73,8 @@ api.add_router("/gates", gate_routes)
 api.add_router("/gates", gates)
 api.add_router("/reviewing", reviewing_routes)
 api.add_router("/notices", notice_routes)
+api.add_router("/feedback", feedback_routes)
+api.add_router("/proposals", proposal_routes)
 api.add_router("/stops", stopping)
 api.add_router("/tasks", address_routes)
 api.add_router("/signals", signal_routes)
@@ -123,12 +129,22 @@ def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def error(
     status: int, code: str, message: str, *, remedy: str = "", facts: dict[str, object] | None = None
 ) -> HttpResponse:
-    """An answer that is not a success."""
+    """An answer that is not a success, with what to do about it: said by whoever refuses, or else by its kind."""
+    remedy = remedy or _REMEDIES.get(status, "see /api/docs for what is expected")
     body = {"error": {"code": code, "message": message, "remedy": remedy, "facts": facts or {}}}
     response = JsonResponse(body, status=status, encoder=_Encoder)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="watchkeeper"'
     return response
+
+
+_REMEDIES: Final = {
+    403: "ask somebody who has the right, or an administrator for it",
+    404: "check the address and the id",
+    409: "look at it as it is now, then send what still makes sense",
+    410: "ask for a new address",
+    422: "correct what the message names and send it again; nothing has changed",
+}
 
 
 class _Encoder(DjangoJSONEncoder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -89,6 +90,15 @@ def peak_rss_mb(pid: int) -> float:
 def rss_mb(pid: int) -> float:
     """The memory that a process holds now, in MB; 0 where that is not known."""
     return _status_mb(pid, "VmRSS:")
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has used so far, in seconds; 0 where that is not known."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _status_mb(pid: int, name: str) -> float:

@@ -111,6 +111,10 @@ class Stack:
         """The processes that work shifts."""
         return measure.children_of(self._worker.pid)
 
+    def web_pid(self) -> int:
+        """The process that serves pages."""
+        return next(child.pid for child in self._children if child.name == "web")
+
     def peak_rss_mb(self) -> float:
         """The most memory that the processes working shifts have held, added up."""
         return sum(measure.peak_rss_mb(pid) for pid in self.worker_pids())

@@ -27,7 +27,7 @@ def stub_of(spec: AgentSpec) -> AgentFunction:
 
     async def stub(given: Any, ctx: Any) -> Completed:
         drill = under_way()
-        if drill.hits(ctx.key, ctx.attempt):
+        if drill.hits(ctx.key, ctx.attempt, spec.name):
             _meet_the_fault(drill)
         if spec.config.get("pure"):  # a stand-in's contract is open: only it knows what its answer looks like
             return Completed(output=spec.function(given, ctx), confidence=0.9)
@@ -52,7 +52,7 @@ def _meet_the_fault(drill: Drill) -> None:
     match drill.kind:
         case "llm_timeout":
             raise TimeoutError("rehearsed: the model did not answer in time")
-        case "tool_failure":
+        case "tool_failure" | "outage":
             raise ConnectionError("rehearsed: the tool's server answered 503")
         case "worker_loss":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-type Kind = Literal["none", "llm_timeout", "tool_failure", "corrupted_memory", "worker_loss"]
+type Kind = Literal["none", "llm_timeout", "tool_failure", "corrupted_memory", "worker_loss", "outage"]
 
 ENVIRONMENT: Final = "REHEARSAL_DRILL"  # the file that says which drill is under way
 TRANSIENT: Final[tuple[Kind, ...]] = ("llm_timeout", "tool_failure", "corrupted_memory")
@@ -21,9 +21,12 @@ class Drill:
     kind: Kind
     share: float
     seed: int = 7
+    agent: str = ""  # outage: the one that is away
 
-    def hits(self, key: str, attempt: int) -> bool:
-        """Whether the call with this idempotency key meets the fault: first attempts only."""
+    def hits(self, key: str, attempt: int, agent: str = "") -> bool:
+        """Whether the call with this idempotency key meets the fault: first attempts only, in an outage each."""
+        if self.kind == "outage":
+            return agent == self.agent
         return attempt == 1 and zlib.crc32(f"{self.seed}:{self.kind}:{key}".encode()) % 10_000 < self.share * 10_000
 
     def announce(self, path: Path) -> None:
@@ -44,3 +47,8 @@ def drills() -> tuple[Drill, ...]:
     shares = ((0.1, "a tenth of the calls"), (0.34, "a third of the calls"), (1.0, "every first call"))
     found = [Drill(f"{kind.replace('_', ' ')}: {words}", kind, share) for share, words in shares for kind in TRANSIENT]
     return (Drill("no fault", "none", 0.0), *found, Drill("worker loss: a tenth of the calls", "worker_loss", 0.1))
+
+
+def outage(agent: str) -> Drill:
+    """One agent answers nobody, as long as the level lasts: its fallback has to do."""
+    return Drill(f"outage of {agent}", "outage", 1.0, agent=agent)

@@ -10,14 +10,15 @@ from django.contrib.auth.models import User
 
 from agents.models import Agent
 from agents.types import Json
-from approvals import access, services
+from approvals import access, runways, services
 from approvals.errors import ApprovalsError
-from approvals.models import Gate, Queue
+from approvals.models import Gate, Queue, Runway
 from config.bench.server import Server
 from config.bench.stack import Stack, Team
-from config.rehearsal.faults import ENVIRONMENT, Drill
+from config.rehearsal.faults import ENVIRONMENT, Drill, outage
 from config.rehearsal.sampling import sample
-from orchestrator.models import Breaker
+from orchestrator.engine.plans import plan_of
+from orchestrator.models import Breaker, Workflow
 
 RECOVERED_SHARE: Final = 0.95  # of injected transient faults, with nobody's help (requirement B106, A107)
 LEVEL_SECONDS: Final = 120.0
@@ -35,6 +36,7 @@ class Level:
     runs: dict[str, int] = field(default_factory=dict)
     asked_for_help: int = 0
     seconds: float = 0.0
+    run_seconds: float = 0.0  # of a run, the mean: what a fault costs is the difference to the level without one
     first_error: str = ""  # of the first run that failed
 
     @property
@@ -56,6 +58,12 @@ class Rehearsed:
         """Whether every level did."""
         return all(level.passed for level in self.levels)
 
+    @property
+    def outage_costs_s(self) -> float | None:
+        """How much longer the mean run took while an agent was away and another stood in; None if none was."""
+        away = [level.run_seconds for level in self.levels if level.name.startswith("outage")]
+        return round(away[0] - self.levels[0].run_seconds, 2) if away else None
+
     def as_dict(self) -> dict[str, Any]:
         """As it is stored and printed with --json."""
         levels = [{**asdict(level), "passed": level.passed} for level in self.levels]
@@ -68,6 +76,7 @@ class Rehearsed:
             "injected": injected,
             "recovered": recovered,
             "recovered_share": round(recovered / injected, 4) if injected else 1.0,
+            "outage_costs_s": self.outage_costs_s,
             "levels": levels,
         }
 
@@ -83,9 +92,9 @@ class Subject:
 
 
 def rehearse(
-    subject: Subject, drills: tuple[Drill, ...], *, runs: int, server: Server, say: Callable[[str], None]
+    subject: Subject, drills: tuple[Drill, ...], *, outages: bool, runs: int, server: Server, say: Callable[[str], None]
 ) -> Rehearsed:
-    """Carry out the drills in their order, until one fails."""
+    """Carry out the drills in their order, until one fails; with `outages`, also of an agent that has a fallback."""
     announced = server.folder / "drill.json"
     extra = {"EXTRA_APPS": "config.rehearsal", ENVIRONMENT: str(announced)}
     stack = Stack(server, "rehearsal", Team(workers=2, capacity=200), say, extra)
@@ -93,7 +102,7 @@ def rehearse(
     try:
         stack.start()
         person = _person(subject, stack)
-        for drill in drills:
+        for drill in (*drills, *_outages(subject, wanted=outages)):
             say(drill.name)
             drill.announce(announced)
             levels.append(_level(subject, drill, stack, person, runs=runs))
@@ -102,6 +111,13 @@ def rehearse(
     finally:
         stack.stop()
     return Rehearsed(subject.workflow, subject.version, tuple(levels))
+
+
+def _outages(subject: Subject, *, wanted: bool) -> list[Drill]:
+    """The first agent of the plan that another one stands in for; none where there is no fallback."""
+    version = Workflow.objects.get(name=subject.workflow).current_version_id
+    steps = plan_of(version).steps if wanted and version else ()
+    return [outage(step.agent) for step in steps if step.agent and step.fallback][:1]
 
 
 def _level(subject: Subject, drill: Drill, stack: Stack, person: User, *, runs: int) -> Level:
@@ -123,11 +139,13 @@ def _person(subject: Subject, stack: Stack) -> User:
 
 def _play(stack: Stack, ids: list[int], person: User, level: Level) -> bool:
     """Answer every open gate; say whether all runs have ended."""
-    for gate in Gate.objects.filter(run_id__in=ids, status="open").order_by("pk")[:100]:
+    for gate in Gate.objects.filter(run_id__in=ids, status="open", releases_at=None).order_by("pk")[:100]:
         level.asked_for_help += gate.kind in _TROUBLE
         access.grant(to=person, permission="decide_gates", on=Queue.objects.get(pk=gate.queue_id), by=None)
         with suppress(ApprovalsError):  # settled meanwhile
-            services.decide(gate_id=gate.pk, by=person, gate_version=gate.version, **_answer(gate))
+            made = services.decide(gate_id=gate.pk, by=person, gate_version=gate.version, **_answer(gate))
+            if isinstance(made, Runway):
+                runways.let_go(gate_id=gate.pk, by=person)
     live = "SELECT EXISTS (SELECT FROM orchestrator_run WHERE id = ANY(%s) AND ended_at IS NULL)"
     return not stack.value(live, ids)
 
@@ -146,12 +164,13 @@ def _counted(stack: Stack, ids: list[int], drill: Drill, level: Level, began: An
     tasks = stack.rows(
         "SELECT t.id, t.revision, t.status, EXISTS (SELECT FROM orchestrator_attempt a WHERE a.task_id = t.id"
         " AND a.status IN ('failed', 'expired')), EXISTS (SELECT FROM approvals_gate g WHERE g.task_id = t.id"
-        " AND g.kind = ANY(%s)) FROM orchestrator_task t WHERE t.run_id = ANY(%s)",
+        " AND g.kind = ANY(%s)), coalesce(t.spec -> 'fell_back' ->> 'from', '')"
+        " FROM orchestrator_task t WHERE t.run_id = ANY(%s)",
         sorted(_TROUBLE),
         ids,
     )
-    for pk, revision, status, failed, helped in tasks:
-        if failed and (drill.kind == "worker_loss" or drill.hits(f"task-{pk}-{revision}", 1)):
+    for pk, revision, status, failed, helped, fell_from in tasks:
+        if _met(drill, f"task-{pk}-{revision}", failed=failed, fell_from=fell_from):
             level.injected += 1
             level.recovered += status == "succeeded" and not helped
     rows = stack.rows("SELECT status, max(ended_at) FROM orchestrator_run WHERE id = ANY(%s) GROUP BY 1", ids)
@@ -163,4 +182,13 @@ def _counted(stack: Stack, ids: list[int], drill: Drill, level: Level, began: An
         error = errors[0][0]
         level.first_error = f"step {error.get('step')}: {error.get('message') or error.get('code')}"
     level.seconds = round((max(ended for _, ended in rows) - began).total_seconds(), 2)
+    mean = "SELECT extract(epoch FROM avg(ended_at - started_at)) FROM orchestrator_run WHERE id = ANY(%s)"
+    level.run_seconds = round(float(stack.value(mean, ids)), 2)
     return level
+
+
+def _met(drill: Drill, key: str, *, failed: bool, fell_from: str) -> bool:
+    """Whether a task met the drill's fault; while an agent is out of service, its tasks fall back without a try."""
+    if drill.kind == "outage":
+        return fell_from == drill.agent
+    return failed and (drill.kind == "worker_loss" or drill.hits(key, 1))

@@ -8,7 +8,7 @@ from django import template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from agents import sections
-from approvals import wording
+from approvals import gate_access, permissions, wording
 from orchestrator import rendering
+from orchestrator.models import Workflow
 from orchestrator.story import actor_of
 
 register = template.Library()
@@ -95,6 +96,22 @@ def agent_sections(context: template.Context, at: str) -> dict[str, object]:
     """The row of tabs of the pages about agents; `at` is the address's name of the tab that the page belongs to."""
     request = context["request"]
     return {"sections": sections.sections(request.user), "at": at, "is_here": request.path == reverse(at)}
+
+
+@register.simple_tag(takes_context=True)
+def gate_address(context: template.RequestContext, gate: int) -> str:
+    """Where a gate's card is; empty for whoever may not see it, who would be led to nothing."""
+    user = context.request.user
+    if gate_access.may_see(user, gate):
+        return reverse("approvals:gate", args=[gate])
+    return ""
+
+
+@register.simple_tag(takes_context=True)
+def run_address(context: template.RequestContext, run: int, workflow: Workflow) -> str:
+    """Where a run's page is; empty for whoever may not see runs of this workflow."""
+    may_see = permissions.can(context.request.user, "see_runs", workflow)
+    return reverse("orchestrator:run", args=[run]) if may_see else ""
 
 
 @register.filter
@@ -211,15 +228,16 @@ def plain(text: str) -> str:
 
 @register.filter
 def with_code(text: object) -> SafeString:
-    """Prose, escaped, with what stands between backticks as code."""
-    pieces = enumerate(str(text).split("`"))
+    """Marked prose in the user's language, escaped, with what stands between backticks as code."""
+    pieces = enumerate(str(_(str(text))).split("`"))
     return format_html_join("", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in pieces))
 
 
 @register.filter
 def figure(amount: float) -> str:
     """An amount with its thousands apart and no more decimals than it needs: `1,250`, `0.07`."""
-    return f"{amount:,.0f}" if abs(amount - round(amount)) < 1e-9 else f"{amount:,.2f}"
+    places = 0 if abs(amount - round(amount)) < 1e-9 else 2
+    return str(number_format(amount, places, force_grouping=True))
 
 
 @register.filter

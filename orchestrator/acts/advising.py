@@ -50,7 +50,7 @@ class KeepAdvice(_OnWorkflow):
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The fifteen checks."""
         checks = advising.QUESTIONS.items()
-        asked = {name: {"type": "string", "enum": list(YES_NO), "title": words} for name, words in checks}
+        asked = {name: {"type": "string", "enum": list(YES_NO), "title": _(words)} for name, words in checks}
         return {"properties": asked, "required": list(asked)}
 
     def answers(self, target: Target) -> Mapping[str, Json]:
@@ -61,8 +61,12 @@ class KeepAdvice(_OnWorkflow):
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """The verdict, its reason and the signs."""
         verdict, held = judged(answers), newest(_workflow(target))
-        told = {"number": verdict.number, "title": verdict.title}
-        lines = (_("Begin with phase %(number)d of 4: %(title)s.") % told, verdict.reason, *verdict.signs)
+        told = {"number": verdict.number, "title": _(verdict.title)}
+        lines = (
+            _("Begin with phase %(number)d of 4: %(title)s.") % told,
+            _(verdict.reason),
+            *(_(sign) for sign in verdict.signs),
+        )
         return Plan(lines, {"from": held.pk if held else 0, "phase": verdict.phase}, verdict)
 
     def apply(self, act: Performing) -> Mapping[str, Json]:

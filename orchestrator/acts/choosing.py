@@ -37,7 +37,7 @@ class ChoosePattern(Act):
         names = [entry.name for entry in plain.entries()]
         asked: dict[str, Any] = {"pattern": {"type": "string", "enum": names, "title": _("Pattern")}}
         for name, question in choosing.QUESTIONS.items():
-            asked[name] = {"type": "string", "enum": list(YES_NO), "title": question}
+            asked[name] = {"type": "string", "enum": list(YES_NO), "title": _(question)}
         return {"properties": asked, "required": ["pattern"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

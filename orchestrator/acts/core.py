@@ -6,6 +6,7 @@ changed meanwhile, nothing is done and PlanChanged says so.
 """
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import orjson
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import transaction
 from django.utils.functional import Promise
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from agents.models import Agent
 from agents.types import Json
@@ -31,6 +32,9 @@ type Row = Task | Run | Workflow | Agent | Group
 type Words = str | Promise
 type Person = User | AnonymousUser
 
+_NUL: Final = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u0000"
+)  # as JSON writes it; a backslash that is written itself is doubled
 LARGEST: Final = 2**53 - 1  # number that JSON carries safely, and that the database can compare with its own
 SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "team", "everything")
 
@@ -340,6 +344,12 @@ def _plan(act: Act, target: Target, answers: Mapping[str, Json]) -> Preview:
 
 
 def _check(schema: Mapping[str, Any], answers: Mapping[str, Json]) -> None:
+    try:
+        written = orjson.dumps(dict(answers))
+    except (TypeError, ValueError, RecursionError) as flaw:  # 10**30, half a character, a thousand levels
+        raise AnswerInvalid(field="The form", problem=f"it cannot be stored as it is ({flaw})") from flaw
+    if _NUL.search(written):
+        raise AnswerInvalid(field="The form", problem="it holds a NUL character, which cannot be stored")
     closed = {"type": "object", "additionalProperties": False, "properties": {}, **schema}
     error = next(jsonschema_rs.validator_for(closed).iter_errors(dict(answers)), None)
     if error is not None:
@@ -348,9 +358,11 @@ def _check(schema: Mapping[str, Any], answers: Mapping[str, Json]) -> None:
         value = answers.get(name)
         if asked.get("type") == "integer" and value is not None:
             if not isinstance(value, int):  # to JSON Schema, 7.0 is one
-                raise AnswerInvalid(field=name, problem="it must be written without a decimal point")
+                raise AnswerInvalid(field=name, problem=gettext("it must be written without a decimal point"))
             if abs(value) > LARGEST:
-                raise AnswerInvalid(field=name, problem=f"its size is at most {LARGEST:,}")
+                raise AnswerInvalid(
+                    field=name, problem=gettext("its size is at most %(largest)s") % {"largest": f"{LARGEST:,}"}
+                )
 
 
 def _digest(act: Act, target: Target, answers: Mapping[str, Json], plan: Plan) -> str:

@@ -1,7 +1,7 @@
 """The act that gives a run a deadline, moves it or takes it away."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -74,9 +74,10 @@ def _moment(text: str) -> datetime | None:
         return db.clock() + timedelta(seconds=length)
     try:
         found = parse_datetime(text.strip())
-    except ValueError:
+        found = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):  # no such day, or none that is one in UTC
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None:
         raise AnswerInvalid(field=_("Deadline"), problem=_("write 90m, 4h, 2d, or a moment with its zone"))
     if found <= db.clock():
         raise AnswerInvalid(field=_("Deadline"), problem=_("it has passed already"))

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Final
 
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import ports, services
@@ -118,7 +118,7 @@ def digest_of(template: Template) -> str:
 def _template(answers: Mapping[str, Json]) -> Template:
     found = templates.find(str(answers.get("template", "")))
     if found is None:
-        raise AnswerInvalid(field="template", problem="there is none of this name")
+        raise AnswerInvalid(field="template", problem=gettext("there is none of this name"))
     return found
 
 

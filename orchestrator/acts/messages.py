@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents.marking import marked_forms
 from agents.messaging import operations
 from agents.messaging.errors import MessagingError
 from agents.models import Agent, Delivery, Message, Subscription
@@ -111,7 +112,7 @@ class Requeue(_OnLetters):
     title = gettext_lazy("Put dead letters back")
     action = gettext_lazy("Put back")
     menu = gettext_lazy("Put dead letters back…")
-    says = (
+    says = marked_forms(
         "%(count)s letter is read again, its failures forgotten:",
         "%(count)s letters are read again, their failures forgotten:",
     )
@@ -132,7 +133,7 @@ class Drop(_OnLetters):
     title = gettext_lazy("Give dead letters up")
     action = gettext_lazy("Give up")
     menu = gettext_lazy("Give dead letters up…")
-    says = (
+    says = marked_forms(
         "%(count)s letter is delivered to nobody any more, and stays readable:",
         "%(count)s letters are delivered to nobody any more, and stay readable:",
     )
@@ -157,7 +158,7 @@ class Restore(_OnLetters):
     action = gettext_lazy("Take back")
     menu = gettext_lazy("Make dead letters again…")
     state = Delivery.State.EXPIRED
-    says = ("%(count)s letter waits for a person again:", "%(count)s letters wait for a person again:")
+    says = marked_forms("%(count)s letter waits for a person again:", "%(count)s letters wait for a person again:")
     did = gettext_lazy("They are dead letters again.")
 
     def fits(self, row: Delivery) -> bool:

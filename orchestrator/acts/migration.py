@@ -15,9 +15,14 @@ from orchestrator.acts.steps import SHOWN
 from orchestrator.engine import migrating
 from orchestrator.models import WorkflowVersion
 
-_WHY: Final[Mapping[str, str | Promise]] = {
+WHY: Final[Mapping[str, str | Promise]] = {
     "running": gettext_lazy("it runs now; pause the run and wait, or cancel the step"),
-    "spawned": gettext_lazy("it has started, or was started by, other tasks"),
+    "places": gettext_lazy(
+        "it has started tasks or was started, and the other version has another number of steps; fork"
+    ),
+    "starts": gettext_lazy(
+        "it goes on with tasks that it has started and is said differently there; let it end, or fork"
+    ),
     "missing": gettext_lazy("it has begun and the other version does not have it"),
     "moved": gettext_lazy("it has begun and stands at another place in the other version"),
     "kind": gettext_lazy("it has begun and is of another type in the other version"),
@@ -60,11 +65,11 @@ class Migrate(RunAct):
         version = WorkflowVersion.objects.get(workflow_id=run.workflow_id, number=int(str(answers["version"])))
         found = migrating.route(run, version)
         if found.unmappable:
-            named = "; ".join(f"{key}: {_WHY[why]}" for key, why in found.unmappable[:SHOWN])
+            told = "; ".join(f"{key}: {WHY[why]}" for key, why in found.unmappable[:SHOWN])
             rest = len(found.unmappable) - SHOWN
             more = _(" and %(count)d more") % {"count": rest} if rest > 0 else ""
             raise ActImpossible(
-                why=_("These steps cannot go over (%(named)s%(more)s).") % {"named": named, "more": more}
+                why=_("These steps cannot go over (%(named)s%(more)s).") % {"named": told, "more": more}
             )
         lines = (
             _("The run goes on by version %(to)d.") % {"to": version.number},
@@ -72,9 +77,9 @@ class Migrate(RunAct):
                 len(found.kept), "%(count)s step that has begun is kept as it is.",
                 "%(count)s steps that have begun are kept as they are.",
             ),
-            *_named(found.made, _("New: %(keys)s.")),
-            *_named(found.dropped, _("No longer done: %(keys)s.")),
-            *_named(found.changed, _("Said differently there: %(keys)s.")),
+            *named(found.made, _("New: %(keys)s.")),
+            *named(found.dropped, _("No longer done: %(keys)s.")),
+            *named(found.changed, _("Said differently there: %(keys)s.")),
             *counted(
                 len(found.voided), "%(count)s open decision is void: people are asked again.",
                 "%(count)s open decisions are void: people are asked again.",
@@ -83,7 +88,7 @@ class Migrate(RunAct):
         bound: dict[str, Json] = {
             "from": run.version_id, "kept": [*found.kept], "changed": [*found.changed], "voided": [*found.voided],
         }  # fmt: skip
-        warnings = _named(found.unasked, _("People are not asked any more about: %(keys)s."))
+        warnings = named(found.unasked, _("People are not asked any more about: %(keys)s."))
         return Plan(lines, {**bound, "unasked": [*found.unasked]}, (version, found), warnings)
 
     def apply(self, act: Performing) -> Mapping[str, Json]:
@@ -110,7 +115,8 @@ def _others(target: Target) -> list[int]:
     return list(versions.order_by("-number").values_list("number", flat=True)[:50])
 
 
-def _named(keys: tuple[str, ...], text: str) -> tuple[str, ...]:
+def named(keys: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """A line with the names of steps, or nothing for none."""
     if not keys:
         return ()
     return (text % {"keys": ", ".join(keys[:SHOWN]) + (f" … ({len(keys)})" if len(keys) > SHOWN else "")},)

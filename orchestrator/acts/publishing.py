@@ -6,7 +6,7 @@ and `POST /api/v1/workflows`.
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import ports, publishing
-from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, counted, register
+from orchestrator.acts.core import Performing, Plan, Target, Undo, counted, register
 from orchestrator.acts.refusals import ActImpossible, ActNotAllowed
+from orchestrator.acts.versions import VersionAct, chosen, tab, versions, which, workflow_of
 from orchestrator.definitions import plan as plans
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.definitions.load import load
@@ -30,7 +31,6 @@ from orchestrator.states import RUN_LIVE
 
 LARGEST: Final = 2_000_000  # characters of a source, as in the API
 NAMED: Final = 8  # names in a line
-OFFERED: Final = 100  # versions to choose from
 
 
 class DefinitionRefused(OrchestratorError):
@@ -40,28 +40,7 @@ class DefinitionRefused(OrchestratorError):
     status = 422
 
 
-class _VersionAct(Act):
-    """What acts on versions have in common: the right to publish; the editor and the tab Versions offer them."""
-
-    scopes: ClassVar[tuple[Scope, ...]] = ("workflow",)
-    icon = "layers"
-
-    def permits(self, user: Person, target: Target) -> bool:
-        """`publish_version`, on the workflow; everywhere for a new one."""
-        return ports.rights().can(user, "publish_version", target.row)
-
-    def is_offered(self, target: Target) -> bool:
-        """Only by the pages that fill in what it is about."""
-        return False
-
-    def lock(self, target: Target) -> Target:
-        """The workflow's row: of two publications at once, the second sees the first."""
-        if target.row is None:
-            return target
-        return Target("workflow", Workflow.objects.select_for_update(no_key=True).get(pk=target.row.pk))
-
-
-class Publish(_VersionAct):
+class Publish(VersionAct):
     """Make a text the current version of its workflow; on everything, the first version of a new one."""
 
     name = "publish"
@@ -71,6 +50,11 @@ class Publish(_VersionAct):
     action = gettext_lazy("Publish")
     menu = gettext_lazy("Publish…")
     hint = gettext_lazy("Runs that are under way keep the version they were started with.")
+
+    def why_not(self, target: Target) -> str:
+        """Not what is frozen."""
+        frozen = target.row is not None and workflow_of(target).frozen_at is not None
+        return _("It is frozen: let it be changed again first, or make a certified version current.") if frozen else ""
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The text, and how strictly it is taken."""
@@ -138,7 +122,7 @@ class Publish(_VersionAct):
         return Undo("bring-back", {"version": str(before)}) if before else None
 
 
-class BringBack(_VersionAct):
+class BringBack(VersionAct):
     """Make an earlier version current again."""
 
     name = "bring-back"
@@ -150,11 +134,11 @@ class BringBack(_VersionAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which version."""
-        return _which(_versions(target).filter(deprecated_at=None).exclude(pk=_workflow(target).current_version_id))
+        return which(versions(target).filter(deprecated_at=None).exclude(pk=workflow_of(target).current_version_id))
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """What changes by it; refused where it could not be published today."""
-        workflow, version = _workflow(target), _chosen(target, answers)
+        workflow, version = workflow_of(target), chosen(target, answers)
         try:
             found = publishing.examine(source=version.source, file=f"{workflow.name}.yaml", by=None)
         except DefinitionError as refused:
@@ -172,13 +156,13 @@ class BringBack(_VersionAct):
     def apply(self, act: Performing) -> Mapping[str, Json]:
         """Point the workflow at it."""
         version, found = act.plan.work
-        version.workflow = _workflow(act.target)
+        version.workflow = workflow_of(act.target)
         publishing.make_current(version, found.definition, by=act.by, queues=[], reason=act.reason)
-        return {"version": version.number, "href": _tab(act.target)}
+        return {"version": version.number, "href": tab(act.target)}
 
     def done(self, target: Target) -> str:
         """In one sentence."""
-        current = _workflow(target).current_version
+        current = workflow_of(target).current_version
         assert current is not None  # it has just been set
         return _("Version %(number)d is current.") % _number(current)
 
@@ -188,7 +172,7 @@ class BringBack(_VersionAct):
         return Undo(self.name, {"version": str(before)}) if before else None
 
 
-class Deprecate(_VersionAct):
+class Deprecate(VersionAct):
     """Let no run come to a version any more."""
 
     name = "deprecate"
@@ -200,11 +184,11 @@ class Deprecate(_VersionAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Any but the current one."""
-        return _which(_versions(target).filter(deprecated_at=None).exclude(pk=_workflow(target).current_version_id))
+        return which(versions(target).filter(deprecated_at=None).exclude(pk=workflow_of(target).current_version_id))
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Who is on it, and what is not possible any more."""
-        version = _chosen(target, answers)
+        version = chosen(target, answers)
         live = Run.objects.filter(version=version, status__in=RUN_LIVE).count()
         lines = (
             _("No run can be moved or forked to version %(number)d, and it cannot be made current.") % _number(version),
@@ -225,7 +209,7 @@ class Deprecate(_VersionAct):
         return Undo("restore", {"version": str(plan.work.number)})
 
 
-class Restore(_VersionAct):
+class Restore(VersionAct):
     """Take a deprecation back."""
 
     name = "restore"
@@ -236,11 +220,11 @@ class Restore(_VersionAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Any that is deprecated."""
-        return _which(_versions(target).exclude(deprecated_at=None))
+        return which(versions(target).exclude(deprecated_at=None))
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """What is possible again."""
-        version = _chosen(target, answers)
+        version = chosen(target, answers)
         said = _("Runs can be moved and forked to version %(number)d again, and it can be made current.")
         return Plan((said % _number(version),), {"version": version.pk}, version)
 
@@ -274,7 +258,7 @@ def examined(answers: Mapping[str, Json]) -> publishing.Examined:
 def _of_this_name(target: Target, name: str) -> Workflow | None:
     """The workflow that the text is about: the target, or none yet."""
     if target.row is not None:
-        workflow = _workflow(target)
+        workflow = workflow_of(target)
         if workflow.name != name:
             said = _("The text is about %(name)s, this is %(here)s: correct metadata.name, or begin a new workflow.")
             raise ActImpossible(why=said % {"name": name, "here": workflow.name})
@@ -357,38 +341,12 @@ def _mark(act: Performing, kind: str, at: Any) -> Mapping[str, Json]:
     version: WorkflowVersion = act.plan.work
     version.deprecated_at = at
     version.save(update_fields=["deprecated_at"])
-    act.record(kind, workflow=_workflow(act.target).name, number=version.number)
-    return {"version": version.number, "href": _tab(act.target)}
-
-
-def _tab(target: Target) -> str:
-    return f"{reverse('orchestrator:workflow', args=[target.address])}?tab=versions"
-
-
-def _which(versions: Any) -> Mapping[str, Any]:
-    numbers = [str(number) for number in versions.order_by("-number").values_list("number", flat=True)[:OFFERED]]
-    if not numbers:
-        raise ActImpossible(why=_("There is no version to choose."))
-    field = {"type": "string", "enum": numbers, "title": _("Version")}
-    return {"properties": {"version": field}, "required": ["version"]}
-
-
-def _versions(target: Target) -> Any:
-    return WorkflowVersion.objects.filter(workflow=_workflow(target))
-
-
-def _chosen(target: Target, answers: Mapping[str, Json]) -> WorkflowVersion:
-    found: WorkflowVersion = _versions(target).get(number=int(str(answers["version"])))
-    return found
+    act.record(kind, workflow=workflow_of(act.target).name, number=version.number)
+    return {"version": version.number, "href": tab(act.target)}
 
 
 def _number(version: WorkflowVersion) -> dict[str, int]:
     return {"number": version.number}
-
-
-def _workflow(target: Target) -> Workflow:
-    assert isinstance(target.row, Workflow)
-    return target.row
 
 
 for _act in (Publish(), BringBack(), Deprecate(), Restore()):

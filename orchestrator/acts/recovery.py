@@ -84,7 +84,7 @@ class MissingStep(Act):
 
     def _lines(self, target: Target) -> tuple[str, ...]:
         tasks = list(Task.objects.of_run(target.run.pk).defer("input", "output"))
-        after = len(steering.with_what_follows(target.task, tasks)) - 1
+        after = len(steering.with_what_follows(target.task, tasks).again) - 1
         return counted(
             after,
             "%(count)s step that came after it is done again with its output.",

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agents import checkpoints as notes_of
 from agents.errors import CheckpointRefused
@@ -121,7 +121,7 @@ def _check_key(run_id: int, key: str) -> None:
     namespace, _dot, name = key.rpartition(".")
     known = namespace == SHARED or Task.objects.of_run(run_id).filter(key=namespace).exists()
     if not known or not run_state.NAME.fullmatch(name):
-        problem = "a key is shared.<name> or <step>.<name>, with a step of this run"
+        problem = gettext("a key is shared.<name> or <step>.<name>, with a step of this run")
         raise StateNotWritten(key=key, problem=problem)
 
 

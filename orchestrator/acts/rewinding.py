@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Final
 
 import orjson
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agents.types import Json
 from orchestrator import orders, ports
@@ -244,7 +244,11 @@ def _version_of(target: Target, number: Any) -> int:
     versions = WorkflowVersion.objects.filter(workflow_id=target.run.workflow_id, number=number)
     found = versions.only("pk", "deprecated_at").first()
     if found is None:
-        raise InvalidInput(name=target.run.workflow.name, path="version", problem=f"there is no version {number}")
+        raise InvalidInput(
+            name=target.run.workflow.name,
+            path="version",
+            problem=gettext("there is no version %(number)s") % {"number": number},
+        )
     if found.deprecated_at and found.pk != target.run.version_id:
         raise InvalidInput(name=target.run.workflow.name, path="version", problem=f"version {number} is deprecated")
     return found.pk

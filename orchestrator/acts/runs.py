@@ -184,7 +184,7 @@ class RetryRun(RunAct):
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """A failed run stands still, so its counts are part of what is agreed to."""
         tasks = list(Task.objects.of_run(target.run.pk).defer("input", "output"))
-        again = steering.to_redo(target.run, tasks)
+        again = steering.to_redo(target.run, tasks).again
         found = Census(Counter(task.status for task in tasks if task.pk & INDEX in again), ())
         kept = sum(task.status == "succeeded" for task in tasks) - found.of("succeeded")
         lines = (

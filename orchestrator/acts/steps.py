@@ -16,6 +16,7 @@ from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.engine import asking, delivery
 from orchestrator.engine.asking import asks_people
+from orchestrator.engine.lanes import pool_of
 from orchestrator.engine.plans import INDEX, step_in_trouble
 from orchestrator.models import Effect, Task, task_id
 from orchestrator.ports import gatekeeper
@@ -65,7 +66,7 @@ def redirection(task: Task, agent: str) -> dict[str, Any]:
     row = Agent.objects.get(name=agent)
     spec = dict(task.spec or {})
     spec["step"] = {**spec.get("step", {}), "agent": agent, "agent_version": None}
-    lane = catalogue.lane_of(agent, None, "default")
+    lane = catalogue.lane_of(agent, None, pool_of(task.lane))
     limited = row.max_concurrency is not None or row.rate_per_minute is not None
     return {"agent_id": row.pk, "lane": lane, "limited": limited, "spec": spec, "state": None}
 

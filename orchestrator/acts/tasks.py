@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator.acts import contracts
+from orchestrator.acts import causes, contracts
 from orchestrator.acts.core import Act, Performing, Plan, Scope, Target, counted, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.steps import (
@@ -31,7 +31,7 @@ from orchestrator.acts.steps import (
 )
 from orchestrator.definitions import expressions
 from orchestrator.definitions.plan import COORDINATING
-from orchestrator.engine import asking, overriding
+from orchestrator.engine import again, asking, overriding
 from orchestrator.engine.asking import asks_people
 from orchestrator.engine.plans import INDEX
 from orchestrator.models import Task
@@ -139,6 +139,7 @@ class RetryTask(TaskAct):
         task = self.live(act)
         if overriding.let_run(task, reason=act.reason):
             act.record("task.returned", attempt=task.attempt)
+            again.redo_what_failed(task.pk)
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -166,14 +167,11 @@ class Skip(TaskAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The output."""
-        return {
-            "properties": {
-                "output": {
-                    "type": "object", "title": _("Output"),
-                    "description": _("A JSON object; leave it empty to skip the step without any."),
-                }
-            }
+        output = {
+            "type": "object", "title": _("Output"),
+            "description": _("A JSON object; leave it empty to skip the step without any."),
         }  # fmt: skip
+        return causes.asked({"properties": {"output": output}}, target.task)
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """With what follows."""
@@ -210,9 +208,9 @@ class Skip(TaskAct):
         before = _skipped(act.target.run.pk)
         task = self.live(act)
         if act.plan.work is None:  # told before what follows from it
-            act.record("task.skipped")
+            act.record("task.skipped", **causes.said(act))
         else:
-            act.record("task.succeeded", attempt=task.attempt, given=True)
+            act.record("task.succeeded", attempt=task.attempt, given=True, **causes.said(act))
         try:
             overriding.finish(task, output=act.plan.work, reason=act.reason)
         except expressions.ExpressionError as problem:
@@ -285,7 +283,7 @@ class Edit(TaskAct):
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The whole input."""
         field = {"type": "object", "title": _("Input"), "description": _("What its agent is given, as JSON.")}
-        return {"properties": {"input": field}, "required": ["input"]}
+        return causes.asked({"properties": {"input": field}, "required": ["input"]}, target.task)
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """What it was, or would be, given."""
@@ -311,10 +309,11 @@ class Edit(TaskAct):
     def apply(self, act: Performing) -> None:
         """Write it down and let it run."""
         task = self.live(act)
-        again = overriding.let_run(
+        tried = overriding.let_run(
             task, reason=act.reason, spec={**(task.spec or {}), "given": act.plan.work}, state=None
         )
-        act.record("task.edited", attempt=task.attempt, again=again, fields=sorted(act.plan.work)[:50])
+        names = sorted(act.plan.work)[:50]
+        act.record("task.edited", attempt=task.attempt, again=tried, fields=names, **causes.said(act))
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -342,7 +341,7 @@ class Redirect(TaskAct):
         if not fitting:
             raise ActImpossible(why=_("No other agent takes its input and promises its output."))
         field = {"type": "string", "enum": fitting, "title": _("Agent")}
-        return {"properties": {"agent": field}, "required": ["agent"]}
+        return causes.asked({"properties": {"agent": field}, "required": ["agent"]}, target.task)
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """The first that fits."""
@@ -363,8 +362,9 @@ class Redirect(TaskAct):
         """Write it down and let it run."""
         task, before = self.live(act), act.plan.bound["from"]
         columns = redirection(task, act.plan.work)
-        again = overriding.let_run(task, reason=act.reason, **columns)
-        act.record("task.redirected", attempt=task.attempt, again=again, **{"from": before, "to": act.plan.work})
+        tried = overriding.let_run(task, reason=act.reason, **columns)
+        facts = {"from": before, "to": act.plan.work, **causes.said(act)}
+        act.record("task.redirected", attempt=task.attempt, again=tried, **facts)
 
     def done(self, target: Target) -> str:
         """In one sentence."""

@@ -11,6 +11,7 @@ from agents.quality.types import CHECKS
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,99}")
+POOL = re.compile(r"[a-z][a-z0-9-]{0,39}")
 AGENT = re.compile(r"[a-z][a-z0-9_-]{0,99}(?:@[1-9][0-9]{0,8})?")
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(s|m|h|d)")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -26,6 +27,7 @@ ON_ERROR = ("escalate", "fail", "skip", "ask")
 ON_DEADLINE = ("fail", "skip", "ask")
 RESERVED_KEYS = RESERVED
 TIMEOUTS = ("escalate", "reject", "remind", "hold", "approve")
+FEEDBACK = ("on_change", "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,12 @@ GATE_FIELDS = {
     "business_hours": Field("flag", "The deadline counts working hours, by the calendar of the queue."),
     "escalation": Field("texts", "Queues that are asked one after the other, each for a deadline."),
     "rounds": Field("integer", "How often all of them are asked; once, if left out.", low=1, high=9),
+    "runway": Field("text", "An approval can be taken back so long before it goes out, such as 5m; none: not at all."),
+    "mitigations": Field("texts", "What softens the risk, one sentence each; shown beside it."),
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),
     "checklist": Field("texts", "Points that whoever approves must have ticked."),
+    "feedback": Field("choice", "on_change: a change needs a root cause; always: a rating, too.", choices=FEEDBACK),
 }
 SAMPLE = Field(
     "number", "This share of what the rule lets pass is asked about all the same, such as 0.1.", low=0, high=1
@@ -103,9 +108,7 @@ BRANCH = {
 }
 
 CONFLICTS = {
-    "fields": Field(
-        "texts", "Fields of the outputs of the steps before that must agree; paths with dots.", required=True
-    ),
+    "fields": Field("texts", "Fields of the outputs before that must agree; paths with dots.", required=True),
     "rule": Field(
         "choice",
         "What decides where they do not: a person, the first or last of the steps before, the surest, most of them, or "
@@ -151,7 +154,7 @@ STEP = {
 }
 RUNNABLE = {
     "when": Field("condition", "The step is skipped if this is false."),
-    "lane": Field("name", "Pool of workers."),
+    "lane": Field("pool", "Pool of workers."),
     "on_error": Field(
         "choice",
         "After the last failure: fail the run, skip the step or ask people; escalate asks if trying later may help.",
@@ -335,9 +338,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     | COORDINATING
     | {
         "pattern": Field("key", "Name of a pattern, such as group_chat.", required=True),
-        "fallback": Field(
-            "agent", "Agent that does a turn when the one it was given to cannot; it gets the same input."
-        ),
+        "fallback": Field("agent", "Agent that does a turn when its own one cannot; it gets the same input."),
         "options": Field("mapping", "The pattern's settings; see its help page."),
     },
     "parallel": STEP | {"steps": Field("steps", "Steps that run side by side.", required=True)},
@@ -348,7 +349,7 @@ NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest"
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {
-    "lane": Field("name", "Pool of workers for steps that name none."),
+    "lane": Field("pool", "Pool of workers for steps that name none."),
     "queue": Field("name", "Queue of people for gates that name none."),
     "priority": Field("integer", "Higher runs first.", low=0, high=9),
     "weight": Field("integer", "Share of the workers among runs of one priority.", low=1, high=100),
@@ -361,9 +362,7 @@ CONFIGURATION = {
     "escalation_queue": Field("name", "Queue of the people who decide then; operations, if left out."),
     "guardians": Field("list", "Agents that watch what steps put out.", fields=GUARDIAN),
     "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
-    "shares": Field(
-        "mapping", "Agent: share of the run's budgets. They sum to 1.0; orchestrator stands for all others."
-    ),
+    "shares": Field("mapping", "Agent: share of the run's budgets; they sum to 1.0. orchestrator: all others."),
 }
 ERROR_HANDLING = {
     "retry": Field("group", "How steps are tried again.", fields=RETRY),

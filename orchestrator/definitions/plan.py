@@ -51,6 +51,9 @@ class GateTerms:
     business_hours: bool = False  # deadlines count the working hours of the queue's calendar
     escalation: tuple[str, ...] = ()  # queues that are asked one after the other, each for a deadline
     rounds: int = 1  # how often all of them are asked, the first queue included
+    mitigations: tuple[str, ...] = ()  # what softens the risk, in its author's words
+    feedback: str = ""  # on_change: who changes or refuses it names a root cause | always: and everybody rates it
+    runway_s: float | None = None  # an approval can be taken back so long before it goes out; None: as its risk says
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ _NESTED: dict[str, type] = {
 }
 _TUPLES = frozenset(
     "dependencies successors needs then allowed tags agents fields checks required sections facts guardians "
-    "checklist remind_s escalation skills".split()
+    "checklist remind_s escalation skills mitigations".split()
 )
 
 

@@ -12,6 +12,7 @@ from orchestrator.definitions.fields import (
     LONGEST_WAIT,
     NAME,
     NOT_IN_BODY,
+    POOL,
     RESERVED_KEYS,
     RISKS,
     SIGNAL,
@@ -137,6 +138,12 @@ def _keys(value: Any, field: Field) -> Flaw:
 def _name(value: Any, _: Field) -> Flaw:
     if not isinstance(value, str) or not NAME.fullmatch(value):
         return f"{value!a:.60} is not a name", "use lower-case letters a-z, digits and -, a letter first"
+    return None
+
+
+def _pool(value: Any, _: Field) -> Flaw:
+    if not isinstance(value, str) or not POOL.fullmatch(value):
+        return f"{value!a:.60} is not a pool", "use at most 40 lower-case letters a-z, digits and -, a letter first"
     return None
 
 
@@ -266,6 +273,7 @@ CHECKS: dict[str, Callable[[Any, Field], Flaw]] = {
     "key": _key,
     "keys": _keys,
     "name": _name,
+    "pool": _pool,
     "agent": _agent,
     "type": _type,
     "number": _number,

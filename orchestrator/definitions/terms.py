@@ -8,6 +8,8 @@ from orchestrator.definitions.fields import seconds
 from orchestrator.definitions.load import StepSource
 from orchestrator.definitions.plan import GateTerms
 
+RUNWAY = 3600.0
+
 type Note = Callable[[str, str, str], None]
 
 
@@ -30,6 +32,9 @@ def terms_of(step: StepSource, fields: Mapping[str, Any], problems: Problems) ->
         business_hours=fields.get("business_hours", False),
         escalation=tuple(fields.get("escalation", ())),
         rounds=fields.get("rounds", 1),
+        mitigations=tuple(fields.get("mitigations", ())),
+        feedback=fields.get("feedback", ""),
+        runway_s=_runway(fields.get("runway"), note),
     )
     _check_people(step, terms, note)
     _check_purpose(terms, fields, note)
@@ -66,7 +71,18 @@ def _check_purpose(terms: GateTerms, fields: Mapping[str, Any], note: Note) -> N
         note("when", "a strategic gate always asks", "leave when out, or purpose")
 
 
+def _runway(given: Any, note: Note) -> float | None:
+    if given is None or given == "none":
+        return None if given is None else 0.0
+    length = seconds(str(given))
+    if length is None or length > RUNWAY:
+        note("runway", "is not a length of time up to an hour", "write 30s, 5m or 1h, or none for not at all")
+    return length
+
+
 def _check_time(terms: GateTerms, fields: Mapping[str, Any], note: Note) -> None:
+    if terms.runway_s and terms.two_keys:
+        note("runway", "two keys are turned at one moment", "leave one of runway and two_keys out")
     if terms.rounds > 1 and not terms.escalation:
         note("rounds", "there is no chain to walk again", "name the queues in escalation")
     if terms.escalation and fields.get("escalate_to"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.definitions import contracts
@@ -124,9 +124,10 @@ class Waits:
 
 
 def moment(text: str) -> datetime | None:
-    """An instant with its zone, from ISO 8601; None if it is not one."""
+    """An instant with its zone, from ISO 8601; None if it is not one, or not one in UTC."""
     try:
         found = datetime.fromisoformat(text.strip())
-    except ValueError:
+        found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo is not None else None

@@ -82,15 +82,17 @@ def queue(run_id: int, *, reason: str) -> None:
 
 
 def admit() -> int:
-    """Let queued runs begin while there is room, the oldest of each workflow first; return how many."""
-    waiting = Run.objects.filter(status=RunStatus.PENDING).order_by("workflow_id", "pk")
-    full: set[int] = set()
+    """Let queued runs begin while there is room, the oldest of each workflow first; return how many.
+
+    Workflow by workflow: a long queue of one that is full keeps none of another's waiting.
+    """
+    pending = Run.objects.filter(status=RunStatus.PENDING)
     admitted = 0
-    for pk, workflow in list(waiting.values_list("pk", "workflow_id")[:BATCH]):
-        if workflow in full or limit_reached(workflow):
-            full.add(workflow)
-            continue
-        admitted += _admit(pk)
+    for workflow in list(pending.order_by("workflow_id").values_list("workflow_id", flat=True).distinct()):
+        for pk in list(pending.filter(workflow_id=workflow).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+            if limit_reached(workflow):
+                break
+            admitted += _admit(pk)
     return admitted
 
 

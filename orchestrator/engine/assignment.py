@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from agents import registry
 from agents.types import Json
 from orchestrator.budgets import NOTHING, Used
 from orchestrator.db import Claimed
 from orchestrator.definitions.plan import Plan, PlanStep
+from orchestrator.engine.lanes import BLOCKING, lane_for
 
 # Shared by all tasks that need nothing from elsewhere, and never changed: a worker may hold ten thousand.
 BARE: Final[Mapping[str, Any]] = {"input": {}, "steps": {}}
@@ -31,6 +33,14 @@ class Assignment:
     lane: str = ""  # where it takes a place of its shift
     began: float = 0.0  # when its shift began it, by this process's monotonic clock
     handle: asyncio.Task[None] | None = None  # what runs it
+
+    def take_place(self, now: float) -> str:
+        """Note when it begins and the lane that it came from, as far as this process knows its agent; that lane."""
+        step = self.step
+        spec = registry.find(step.agent, step.agent_version) if step.agent and step.lane != BLOCKING else None
+        self.lane = step.lane if spec is None else lane_for(spec.isolation, step.lane)
+        self.began = now
+        return self.lane
 
     @property
     def literal_input(self) -> dict[str, Json] | None:

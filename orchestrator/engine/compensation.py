@@ -22,7 +22,7 @@ from orchestrator.catalogue import lane_of
 from orchestrator.definitions.plan import Compensation, GateSpec, Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
 from orchestrator.engine import delivery, tool_calls
-from orchestrator.engine.lanes import DEFAULT
+from orchestrator.engine.lanes import DEFAULT, pool_of
 from orchestrator.engine.plans import INDEX, own_step, plan_of
 from orchestrator.models import Run, Task, task_id
 from orchestrator.states import RunStatus, TaskStatus
@@ -187,7 +187,7 @@ def _undo_row(run: Run, index: int, undo: Sequence[Undo], place: int, *, then: S
         run,
         made,
         agent_id=agent.pk if agent else None,
-        lane=lane_of(how.agent, how.agent_version, DEFAULT),
+        lane=lane_of(how.agent, how.agent_version, pool_of(task.lane)),
         limited=limited,
         pending=min(place, 1),
         successors=[*([index + 1] if place + 1 < len(undo) else []), *then],

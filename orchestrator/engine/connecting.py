@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 
 from orchestrator import db
 
-_LONGEST_PAUSE_SECONDS = 0.2  # shorter than what the sweep needs to think a shift dead
+_LONGEST_PAUSE_SECONDS = 0.2  # sweep_shifts_v2 thinks a shift dead after 250 ms, or 2 s after a start
 
 
 async def connect() -> AsyncConnection[TupleRow]:

@@ -6,8 +6,9 @@ position is enough of a memory. A group's row is locked while a batch is handed 
 
 from typing import Final
 
+import structlog
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from agents.types import Json
 from orchestrator import events, orders
@@ -19,6 +20,8 @@ from orchestrator.models import ConsumerGroup, Signal, Workflow
 from orchestrator.ports import rights
 
 BATCH: Final = 50  # runs started in one transaction
+
+log = structlog.get_logger(__name__)
 
 
 def hand_on_signal(signal_id: int) -> None:
@@ -56,15 +59,22 @@ def hand_on(group_id: int) -> int:
 def _hand_on(group: ConsumerGroup, signal: Signal) -> None:
     """One signal; what cannot be handed on is told and passed over, or it would block all that follow."""
     try:
-        if refusal := _refusal_to_start(group, signal):
-            _refuse(group, signal, refusal)
-            return
-        if group.match and not expressions.holds(group.match, {"event": as_event(signal)}):
-            return
         with transaction.atomic():
-            _start(group, signal)
+            _start_if_wanted(group, signal)
     except (ExpressionError, OrchestratorError) as problem:
         _refuse(group, signal, str(problem))
+    except OperationalError:
+        raise  # the database's trouble, not the signal's: it is handed on later
+    except Exception as problem:
+        log.exception("signal_not_handed_on", group=group.name, signal=signal.pk)
+        _refuse(group, signal, f"it could not be started ({type(problem).__name__}); the log says why")
+
+
+def _start_if_wanted(group: ConsumerGroup, signal: Signal) -> None:
+    if refusal := _refusal_to_start(group, signal):
+        _refuse(group, signal, refusal)
+    elif not group.match or expressions.holds(group.match, {"event": as_event(signal)}):
+        _start(group, signal)
 
 
 def _refuse(group: ConsumerGroup, signal: Signal, problem: str) -> None:

@@ -4,7 +4,7 @@ A turn is an attempt like any other: claimed, fenced, repeated after a crash. Be
 waits for the tasks it spawned; nothing of it is in memory anywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.contracts import violations
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.definitions.serialise import step_to_json
-from orchestrator.engine import delivery, run_state, spawning
+from orchestrator.engine import delivery, run_state, single, spawning
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.plans import INDEX
@@ -151,7 +151,7 @@ def spawn(job: Assignment, shift: int, looked: Looked) -> None:
     """Start the move's tasks and wait for them; a late turn changes nothing."""
     move = looked.move
     assert isinstance(move, Spawn)
-    rows = spawn_db.columns([_row(job.claimed.id, job.step, child) for child in move.children])
+    rows = spawn_db.columns(list(_rows(job, move.children)))
     state = {"turn": looked.turn, "memory": move.memory, "seen": job.seen, "count": len(move.children)}
     fence = Fence(job.claimed.id, job.claimed.attempt, shift)
 
@@ -186,16 +186,33 @@ def _with_stand_in(turn: PlanStep, fallback: str) -> PlanStep:
     return replace(turn, fallback=fallback) if fallback and mine else turn
 
 
-def _row(task: int, step: PlanStep, child: Child) -> spawn_db.SpawnRow:
-    body = _with_stand_in(child.step, step.fallback) if child.step else step.body
-    assert body is not None
+def _rows(job: Assignment, children: Sequence[Child]) -> Iterator[spawn_db.SpawnRow]:
+    """What is written of each child; bodies, of which there may be ten thousand, are looked at once."""
+    step, agent = job.step, (job.claimed.spec or {}).get(single.SPEC, "")
+    body = None
+    for child in children:
+        if child.step is not None:
+            made = _with_stand_in(child.step, step.fallback)
+            yield _row(job, child, single.given_over(made, agent, child.given), agent)
+            continue
+        assert step.body is not None
+        body = body or single.given_over(step.body, agent, None)
+        yield _row(job, child, body, agent)
+
+
+def _row(job: Assignment, child: Child, body: PlanStep, agent: str) -> spawn_db.SpawnRow:
+    step = job.step
     spec: dict[str, Any] = {"bind": child.bind} if child.bind else {}
     if child.given is not None:
         spec["given"] = child.given
     if child.step is not None and child.step.kind == "manual" and child.step.on_error == "skip":
         spec[TELLS_REJECTION] = True
-    if child.step is None and step.index == task & INDEX:
+    if agent and body.kind in single.STARTING:
+        spec[single.SPEC] = agent
+    if child.step is None and step.index == job.claimed.id & INDEX:
         spec["of"] = step.index
+        if body is not step.body:
+            spec["step"] = {"agent": body.agent, "agent_version": None, "fallback": ""}
     else:
         spec["step"] = {**step_to_json(body), "key": child.key}
     return spawn_db.SpawnRow(

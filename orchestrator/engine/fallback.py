@@ -8,7 +8,7 @@ from orchestrator import db, events
 from orchestrator.catalogue import lane_of
 from orchestrator.definitions.agents import name_and_version
 from orchestrator.definitions.plan import PlanStep
-from orchestrator.engine.lanes import DEFAULT, LANES
+from orchestrator.engine.lanes import pool_of
 from orchestrator.engine.policy import name_of
 from orchestrator.engine.transitions import make_ready
 from orchestrator.models import Task
@@ -28,7 +28,7 @@ def fall_back(task: Task, step: PlanStep, error: Mapping[str, Any]) -> None:
     columns: dict[str, Any] = {
         "spec": spec,
         "agent_id": agent.pk,
-        "lane": lane_of(name, version, DEFAULT if task.lane in LANES else task.lane),
+        "lane": lane_of(name, version, pool_of(task.lane)),
         "limited": agent.max_concurrency is not None or agent.rate_per_minute is not None,
         "failures": 0,
     }

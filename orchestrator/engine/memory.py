@@ -12,6 +12,7 @@ from agents.guardrails.violations import Seen
 from agents.memory import store
 from agents.memory.store import Scope
 from agents.types import Json
+from orchestrator import db, events
 from orchestrator.engine import checkpoints as save_points
 from orchestrator.engine import mailing, run_state, transitions
 from orchestrator.engine.assignment import Assignment
@@ -22,6 +23,9 @@ from orchestrator.models import StateEntry, Task
 from orchestrator.states import TaskStatus
 
 MOST_KEYS = 1000
+FINDINGS = "findings"  # the part of a step's state that lists what its agent has found
+LONGEST_FINDING = 2_000  # characters
+MOST_FINDINGS = 200
 
 
 class TaskMemory:
@@ -68,6 +72,35 @@ def _write(job: Assignment, given: dict[str, Any]) -> Json:
         raise StateStale(**facts) from stale
     except StateNotWritten as refused:
         raise StateRefused(**refused.facts) from refused
+
+
+@transaction.atomic
+def _discover(job: Assignment, given: dict[str, Any]) -> Json:
+    """The agent says what it found; the engine writes it down. An attempt that says it again adds nothing."""
+    text, confidence = given["finding"], given["confidence"]
+    task = _standing(job)
+    key = f"{task.key}.{FINDINGS}"
+    if not isinstance(text, str) or not 0 < len(text.strip()) <= LONGEST_FINDING:
+        raise StateRefused(key=key, problem=f"a finding is a text of 1 to {LONGEST_FINDING:,} characters")
+    sure = confidence is None or (isinstance(confidence, int | float) and 0 <= confidence <= 1)
+    if not sure or isinstance(confidence, bool):
+        raise StateRefused(key=key, problem="a confidence is a number from 0 to 1, or none")
+    before = run_state.current(task.run_id, key)
+    found: list[dict[str, Any]] = list(before.value) if before and isinstance(before.value, list) else []
+    known = [one["finding"] for one in found]
+    if text in known:
+        return known.index(text) + 1
+    if len(found) >= MOST_FINDINGS:
+        raise StateRefused(key=key, problem=f"a step has at most {MOST_FINDINGS} findings")
+    said = {"agent_id": job.step.agent, "confidence": confidence, "timestamp": db.clock().isoformat()}
+    change = Write(key, [*found, {**said, "finding": text}], reason="an agent found something")
+    try:
+        version = run_state.write(task.run_id, change, writer=_actor(job), task=task.pk)
+    except StateNotWritten as refused:
+        raise StateRefused(**refused.facts) from refused
+    facts: dict[str, Json] = {**said, "number": len(found) + 1, "key": key, "version": version}
+    events.append("finding.discovered", actor=_actor(job), run_id=task.run_id, task_id=task.pk, data=facts)
+    return len(found) + 1
 
 
 @transaction.atomic
@@ -153,6 +186,7 @@ _VERBS = {
     "put": _write,
     "delete": _write,
     "checkpoint": _checkpoint,
+    "discover": _discover,
     "last_checkpoint": _last_checkpoint,
     "remember": _remember,
     "recall": _recall,

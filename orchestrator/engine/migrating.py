@@ -1,7 +1,9 @@
 """Moving a live run to another version of its workflow, in place.
 
 A task's place in its run is its step's place in the version, and history names it. So what has begun must be found in
-the new version at the same place, under the same key and of the same kind; what has not begun is made anew.
+the new version at the same place, under the same key and of the same kind; what has not begun is made anew. Tasks that
+a step has started have their places after the plan's. They go over as they are: where both versions have as many steps,
+and the step, while it is at it, says the same in both.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from orchestrator import db, events
 from orchestrator.definitions.plan import Plan, PlanStep
 from orchestrator.definitions.serialise import step_to_json
 from orchestrator.engine import asking, gates, overriding
-from orchestrator.engine.plans import INDEX, plan_of
+from orchestrator.engine.plans import INDEX, has_started_others, plan_of
 from orchestrator.models import Run, Step, Task, WorkflowVersion, task_id
 from orchestrator.ports import gatekeeper
 from orchestrator.states import TASK_TERMINAL, RunStatus, TaskStatus
@@ -33,14 +35,19 @@ class Route:
     dropped: tuple[str, ...]  # keys of steps that have not begun and are not in the new version
     changed: tuple[str, ...]  # keys of kept steps that have not ended and whose definition differs
     voided: tuple[int, ...]  # tasks that wait for people about a changed step: they are asked again
-    unmappable: tuple[tuple[str, str], ...]  # (key, why): running, missing, moved, kind, branches, spawned, asks
+    unmappable: tuple[tuple[str, str], ...]  # (key, why): running, missing, moved, kind, branches, places, starts, asks
     unasked: tuple[str, ...]  # keys of steps about which people would have been asked, and are not any more
 
 
 def route(run: Run, version: WorkflowVersion) -> Route:
     """Map each task by its key. Reads only."""
-    old, new = plan_of(run.version_id), plan_of(version.pk)
-    tasks = list(Task.objects.of_run(run.pk).order_by("id"))
+    return route_to(run, plan_of(version.pk))
+
+
+def route_to(run: Run, new: Plan) -> Route:
+    """The same for a plan that is no version yet."""
+    old = plan_of(run.version_id)
+    tasks = list(Task.objects.of_run(run.pk).defer("input", "output").order_by("id"))
     places = {step.key: step.index for step in new.steps}
     begun = [task for task in tasks if _has_begun(task)]
     wrong = [(task.key, why) for task in begun if (why := _why_not(task, old, new, places))]
@@ -59,6 +66,23 @@ def route(run: Run, version: WorkflowVersion) -> Route:
     )
 
 
+def changed_ahead(run: Run, new: Plan, found: Route) -> tuple[str, ...]:
+    """Keys of steps that have not begun and would be done differently, or at another point."""
+    old = plan_of(run.version_id)
+    steps = {step.key: step for step in old.steps}
+    kept = {*found.kept, *found.made}
+    return tuple(
+        step.key
+        for step in new.steps
+        if step.key not in kept and (before := steps.get(step.key)) is not None
+        and (_words(old, before) != _words(new, step) or _after(old, before) != _after(new, step))
+    )  # fmt: skip
+
+
+def _after(plan: Plan, step: PlanStep) -> set[str]:
+    return {plan.steps[at].key for at in step.dependencies}
+
+
 def migrate(run: Run, version: WorkflowVersion, found: Route, *, actor: str, reason: str) -> None:
     """Move a locked run over along a route that maps everything."""
     numbers = dict(WorkflowVersion.objects.filter(pk__in=[run.version_id, version.pk]).values_list("pk", "number"))
@@ -70,7 +94,7 @@ def migrate(run: Run, version: WorkflowVersion, found: Route, *, actor: str, rea
     }
     events.append("run.migrated", actor=actor, run_id=run.pk, data={**facts, "reason": reason})
     rows = list(Step.objects.filter(version=version).order_by("index"))
-    kept = {task.pk & INDEX: task for task in Task.objects.of_run(run.pk) if _has_begun(task)}
+    kept = {task.pk & INDEX: task for task in Task.objects.of_run(run.pk).defer("input", "output") if _has_begun(task)}
     fresh = Task.objects.of_run(run.pk).exclude(pk__in=[task.pk for task in kept.values()])
     fresh.delete()
     db.share_limits()
@@ -78,7 +102,8 @@ def migrate(run: Run, version: WorkflowVersion, found: Route, *, actor: str, rea
     _make(run, version, rows, kept)
     skipped = _settle(run, rows)
     live = Task.objects.of_run(run.pk).exclude(status__in=TASK_TERMINAL)
-    Run.objects.filter(pk=run.pk).update(version=version, total=len(rows), remaining=live.count() + len(skipped))
+    total = len(rows) + sum(index >= len(rows) for index in kept)
+    Run.objects.filter(pk=run.pk).update(version=version, total=total, remaining=live.count() + len(skipped))
     asked = {gate.task_id: gate.id for gate in gatekeeper().gates_of([run.pk], only_open=True)} if found.voided else {}
     for pk in found.voided:
         task = Task.objects.select_for_update(no_key=True).get(pk=pk)
@@ -103,17 +128,27 @@ def _why_not(task: Task, old: Plan, new: Plan, places: Mapping[str, int]) -> str
     index = task.pk & INDEX
     if task.status == TaskStatus.RUNNING:
         return "running"
-    if task.parent is not None or task.state is not None:
-        return "spawned"
+    if index >= len(old.steps) or has_started_others(task):
+        if len(new.steps) != len(old.steps):
+            return "places"
+        if index >= len(old.steps):
+            return ""
+    return _why_not_planned(task, index, old, new, places)
+
+
+def _why_not_planned(task: Task, index: int, old: Plan, new: Plan, places: Mapping[str, int]) -> str:
     if task.key not in places:
         return "missing"
     if places[task.key] != index:
         return "moved"
     if new.steps[index].kind != task.kind:
         return "kind"
+    ended = task.status in TASK_TERMINAL
+    if has_started_others(task) and not ended and _differs(task, old, new):
+        return "starts"
     if task.wait_for == "gate" and asking.asks(old.steps[index]) and not asking.asks(new.steps[index]):
         return "asks"
-    if task.kind == "conditional" and task.status in TASK_TERMINAL and _branches(old, index) != _branches(new, index):
+    if task.kind == "conditional" and ended and _branches(old, index) != _branches(new, index):
         return "branches"
     return ""
 
@@ -124,7 +159,7 @@ def _branches(plan: Plan, index: int) -> list[tuple[str, list[str]]]:
 
 def _differs(task: Task, old: Plan, new: Plan) -> bool:
     index = task.pk & INDEX
-    return _words(old, old.steps[index]) != _words(new, new.steps[index])
+    return index < len(old.steps) and _words(old, old.steps[index]) != _words(new, new.steps[index])
 
 
 def _words(plan: Plan, step: PlanStep) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -138,14 +173,18 @@ def _said(step: PlanStep) -> dict[str, Any]:
 
 
 def _keep(version: WorkflowVersion, rows: list[Step], kept: Mapping[int, Task]) -> None:
+    started = [task.pk for index, task in kept.items() if index >= len(rows)]
+    Task.objects.filter(pk__in=started).update(version=version)
     for row in rows:
         task = kept.get(row.index)
         if task is None:
             continue
-        own = {} if task.spec and "step" in task.spec else {"agent_id": row.agent_id, "lane": row.lane}
-        if task.status in TASK_TERMINAL:
-            own = {}
-        Task.objects.filter(pk=task.pk).update(version=version, successors=row.successors, need=row.need, **own)
+        columns: dict[str, Any] = {"version": version, "successors": row.successors}
+        if not has_started_others(task):  # else it waits for those
+            columns["need"] = row.need
+        if task.status not in TASK_TERMINAL and not (task.spec and "step" in task.spec):
+            columns |= {"agent_id": row.agent_id, "lane": row.lane}
+        Task.objects.filter(pk=task.pk).update(**columns)
 
 
 def _make(run: Run, version: WorkflowVersion, rows: list[Step], kept: Mapping[int, Task]) -> None:
@@ -164,14 +203,14 @@ def _make(run: Run, version: WorkflowVersion, rows: list[Step], kept: Mapping[in
 
 def _settle(run: Run, rows: list[Step]) -> list[int]:
     """Count anew what each live task waits for; return those that nothing feeds, which are skipped."""
-    tasks = {task.pk & INDEX: task for task in Task.objects.of_run(run.pk)}
+    tasks = {task.pk & INDEX: task for task in Task.objects.of_run(run.pk).defer("input", "output")}
     before: dict[int, list[int]] = {row.index: [] for row in rows}
     for row in rows:
         for successor in row.successors:
             before[successor].append(row.index)
     skipped = []
     for index, task in sorted(tasks.items()):
-        if task.status in TASK_TERMINAL:
+        if task.status in TASK_TERMINAL or index >= len(rows) or has_started_others(task):
             continue
         ended = [other for other in before[index] if tasks[other].status in TASK_TERMINAL]
         fed = sum(tasks[other].status == TaskStatus.SUCCEEDED for other in ended) if before[index] else 1

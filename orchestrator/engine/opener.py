@@ -23,25 +23,24 @@ class Opener:
         self._shift = shift
         self._in_thread = in_thread
         self._gathered: list[tuple[Opening, asyncio.Future[None]]] = []
-        self._is_sending = False
+        self._sending: asyncio.Task[None] | None = None
 
     async def open(self, opening: Opening) -> None:
         """Return when the wait is committed; a late attempt's changes nothing. Raises DataError for this one alone."""
         done = asyncio.get_running_loop().create_future()
         self._gathered.append((opening, done))
-        if not self._is_sending:
-            await self._send()
+        if self._sending is None:  # a task of its own: cancelling one of those who wait holds up none of the others
+            self._sending = asyncio.create_task(self._send())
         await done
 
     async def _send(self) -> None:
-        """Whoever comes first sends for all who come meanwhile."""
-        self._is_sending = True
+        """For whoever came first, and for all who come meanwhile."""
         try:
             while self._gathered:
                 batch, self._gathered = self._gathered[:BATCH], self._gathered[BATCH:]
-                await asyncio.shield(self._send_batch(batch))
+                await self._send_batch(batch)
         finally:
-            self._is_sending = False
+            self._sending = None
 
     async def _send_batch(self, batch: list[tuple[Opening, asyncio.Future[None]]]) -> None:
         try:

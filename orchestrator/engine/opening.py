@@ -37,7 +37,10 @@ def prepare_callback(job: Assignment, shift: int) -> str | None:
     if "received" in remembered:
         return ""
     before = Wait.objects.filter(task_id=task.pk).first()
-    serial = int(remembered.get("serial", 0)) + (before is not None and before.ended_at is not None)
+    serial = int(remembered.get("serial", 0))
+    if before is not None:
+        is_open = before.ended_at is None
+        serial = callback_tokens.following(task.pk, before.token_hash, remembered=serial) - is_open
     token = callback_tokens.issue(task.pk, serial)
     assert job.step.wait is not None
     columns = {"schema": job.step.wait.schema, "token_hash": callback_tokens.digest(token)}

@@ -37,6 +37,11 @@ def own_step(plan: Plan, pk: int, spec: Mapping[str, Any] | None) -> PlanStep:
     return step_from_json({**step_to_json(base), **changes}) if changes else base
 
 
+def has_started_others(task: Task) -> bool:
+    """Whether a task has spawned tasks and goes, or has gone, on with what they come to (see `await_spawned_v1`)."""
+    return isinstance(task.state, dict) and "first" in task.state
+
+
 def step_of(task: Task) -> PlanStep:
     """The step that a stored task executes."""
     return own_step(plan_of(task.version_id), task.pk, task.spec)

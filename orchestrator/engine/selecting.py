@@ -23,7 +23,7 @@ from orchestrator.engine import gates, returns, transitions
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.attempts import end_attempt
 from orchestrator.engine.gates import Subject
-from orchestrator.engine.lanes import DEFAULT, lane_for
+from orchestrator.engine.lanes import BLOCKING, DEFAULT
 from orchestrator.engine.plans import step_of
 from orchestrator.models import Attempt, Breaker, Stop, Task
 from orchestrator.selection import Candidate, Choice
@@ -204,7 +204,7 @@ def _candidate(row: AgentVersion, health: Health) -> Candidate:
 
 def _elsewhere(row: AgentVersion, lane: str) -> str:
     """A blocking agent in a lane of many would hold threads that it must not have."""
-    blocks = lane == DEFAULT and lane_for(row.isolation) != DEFAULT
+    blocks = lane != BLOCKING and row.isolation != "loop"
     return "it blocks, and the step is in a lane for those that do not" if blocks else ""
 
 

@@ -57,11 +57,11 @@ class Shift:
     def __init__(
         self, *, capacity: int, seconds: float, lease: float, draining: Callable[[], bool], most: int | None = None
     ) -> None:
+        self._terms: dict[str, Any] = {"capacity": capacity, "lease": lease, "most": most, "pool": settings.POOL}
         self._capacity = capacity
         self._seconds = seconds
         self._lease = lease
         self._draining = draining
-        self._most = most
         self._wake = asyncio.Event()
         self._look_at_controls = False
         self._running: dict[int, Assignment] = {}
@@ -80,10 +80,7 @@ class Shift:
         """
         self._main = await connect()
         self._direct = await connect()
-        process = f"{socket.gethostname()}:{os.getpid()}"
-        opened = await db.open_shift(
-            self._direct, process=process, capacity=self._capacity, lease=self._lease, most=self._most
-        )
+        opened = await db.open_shift(self._direct, process=f"{socket.gethostname()}:{os.getpid()}", **self._terms)
         if opened is None:
             await self._hang_up()
             return None
@@ -180,7 +177,8 @@ class Shift:
 
     async def _turn(self, *, accept: bool) -> None:
         settled, self._settled = self._settled, Settled()
-        room = room_for(self._capacity - len(self._running), self._busy, BATCH) if accept else {}
+        free = self._capacity - len(self._running)
+        room = room_for(free, self._busy, BATCH, pool=settings.POOL) if accept else {}
         if not settled.tasks and not room:
             return
         claimed = await self._turn_surely(settled, room)
@@ -237,9 +235,8 @@ class Shift:
         for job in jobs:
             if job.claimed.id in self._running:  # an earlier attempt that was taken away before we heard of it
                 await self._cancel([job.claimed.id])
-            job.lane, job.began = job.step.lane, now
             self._running[job.claimed.id] = job
-            self._busy[job.lane] += 1
+            self._busy[job.take_place(now)] += 1
             # Begun at once: an agent that waits for nothing has ended when this returns, a turn of the loop earlier.
             job.handle = asyncio.Task(self._work(job), loop=loop, name=_NAME, eager_start=True)
 

@@ -2,21 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import batched
+from typing import Any
 
 from django.db.models.functions import Now
 
+from agents.types import Json
 from orchestrator import db, events
 from orchestrator.engine import compensation, outcomes
-from orchestrator.engine.plans import step_of
+from orchestrator.engine.plans import has_started_others, step_of
 from orchestrator.engine.transitions import cancel_live_tasks, live_tasks, open_gate
 from orchestrator.errors import IllegalTransition
-from orchestrator.models import TASK_BITS, Run, Task, task_id
+from orchestrator.models import TASK_BITS, Run, Step, Task, task_id
 from orchestrator.ports import GateRequest
 from orchestrator.states import RUN_TRANSITIONS, RunStatus, TaskStatus
 
 _INDEX = (1 << TASK_BITS) - 1
 _PART = 1000  # tasks named in one event
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Indexes of the tasks that are done again, and of those coordinating ones among them that begin anew."""
+
+    again: set[int]
+    anew: set[int]
 
 
 def pause(run: Run) -> None:
@@ -82,15 +93,15 @@ def review_step(run: Run, task: Task, request: GateRequest, *, actor: str) -> No
     open_gate(Task.objects.get(pk=task.pk), request)
 
 
-def _reopen(run: Run, tasks: Sequence[Task], again: set[int], *, actor: str) -> None:
+def _reopen(run: Run, tasks: Sequence[Task], redo: Redo, *, actor: str) -> None:
     if run.status not in (RunStatus.FAILED, RunStatus.PARTIAL):
         raise IllegalTransition(what=f"Run {run.pk}", status=run.status, verb="retried")
     _move(run, RunStatus.RUNNING, verb="retried")
-    _revive(run, tasks, again, actor=actor)
+    _revive(run, tasks, redo, actor=actor)
     failed = Task.objects.of_run(run.pk).filter(status=TaskStatus.FAILED, parent=None).count()
-    outcome = outcomes.still_missing(run.outcome, {task_id(run.pk, index) for index in again})
+    outcome = outcomes.still_missing(run.outcome, {task_id(run.pk, index) for index in redo.again})
     Run.objects.filter(pk=run.pk).update(
-        remaining=len(again), failed=failed, ended_at=None, error=None, outcome=outcome
+        remaining=len(redo.again), failed=failed, ended_at=None, error=None, outcome=outcome
     )
     db.wake_idle()
 
@@ -111,8 +122,8 @@ def _move(run: Run, to: RunStatus, *, verb: str) -> None:
     Run.objects.filter(pk=run.pk).update(status=to)
 
 
-def to_redo(run: Run, tasks: Sequence[Task]) -> set[int]:
-    """Indexes of the tasks that a retry of this run would run again; the page's preview asks the same.
+def to_redo(run: Run, tasks: Sequence[Task]) -> Redo:
+    """The tasks that a retry of this run would run again; the page's preview asks the same.
 
     Of a failed run: what failed it, what was cancelled with it, and what has been undone since with all that came
     after. A step that failed softly stays failed, unless it is what failed the run. Of a run that ended in part: what
@@ -125,11 +136,7 @@ def to_redo(run: Run, tasks: Sequence[Task]) -> set[int]:
     failed = {task.pk & _INDEX for task in own if task.parent is None and _is_redone(run, task)}
     if run.status == RunStatus.PARTIAL:
         roots |= failed
-    dead |= failed | roots | _after(roots, tasks)
-    for task in tasks:  # what a coordinating task waited for is tried again with it
-        if task.status == TaskStatus.FAILED and task.parent is not None and task.parent & _INDEX in dead:
-            dead.add(task.pk & _INDEX)
-    return dead
+    return _redo(dead | failed, roots, tasks)
 
 
 def _is_redone(run: Run, task: Task) -> bool:
@@ -153,22 +160,46 @@ def _after(roots: set[int], tasks: Sequence[Task]) -> set[int]:
     return found
 
 
-def with_what_follows(task: Task, tasks: Sequence[Task]) -> set[int]:
-    """Indexes of a task and of everything that came after it."""
-    root = {task.pk & _INDEX}
-    return root | _after(root, tasks)
+def with_what_follows(task: Task, tasks: Sequence[Task]) -> Redo:
+    """A task and everything that came after it."""
+    return _redo(set(), {task.pk & _INDEX}, tasks)
 
 
-def _revive(run: Run, tasks: Sequence[Task], dead: set[int], *, actor: str) -> None:
+def _redo(some: set[int], changed: set[int], tasks: Sequence[Task]) -> Redo:
+    """Do some tasks again, and those in `changed`, which may give something else now, with all that came after."""
+    changed = changed | _after(changed, tasks)
+    again, anew = some | changed, _fed_anew(changed, tasks)
+    for task in tasks:  # those that were started come after those that started them
+        index, parent = task.pk & _INDEX, None if task.parent is None else task.parent & _INDEX
+        if parent in anew:
+            anew.add(index)
+            again.discard(index)
+        elif parent in again and task.status == TaskStatus.FAILED:
+            again.add(index)
+    return Redo(again, anew & again)
+
+
+def _fed_anew(changed: set[int], tasks: Sequence[Task]) -> set[int]:
+    """Coordinating tasks that have begun and whose input changes: not those that only what they started leads to."""
+    begun = {task.pk & _INDEX: task.pk for task in tasks if has_started_others(task)}
+    feeding = [task for task in tasks if task.pk & _INDEX in changed]
+    return {at for task in feeding for at in task.successors if at in begun and task.parent != begun[at]}
+
+
+def _revive(run: Run, tasks: Sequence[Task], redo: Redo, *, actor: str) -> None:
     """Make what is to be done again live.
 
-    A task is ready when everything before it has ended, else blocked until then.
+    A task is ready when everything before it has ended, else blocked until then. One that begins anew has forgotten
+    what it had started.
     """
     status = {task.pk & _INDEX: task.status for task in tasks}
+    dead, anew = redo.again, redo.anew
+    needs = dict(Step.objects.filter(version_id=run.version_id).values_list("index", "need")) if anew else {}
     waits_for: dict[int, list[int]] = defaultdict(list)
     for task in tasks:
         for successor in task.successors:
-            waits_for[successor].append(task.pk & _INDEX)
+            if successor not in anew or task.parent != task_id(run.pk, successor):
+                waits_for[successor].append(task.pk & _INDEX)
     for task in tasks:
         index = task.pk & _INDEX
         if index not in dead:
@@ -176,7 +207,8 @@ def _revive(run: Run, tasks: Sequence[Task], dead: set[int], *, actor: str) -> N
         before = waits_for[index]
         pending = sum(1 for other in before if other in dead)
         fed = sum(status[other] == TaskStatus.SUCCEEDED and other not in dead for other in before) if before else 1
-        columns = {
+        columns: dict[str, Any] = {"state": None, "need": needs.get(index, -1)} if index in anew else {}
+        columns |= {
             "pending": pending,
             "fed": fed,
             "failures": 0,
@@ -190,4 +222,5 @@ def _revive(run: Run, tasks: Sequence[Task], dead: set[int], *, actor: str) -> N
             status=to, held=False, ready_at=None if pending else Now(), ended_at=None, **columns
         )
     for part in batched(sorted(dead), _PART):
-        events.append("task.reopened", actor=actor, run_id=run.pk, data={"tasks": list(part), "count": len(part)})
+        data: dict[str, Json] = {"tasks": list(part), "count": len(part), "anew": [at for at in part if at in anew]}
+        events.append("task.reopened", actor=actor, run_id=run.pk, data=data)

@@ -37,7 +37,7 @@ from orchestrator.models import Shift, Task, Timer
 from orchestrator.ports import gatekeeper
 
 log = structlog.get_logger(__name__)
-_SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v1 wants to find a session lock free twice
+_SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v2 wants to find a session lock free twice
 
 
 def sweep() -> None:
@@ -140,6 +140,7 @@ _PUT_OFF = timedelta(seconds=5)
 _FIRE: dict[str, Callable[[int], object]] = {
     "gate_deadline": lambda gate: gatekeeper().deadline_reached(gate),
     "gate_reminder": lambda gate: gatekeeper().remind(gate),
+    "gate_release": lambda gate: gatekeeper().release_reached(gate),
     deadlines.TIMER: deadlines.reached,
     deadlines.OVER: deadlines.over,
     "wait_deadline": waking.wait_overdue,

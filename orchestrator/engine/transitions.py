@@ -18,6 +18,7 @@ from orchestrator import budget_db, db, events
 from orchestrator.budgets import NOTHING, Used
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.engine import (
+    again,
     announcing,
     checkpoints,
     compensation,
@@ -29,7 +30,7 @@ from orchestrator.engine import (
     waits,
 )
 from orchestrator.engine.attempts import end_attempt
-from orchestrator.engine.plans import INDEX, step_of
+from orchestrator.engine.plans import INDEX, step_in_trouble, step_of
 from orchestrator.errors import RevisionLimit, RunNotFound, TaskNotWaiting
 from orchestrator.models import TASK_BITS, Effect, Run, Task, task_id
 from orchestrator.ports import GateRequest, gatekeeper
@@ -202,6 +203,7 @@ def retry_waiting(pk: int, *, actor: str) -> None:
     Effect.objects.filter(task_id=pk, status="unknown").update(status="prepared", updated_at=Now())
     make_ready(task, failures=0, losses=0, suspect=False)
     events.append("task.returned", actor=actor, run_id=task.run_id, task_id=task.pk, data={"attempt": task.attempt})
+    again.redo_what_failed(pk)
 
 
 def approve_call(pk: int, *, actor: str) -> None:
@@ -239,9 +241,9 @@ def adopt(kinds: Iterable[str]) -> int:
     adopted = 0
     for kind in kinds:
         declined = Task.objects.filter(status=TaskStatus.READY, held=False, lane=lanes.for_kind(kind))
-        for pk in list(declined.filter(limited=False, suspect=False).values_list("pk", flat=True)[:1000]):
-            lock_run(pk >> TASK_BITS)
-            adopted += declined.filter(pk=pk).update(lane=lanes.DEFAULT)
+        for task in list(declined.filter(limited=False, suspect=False)[:1000]):
+            lock_run(task.run_id)
+            adopted += declined.filter(pk=task.pk).update(lane=lanes.pool_of(step_in_trouble(task).lane))
     if adopted:
         db.wake_idle()
     return adopted

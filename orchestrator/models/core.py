@@ -35,6 +35,11 @@ class Workflow(models.Model):
         help_text="New runs give it every step whose contract it keeps: the fallback from several agents to one.",
     )
 
+    frozen_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since then only a certified version is made current."
+    )
+    frozen_reason = models.TextField(blank=True, default="", db_default="")
+
     class Meta:
         ordering = ["title"]
         permissions = [
@@ -64,6 +69,10 @@ class WorkflowVersion(models.Model):
     published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     published_at = models.DateTimeField(db_default=Now())
     deprecated_at = models.DateTimeField(null=True, blank=True, help_text="Since then no run comes to it.")
+    certified_at = models.DateTimeField(
+        null=True, blank=True, help_text="It passed its rehearsal, and somebody said so."
+    )
+    certified_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         ordering = ["workflow_id", "-number"]
@@ -273,6 +282,9 @@ class Shift(models.Model):
     id = models.BigAutoField(primary_key=True)
     process = models.CharField(max_length=200)
     capacity = models.IntegerField()
+    pool = models.CharField(
+        max_length=40, default="default", db_default="default", help_text="Whose lanes it takes from."
+    )
     idle = models.BooleanField(default=False)
     started_at = models.DateTimeField(db_default=Now())
     renewed_at = models.DateTimeField(db_default=Now())

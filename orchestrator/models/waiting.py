@@ -12,7 +12,7 @@ class Timer(models.Model):
 
     kind = models.CharField(
         max_length=30
-    )  # task_retry, gate_deadline, task_timer, wait_deadline, run_ended, run_deadline, breaker
+    )  # task_retry, gate_deadline, gate_release, task_timer, wait_deadline, run_ended, run_deadline, breaker
     ref = models.BigIntegerField()
     due_at = models.DateTimeField()
     fired_at = models.DateTimeField(null=True)

@@ -80,10 +80,14 @@ def _chosen(turn: Turn, asked: QualitySpec, weights: Mapping[str, float]) -> Mov
     return Spawn([child], memory=memory, facts={"says": f"{verifier} verifies what {best.agent} says"})
 
 
-def _verified(turn: Turn) -> Finish:
+def _verified(turn: Turn) -> Move:
     result, memory = turn.results[0], turn.memory
     judged, output, confidence = memory["judged"], memory["chosen"], memory["confidence"]
     assert isinstance(judged, dict)
+    if result.agent and result.agent == judged["agent"]:  # a fallback, or a person's choice, since it was started
+        return Fail(
+            "verifier_is_producer", f"{result.agent} verified what it had produced: another has to.", kind="ask"
+        )
     assert isinstance(output, dict)
     assert confidence is None or isinstance(confidence, int | float)
     return Finish(output, confidence, {**judged, "verifier": _verdict(result)})

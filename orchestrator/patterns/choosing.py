@@ -3,28 +3,30 @@
 from dataclasses import dataclass
 from typing import Final
 
+from agents.marking import marked as _
+
 LINEAR: Final = "linear"
 PARALLEL: Final = "parallel"
 DYNAMIC: Final = "dynamic"
 COLLABORATION: Final = "collaboration"
 QUESTIONS: Final = {
-    LINEAR: "Does each step need the result of the one before it?",
-    PARALLEL: "Can parts of it be done at the same time?",
-    DYNAMIC: "Is the way found only while working?",
-    COLLABORATION: "Must agents react to what others find?",
+    LINEAR: _("Does each step need the result of the one before it?"),
+    PARALLEL: _("Can parts of it be done at the same time?"),
+    DYNAMIC: _("Is the way found only while working?"),
+    COLLABORATION: _("Must agents react to what others find?"),
 }
 _SAID: Final = {
-    (LINEAR, True): "Steps need the result of the one before them, so their order must hold.",
-    (LINEAR, False): "No step needs another's result, so nothing forces an order.",
-    (PARALLEL, True): "Parts can be done at the same time, so they should be.",
-    (PARALLEL, False): "Nothing can be done at the same time, so more agents would only wait.",
-    (DYNAMIC, True): "The way is found while working, so the steps cannot all be written down beforehand.",
-    (DYNAMIC, False): "The way is known, so it can be published, checked and repeated as it stands.",
-    (COLLABORATION, True): "Agents react to each other, so what one finds must reach the others.",
+    (LINEAR, True): _("Steps need the result of the one before them, so their order must hold."),
+    (LINEAR, False): _("No step needs another's result, so nothing forces an order."),
+    (PARALLEL, True): _("Parts can be done at the same time, so they should be."),
+    (PARALLEL, False): _("Nothing can be done at the same time, so more agents would only wait."),
+    (DYNAMIC, True): _("The way is found while working, so the steps cannot all be written down beforehand."),
+    (DYNAMIC, False): _("The way is known, so it can be published, checked and repeated as it stands."),
+    (COLLABORATION, True): _("Agents react to each other, so what one finds must reach the others."),
     (
         COLLABORATION,
         False,
-    ): "Agents need not talk, so each sees its own part only, which is cheaper and easier to check.",
+    ): _("Agents need not talk, so each sees its own part only, which is cheaper and easier to check."),
 }
 # (collaboration, dynamic, parallel, linear) -> pattern
 _FITS: Final = {

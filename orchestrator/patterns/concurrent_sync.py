@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step, person_step
@@ -50,20 +51,24 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Independent work on one question whose findings should flow into each other before all of it is done.",
-    strengths="Branches run at once; what one finds helps the others in the next round; contradictions surface early.",
+    when=_("Independent work on one question whose findings should flow into each other before all of it is done."),
+    strengths=_(
+        "Branches run at once; what one finds helps the others in the next round; contradictions surface early."
+    ),
     limits=(
         f"A round waits for its slowest branch, or its interval. At most {KEYS} shared findings of {VALUE:,} bytes. "
         "Findings merge at sync points only, never within a round."
     ),
-    complexity="Medium: branches times rounds tasks.",
-    observability="The run's state keeps each version of the findings with who wrote them, and every conflict's sides.",
-    governance=(
+    complexity=_("Medium: branches times rounds tasks."),
+    observability=_(
+        "The run's state keeps each version of the findings with who wrote them, and every conflict's sides."
+    ),
+    governance=_(
         "No contradiction goes on: a named rule resolves it, and what the rule leaves open is asked of people before "
         "the next round. What was rejected does not come up again. Who rejects the question leaves out every finding "
         "that it is about."
     ),
-    tooling=(
+    tooling=_(
         "A branch takes {branch, round, rounds, seconds, shared, own, input, context} and answers {findings: {key: "
         "value}, done}. People may set a finding with a note that carries set: {key: value}."
     ),
@@ -75,7 +80,7 @@ class ConcurrentSync:
     """See `HELP`."""
 
     name = "concurrent_sync"
-    title = "Concurrent with sync points"
+    title = _("Concurrent with sync points")
     options = OPTIONS
     help = HELP
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
@@ -89,11 +90,11 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when=(
+    when=_(
         "A question that several points of view must settle together, where nobody knows beforehand who has to speak "
         "next: a text and its critics, a diagnosis and its doubters."
     ),
-    strengths=(
+    strengths=_(
         "Everything that is said stands in one transcript with author, turn and tokens. People may say something "
         "between any two turns, or end it."
     ),
@@ -101,17 +102,17 @@ HELP = registry.Help(
         f"At most {CAP} turns, which a workflow may lower. A message is cut at {bounds.TEXT:,} characters, and a "
         f"speaker is shown the last {HANDED_ON} of them. Costs grow with turns times participants."
     ),
-    complexity="Medium: one step in the workflow, as many tasks as turns.",
-    observability=(
+    complexity=_("Medium: one step in the workflow, as many tasks as turns."),
+    observability=_(
         "Each turn is a task with its own input, output and tries; loop, drift and cap alarms are lines of the "
         "narrative and cards of the inbox."
     ),
-    governance=(
+    governance=_(
         "It cannot be published without a condition that ends it. After the last turn, in a loop or off the topic, "
         "people are asked; who rejects that question ends the chat with the disposition rejected. An approver agent "
         "can be made to agree before anything leaves the chat."
     ),
-    tooling=(
+    tooling=_(
         "Participants take {topic, you, role, turn, cap, participants, tools, messages, context} and answer {text} "
         "with position and agrees if consensus counts. A manager answers {next, why}, an approver {approved, reason}."
     ),
@@ -123,7 +124,7 @@ class GroupChat:
     """See `HELP`."""
 
     name = "group_chat"
-    title = "Group chat"
+    title = _("Group chat")
     options = OPTIONS
     help = HELP
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step
@@ -41,16 +42,16 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Work that falls into parts for specialists, where the parts must not see each other's material.",
-    strengths="Each specialist gets exactly its part; the orchestrator alone sees everything; one agent sums it up.",
+    when=_("Work that falls into parts for specialists, where the parts must not see each other's material."),
+    strengths=_("Each specialist gets exactly its part; the orchestrator alone sees everything; one agent sums it up."),
     limits=(
         f"Two levels. A part, and a finding that is handed on, has at most {bounds.VALUE:,} bytes. A specialist that "
         "fails is named as missing, and the result says so."
     ),
-    complexity="Medium: as many tasks as specialists, and two more.",
-    observability="Who was given what is the input of a task of its own; what is missing stands in the output.",
-    governance="Least knowledge by construction: a specialist's input is its part and nothing else.",
-    tooling=(
+    complexity=_("Medium: as many tasks as specialists, and two more."),
+    observability=_("Who was given what is the input of a task of its own; what is missing stands in the output."),
+    governance=_("Least knowledge by construction: a specialist's input is its part and nothing else."),
+    tooling=_(
         "The orchestrator takes {goal, round, specialists, findings, memory, context} and answers {parts: {name: "
         "input}, memory}. The synthesis takes {goal, findings, missing, memory}. A specialist's contract is its own."
     ),
@@ -62,7 +63,7 @@ class Hierarchy:
     """See `HELP`."""
 
     name = "hierarchy"
-    title = "Hierarchical supervision"
+    title = _("Hierarchical supervision")
     options = OPTIONS
     help = HELP
 

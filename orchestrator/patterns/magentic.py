@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Note, Result, Spawn, Turn, agent_step, person_step
@@ -44,8 +45,8 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Open work whose tasks are not known beforehand: an investigation, a piece of research, a repair.",
-    strengths=(
+    when=_("Open work whose tasks are not known beforehand: an investigation, a piece of research, a repair."),
+    strengths=_(
         "The plan is a ledger that people read and change while it is worked on; each line says who put it there and "
         "why. Tasks are added as results come in."
     ),
@@ -53,14 +54,16 @@ HELP = registry.Help(
         f"At most {ENTRIES} lines, and {ROUNDS} rounds unless the step says otherwise; then people are asked. A result "
         f"is shown to the manager with at most {bounds.VALUE // 4:,} bytes."
     ),
-    complexity="High: the manager's judgement decides how long it takes and what it costs.",
-    observability="Each version of the ledger is kept with what changed, by whom and why; each line's work is a task.",
+    complexity=_("High: the manager's judgement decides how long it takes and what it costs."),
+    observability=_(
+        "Each version of the ledger is kept with what changed, by whom and why; each line's work is a task."
+    ),
     governance=(
         "Only agents that the step names are given work. People add, change and drop lines between two turns, or end "
         "it; a manager that starts nothing twice is brought before people. Who rejects that question has the manager "
         f"plan again with the note, {REJECTIONS} times at most."
     ),
-    tooling=(
+    tooling=_(
         "The manager takes {goal, round, rounds, agents, ledger, refused, notes, context} and answers {changes: [{do: "
         "add, change or drop, id, title, agent, input, why}], run: [ids], done, answer}."
     ),
@@ -72,7 +75,7 @@ class Magentic:
     """See `HELP`."""
 
     name = "magentic"
-    title = "Magentic (a manager and its ledger)"
+    title = _("Magentic (a manager and its ledger)")
     options = OPTIONS
     help = HELP
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions.fields import KEY
 from orchestrator.patterns import bounds, registry
@@ -60,20 +61,22 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Goals that come in too many shapes for one workflow, each of which falls into tasks for agents you have.",
-    strengths="The plan is known, checked and editable before any of it runs; then it is plain tasks in their order.",
+    when=_("Goals that come in too many shapes for one workflow, each of which falls into tasks for agents you have."),
+    strengths=_(
+        "The plan is known, checked and editable before any of it runs; then it is plain tasks in their order."
+    ),
     limits=(
         f"At most {TASKS} tasks. The plan is made once: what comes up on the way does not change it (magentic does). A "
         f"result that another task uses is handed on with at most {bounds.VALUE:,} bytes."
     ),
-    complexity="Medium: one task to plan, one for people, then the plan's own.",
-    observability="The plan stands in the run's state and on the card that people edited; each node is a task.",
+    complexity=_("Medium: one task to plan, one for people, then the plan's own."),
+    observability=_("The plan stands in the run's state and on the card that people edited; each node is a task."),
     governance=(
         "Only agents that the step names; cycles, unknown agents and unknown tasks are refused before anything starts. "
         "By default people release the plan. Who rejects it has it made again with the note, "
         f"{REJECTIONS} times at most; one more rejection fails the step."
     ),
-    tooling=(
+    tooling=_(
         "A planner takes {goal, agents, flaws, said, most, context} and answers {tasks: [{key, agent, input, after, "
         "uses, title}]}. A task that `uses` others finds their outputs in its input as `results`."
     ),
@@ -110,7 +113,7 @@ class Planner:
     """See `HELP`."""
 
     name = "planner"
-    title = "Planner (goal to task graph)"
+    title = _("Planner (goal to task graph)")
     options = OPTIONS
     help = HELP
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.patterns import bounds, registry
@@ -98,23 +99,23 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="A regulated path of known states in which some decisions need a conversation: loans, claims, exceptions.",
-    strengths="The graph stays declared and checkable; talk is confined to states that need it, and ends in a word.",
+    when=_("A regulated path of known states in which some decisions need a conversation: loans, claims, exceptions."),
+    strengths=_("The graph stays declared and checkable; talk is confined to states that need it, and ends in a word."),
     limits=(
         f"A conversation has 20 turns at most, {CAP} if it does not say; a run of the step enters {VISITS} states at "
         "most. One state is entered at a time."
     ),
-    complexity="Medium: one task for each state, and one for each turn of a conversation.",
+    complexity=_("Medium: one task for each state, and one for each turn of a conversation."),
     observability=(
         f"The run's state says which state it is in, and {PAUSED} while a conversation proceeds. Every transition is "
         "logged with its disposition, its reason, and who chose it."
     ),
-    governance=(
+    governance=_(
         "Only declared transitions happen. A disposition that is unknown, contradicted, or stated with too little "
         "confidence goes to a person, and so does a conversation that its cap ends. Who rejects that question leads "
         "to the state that `rejected` names; without one the step fails."
     ),
-    tooling=(
+    tooling=_(
         "A state's agent takes {state, input, output, context} and answers anything; `when` reads it as `output`. Who "
         "converses takes {state, you, turn, cap, dispositions, messages, output, context} and answers {text}, with "
         "{disposition} when it is settled."
@@ -127,7 +128,7 @@ class PlannerStateMachine:
     """See `HELP`."""
 
     name = "planner_state_machine"
-    title = "Hybrid planner and state machine"
+    title = _("Hybrid planner and state machine")
     options = OPTIONS
     help = HELP
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.patterns import bounds, registry
 from orchestrator.patterns.moves import Child, Fail, Finish, Move, Result, Spawn, Turn, agent_step
@@ -47,16 +48,18 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="A wide field in which only a few places deserve a close look: triage, research, search for a cause.",
-    strengths="Money goes where value is: a path below its threshold stops, and the step says how much that saved.",
+    when=_("A wide field in which only a few places deserve a close look: triage, research, search for a cause."),
+    strengths=_("Money goes where value is: a path below its threshold stops, and the step says how much that saved."),
     limits=(
         f"At most {PATHS} paths. A path that stops does not come back, so a stage that misjudges loses it. Saved "
         "tokens are an estimate: what the paths that went on took on average."
     ),
-    complexity="Low: one task for the broad stage, then one task for each path and stage.",
-    observability="Each look at a path is a task. Stopped paths stand in the output with value, threshold and stage.",
-    governance="Thresholds are part of the published definition; nothing is dropped without its value and reason.",
-    tooling=(
+    complexity=_("Low: one task for the broad stage, then one task for each path and stage."),
+    observability=_(
+        "Each look at a path is a task. Stopped paths stand in the output with value, threshold and stage."
+    ),
+    governance=_("Thresholds are part of the published definition; nothing is dropped without its value and reason."),
+    tooling=_(
         "The first agent takes {question, context} and answers {paths: [{key, title, value, ...}]}; the others take "
         "{question, stage, path, finding, context} and answer {value, ...}. A value is 0 to 1."
     ),
@@ -68,7 +71,7 @@ class Refinement:
     """See `HELP`."""
 
     name = "refinement"
-    title = "Progressive refinement"
+    title = _("Progressive refinement")
     options = OPTIONS
     help = HELP
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
@@ -56,20 +57,22 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="A goal whose way is found in conversation, where somebody must be able to stop it at any sentence.",
-    strengths="Planning bends to what workers find; a supervisor that takes no part judges each turn before the next.",
+    when=_("A goal whose way is found in conversation, where somebody must be able to stop it at any sentence."),
+    strengths=_(
+        "Planning bends to what workers find; a supervisor that takes no part judges each turn before the next."
+    ),
     limits=(
         f"At most {CAP} turns, which a workflow may lower; supervision adds a task to each. A message is cut at "
         f"{bounds.TEXT:,} characters, and a speaker is shown the last {_HANDED_ON}."
     ),
-    complexity="Medium: one step in the workflow, two tasks a turn.",
-    observability="Every turn and every verdict is a task; the transcript names author, verdict, reason and tokens.",
-    governance=(
+    complexity=_("Medium: one step in the workflow, two tasks a turn."),
+    observability=_("Every turn and every verdict is a task; the transcript names author, verdict, reason and tokens."),
+    governance=_(
         "It cannot be published without a condition that ends it. The supervisor ends, redirects or escalates; after "
         "an escalation and after the last turn a person decides. People may say something or end it between turns. "
         "A supervisor that fails or answers something else escalates. Who rejects what is asked ends it as rejected."
     ),
-    tooling=(
+    tooling=_(
         "Planner and workers take {goal, you, does, turn, cap, workers, tools, messages, asked, context}; a planner "
         "answers {text, next, ask}, a worker {text}. A supervisor takes the same and answers {verdict, next, reason}."
     ),
@@ -81,7 +84,7 @@ class SupervisedPlanner:
     """See `HELP`."""
 
     name = "supervised_planner"
-    title = "Conversational planner with supervisor"
+    title = _("Conversational planner with supervisor")
     options = OPTIONS
     help = HELP
 

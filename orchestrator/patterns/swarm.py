@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from agents.marking import marked as _
 from agents.types import Json
 from orchestrator.definitions.plan import Retry
 from orchestrator.patterns import bounds, registry
@@ -50,20 +51,24 @@ OPTIONS: Final[dict[str, Any]] = {
     },
 }
 HELP = registry.Help(
-    when="Open exploration without a known way: many cheap agents, ideas that build on each other, time to let it run.",
-    strengths="No plan is needed; what one agent finds, all others see in the next round, until it expires.",
+    when=_(
+        "Open exploration without a known way: many cheap agents, ideas that build on each other, time to let it run."
+    ),
+    strengths=_("No plan is needed; what one agent finds, all others see in the next round, until it expires."),
     limits=(
         f"At most {_ENTRIES} entries of {_VALUE:,} bytes in the memory, and 200 rounds. Expiry is judged when a round "
         "starts. A round is begun only if its time limit ends before the next checkpoint is due."
     ),
-    complexity="High: agents times rounds tasks, and results that depend on what was found when.",
-    observability="The run's state keeps each version of the memory, who wrote what until when, and every checkpoint.",
-    governance=(
+    complexity=_("High: agents times rounds tasks, and results that depend on what was found when."),
+    observability=_(
+        "The run's state keeps each version of the memory, who wrote what until when, and every checkpoint."
+    ),
+    governance=_(
         "It cannot go on past 24 hours since its last checkpoint: the evaluator scores novelty, feasibility and risk, "
         "and a person approves or ends it. While nobody answers, nothing runs. Who rejects a checkpoint ends the swarm "
         "as rejected, with what it knows."
     ),
-    tooling=(
+    tooling=_(
         "An agent takes {goal, you, round, memory, context} and answers {memory: {key: value}, done}; an entry may be "
         "{value, ttl_s}. An evaluator takes {goal, round, memory} and answers {novelty, feasibility, risk, reason}."
     ),
@@ -75,7 +80,7 @@ class Swarm:
     """See `HELP`."""
 
     name = "swarm"
-    title = "Swarm with shared memory"
+    title = _("Swarm with shared memory")
     options = OPTIONS
     help = HELP
 

@@ -2,22 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import yaml
 
+from agents.marking import marked as _
+
 USES: Final = (
-    "pipeline",
-    "document generation",
-    "sequential approvals",
-    "multi-system collection",
-    "multi-department",
-    "risk-based",
-    "approval routing",
-    "exception handling",
+    _("pipeline"),
+    _("document generation"),
+    _("sequential approvals"),
+    _("multi-system collection"),
+    _("multi-department"),
+    _("risk-based"),
+    _("approval routing"),
+    _("exception handling"),
 )
 
 
+@cache
 def of_template(text: str) -> tuple[str, ...]:
     """The tags that a template of ours carries."""
     return tuple(yaml.safe_load(text)["metadata"].get("tags", ()))

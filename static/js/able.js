@@ -6,6 +6,7 @@ const LOOK = 2000; // ms that evidence is before one's eyes until it counts as s
 const HERE_EVERY = 60000;
 
 let gate = "";
+let shown = null; // the card's element: another one may be of the same gate
 let active = 0;
 let touched = Date.now();
 let evidence = false;
@@ -52,11 +53,13 @@ const watcher = new IntersectionObserver((entries) => {
 
 /** Another card is open: begin at nothing. */
 function prepare() {
-  const now = card()?.dataset.gate ?? "";
-  if (now === gate) return;
-  [gate, active, evidence, run] = [now, 0, false, false];
+  if (card() === shown) return;
+  shown = card();
   watcher.disconnect();
   for (const part of document.querySelectorAll("#card .evidence li")) watcher.observe(part);
+  const now = shown?.dataset.gate ?? "";
+  if (now === gate) return;
+  [gate, active, evidence, run] = [now, 0, false, false];
   if (gate) report(0);
 }
 

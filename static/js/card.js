@@ -73,7 +73,8 @@ function chosen(event) {
   const button = event.target.closest("[data-verdict]");
   if (event.target.closest("[data-edit]")) return edit();
   if (!button) return;
-  const byKey = event.detail === 0 && pressed !== "" && pressed === button.dataset.key;
+  const own = JSON.parse(document.body.dataset.keys ?? "{}");
+  const byKey = event.detail === 0 && pressed !== "" && pressed === (own[button.dataset.key] ?? button.dataset.key);
   const missing = "needsNote" in button.dataset && !note().value.trim();
   if (!byKey && !missing) return;
   event.preventDefault();
@@ -119,6 +120,10 @@ async function keep() {
   const hasFields = !editor() ? document.querySelector("[data-answer]") : editor().open;
   typing.set("open", hasFields ? "1" : "");
   const answer = await fetch(card.dataset.draft, { method: "POST", body: typing, keepalive: true }).catch(() => null);
+  if (answer?.redirected) {
+    dirty = true; // kept when they have signed in again
+    document.dispatchEvent(new CustomEvent("wk:session-ended"));
+  }
   if (armed || offline || sending) return;
   const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour12: false });
   if (answer?.status === 204) say(`${form()?.dataset.saved} ${clock}`);
@@ -130,7 +135,8 @@ async function present() {
   if (!card?.dataset.presence || card.offsetParent === null || document.hidden) return;
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "X-CSRFToken": token };
-  const answer = await fetch(card.dataset.presence, { method: "POST", headers }).catch(() => null);
+  const body = new URLSearchParams({ version: card.dataset.version });
+  const answer = await fetch(card.dataset.presence, { method: "POST", headers, body }).catch(() => null);
   if (!answer?.ok || answer.redirected || card !== document.getElementById("card")) return;
   const { looking } = await answer.json();
   const place = document.getElementById("card-looking");
@@ -177,6 +183,7 @@ document.addEventListener("input", (event) => {
   grow();
 });
 document.addEventListener("wk:leave-card", keep);
+document.addEventListener("wk:signed-in", keep);
 window.addEventListener("pagehide", keep);
 document.addEventListener("submit", (event) => event.target.id === "decision" && (dirty = false));
 

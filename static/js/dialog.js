@@ -2,6 +2,7 @@
 const dialog = document.getElementById("dialog");
 const body = document.getElementById("dialog-body");
 const confirmation = document.getElementById("confirm");
+const RETURN = "wk-return"; // where the focus goes back to, over the loading of a page
 let opener = null;
 
 document.addEventListener("click", (event) => {
@@ -19,15 +20,36 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  if (!body.childElementCount || dialog.open) return;
+  if (!body.childElementCount) return;
+  if (dialog.open) return keepFocus();
   dialog.showModal();
   (body.querySelector("[autofocus]") ?? body.querySelector("input:not([type=hidden]), select, textarea"))?.focus();
 });
 
+/** An answer has replaced what had the focus: what is wrong comes first, then what can be done next. */
+function keepFocus() {
+  if (dialog.contains(document.activeElement)) return;
+  const next = ['[aria-invalid="true"]', "[autofocus]", ".dialog-foot :is(a, button)", "a, button"];
+  next.map((what) => body.querySelector(what)).find(Boolean)?.focus();
+}
+
+/** A link within a menu that is closed cannot have the focus; what opens the menu can. */
+const reachable = (link) => link?.closest("details:not([open])")?.querySelector("summary") ?? link;
+
+dialog.addEventListener("submit", () => opener && sessionStorage.setItem(RETURN, opener.getAttribute("href")));
 dialog.addEventListener("close", () => {
   body.replaceChildren();
-  opener?.focus();
+  sessionStorage.removeItem(RETURN);
+  reachable(opener)?.focus();
 });
+
+// An act that was done loads its page anew: whoever works by keyboard goes on where the dialog was opened from.
+const left = sessionStorage.getItem(RETURN);
+sessionStorage.removeItem(RETURN);
+if (left) {
+  const link = document.querySelector(`a[data-dialog][href="${CSS.escape(left)}"]`);
+  (reachable(link) ?? document.getElementById("main"))?.focus({ preventScroll: true });
+}
 
 document.addEventListener(
   "submit",

@@ -117,5 +117,13 @@ function answered({ detail: { ctx } }) {
 document.addEventListener("htmx:before:request", sent);
 document.addEventListener("htmx:finally:request", answered);
 
+// What one has put aside comes back by itself, at its time.
+setInterval(() => {
+  const region = list();
+  if (!region?.dataset.wakes || Date.parse(region.dataset.wakes) > Date.now()) return;
+  delete region.dataset.wakes;
+  region.dispatchEvent(new CustomEvent("refresh"));
+}, 1000);
+
 setInterval(ask, ASK_EVERY);
 mark();

@@ -6,10 +6,14 @@ const shown = (element) => element.offsetParent !== null || element.closest(".na
 let prefix = "";
 let forget = 0;
 
+// One's own keys, as the server keeps them: usual key to own one.
+const own = JSON.parse(document.body.dataset.keys ?? "{}");
+const mine = (key) => own[key] ?? key;
+
 function commands() {
   const found = new Map();
   for (const element of document.querySelectorAll("[data-key]")) {
-    const key = element.dataset.key;
+    const key = mine(element.dataset.key);
     if (!found.has(key) && shown(element)) found.set(key, element);
   }
   return found;
@@ -17,7 +21,7 @@ function commands() {
 
 function listKeys() {
   list.replaceChildren();
-  const fixed = [["Ctrl K", help.dataset.palette ?? "Search or jump to"]];
+  const fixed = [["Ctrl K", help.dataset.palette]];
   const own = [...commands()].map(([key, element]) => [key, element.dataset.keyLabel ?? element.getAttribute("aria-label") ?? element.textContent.trim()]);
   for (const [key, label] of [...fixed, ...own]) {
     const term = document.createElement("dt");

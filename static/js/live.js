@@ -276,7 +276,14 @@ function ping() {
 function hurry() {
   if (document.hidden) return;
   if (socket) ping();
-  else connect();
+  else document.addEventListener("wk:signed-in", () => {
+  if (state !== "signed_out") return;
+  state = "";
+  socket = null;
+  connect();
+});
+
+connect();
 }
 
 let noticed = 0;

@@ -1,10 +1,11 @@
-// A text field keeps the height that a person drew it to when its form is answered. htmx copies such a `style` as an
-// attribute, which the content security policy refuses; set through the field's own style object it is allowed.
+// A text field keeps the height that a person drew it to when its form is answered. htmx copies a `style` as an attribute,
+// which the content security policy refuses; set through the field's own style object it is allowed. Tools that look
+// over the page (password managers, test drivers) leave empty ones on other fields, too: those go.
 const heights = new Map(); // id of a field -> its height
 
 document.addEventListener("htmx:before:swap", (event) => {
-  for (const field of event.detail.ctx.target?.querySelectorAll?.("textarea[style]") ?? []) {
-    if (field.id) heights.set(field.id, field.style.height);
+  for (const field of event.detail.ctx.target?.querySelectorAll?.("[id][style]") ?? []) {
+    if (field.style.height) heights.set(field.id, field.style.height);
     field.removeAttribute("style");
   }
 });

@@ -22,12 +22,8 @@ document.addEventListener("toast", (event) => show(event.detail));
 // A server error must not replace the region that asked: what was shown stays, and the failure is said.
 // A region that refreshes by itself says so once, and tries again by itself (live.js).
 const stale = new Set();
-const WORDS = {
-  403: "You may not do this, or the page is too old. Reload it and try again.",
-  404: "This is not there any more, or you may not see it. Reload the page.",
-  503: "The database does not answer for a moment. What you typed stays here; try again.",
-  429: "That was too often in a short time. Wait a moment and try again.",
-};
+// What to say of an answer that is an error: worded by the server, in the language of the page.
+const words = template.dataset;
 
 document.addEventListener("htmx:before:swap", (event) => {
   const { response, sourceElement } = event.detail.ctx;
@@ -36,11 +32,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   event.preventDefault();
   if (region && stale.has(region)) return;
   if (region) stale.add(region);
-  show({ text: WORDS[response.status] ?? `Something broke on our side (${response.status}). What was acknowledged is kept; try again.`, tone: "failed" });
+  const text = words[`answer-${response.status}`] ?? words.broken.replace("CODE", response.status);
+  show({ text, tone: "failed" });
 });
 
 document.addEventListener("htmx:error", (event) => {
   // Regions that refresh by themselves stay silent: the connection badge already says that the page is old.
   if (event.detail.ctx?.sourceElement?.dataset?.liveTopic) return;
-  show({ text: "The server did not answer. Check the connection and try again.", tone: "failed" });
+  show({ text: words.silent, tone: "failed" });
 });

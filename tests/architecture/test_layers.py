@@ -49,6 +49,13 @@ FRONT_DOOR = {
     "pacing",
     "rendering",
     "ledger",
+    "holds",
+    # What gates are tried on, proposed and published with: the past, definitions (which know no database), and acts.
+    "past",
+    "causes",
+    "definitions",
+    "publishing",
+    "act_views",
 }
 TOP_LEVEL = {
     *(

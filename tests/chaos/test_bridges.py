@@ -34,11 +34,11 @@ KINDS = (*KEPT_ON_DISK, "kafka")  # the Kafka endpoint that installs here keeps 
 def make_broker(tmp_path: Path) -> Iterator[Callable[[str], Broker]]:
     made: list[Broker] = []
 
-    def make(kind: str) -> Broker:
+    def make(kind: str, **more: Any) -> Broker:
         brokers.needed(kind)
         folder = tmp_path / f"{kind}{len(made)}"
         folder.mkdir()
-        made.append(Broker(kind, folder))
+        made.append(Broker(kind, folder, **more))
         made[-1].start()
         return made[-1]
 
@@ -131,6 +131,25 @@ async def test_parcels_arrive_whole_and_in_order(broker: Broker):
         await one.close()
 
     assert got == [(f"agents/a-{n % 2}/in", f"{n}é") for n in range(20)]
+
+
+@pytest.mark.parametrize("kind", KEPT_ON_DISK)
+async def test_parcels_travel_encrypted_with_a_password(make_broker: Callable[..., Broker], kind: str):
+    broker = make_broker(kind, encrypted=True)
+    one = bridge(broker.url)
+    await one.connect()
+    try:
+        await one.check()
+        await one.publish(parcel("secret"))
+        incoming = await _next(one.incoming())
+        assert incoming.parcel.body == b"secret"
+        await incoming.settle()
+    finally:
+        await one.close()
+    other = bridge(broker.url.replace("pass%40word", "guessed"))
+    with pytest.raises(BridgeDown):
+        await other.connect()
+    await other.close()
 
 
 async def test_what_was_not_settled_comes_again_and_what_was_does_not(broker: Broker):
@@ -274,6 +293,20 @@ def test_outage_of_the_broker_loses_nothing(broker: Broker):
 
     kinds = list(Event.objects.filter(kind__startswith="bridge.").order_by("id").values_list("kind", flat=True))
     assert kinds[:3] == ["bridge.up", "bridge.down", "bridge.up"]
+
+
+def test_death_of_the_leading_broker_of_a_kafka_cluster_loses_nothing(make_broker: Callable[..., Broker]):
+    agents("planner")
+    cluster = make_broker("kafka", brokers=3)
+    with relay(cluster.url):
+        eventually(lambda: is_up(cluster))
+        send({"n": 0}, topic="claims")
+        eventually(lambda: not Outbound.objects.filter(sent_at=None).exists())
+        cluster.fail_over()
+        for number in range(1, 6):
+            send({"n": number}, topic="claims")
+        eventually(lambda: not Outbound.objects.filter(sent_at=None).exists())
+        eventually(lambda: state_of(cluster).repeated >= 6)  # type: ignore[union-attr] - each came back to its reader
 
 
 def test_another_bridge_stands_in_and_that_is_told(make_broker: Callable[[str], Broker]):

@@ -29,28 +29,7 @@ def _answers(stack: Stack) -> bool:
     return True
 
 
-def test_interrupted_stack_leaves_no_process_behind(up: Callable[..., Stack], folder: Path) -> None:
-    stack = up()
-    stack.await_open()
-
-    stack.process.send_signal(signal.SIGINT)
-
-    assert stack.process.wait(25) == 0
-    assert processes_of(folder) == {}
-    assert "Traceback" not in stack.said()
-
-
-def test_killed_supervisor_takes_everything_with_it(up: Callable[..., Stack], folder: Path) -> None:
-    stack = up()
-    stack.await_open()
-
-    stack.process.kill()
-    stack.process.wait()
-
-    until(lambda: not processes_of(folder), seconds=4, what="all children followed")
-
-
-def test_killed_children_are_replaced_and_reported(up: Callable[..., Stack]) -> None:
+def test_killed_children_are_replaced_and_an_interrupt_ends_them_all(up: Callable[..., Stack], folder: Path) -> None:
     stack = up()
     stack.await_open()
     parts = ("uvicorn", "-Q shifts", "-Q control", "celery_command beat", "postgres -D")
@@ -68,8 +47,14 @@ def test_killed_children_are_replaced_and_reported(up: Callable[..., Stack]) -> 
         assert f"{name} was ended by SIGKILL; starting it again." in stack.said()
     assert "PostgreSQL ended unexpectedly; starting it again." in stack.said()
 
+    stack.process.send_signal(signal.SIGINT)
 
-def test_second_up_reuses_the_data(up: Callable[..., Stack], folder: Path) -> None:
+    assert stack.process.wait(25) == 0
+    assert processes_of(folder) == {}
+    assert "Traceback" not in stack.said()
+
+
+def test_second_up_reuses_the_data_and_killed_takes_everything_with_it(up: Callable[..., Stack], folder: Path) -> None:
     first = up()
     first.await_open()
     made = (folder / "postgres" / "PG_VERSION").stat().st_mtime_ns
@@ -77,10 +62,16 @@ def test_second_up_reuses_the_data(up: Callable[..., Stack], folder: Path) -> No
     first.process.terminate()
     assert first.process.wait(25) == 0
 
-    up().await_open()
+    second = up()
+    second.await_open()
 
     assert (folder / "postgres" / "PG_VERSION").stat().st_mtime_ns == made
     assert (folder / "secrets" / "django").read_text() == secret
+
+    second.process.kill()
+    second.process.wait()
+
+    until(lambda: not processes_of(folder), seconds=4, what="all children followed")
 
 
 def test_second_up_on_the_same_data_is_refused(up: Callable[..., Stack], folder: Path) -> None:
@@ -123,6 +114,8 @@ def test_busy_port_is_refused_naming_another(up: Callable[..., Stack], busy_port
         ({"PORT": "eighty"}, "choose one from 1 to 65535"),
         ({"HOST": "203.0.113.7"}, "correct HOST or PORT"),
         ({"DRAIN_SECONDS": "soon"}, "is not a whole number from 0 to 3600; correct or unset it"),
+        ({"FEED_RATE": "often"}, "write 6, 0.5 or 0, or unset it"),
+        ({"SHIFTS": "two"}, "prepared: SHIFTS='two' is not a whole number from 1 to 256; correct or unset it"),
         ({"WATCHKEEPER_DATA": "/proc/watchkeeper"}, "name another with WATCHKEEPER_DATA"),
         ({"WATCHKEEPER_DATA": "/usr/share"}, "name an empty folder with WATCHKEEPER_DATA"),
         ({"DATABASE_URL": "mysql://somewhere/x"}, "write it as postgresql://user:password@host:port/name"),
@@ -134,7 +127,7 @@ def test_busy_port_is_refused_naming_another(up: Callable[..., Stack], busy_port
         ({"DATABASE_URL": "postgresql://u@no-such-host.invalid/x"}, "host name is unknown"),
         ({"POSTGRES_BIN": "/usr/share"}, "name a bin folder of PostgreSQL >= 15"),
     ],
-    ids="port host drain unwritable foreign scheme malformed down unknown binaries".split(),
+    ids="port host drain feed shifts unwritable foreign scheme malformed down unknown binaries".split(),
 )
 def test_bad_input_is_answered_in_one_sentence(
     up: Callable[..., Stack], environment: dict[str, str], remedy: str

@@ -109,6 +109,7 @@ def test_run_is_paused_and_resumed_by_keyboard_alone(site, page: Page, run, mana
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator(".run-head .pill").first).to_contain_text(word)
+        expect(page.locator(":focus")).to_have_count(1)  # one goes on from there, not from the top of the page
 
     assert Run.objects.get(pk=run.pk).status == "running"
 
@@ -121,6 +122,7 @@ def test_override_that_came_too_late_is_answered_in_the_dialog(site, page: Page,
     page.get_by_role("button", name="Pause run").click()
 
     expect(page.get_by_role("alert")).to_contain_text("The run has ended meanwhile")
+    expect(page.locator("#dialog :focus")).to_have_count(1)
 
 
 def test_run_pages_read_without_javascript(site, browser: Browser, run, manager):

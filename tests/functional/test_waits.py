@@ -73,6 +73,7 @@ def test_consumer_group_is_made_stopped_and_removed_on_the_workflows_page(site, 
     page.get_by_role("row", name="billing").get_by_text("Stop, replay or remove").click()
     page.get_by_role("row", name="billing").get_by_label("Why").fill("done")
     page.get_by_role("row", name="billing").get_by_role("button", name="Remove").click()
+    page.locator("#confirm-yes").click()
     expect(page.get_by_role("row", name="billing")).to_have_count(0)
 
     assert list(ConsumerGroup.objects.values_list("name", flat=True)) == ["audit"]

@@ -11,7 +11,8 @@ from agents.models import Agent, Dataset, Evaluation, EvaluationCase, Evaluation
 from agents.policies import store
 from agents.prompts import services as prompts
 from approvals import access
-from approvals.models import Gate
+from approvals.feedback import secrets
+from approvals.models import Feedback, FeedbackLink, Gate, Improvement, Lesson, Proposal
 from approvals.roles import ROLES
 from orchestrator import callback_tokens, services
 from orchestrator.models import Artifact, ConsumerGroup, Run, Schedule, StateEntry, Stop, Wait
@@ -52,6 +53,7 @@ class World:
     stop: Stop
     pos: int
     persons: dict[str, User]
+    learned: dict[str, int]
     browsers: dict[str, Client] = field(default_factory=dict)  # one for each persona, signed in once
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ class World:
             gate=self.gate.pk, run=self.run.pk, file=self.file.pk, task=self.gate.task_id,
             workflow=self.run.workflow.name, agent=self.agent.name, stop=self.stop.pk,
             pos=self.pos, team=self.persons["reviewer"].groups.get().pk, person=self.persons["reviewer"].pk,
+            **self.learned,
         )  # fmt: skip
 
     def browser(self, persona: str) -> Client:
@@ -106,7 +109,33 @@ def world() -> World:
         text=prompts.Text(template="Greet.", variables=[], change="", git_ref="", docs_link=""),
         by=persons["superuser"],
     )
-    return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons)
+    learned = _learned(run, persons["superuser"])
+    return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons, learned)
+
+
+def _learned(run: Run, by: User) -> dict[str, int]:
+    """Something that was said of the run and what came of it: the ids by the names of addresses."""
+    now, digest = timezone.now(), secrets.digest("a" * 43)
+    about = {"run": run, "workflow": run.workflow}
+    figures = {"n": 1, "wrong": 1, "share": 1, "low": 0, "high": 1, "days": 90}
+    rows = {
+        "link": FeedbackLink.objects.create(
+            digest=digest, run=run, queue=people.queue(), about="a", made_by=by, expires_at=now.replace(year=2999)
+        ),
+        "feedback": Feedback.objects.create(digest=digest, author=by, rating=1, **about),
+        "lesson": Lesson.objects.create(event=1, at=now, by=by, verdict="edit_input", stood=False, step="s", **about),
+        "improvement": Improvement.objects.create(kind="retraining", subject="assessor", words="w"),
+        "proposal": Proposal.objects.create(
+            kind="gate",
+            workflow=run.workflow,
+            step="assess",
+            base=1,
+            change={"when": "true"},
+            before={"when": "true"},
+            data=figures,
+        ),
+    }
+    return {name: row.pk for name, row in rows.items()}
 
 
 def _evaluations() -> None:

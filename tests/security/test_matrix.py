@@ -32,6 +32,31 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
+GET feedback/                                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/patterns/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/lessons/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/improvements/                   >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/proposals/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET feedback/links/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST feedback/links/                         >   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+POST feedback/links/<int:pk>/revoke/         >   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+POST feedback/<int:pk>/answer/               >   -   .   -   .   .   .   -   +   -   +   -   -   .   -   -   +
+GET feedback/lessons/export.jsonl            >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST feedback/lessons/<int:pk>/choose/       >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST feedback/improvements/<int:pk>/close/   >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST feedback/lessons/draft/                 >   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET feedback/proposals/<int:pk>/             >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST feedback/proposals/<int:pk>/accept/     >   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
+POST feedback/proposals/<int:pk>/decline/    >   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
+POST feedback/backtest/<slug:name>/          >   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
+GET feedback/form/<secret:secret>/           +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/form/<secret:secret>/          +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET feedback/<secret:secret>/                +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET sign-in/code/                            +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET sign-in/passkey/                         +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET sign-in/with/<slug:provider_id>/         .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
@@ -71,7 +96,7 @@ POST account/confirm/again/go/               >   +   +   +   +   +   +   +   +  
 POST account/sessions/<int:pk>/end/          >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 POST account/sessions/end/                   >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET account/tokens/                          >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST account/tokens/make/                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST account/tokens/make/                    >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/<int:pk>/revoke/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 POST account/view-as/end/                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST access/people/<int:pk>/view-as/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
@@ -170,6 +195,19 @@ GET inbox/away/                              >   -   +   -   +   +   +   +   -  
 POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/claim/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/ask/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/take-back/               >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/snooze/                  >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/wake/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/<int:pk>/alike/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+POST inbox/<int:pk>/alike/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/keys/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/keys/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/sit/                               >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/views/                            >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/views/<int:pk>/remove/            >   -   .   -   .   .   .   .   -   -   .   .   -   -   .   .   .
+POST inbox/<int:pk>/let-go/                  >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/going-out/                         >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/<int:pk>/comments/                >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/decide/                  >   .   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST inbox/<int:pk>/draft/                   >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
@@ -206,6 +244,7 @@ POST stop/                                   >   -   -   -   -   -   -   +   -  
 GET stop/<int:pk>/                           >   -   -   -   -   -   -   +   +   +   -   +   -   -   -   +   +
 GET stop/<int:pk>/lift/                      >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
 POST stop/<int:pk>/lift/                     >   -   -   -   -   -   -   +   -   -   -   +   -   -   -   +   +
+POST language/                               +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET styleguide/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET workflows/                               >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET workflows/<slug:name>/                   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -220,6 +259,24 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 """
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
+GET /feedback                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /feedback                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /feedback/patterns                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /feedback/lessons                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /feedback/improvements                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /feedback/survey                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /feedback/survey                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /feedback/{feedback_id}/answer          !   -   .   -   .   .   .   -   +   -   +   -   -   .   -   -   +
+POST /feedback/links                         !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+DELETE /feedback/links/{link_id}             !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+GET /feedback/lessons.jsonl                  !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /feedback/lessons/{lesson_id}/choice    !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /feedback/improvements/{improvement_id}/close !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+GET /proposals                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /proposals/backtest                     !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET /proposals/{proposal_id}                 !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /proposals/{proposal_id}/accept         !   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
+POST /proposals/{proposal_id}/decline        !   -   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
 GET /messages                                !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
 GET /messages/bridges                        !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
 GET /messages/dead                           !   -   -   -   -   -   -   +   +   +   +   -   -   -   +   -   +
@@ -284,6 +341,7 @@ PUT /gates/promises/{queue}                  !   -   -   -   -   -   -   -   -  
 PUT /gates/calendars/{queue}                 !   -   .   -   -   -   -   -   -   -   -   +   -   -   -   +   +
 POST /gates/{gate_id}/assignee               !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   +   +
 POST /gates/{gate_id}/decisions              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
+POST /gates/{gate_id}/take-back              !   -   .   .   -   +   -   -   .   .   -   +   .   .   -   -   +
 POST /callbacks/{token}                      +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /groups                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /groups                                 !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
@@ -391,6 +449,20 @@ BODIES: dict[str, Any] = {
     "POST /reviewing/looks/{look_id}": {"says": "accept"},
     "PUT /gates/calendars/{queue}": {"zone": "UTC", "days": [0], "from": "09:00", "to": "17:00"},
     "POST /gates/{gate_id}/assignee": {"to": "reviewer"},
+    "POST feedback/lessons/draft/": {"prompt": "greeting"},
+    "POST feedback/proposals/<int:pk>/accept/": REASON,
+    "POST feedback/proposals/<int:pk>/decline/": REASON,
+    "POST feedback/<int:pk>/answer/": {"status": "dealt", "answer": "done"},
+    "POST feedback/improvements/<int:pk>/close/": {"outcome": "done"},
+    "POST /feedback": {"agent": "assessor", "rating": 3},
+    "POST /feedback/{feedback_id}/answer": {"status": "dealt", "answer": "done"},
+    "POST /feedback/links": {"run": 2**40, "about": "a", "queue": "oncall"},
+    "POST /feedback/lessons/{lesson_id}/choice": {"accepted": True},
+    "POST /feedback/improvements/{improvement_id}/close": {"outcome": "done"},
+    "POST /feedback/survey": {"score": 9},
+    "POST /proposals/backtest": {"workflow": "incident", "step": "assess"},
+    "POST /proposals/{proposal_id}/accept": REASON,
+    "POST /proposals/{proposal_id}/decline": REASON,
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
@@ -433,11 +505,20 @@ BODIES: dict[str, Any] = {
     "POST /evaluations/items/{pk}/close": REASON,
     "POST /evaluations/datasets": {"name": "mine", "cases": [{"input": {"a": 1}}]},
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
+    "POST account/tokens/make/": {"name": "mine", "scopes": ["read"]},
 }
 # What the parts of a pattern stand for in the world of the tests.
 NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
+    "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
+    "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
+    "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
+    "feedback/improvements/<int:pk>": "feedback/improvements/{improvement}",
+    "feedback/proposals/<int:pk>": "feedback/proposals/{proposal}", "feedback/<int:pk>": "feedback/{feedback}",
+    "feedback/backtest/<slug:name>": "feedback/backtest/{workflow}",
+    "{feedback_id}": "{feedback}", "{link_id}": "{link}", "{lesson_id}": "{lesson}",
+    "{improvement_id}": "{improvement}", "{proposal_id}": "{proposal}",
     "access/people/<int:pk>": "access/people/{person}", "access/roles/<int:pk>": "access/roles/{team}",
     "access/queues/<slug:name>": "access/queues/oncall", "tokens/<int:token>": "tokens/1",
     **{f"account/{what}/<int:pk>": f"account/{what}/1" for what in ("keys", "sessions", "tokens")},
@@ -511,6 +592,7 @@ def address(route: str) -> str:
     _, _, path = route.partition(" ")
     for pattern, name in NAMES.items():
         path = path.replace(pattern, name)
+    path += "?run={run}" if path == "feedback/links/" else ""
     return f"/api/v1{path}" if path.startswith("/") else f"/{path}"
 
 

@@ -16,6 +16,7 @@ from agents.library.business import figures
 from agents.library.business.figures import Agreement
 from agents.library.business.series import READ, Series
 from agents.library.compliance import escape
+from agents.library.handing_over import file_name
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.standing_in import OPEN, Skill, stand_in
 from agents.registry import agent
@@ -292,7 +293,7 @@ def publish(given: Publishing, ctx: AgentContext) -> Document:
         "", "Share prices and employment tell what investors and employers did, not whether a product fits.",
         "", "## Appendix: provenance", "", *_provenance(brief), "",
     ]  # fmt: skip
-    return Document(file_name=f"brief-{brief.company.lower()}-{brief.as_of}.md", markdown="\n".join(lines))
+    return Document(file_name=file_name("brief", f"{brief.company}-{brief.as_of}"), markdown="\n".join(lines))
 
 
 def _in_words(voice: Voice) -> str:

@@ -10,6 +10,7 @@ from agents.library import named_incidents
 from agents.library.business import figures
 from agents.library.business.series import READ, Series
 from agents.library.compliance import escape
+from agents.library.handing_over import file_name
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.legal import clauses
 from agents.library.legal.clauses import Level, Use
@@ -263,8 +264,7 @@ class RegisterFiled(Strict):
 )  # fmt: skip
 def file_register(given: RegisterFiling, ctx: AgentContext) -> RegisterFiled:
     """Hands over exactly what was approved."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in given.approved.target.lower())[:60]
-    return RegisterFiled(file_name=f"due-diligence-{name}.md", markdown=given.approved.markdown)
+    return RegisterFiled(file_name=file_name("due-diligence", given.approved.target), markdown=given.approved.markdown)
 
 
 _SKILLS = (

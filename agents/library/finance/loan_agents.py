@@ -11,6 +11,7 @@ from agents.context import AgentContext
 from agents.errors import Business
 from agents.library.compliance import escape
 from agents.library.finance import loans
+from agents.library.handing_over import enter_once, take_back
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.registers import FileRegister
 from agents.library.standing_in import OPEN, Skill, stand_in
@@ -304,16 +305,7 @@ class Amended(Strict):
 )  # fmt: skip
 def amend(given: Amendment, ctx: AgentContext) -> Amended:
     """Enters the amendment once, whatever the number of attempts, and writes the letter that tells of it."""
-    contents = given.model_dump()
-
-    async def enter() -> Json:
-        return _register().enter(ctx.key, contents).reference
-
-    async def ask() -> Json:
-        found = _register().find(ctx.key)
-        return found.reference if found else None
-
-    reference = str(ctx.wait_for(ctx.once("amendment", enter, reconcile=ask)))
+    reference = enter_once(_register(), "amendment", given.model_dump(), ctx)
     rate = loans.percent(Fraction(given.rate_bp_times_2, 2))
     letter = (
         f"# Loan {escape(given.loan_id)}: modified terms\n\n"
@@ -337,7 +329,7 @@ class Withdrawal(Strict):
 )  # fmt: skip
 def withdraw(given: Withdrawal, ctx: AgentContext) -> Amended:
     """Takes an amendment out of force; the entry and its reason stay on record."""
-    entry = _register().withdraw(given.reference, "the run that made it was undone")
+    entry = take_back(_register(), given.reference)
     return Amended(reference=entry.reference, loan_id=given.loan_id, state="withdrawn", letter="")
 
 

@@ -10,6 +10,7 @@ from agents.library.compliance import escape
 from agents.library.finance import credit_risk
 from agents.library.finance.credit_risk import Loan
 from agents.library.finance.loans import dollars, half_up, ratio_bp
+from agents.library.handing_over import file_name
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.standing_in import OPEN, Skill, stand_in
 from agents.registry import agent
@@ -254,8 +255,7 @@ class Filed(Strict):
 )  # fmt: skip
 def file_report(given: Filing, ctx: AgentContext) -> Filed:
     """Hands over exactly what was signed."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in given.signed.portfolio.lower())[:60]
-    return Filed(file_name=f"risk-{name}.md", markdown=given.signed.markdown)
+    return Filed(file_name=file_name("risk", given.signed.portfolio), markdown=given.signed.markdown)
 
 
 def _loans(given: Book) -> list[Loan]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from agents.context import AgentContext
 from agents.errors import Business
 from agents.library.compliance import escape
+from agents.library.handing_over import file_name
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.legal import clauses
 from agents.library.legal.clauses import Clause, Level, Position, Use
@@ -275,8 +276,7 @@ class MemoFiled(Strict):
 )  # fmt: skip
 def file_memo(given: MemoFiling, ctx: AgentContext) -> MemoFiled:
     """Hands over exactly what was approved."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in given.approved.title.lower())[:60]
-    return MemoFiled(file_name=f"memo-{name}.md", markdown=given.approved.markdown)
+    return MemoFiled(file_name=file_name("memo", given.approved.title), markdown=given.approved.markdown)
 
 
 _SKILLS = (

@@ -9,6 +9,7 @@ from agents.context import AgentContext
 from agents.errors import Business
 from agents.library import named_incidents
 from agents.library.compliance import escape
+from agents.library.handing_over import file_name
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.legal import regulation
 from agents.library.legal.regulation import Basis, Control, Level, Obligation, State
@@ -251,8 +252,7 @@ def file_register(given: GapFiling, ctx: AgentContext) -> GapFiled:
             "",
         ]
     lines += ["## Covered", "", ", ".join(register.covered) or "Nothing.", ""]
-    name = "".join(letter if letter.isalnum() else "-" for letter in register.system.lower())[:60]
-    return GapFiled(file_name=f"compliance-{name}.md", markdown="\n".join(lines))
+    return GapFiled(file_name=file_name("compliance", register.system), markdown="\n".join(lines))
 
 
 _SKILLS = (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
 from pydantic import AwareDatetime, Field, FiniteFloat
@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field, FiniteFloat
 from agents.context import AgentContext
 from agents.errors import Business
 from agents.library.compliance import escape
+from agents.library.handing_over import enter_once, take_back
 from agents.library.incident_contracts import Evidence, Strict
 from agents.library.maintenance import robust
 from agents.library.maintenance.robust import Found, Reading
@@ -209,16 +210,7 @@ class Order(Strict):
 )  # fmt: skip
 def place(given: Placing, ctx: AgentContext) -> Order:
     """Places the order once, whatever the number of attempts."""
-    contents: dict[str, Any] = given.model_dump(mode="json")
-
-    async def enter() -> Json:
-        return _register().enter(ctx.key, contents).reference
-
-    async def ask() -> Json:
-        found = _register().find(ctx.key)
-        return found.reference if found else None
-
-    reference = str(ctx.wait_for(ctx.once("order", enter, reconcile=ask)))
+    reference = enter_once(_register(), "order", given.model_dump(mode="json"), ctx)
     tasks = "\n".join(f"- {escape(task)}" for task in given.tasks)
     head = f"# Work order {reference}\n\n- Asset: {escape(given.order_for)}\n- Priority: {given.priority}"
     return Order(
@@ -242,7 +234,7 @@ class Cancelling(Strict):
 )  # fmt: skip
 def cancel(given: Cancelling, ctx: AgentContext) -> Order:
     """Cancels an order; it stays on record with the reason."""
-    entry = _register().withdraw(given.reference, "the run that placed it was undone")
+    entry = take_back(_register(), given.reference)
     return Order(reference=entry.reference, asset=given.asset, state="cancelled", markdown="")
 
 

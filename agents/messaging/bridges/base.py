@@ -1,5 +1,6 @@
 """What every bridge does, and what it is told. No Django."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -20,6 +21,25 @@ class Place:
     port: int
     user: str = ""
     password: str = field(default="", repr=False)
+    tls: bool = False
+    ca: str = ""  # file with the authorities to trust in place of the system's
+    cert: str = ""  # files with our own certificate and its key, where the broker asks for one
+    key: str = ""
+    mechanism: str = "PLAIN"  # of SASL, for Kafka
+    servers: tuple[str, ...] = ()  # further brokers to ask first, for Kafka: host:port
+
+    def context(self) -> ssl.SSLContext | None:
+        """How to speak TLS: certificate and host name are checked. None without. Raises BridgeDown for files."""
+        if not self.tls:
+            return None
+        try:
+            made = ssl.create_default_context(cafile=self.ca or None)
+            if self.cert:
+                made.load_cert_chain(self.cert, self.key or None)
+        except OSError as problem:  # ssl.SSLError is one
+            words = f"its certificate files cannot be used ({problem.strerror or type(problem).__name__})"
+            raise BridgeDown(bridge=self.name, problem=words) from problem
+        return made
 
     @property
     def name(self) -> str:
@@ -48,9 +68,13 @@ class Incoming:
 
 
 class Bridge(Protocol):
-    """One connection to one broker, on one event loop. Everything raises BridgeDown when the broker is not there."""
+    """One connection to one broker, on one event loop. Everything raises BridgeDown when the broker is not there.
+
+    `alone`: the broker knows one reader of ours only, so that of several relays one at a time keeps this bridge.
+    """
 
     place: Place
+    alone: bool
 
     async def connect(self) -> None:
         """Connect, and make what the broker needs: streams, groups, subscriptions. Again after it was down."""

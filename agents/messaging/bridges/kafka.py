@@ -5,7 +5,6 @@ one: aiokafka's never gives a record up that it cannot deliver, and a repeat is 
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from typing import Any, Final
@@ -20,6 +19,8 @@ CHANNEL: Final = "wk-channel"  # the header that says where a parcel belongs
 class KafkaBridge:
     """Order: per key."""
 
+    alone = False
+
     def __init__(self, place: Place) -> None:
         self.place = place
         self._producer: Any = None
@@ -29,7 +30,7 @@ class KafkaBridge:
         """Join the group; the broker makes the topic, or an operator did."""
         await self.close()
         aiokafka = library("aiokafka", self.place, "kafka")
-        common = {"bootstrap_servers": f"{self.place.host}:{self.place.port}", **self._login()}
+        common = self._settings()
         producer = aiokafka.AIOKafkaProducer(**common, acks="all", request_timeout_ms=int(SECONDS * 1000))
         consumer = aiokafka.AIOKafkaConsumer(
             TOPIC, **common, group_id=GROUP, enable_auto_commit=False, auto_offset_reset="earliest"
@@ -42,16 +43,19 @@ class KafkaBridge:
             await self.close()
             raise self._down(problem) from problem
 
-    def _login(self) -> dict[str, Any]:
-        if not self.place.user:
-            return {}
-        return {
-            "security_protocol": "SASL_SSL",
-            "ssl_context": ssl.create_default_context(),
-            "sasl_mechanism": "PLAIN",
-            "sasl_plain_username": self.place.user,
-            "sasl_plain_password": self.place.password,
+    def _settings(self) -> dict[str, Any]:
+        """Where the brokers are, and how to speak to them and who we are."""
+        place, context = self.place, self.place.context()
+        transport = "SSL" if context else "PLAINTEXT"
+        found: dict[str, Any] = {
+            "bootstrap_servers": [f"{place.host}:{place.port}", *place.servers],
+            "security_protocol": f"SASL_{transport}" if place.user else transport,
+            "ssl_context": context,
         }
+        if not place.user:
+            return found
+        who = {"sasl_plain_username": place.user, "sasl_plain_password": place.password}
+        return {**found, "sasl_mechanism": place.mechanism, **who}
 
     async def close(self) -> None:
         """Leave the group."""

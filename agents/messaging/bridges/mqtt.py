@@ -14,6 +14,8 @@ from agents.messaging.errors import BridgeDown
 class MqttBridge:
     """Channels are MQTT topics as they are."""
 
+    alone = True  # a second client under our session's name would put the first one out, and so on for ever
+
     def __init__(self, place: Place) -> None:
         self.place = place
         self._client: Any = None
@@ -31,6 +33,7 @@ class MqttBridge:
             clean_session=False,
             timeout=SECONDS,
             keepalive=10,
+            tls_context=self.place.context(),
         )
         client._client.manual_ack_set(True)  # aiomqtt would acknowledge what it has only put into its own memory
         try:

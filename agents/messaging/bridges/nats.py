@@ -15,6 +15,8 @@ REPEATED_WITHIN: Final = 120.0  # seconds: the server itself passes over the sam
 class NatsBridge:
     """Order: the stream's own."""
 
+    alone = False
+
     def __init__(self, place: Place) -> None:
         self.place = place
         self._client: Any = None
@@ -25,35 +27,40 @@ class NatsBridge:
         """Make the stream and the consumer if they are not there."""
         await self.close()
         nats = library("nats", self.place, "nats")
-        api = library("nats.js.api", self.place, "nats")
-        address = f"nats://{self.place.host}:{self.place.port}"
-        login = {"user": self.place.user, "password": self.place.password} if self.place.user else {}
         try:
-            client = await nats.connect(
-                address,
-                connect_timeout=SECONDS,
-                allow_reconnect=False,
-                max_reconnect_attempts=1,  # else the first connection, too, is tried for minutes
-                reconnect_time_wait=0.1,
-                error_cb=_ignore,
-                **login,
-            )
-        except (nats.errors.Error, OSError, TimeoutError) as problem:
-            raise self._down(problem) from problem
-        self._client = client
-        try:
-            self._stream = client.jetstream(timeout=SECONDS)
-            kept = api.StreamConfig(
-                name=STREAM, subjects=list(SUBJECTS), storage="file", duplicate_window=REPEATED_WITHIN
-            )
-            try:
-                await self._stream.add_stream(kept)
-            except nats.js.errors.BadRequestError:  # it is there, as somebody else wants it
-                await self._stream.stream_info(STREAM)
+            self._client = await self._connected()
+            self._stream = self._client.jetstream(timeout=SECONDS)
+            await self._make_stream()
             self._pull = await self._stream.pull_subscribe("", durable=GROUP, stream=STREAM)
         except (nats.errors.Error, OSError, TimeoutError) as problem:
             await self.close()
             raise self._down(problem) from problem
+
+    async def _connected(self) -> Any:
+        client = library("nats.aio.client", self.place, "nats").Client()
+        place, context = self.place, self.place.context()
+        how: dict[str, Any] = {"user": place.user, "password": place.password} if place.user else {}
+        if context is not None:
+            how["tls"] = context
+            _refuse_plain(client, library("nats.errors", place, "nats").Error)
+        await client.connect(
+            f"nats://{place.host}:{place.port}",
+            connect_timeout=SECONDS,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,  # else the first connection, too, is tried for minutes
+            reconnect_time_wait=0.1,
+            error_cb=_ignore,
+            **how,
+        )
+        return client
+
+    async def _make_stream(self) -> None:
+        errors, api = library("nats.js.errors", self.place, "nats"), library("nats.js.api", self.place, "nats")
+        kept = api.StreamConfig(name=STREAM, subjects=list(SUBJECTS), storage="file", duplicate_window=REPEATED_WITHIN)
+        try:
+            await self._stream.add_stream(kept)
+        except errors.BadRequestError:  # it is there, as somebody else wants it
+            await self._stream.stream_info(STREAM)
 
     async def close(self) -> None:
         """Leave; the consumer stays where it is."""
@@ -101,6 +108,18 @@ class NatsBridge:
 
     def _down(self, problem: BaseException) -> BridgeDown:
         return BridgeDown(bridge=self.place.name, problem=str(problem)[:200] or type(problem).__name__)
+
+
+def _refuse_plain(client: Any, error: type[Exception]) -> None:
+    """Say nothing of ours to a server that offers no TLS: the library would send the password readable then."""
+    command = client._connect_command
+
+    def encrypted_only() -> Any:
+        if not client._server_info.get("tls_required"):
+            raise error("the server offers no TLS")
+        return command()
+
+    client._connect_command = encrypted_only
 
 
 async def _ignore(_problem: Exception) -> None:

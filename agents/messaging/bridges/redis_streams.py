@@ -1,4 +1,6 @@
-"""Redis Streams: one stream, one consumer group. What a reader took and did not settle is taken over from it."""
+"""Redis Streams: one stream, one consumer group with one name. What a relay took and did not settle, the next one that
+connects reads again; two that run at once may both read it then, and it is known by its id.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -16,6 +18,8 @@ _WAIT_MS: Final = 1000
 class RedisBridge:
     """Order: the stream's own. Durability: what the server's `appendonly` promises."""
 
+    alone = False
+
     def __init__(self, place: Place) -> None:
         self.place = place
         self._client: Any = None
@@ -29,6 +33,7 @@ class RedisBridge:
             port=self.place.port,
             username=self.place.user or None,
             password=self.place.password or None,
+            **self._encryption(),
             socket_timeout=SECONDS,
             socket_connect_timeout=SECONDS,
             retry=library("redis.asyncio.retry", self.place, "redis").Retry(
@@ -46,6 +51,13 @@ class RedisBridge:
             raise self._down(problem) from problem
         self._client = client
 
+    def _encryption(self) -> dict[str, Any]:
+        place = self.place
+        if place.context() is None:  # which also says whether its files can be used
+            return {}
+        ours = {"ssl_certfile": place.cert, "ssl_keyfile": place.key or None} if place.cert else {}
+        return {"ssl": True, "ssl_ca_certs": place.ca or None, **ours}
+
     async def close(self) -> None:
         """Leave."""
         client, self._client = self._client, None
@@ -61,7 +73,7 @@ class RedisBridge:
         await self._do("xadd", STREAM, fields, maxlen=MOST, approximate=True)
 
     async def incoming(self) -> AsyncIterator[Incoming]:
-        """First what was left unsettled by whomever for half a minute (our own at once), then what is new."""
+        """First what was left unsettled, then what is new."""
         last = b"0"
         while last:
             found = await self._do("xreadgroup", GROUP, GROUP, {STREAM: last}, count=100)

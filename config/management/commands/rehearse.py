@@ -57,7 +57,8 @@ def _apart(subject: Subject, *, levels: int, runs: int) -> Rehearsed:
         with stop_on_signals():
             _say("starting PostgreSQL")
             server.start()
-            return rehearse(subject, drills()[:levels], runs=runs, server=server, say=_say)
+            known = drills()
+            return rehearse(subject, known[:levels], outages=levels > len(known), runs=runs, server=server, say=_say)
     except Stop:
         raise CommandError("Stopped; nothing was kept.", returncode=130) from None
     except (NeedsAttention, TookTooLong) as problem:
@@ -89,7 +90,7 @@ def _keep(done: Rehearsed) -> None:
 
 
 def _print(done: Rehearsed) -> None:
-    rows: list[tuple[str, ...]] = [("Level", "Injected", "Recovered", "Asked for help", "Runs", "Seconds", "")]
+    rows: list[tuple[str, ...]] = [("Level", "Injected", "Recovered", "Asked for help", "Runs", "Seconds", "A run", "")]
     for level in done.levels:
         ended = ", ".join(f"{count} {status}" for status, count in sorted(level.runs.items()))
         rows.append(
@@ -100,6 +101,7 @@ def _print(done: Rehearsed) -> None:
                 str(level.asked_for_help),
                 ended,
                 f"{level.seconds:.1f}",
+                f"{level.run_seconds:.2f} s",
                 "passed" if level.passed else "failed",
             )
         )

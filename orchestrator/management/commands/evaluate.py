@@ -83,13 +83,24 @@ class Command(BaseCommand):
         if not db.may_evaluate():
             self.stdout.write("Another scheduled evaluation is running.")
             return
-        for suite in map(suites.find, suites.names()):
-            if suite.schedule == schedule and not _ran_lately(suite):
-                made = running.evaluate(suite, trigger=schedule)
-                tell(made)
-                self.stdout.write(f"{suite.name}: {'passed' if made.passed else 'missed its thresholds'} ({made.pk})")
+        failed = [suite for suite in map(suites.find, suites.names()) if not self._on_schedule(suite, schedule)]
         if schedule == "nightly":
             self._calibrate()
+        if failed:
+            raise CommandError(f"Could not be run: {', '.join(suite.name for suite in failed)}.", returncode=2)
+
+    def _on_schedule(self, suite: Suite, schedule: str) -> bool:
+        """Run a suite that is due; False if it cannot be run here, which keeps none of the others from running."""
+        if suite.schedule != schedule or _ran_lately(suite):
+            return True
+        try:
+            made = running.evaluate(suite, trigger=schedule)
+        except (SuiteRefused, CasesRefused, AgentNotFound) as problem:
+            self.stderr.write(f"{suite.name}: {problem}")
+            return False
+        tell(made)
+        self.stdout.write(f"{suite.name}: {'passed' if made.passed else 'missed its thresholds'} ({made.pk})")
+        return True
 
     def _calibrate(self) -> None:
         for name in Agent.objects.values_list("name", flat=True):

@@ -20,6 +20,9 @@ STEPS = """
   - {key: b, type: automated, agent: test-echo}
 """
 CHANGED = f"metadata: {{name: flow, title: Flow}}\nsteps:\n{STEPS}\ndependencies: {{a: [b]}}"
+AHEAD = CHANGED.replace("a: [b]", "b: [a], c: [b]").replace(
+    "\ndependencies", "  - {key: c, type: automated, agent: test-echo}\ndependencies"
+)
 # (scope, act): (what is done before, so that it is possible; its answers; who may, by role letter; its event)
 # m: Workflow Orchestration Manager, d: Agent Development Specialist, e: System Integration Engineer,
 # c: Human Oversight Coordinator, a: Administrator
@@ -40,6 +43,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("run", "deadline"): ("", {"by": "2999-01-01T00:00Z"}, "me", "run.deadline_changed"),
     ("run", "single-agent"): ("", {"agent": "test-asker"}, "me", "task.redirected"),
     ("run", "migrate"): ("publish", {"version": "2"}, "me", "run.migrated"),
+    ("run", "edit-remaining"): ("", {"source": AHEAD}, "m", "run.migrated"),
     ("workflow", "pause"): ("", {}, "mec", "stop.set"),
     ("workflow", "stop"): ("", {}, "mec", "stop.set"),
     ("workflow", "resume"): ("pause", {}, "meca", "stop.lifted"),
@@ -50,6 +54,8 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "publish"): ("", {"source": CHANGED}, "m", "workflow.published"),
     ("workflow", "bring-back"): ("publish", {"version": "1"}, "m", "workflow.published"),
     ("workflow", "deprecate"): ("publish", {"version": "1"}, "m", "workflow.version_deprecated"),
+    ("workflow", "freeze"): ("", {}, "m", "workflow.frozen"),
+    ("workflow", "unfreeze"): ("freeze", {}, "m", "workflow.unfrozen"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),
     ("agent", "stop"): ("", {}, "mdca", "stop.set"),
     ("agent", "resume"): ("pause", {}, "mdca", "stop.lifted"),
@@ -74,6 +80,8 @@ ELSEWHERE = {
     ("team", "move-budget"),
     *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
     ("workflow", "restore"),  # test_publishing
+    ("workflow", "full-pace"),  # tests/integration/approvals/test_looks_and_minutes
+    *(("workflow", name) for name in ("certify", "decertify", "back-to-certified")),  # test_certifying
     ("workflow", "backfill"),
     ("workflow", "several-agents"),  # test_advising
     ("everything", "install-template"),  # tests/integration/gallery
@@ -125,8 +133,8 @@ def prepared(scope: str, before: str, run: Run, mia: User) -> Target:
     elif before == "publish":
         engine.publish(STEPS.replace("key: b", "key: c"))
     address = {"task": str(first), "run": str(run.pk), "workflow": "flow", "agent": "test-echo", "everything": "all"}
-    if before == "pause":
-        acts.perform(acts.find(scope, "pause"), acts.locate(scope, address[scope]), by=mia, reason="first")
+    if before in ("pause", "freeze"):
+        acts.perform(acts.find(scope, before), acts.locate(scope, address[scope]), by=mia, reason="first")
     elif before == "terminate":
         how = {"in_hand": "put before people"}
         target = acts.locate(scope, address[scope])

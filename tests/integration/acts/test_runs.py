@@ -9,13 +9,13 @@ from django.db.models.functions import Now
 
 from approvals import services as approvals
 from approvals.models import Gate
-from orchestrator import acts
+from orchestrator import acts, snapshots
 from orchestrator.acts import AnswerInvalid
 from orchestrator.acts.core import Done
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.engine import sweep
 from orchestrator.invariants import violations
-from orchestrator.models import Event, Run, Stop, Timer
+from orchestrator.models import Event, Run, Stop, Task, Timer
 from tests import engine, people
 from tests.engine import eventually, finished, publish, shift, start, statuses, task
 
@@ -119,6 +119,43 @@ def test_one_agent_does_the_rest_and_what_it_cannot_do_stays(mia: User) -> None:
 
     assert run.status == "succeeded"
     assert task(run, "c").output["size"] == 3
+
+
+STARTING = """
+  - {key: each, type: map, over: "[1, 2]", body: {type: automated, agent: test-flaky, inputs: {permanent: true}}}
+  - {key: polish, type: loop, until: "round > 1", most: 3,
+     body: {type: automated, agent: test-flaky, inputs: {permanent: true}}}
+  - key: chat
+    type: pattern
+    pattern: group_chat
+    options:
+      topic: anything
+      queue: operations
+      participants: [{name: ann, agent: test-flaky}, {name: ben, agent: test-patient}]
+      end: {when: "round > 1"}
+"""
+
+
+@pytest.mark.parametrize("scope", ["run", "workflow"])
+def test_one_agent_does_what_maps_loops_and_patterns_start(mia: User, scope: str) -> None:
+    publish(STARTING)
+    run = start()
+    if scope == "run":
+        assert "3 steps that start others give it what they have yet to start." in lines(
+            run, "single-agent", agent="test-echo"
+        )
+        do(run, "single-agent", mia, agent="test-echo")
+    else:
+        flow = acts.locate("workflow", "flow")
+        acts.perform(acts.find("workflow", "single-agent"), flow, by=None, reason="x", answers={"agent": "test-echo"})
+        run = start()
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert run.status == "succeeded", run.error
+    started = Task.objects.of_run(run.pk).filter(parent__isnull=False)
+    assert {one.agent.name for one in started.select_related("agent") if one.agent} == {"test-echo"}
+    assert started.count() == 6
 
 
 def test_failed_run_is_taken_up_again_by_one_agent(mia: User) -> None:
@@ -227,6 +264,59 @@ def test_migration_waits_for_what_runs(mia: User) -> None:
         eventually(lambda: finished(run))
 
 
+SPREAD = """
+  - {key: each, type: map, over: "[1, 2, 3]", at_once: 1, body: {type: automated, agent: %s}}
+  - {key: end, type: automated, agent: test-echo, inputs: {what: "%s", each: "${steps.each.succeeded}"}}
+"""
+AFTER = "dependencies: {end: [each]}"
+
+
+def begun_and_paused(mia: User) -> Run:
+    """The first of three items has run, the others wait for it and for the run to be resumed."""
+    publish(SPREAD % ("test-patient", "old"), rest=AFTER)
+    run = start()
+    with shift():
+        eventually(lambda: statuses(run).get("each.0") == "running")
+        do(run, "pause", mia)
+        engine.gates_open.set()
+        eventually(lambda: statuses(run)["each.0"] == "succeeded")
+    return run
+
+
+def test_migration_takes_what_a_step_has_started_along(mia: User) -> None:
+    run = begun_and_paused(mia)
+    publish(SPREAD % ("test-patient", "new"), rest=AFTER)
+
+    assert "4 steps that have begun are kept" in lines(run, "migrate", version="2")
+    do(run, "migrate", mia, version="2")
+    assert [str(found) for found in violations()] == []
+    then = snapshots.at_event(run, Event.objects.filter(run_id=run.pk).latest("id").pk)
+    assert dict(zip(then.keys_of_tasks(), then.statuses, strict=True)) == statuses(run)
+    do(run, "resume", mia)
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert (run.status, run.total) == ("succeeded", 5)
+    assert (task(run, "end").output["what"], task(run, "end").output["each"]) == ("new", 3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        (SPREAD % ("test-echo", "old"), "said differently there"),
+        (SPREAD % ("test-patient", "old") + "  - {key: more, type: automated, agent: test-echo}", "another number"),
+    ],
+)
+def test_migration_leaves_a_run_whose_started_tasks_would_not_fit(mia: User, steps: str, why: str) -> None:
+    run = begun_and_paused(mia)
+    publish(steps, rest=AFTER)
+
+    with pytest.raises(ActImpossible, match=f"each: .*{why}"):
+        do(run, "migrate", mia, version="2")
+
+    assert {task.version.number for task in Task.objects.of_run(run.pk).select_related("version")} == {1}
+
+
 def test_cancelling_a_workflow_leaves_later_runs_and_other_workflows_alone(mia: User) -> None:
     publish(CHAIN)
     publish(CHAIN, name="other")
@@ -267,3 +357,33 @@ def test_pause_becomes_a_stop_and_both_are_lifted_at_once(mia: User) -> None:
 
     assert not Stop.objects.filter(lifted_at=None).exists()
     assert list(Stop.objects.order_by("pk").values_list("lets_finish", flat=True)) == [True, False]
+
+
+def test_editing_what_is_to_come_changes_this_run_alone_and_never_what_has_begun(mia: User) -> None:
+    publish(GATED % "true" + "\n  - {key: old, type: automated, agent: test-echo}", rest="dependencies: {old: [a]}")
+    run, other = start(), start()
+    with shift():
+        eventually(lambda: Gate.objects.filter(status="open").count() == 2)
+        source = run.version.source
+        ahead = source.replace(
+            "{key: old, type: automated, agent: test-echo}", "{key: new, type: automated, agent: test-echo}"
+        )
+        ahead = ahead.replace("{old: [a]}", "{new: [a]}")
+        for refused, why in ((source, "Nothing"), (ahead.replace("true", "false"), "a: it has begun")):
+            with pytest.raises(ActImpossible, match=why):
+                do(run, "edit-remaining", mia, source=refused)
+        said = lines(run, "edit-remaining", source=ahead)
+        assert ("New: new." in said, "No longer done: old." in said) == (True, True)
+
+        do(run, "edit-remaining", mia, source=ahead)
+
+        omar = people.person("omar", "Human Oversight Coordinator")
+        for gate in Gate.objects.filter(status="open"):  # the card that was open stands: its step is the same
+            approvals.decide(gate_id=gate.pk, by=omar, verdict="approve", gate_version=gate.version)
+        eventually(lambda: finished(run) and finished(other))
+
+    assert statuses(run) == {"a": "succeeded", "new": "succeeded"}
+    assert statuses(other) == {"a": "succeeded", "old": "succeeded"}
+    run.refresh_from_db()
+    assert (run.version.number, run.version.deprecated_at is None) == (2, False)
+    assert run.workflow.current_version.number == 1

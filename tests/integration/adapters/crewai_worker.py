@@ -8,7 +8,8 @@
 """A CrewAI crew as an external worker, in an environment of its own: `uv run --script crewai_worker.py URL TOKEN`.
 
 A tool that needs a person's word records what it would do and ends the crew; the worker asks, and the approved call
-runs the crew again, whose tool now finds its answer. The model is whatever MODEL_URL serves in OpenAI's dialect.
+runs the crew again. Whatever its model says this time, the tool does what was approved, once. The model is whatever
+MODEL_URL serves in OpenAI's dialect.
 """
 
 import os
@@ -44,6 +45,7 @@ class Pay(BaseTool):
     result_as_answer: bool = True  # what it says ends the task: nobody goes on thinking while people have to decide
     _call: Call = PrivateAttr()
     _asked: dict[str, Any] | None = PrivateAttr(default=None)
+    _done: int = PrivateAttr(default=0)  # of what people have agreed to in this call
 
     def __init__(self, call: Call) -> None:
         super().__init__()
@@ -55,12 +57,13 @@ class Pay(BaseTool):
         return self._asked
 
     def _run(self, amount: int) -> str:
-        action = {"tool": self.name, "amount": amount}
-        answer = self._call.approval(action)
-        if answer is None:
-            self._asked = action
+        granted = self._call.granted(self._done)
+        if granted is None or granted[0]["tool"] != self.name:
+            self._asked = {"tool": self.name, "amount": amount}
             return "A person is asked first."
-        return f"paid {answer.get('amount', amount)}"
+        self._done += 1
+        action, answer = granted
+        return f"paid {answer.get('amount', action['amount'])}"
 
 
 @agent("contract-crewai", input=DO, output=SAID, timeout=60)

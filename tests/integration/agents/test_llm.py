@@ -30,6 +30,12 @@ class Incident(BaseModel):
     text: str
 
 
+class Reply(BaseModel):
+    text: str
+    audience: str = ""
+    channel: str = ""
+
+
 class Assessment(BaseModel):
     severity: Literal["low", "medium", "high", "critical"]
 
@@ -50,7 +56,7 @@ def model_server() -> Iterator[str]:
 async def ask() -> AsyncIterator[Ask]:
     """Register an LLM agent and call it once."""
 
-    async def run(text: str, *, note: str = "", **facts: Any) -> Outcome:
+    async def run(text: str, *, note: str = "", more: dict[str, str] | None = None, **facts: Any) -> Outcome:
         registry = Registry()
         given = {
             "model": "openai-compatible:smollm2@TEST_LLM_URL",
@@ -59,7 +65,7 @@ async def ask() -> AsyncIterator[Ask]:
         }
         contracts = {"input": Incident, "output": Assessment, "settings": SETTINGS}
         llm_agent("assess", registry=registry, **{**given, **contracts, **facts})
-        request = AgentRequest("assess", None, {"text": text}, "k", 1, 90.0, note)
+        request = AgentRequest("assess", None, {"text": text, **(more or {})}, "k", 1, 90.0, note)
         with ThreadPoolExecutor(1) as threads:
             return await call(request, threads=threads, processes=ProcessPool(), registry=registry)
 
@@ -205,6 +211,50 @@ async def test_model_is_told_instructions_prompt_and_the_reviewers_note(ask: Ask
     assert "Assess: the {text}" in sent
     assert "Say why." in sent
     assert provider.asked[0]["response_format"]["type"] == "json_schema"
+
+
+async def test_agents_profile_is_in_its_prompt_and_follows_the_input(ask: Ask, provider: type[Refusing]) -> None:
+    provider.answer = (200, {}, completion('{"severity": "low"}'))
+    profile = {"tone": "calm", "reading_level": "age 12", "channel": "{channel}"}
+
+    for channel in ("sms", "letter", ""):
+        await ask("it broke", more={"channel": channel}, input=Reply, profile=profile)
+
+    short, formal, plain = (str(one["messages"][-1]["content"]) for one in provider.asked)
+    for prompt in (short, formal, plain):
+        assert "Write in this tone: calm." in prompt
+        assert "Write for readers of this level: age 12." in prompt
+        assert prompt.endswith("\n\nit broke")
+    assert "channel: sms. At most 160 characters" in short
+    assert "160" not in formal
+    assert "salutation" in formal
+    assert "channel" not in plain
+
+
+async def test_audience_decides_which_model_is_asked(ask: Ask, provider: type[Refusing]) -> None:
+    provider.answer = (200, {}, completion('{"severity": "low"}'))
+    routing = {"audience": {"customers": "openai-compatible:premium@TEST_LLM_URL"}}
+
+    for audience in ("customers", "draft", ""):
+        await ask("x", more={"audience": audience}, input=Reply, routing=routing)
+
+    assert [one["model"] for one in provider.asked] == ["premium", "smollm2", "smollm2"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ({"profile": {"mood": "calm"}}, "its profile names mood; it may have tone, reading_level, channel"),
+        ({"profile": {"tone": "{nowhere}"}}, "its profile uses nowhere, which its input contract does not declare"),
+        ({"routing": {"nowhere": {"a": "openai:x"}}}, "its routing must name one field of its input"),
+    ],
+)
+def test_profile_and_routing_that_name_what_is_not_there_are_refused(facts: Any, problem: str) -> None:
+    with pytest.raises(InvalidRegistration, match=problem):
+        llm_agent(
+            "a", model="openai:x", instructions="", prompt="{text}", input=Reply, output=Claim, registry=Registry(),
+            **facts,
+        )  # fmt: skip
 
 
 async def test_model_named_by_its_variable_is_asked_by_that_name(

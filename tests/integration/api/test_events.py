@@ -26,6 +26,7 @@ def test_events_are_read_in_order_along_the_cursor(sealed):
 
     assert [event["pos"] for event in read] == list(range(1, ledger.head() + 1))
     assert read[-1]["kind"] == "run.paused"
+    assert read[-1]["type"] is None
     assert api.get(f"/events?after={after}").json()["items"] == []
 
 

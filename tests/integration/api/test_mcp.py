@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -18,13 +19,14 @@ from mcp.client.streamable_http import streamable_http_client
 
 from agents.adapters import mcp_tools
 from agents.errors import Business, Permanent, Transient
+from agents.models import ToolUse
 from approvals import access, tokens
 from approvals.models import Decision, Gate
 from approvals.services import decide
 from config import mcp_server
 from config.mcp_server.tools import in_thread
 from orchestrator.models import Run
-from tests import engine, people
+from tests import engine, people, toolbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,6 +150,74 @@ async def test_other_servers_tools_are_listed_called_and_held_to_their_contract(
         await mcp_tools.call_tool(found["watch.get_run"], {"run": "x"})
     with pytest.raises(Business, match="refused"):
         await mcp_tools.call_tool(found["watch.get_run"], {"run": 1})
+
+
+@pytest.mark.parametrize(("headers", "most"), [({}, 12_000_000), ({"Content-Encoding": "gzip"}, 10_000_000)])
+async def test_server_that_never_stops_talking_is_left(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], most: int
+) -> None:
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{told}\r\n".encode())
+        with suppress(ConnectionError):
+            while sent < 50_000_000:
+                writer.write(b" " * 65_536)
+                sent += 65_536
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    monkeypatch.setenv(mcp_tools.VARIABLE, f"loud=http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp")
+    with pytest.raises(Transient):
+        await mcp_tools.list_tools("loud", seconds=20)
+    server.close()
+    assert sent < most  # what the sockets between us hold, and no more
+
+
+@pytest.mark.parametrize("address", ["http://tools.example/mcp", "http://10.0.0.1/mcp", "ftp://127.0.0.1/mcp"])
+async def test_server_is_spoken_to_readable_on_this_machine_only(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv(mcp_tools.VARIABLE, f"far={address}")
+    with pytest.raises(Permanent, match="plain http is for addresses of this machine alone"):
+        await mcp_tools.list_tools("far")
+
+
+RUN_IN = {"type": "object", "properties": {"run": {"type": "integer"}}, "required": ["run"]}
+RUN_OUT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+mcp_tools.mcp_tool(
+    "watch.run", server="watch", tool="get_run", input=RUN_IN, output=RUN_OUT, risk="low", data_scopes=["runs"]
+)
+mcp_tools.mcp_tool("watch.risky", server="watch", tool="get_run", input=RUN_IN, output=RUN_OUT)
+
+
+def test_tool_of_a_server_is_called_under_the_policies_like_any_other(
+    scene: dict[str, Any], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_SERVERS", f"watch={url}")
+    monkeypatch.setenv("MCP_WATCH_TOKEN", scene["reader"])
+    toolbox.forget()
+    given = {"run": scene["run"]}
+    calls = [["watch.run", given], ["watch.run", {"run": scene["run"], "more": 1}], ["watch.risky", given]]
+    source = "  - {key: work, type: automated, agent: tool-user, timeout: 30s, inputs: {calls: '${input.calls}'}}"
+    engine.publish(source)
+
+    denied = engine.start(calls=calls)
+    with engine.shift():
+        engine.eventually(lambda: engine.finished(denied))
+    toolbox.allow("agent: tool-user, tool: watch.run, scopes: [runs]", "agent: tool-user, tool: watch.risky")
+    allowed = engine.start(calls=calls)
+    with engine.shift():
+        engine.eventually(lambda: Gate.objects.filter(run=allowed, kind="tool").exists())
+    toolbox.forget()
+
+    refused = engine.task(denied, "work").output["answers"]
+    assert refused == ["tool_denied", "tool_arguments", "tool_denied"]
+    uses = ToolUse.objects.filter(tool="watch.run", decision="allowed")
+    assert [use.calls for use in uses] == [1]
+    assert Gate.objects.get(run=allowed).subject["proposal"] == given  # what has no risk named waits for people
 
 
 async def test_only_named_servers_are_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 
 from config.api import limits
 from orchestrator import callback_tokens
-from orchestrator.engine import sweep
+from orchestrator.engine import starting, sweep
 from orchestrator.models import Event, Run, Signal, Task, Wait
 from tests import engine, people
 from tests.api import as_user
@@ -132,6 +132,30 @@ def test_signal_that_the_workflow_refuses_does_not_block_those_after_it(manager:
 
     assert Run.objects.get().input == {"n": 2}
     assert "not valid at n" in Event.objects.get(kind="group.refused").data["problem"]
+
+
+@pytest.mark.usefixtures("billing")
+def test_signal_that_the_engine_stumbles_over_does_not_block_those_after_it(
+    manager: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, orders = starting.begin, []
+
+    def stumble(order: Any) -> int:
+        orders.append(order)
+        if len(orders) == 1:
+            raise ValueError("nobody thought of this")
+        return begin(order)
+
+    monkeypatch.setattr(starting, "begin", stumble)
+    api = as_user(manager)
+    api.post("/groups", {"name": "b", "workflow": "billing", "signal": "order.paid"})
+    for n in (1, 2):
+        api.post("/signals", {"name": "order.paid", "data": {"n": n}})
+
+    sweep.fire_timers()
+
+    assert Run.objects.get().input == {"n": 2}
+    assert "(ValueError)" in Event.objects.get(kind="group.refused").data["problem"]
 
 
 @pytest.mark.usefixtures("billing")

@@ -220,7 +220,7 @@ def test_card_costs_a_bounded_number_of_queries(django_assert_max_num_queries):
         services.decide(gate_id=done.pk, by=by, verdict="approve", gate_version=1)
     ana = people.User.objects.get(pk=people.person("ana", decides=gate.queue).pk)
 
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         card = queries.card(queries.get_visible_gate_or_404(ana, gate.pk), ana)
         assert [comment.author.username for comment in card.comments] == [f"sam{n}" for n in range(5)]
         assert len(card.looking) == 5

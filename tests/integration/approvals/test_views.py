@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from approvals import desk, services
+from approvals import lists, services
 from approvals.models import Comment, Decision, Draft, Gate, GateStatus, Presence
 from tests import people
 
@@ -283,7 +283,7 @@ def test_person_who_only_looks_sees_everything_and_is_not_told_that_nothing_wait
 
 
 def test_list_that_is_cut_says_so(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "LIST_LENGTH", 2)
+    monkeypatch.setattr(lists, "LIST_LENGTH", 2)
     for title in ("One", "Two", "Three"):
         people.gate(title=title)
 

@@ -60,6 +60,23 @@ def test_runs_over_the_limit_are_queued_and_begin_in_order_when_there_is_room(se
     assert not list(violations())
 
 
+def test_long_queue_of_one_workflow_keeps_none_of_anothers_waiting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MOST_RUNS_PER_WORKFLOW = 1
+    monkeypatch.setattr(admission, "BATCH", 2)
+    for name in ("busy", "idle"):
+        publish("  - {key: a, type: automated, agent: test-echo}", name=name)
+    for _ in range(5):
+        start("busy")
+    first, second = start("idle"), start("idle")
+    acts.perform(acts.find("run", "cancel"), acts.of("run", first.pk), by=None, reason="make room")
+    admission.forget()
+
+    assert admission.admit() == 1
+    assert statuses_of([second]) == ["running"]
+
+
 def test_queued_run_starts_nothing_and_can_be_cancelled(settings: Settings) -> None:
     settings.MOST_RUNS_PER_WORKFLOW = 1
     publish("  - {key: a, type: automated, agent: test-echo}")

@@ -8,6 +8,7 @@ import pytest
 from django.db import connections, transaction
 
 from agents.errors import AttemptOver
+from orchestrator import domain_events
 from orchestrator.db import Claimed
 from orchestrator.engine import run_state, threads, transitions
 from orchestrator.engine.assignment import Assignment
@@ -42,6 +43,25 @@ def written(run: Run, change: Write, writer: str = "user:ada") -> int:
     with transaction.atomic():
         transitions.lock_run(run.pk)
         return run_state.write(run.pk, change, writer=writer)
+
+
+def test_what_an_agent_discovers_is_told_once_and_listed_in_order():
+    """Requirements D012 and D013; D043 for the name."""
+    run = run_one([["discover", "port open", 0.9], ["discover", "mail relay", None], ["discover", "port open", 0.1],
+                   ["discover", "x", 1.5], ["discover", " ", 0.5], ["discover", "y" * 2001, 0.5]])  # fmt: skip
+
+    ((key, version, listed),) = entries(run)[-1:]
+    assert (key, version) == ("a.findings", 2)
+    assert [(one["finding"], one["confidence"], one["agent_id"]) for one in listed] == [
+        ("port open", 0.9, "test-keeper"), ("mail relay", None, "test-keeper"),
+    ]  # fmt: skip
+    assert task(run, "a").output["refused"] == ["state_refused"] * 3
+    told = [event.data for event in Event.objects.filter(run_id=run.pk, kind="finding.discovered").order_by("id")]
+    assert [(one["number"], one["confidence"], one["timestamp"]) for one in told] == [
+        (n, one["confidence"], one["timestamp"]) for n, one in enumerate(listed, 1)
+    ]
+    assert domain_events.name_of("finding.discovered") == "agent_orchestration.FINDING_DISCOVERED"
+    assert not list(violations())
 
 
 def test_an_agent_writes_versions_of_its_own_keys():

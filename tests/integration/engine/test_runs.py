@@ -1,14 +1,21 @@
 """Whole runs through a real shift on a real database."""
 
+import time
+
 import pytest
 from django.db import transaction
+from django.test import Client
 
+from agents import registry
+from agents.budgets import AMPLE
 from approvals.models import Gate
 from orchestrator import services
 from orchestrator.engine.delivery import unpack
+from orchestrator.engine.lanes import BLOCKING_ROOM
 from orchestrator.errors import IdempotencyConflict
-from orchestrator.models import Artifact, Attempt, Event, Run
-from tests import engine
+from orchestrator.models import Artifact, Attempt, Event, Run, Task
+from orchestrator.queries import run_rows
+from tests import engine, people
 from tests.engine import eventually, finished, publish, shift, start, statuses, task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -315,12 +322,37 @@ def test_delivered_file_commits_with_its_task() -> None:
 
 
 def test_blocking_agents_share_a_few_threads() -> None:
-    steps = "\n".join(f"  - {{key: s{i}, type: automated, agent: test-sleeper}}" for i in range(30))
+    steps = "\n".join(
+        f"  - {{key: s{i}, type: automated, agent: test-sleeper, inputs: {{seconds: 0.2}}}}" for i in range(30)
+    )
     publish(steps)
 
     run = run_to_end()
 
     assert run.status == "succeeded"
+    spans = list(Task.objects.of_run(run.pk).values_list("started_at", "ended_at"))
+    assert max(sum(begin <= at < end for begin, end in spans) for at, _ in spans) <= BLOCKING_ROOM
+
+
+def test_step_of_a_pool_is_worked_by_its_workers_and_nobody_else() -> None:
+    publish(
+        "  - {key: a, type: automated, agent: test-echo, lane: eu}\n"
+        "  - {key: b, type: automated, agent: test-sleeper, lane: eu}\n"
+        "  - {key: c, type: automated, agent: test-flaky, lane: eu, fallback: test-echo, inputs: {permanent: true}}\n"
+        "  - {key: d, type: automated, agent: test-echo}"
+    )
+    run = start()
+    with shift():
+        eventually(lambda: statuses(run)["d"] == "succeeded")
+        assert {statuses(run)[key] for key in "abc"} == {"ready"}
+        assert (
+            str(run_rows([run])[0].sentence) == "Ready, but no worker of the pool eu is there; start one with POOL=eu."
+        )
+    with shift(pool="eu"):
+        eventually(lambda: finished(run))
+
+    assert run.status == "succeeded"
+    assert set(Task.objects.of_run(run.pk).values_list("lane", flat=True)) == {"eu", "eu.blocking", "default"}
 
 
 def test_same_idempotency_key_starts_one_run() -> None:
@@ -332,3 +364,33 @@ def test_same_idempotency_key_starts_one_run() -> None:
     assert again.pk == first.pk
     with pytest.raises(IdempotencyConflict):
         services.start_run(workflow="flow", input={"n": 2}, by=None, idempotency_key="k", actor="feed")
+
+
+def test_run_with_120_agents_of_20_systems_ends_and_its_graph_is_drawn_in_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requirements C001 and C002."""
+    for table in ("_versions", "_newest"):  # 120 agents that the tests after this one do not know
+        monkeypatch.setattr(registry.default, table, dict(getattr(registry.default, table)))
+    lines = ["  - {key: start, type: automated, agent: test-echo}"]
+    for n in range(120):
+        name = f"test-many-{n}"
+        registry.agent(
+            name=name, version=1, title=f"Agent {n}", input=engine.OPEN, output=engine.OPEN, budget=AMPLE,
+            capabilities=[f"system-{n % 20}.read"],
+        )(engine.echo)  # fmt: skip
+        lines.append(f"  - {{key: s{n}, type: automated, agent: {name}, inputs: {{system: {n % 20}}}}}")
+    lines.append("  - {key: end, type: automated, agent: test-echo, inputs: {n: '${steps.s7.system}'}}")
+    keys = ", ".join(f"s{n}" for n in range(120))
+    each = "\n".join(f"  s{n}: [start]" for n in range(120))
+    publish("\n".join(lines), rest=f"dependencies:\n{each}\n  end: [{keys}]")
+
+    run = run_to_end()
+    client.force_login(people.person("root", is_superuser=True))
+    client.get(f"/runs/{run.pk}/?tab=graph")  # the layout of a version is worked out once
+    began = time.perf_counter()
+    page = client.get(f"/runs/{run.pk}/?tab=graph")
+
+    assert (run.status, run.total) == ("succeeded", 122)
+    assert page.status_code == 200
+    assert time.perf_counter() - began < 2

@@ -3,7 +3,9 @@
 import pytest
 from django.db import connection
 
-from orchestrator import services
+from approvals.models import Gate
+from approvals.services import decide
+from orchestrator import acts, services
 from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, Task
 from orchestrator.states import RunStatus, TaskStatus
@@ -240,6 +242,8 @@ def test_wide_map_is_one_spawn_and_keeps_its_books():
         ("tab=graph&task=each.1", "Each 2"),
         ("tab=narrative", "started 2 tasks"),
         ("tab=timeline", "Each 1"),
+        ("tab=timeline", "Critical path: <strong>List → Each → End"),
+        ("tab=graph", "100 %"),
     ],
 )
 def test_run_page_shows_what_a_map_started(client, query, said):
@@ -248,3 +252,43 @@ def test_run_page_shows_what_a_map_started(client, query, said):
     client.force_login(factories.user("mia", "Workflow Orchestration Manager"))
 
     assert said in client.get(f"/runs/{run.pk}/?{query}").content.decode()
+
+
+def test_map_after_what_is_done_again_goes_over_the_new_list_and_one_tried_again_by_itself_over_what_failed():
+    publish(
+        "- {key: a, type: automated, agent: test-flaky, inputs: {times: 1}, retry: {attempts: 1}, on_error: skip}\n"
+        "- {key: each, type: map, over: 'has(steps.a) ? [1, 2, 3] : [0, 0]', join: done,"
+        " body: {type: automated, agent: test-echo, inputs: {at: '${item}'}}}\n",
+        rest="dependencies: {each: [a]}",
+    )
+    run = run_of()
+    assert (run.status, task(run, "each").output["succeeded"]) == (RunStatus.PARTIAL, 2)
+
+    services.retry_run(run_id=run.pk, by=factories.user("mia", "Workflow Orchestration Manager"), reason="again")
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert run.status == RunStatus.SUCCEEDED
+    assert [item["at"] for item in task(run, "each").output["items"]] == [1, 2, 3]
+    assert not list(violations())
+
+
+@pytest.mark.parametrize("by_gate", [True, False])
+def test_map_that_asks_after_failures_tries_these_again_when_people_say_so(by_gate):
+    body = "{type: automated, agent: test-flaky, on_error: skip, retry: {attempts: 1}, inputs: {times: '${item}'}}"
+    publish(f"- {{key: each, type: map, over: input.items, on_error: ask, body: {body}}}\n")
+    run = start(items=[0, 1, 1])
+    by = factories.user("mia", "Workflow Orchestration Manager", "Human Oversight Coordinator")
+    with shift():
+        eventually(lambda: task(run, "each").status == TaskStatus.WAITING)
+        if by_gate:
+            gate = Gate.objects.get(run=run, status="open")
+            decide(gate_id=gate.pk, by=by, verdict="retry", gate_version=gate.version, note="again")
+        else:
+            act, target = acts.find("task", "retry"), acts.of("task", task(run, "each").pk)
+            acts.perform(act, target, by=by, reason="again")
+        eventually(lambda: finished(run))
+
+    assert (run.status, task(run, "each").output["succeeded"]) == (RunStatus.SUCCEEDED, 3)
+    assert Task.objects.of_run(run.pk).get(key="each.0").attempt == 1
+    assert not list(violations())

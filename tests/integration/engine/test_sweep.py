@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -121,6 +122,50 @@ def test_shift_that_left_in_order_is_blamed_for_nothing() -> None:
 
     assert (task(run, "a").status, task(run, "a").losses) == ("ready", 0)
     assert violations() == []
+
+
+def before_the_server_started(shift_id: int) -> None:
+    """Nothing was heard from a shift since then; its lease had an hour to go when the server ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestrator_shift SET renewed_at = pg_postmaster_start_time() - interval '1 s',"
+            " lease_until = clock_timestamp() + interval '1 hour' WHERE id = %s",
+            [shift_id],
+        )
+
+
+def seen_dead_for(shift_id: int, seconds: float) -> None:
+    ShiftRow.objects.filter(pk=shift_id).update(suspected_at=db.clock() - timedelta(seconds=seconds))
+
+
+def test_shift_that_did_not_outlive_a_start_of_the_server_is_gone_two_seconds_after_it_was_missed() -> None:
+    publish(wide(2))
+    run = start()
+    dead, back = Hand(), Hand()
+    (lost,), (kept,) = dead.claim(1), back.claim(1)
+    for hand in (dead, back):
+        hand.do(_unlock, shift=hand.id)
+        before_the_server_started(hand.id)
+        ShiftRow.objects.filter(pk=hand.id).update(suspected_at="2026-01-01T00:00Z")  # just before the server ended
+
+    sweep.sweep_once()
+    seen_dead_for(dead.id, 1.5)
+    seen_dead_for(back.id, 1.5)
+    sweep.sweep_once()
+    assert set(statuses(run).values()) == {"running"}  # a shift has ten tries to come back
+
+    assert back.do(db.heartbeat, shift=back.id, lease=60)  # heard again, its lock not yet its own
+    seen_dead_for(dead.id, 2.5)
+    sweep.sweep_once()
+
+    assert (Task.objects.get(pk=lost.id).status, Task.objects.get(pk=kept.id).status) == ("ready", "running")
+    assert not dead.do(db.heartbeat, shift=dead.id, lease=60)  # had it lived, it would know now
+    back.settle([kept])
+    assert violations() == []
+
+
+async def _unlock(conn: psycopg.AsyncConnection, *, shift: int) -> None:
+    await conn.execute("SELECT pg_advisory_unlock(%s, %s)", (db.SHIFT_LOCK, shift))
 
 
 def lock_holder(shift_id: int) -> int | None:

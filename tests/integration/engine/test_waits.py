@@ -9,13 +9,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.registry import agent
-from orchestrator import callbacks, failpoints, services, signals
-from orchestrator.engine import sweep, transitions, waking
+from orchestrator import callback_tokens, callbacks, db, failpoints, services, signals
+from orchestrator.engine import opening, sweep, transitions, waking
 from orchestrator.errors import CallbackClosed, CallbackInvalid, CallbackUnknown, CallbackUsed
 from orchestrator.models import Event, Run, Signal, Task, Timer, Wait
 from tests import engine
 from tests.engine import OPEN, eventually, finished, publish, shift, start, statuses, task
-from tests.hands import at_once, reviewer, violations
+from tests.hands import Hand, assignment, at_once, reviewer, violations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -554,3 +554,15 @@ def test_deadline_counts_from_the_database_clock_only() -> None:
     due = Timer.objects.filter(kind="wait_deadline", due_at__gt=Now() + timedelta(minutes=58))
 
     assert due.filter(ref=task(run, "w").pk).exists()
+
+
+def test_address_that_was_used_is_never_issued_again_although_the_task_has_forgotten_it() -> None:
+    """A rollback forgets a task's state; whoever held the old address must not be heard a second time."""
+    publish("- {key: w, type: wait_callback, deadline: 30d}")
+    start()
+    hand = Hand()
+    (job,) = hand.claim()
+    used = callback_tokens.digest(callback_tokens.issue(job.id, 3))
+    Wait.objects.create(task_id=job.id, kind="callback", token_hash=used, ended_at=db.clock(), opened_at=db.clock())
+
+    assert opening.prepare_callback(assignment(job), hand.id) == callback_tokens.issue(job.id, 4)

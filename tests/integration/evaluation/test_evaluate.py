@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from agents.evaluation import comparing, evidence, sources
+from agents.evaluation import comparing, evidence, running, sources, suites
+from agents.evaluation.cases import CasesRefused
 from agents.library import severity
 from agents.models import Evaluation, EvaluationCase, EvaluationItem
 from agents.registry import agent
@@ -164,6 +166,26 @@ def test_schedule_runs_each_due_suite_once() -> None:
         call_command("evaluate", "--scheduled", "monthly", stdout=StringIO())
 
     assert [(found.suite, found.trigger) for found in Evaluation.objects.all()] == [("severity-injection", "monthly")]
+
+
+def test_suite_that_cannot_be_run_keeps_none_of_the_others_from_its_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate, asked = running.evaluate, []
+
+    def first_refused(suite: Any, **more: Any) -> Any:
+        asked.append(suite.name)
+        if len(asked) == 1:
+            raise CasesRefused("its data is not installed here")
+        return evaluate(suite, **more, limit=2)
+
+    monkeypatch.setattr(running, "evaluate", first_refused)
+    every = suites.find
+    monkeypatch.setattr(suites, "find", lambda name: replace(every(name), schedule="monthly"))
+    with pytest.raises(CommandError, match="Could not be run: ") as refused:
+        call_command("evaluate", "--scheduled", "monthly", stdout=StringIO(), stderr=StringIO())
+
+    assert refused.value.returncode == 2
+    assert len(asked) == len(suites.names())
+    assert {found.suite for found in Evaluation.objects.all()} == set(asked[1:])
 
 
 def test_dataset_that_was_imported_is_exported_as_it_was(suite: str, tmp_path: Path) -> None:

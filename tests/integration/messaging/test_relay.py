@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models.functions import Now
 
+from agents.messaging import outbox
 from agents.messaging.bridges.base import Incoming, Parcel, Place
 from agents.messaging.relay import Relay
 from agents.models import BridgeHealth, Outbound
+from orchestrator.models import Event
 from tests.engine import eventually
 from tests.messages import agents, send
 
@@ -20,13 +23,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Bus:
     """A broker's client in this process. With `fault`, what it raises when something is to be sent."""
 
+    alone = False
+
     def __init__(self, port: int, fault: Exception | None = None) -> None:
         self.place = Place("nats", "127.0.0.1", port)
         self.taken: list[Parcel] = []
+        self.connected = 0
         self._fault = fault
 
     async def connect(self) -> None:
         """There is nothing to connect to."""
+        self.connected += 1
 
     async def close(self) -> None:
         """Nor to leave."""
@@ -90,3 +97,39 @@ def test_a_fault_of_one_client_library_stops_neither_the_others_nor_the_relay() 
     assert running.problem is None
     assert len(good.taken) == 1
     assert wild.taken == []
+
+
+def test_of_two_relays_one_keeps_a_bridge_that_only_one_may_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+    hold = outbox.hold
+
+    def seen(*of: Any, **more: Any) -> bool:
+        held.append(hold(*of, **more))
+        return held[-1]
+
+    monkeypatch.setattr(outbox, "hold", seen)
+    first, second = Bus(1), Bus(1)
+    first.alone = second.alone = True
+    one = Running(first)
+    with one:
+        eventually(lambda: first.connected == 1)
+        two = Running(second)
+        with two:
+            eventually(lambda: False in held)
+            assert second.connected == 0
+            one.stop()
+            eventually(lambda: second.connected == 1)  # at once: whoever ends lets go
+    assert (one.problem, two.problem) == (None, None)
+    assert first.connected == 1
+    kinds = list(Event.objects.filter(kind__startswith="bridge.").values_list("kind", flat=True))
+    assert kinds == ["bridge.up"]
+
+
+def test_bridge_of_a_lost_relay_is_taken_over() -> None:
+    place = Place("mqtt", "127.0.0.1", 1)
+    assert outbox.hold(place, rank=0, relay="lost")
+    assert outbox.hold(place, rank=0, relay="lost")
+    assert not outbox.hold(place, rank=0, relay="other")
+    BridgeHealth.objects.update(held_until=Now())
+    assert outbox.hold(place, rank=0, relay="other")
+    assert not outbox.hold(place, rank=0, relay="lost")

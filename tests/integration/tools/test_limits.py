@@ -14,10 +14,12 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from agents.context import AgentContext
 from agents.errors import Business, ToolBusy, ToolDenied, ToolFailed, ToolNeedsApproval, Transient
 from agents.models import Tool, ToolUse
-from agents.tools import limits, meter, secrets
+from agents.tools import limits, meter, secret_stores, secrets
 from agents.tools.model_tools import model_tools
 from agents.tools.proxy import ToolProxy
+from agents.tools.secret_stores import Found
 from agents.types import AgentRequest, Json
+from orchestrator.models import Event
 from tests import toolbox
 from tests.toolbox import allow
 
@@ -129,6 +131,29 @@ def test_a_secret_comes_out_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     assert row.failures == 2
     assert CANARY not in row.last_error
     assert CANARY not in secrets.mask(f"log line with {CANARY}")
+
+
+def test_rotated_secret_is_used_at_once_it_is_asked_for_and_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [Found(CANARY, "1")]
+
+    class Rotating(secret_stores.Vault):
+        def get(self, name: str) -> Found:
+            return kept[0]
+
+    monkeypatch.setattr(secret_stores, "_configured", lambda: [Rotating()])
+    allow("agent: tool-user, tool: test.keyed")
+
+    def used() -> Any:
+        run(lambda tools: tools.call("test.keyed", {"key": "secret://TEST_KEY"}))
+        return toolbox.done[-1][1]["key"]
+
+    assert used() == CANARY
+    kept[0] = Found(f"{CANARY}-new", "2")
+    assert used() == CANARY  # within a minute the store is not asked again
+    secrets.forget()
+    assert [used(), used()] == [f"{CANARY}-new"] * 2
+    [event] = Event.objects.filter(kind="secret.rotated")
+    assert event.data == {"name": "TEST_KEY", "version": "2", "before": "1"}
 
 
 def test_a_model_calls_tools_under_the_same_policies() -> None:

@@ -1,7 +1,7 @@
 """Stored values laid out for reading: nothing may be left out of what a person approves."""
 
 from agents.types import Json
-from approvals import outline
+from approvals import outline, risk
 
 ACTION: dict[str, Json] = {
     "incident": "INC-1",
@@ -37,8 +37,8 @@ def test_table_has_a_column_for_every_name_and_says_first_what_a_row_is() -> Non
 
 
 def test_count_of_looks_at_every_depth() -> None:
-    assert outline.count_of(ACTION, "reversible", False) == 1
-    assert outline.count_of({"a": {"b": [{"kind": "containment"}]}}, "kind", "containment") == 1
+    assert risk.count_of(ACTION, "reversible", False) == 1
+    assert risk.count_of({"a": {"b": [{"kind": "containment"}]}}, "kind", "containment") == 1
 
 
 def test_listing_says_once_what_all_items_say_and_leaves_nothing_out() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.rehearsal.faults import Drill, drills
-from config.rehearsal.rehearse import Level
+from config.rehearsal.faults import Drill, drills, outage
+from config.rehearsal.rehearse import Level, Rehearsed
 from config.rehearsal.sampling import sample
 
 
@@ -68,3 +68,17 @@ def test_drills_go_from_the_smallest_blast_radius_to_the_largest():
 )
 def test_level_passes_when_enough_recovered_and_every_run_ended_well(injected, recovered, runs, passed):
     assert Level("x", injected, recovered, runs).passed is passed
+
+
+def test_outage_hits_every_call_of_its_agent_and_nobody_elses():
+    drill = outage("intel")
+
+    assert all(drill.hits("task-1-0", attempt, "intel") for attempt in (1, 2, 9))
+    assert not drill.hits("task-1-0", 1, "summary")
+
+
+def test_outage_costs_what_runs_take_longer():
+    levels = (Level("no fault", run_seconds=1.5), Level("outage of intel", run_seconds=2.75))
+
+    assert Rehearsed("flow", 1, levels).outage_costs_s == 1.25
+    assert Rehearsed("flow", 1, levels[:1]).outage_costs_s is None

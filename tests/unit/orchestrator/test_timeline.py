@@ -68,3 +68,18 @@ def test_timeline_has_few_round_ticks_for_any_length():
 
 def test_timeline_task_that_waits_for_the_outside_is_drawn_until_now():
     assert shares(lived("a", ready=0, tries=[(0, 1)], status="waiting")) == [("work", 1), ("pause", 99)]
+
+
+def test_timeline_critical_path_leads_back_by_what_was_waited_for_longest():
+    def ended(key: str, until: float, *before: str, is_planned: bool = True) -> Lived:
+        return Lived(key, key.title(), "succeeded", at(0), at(until), ((at(0), at(until)),), (), before, is_planned)
+
+    tasks = [
+        ended("start", 1), ended("quick", 2, "start"), ended("slow", 9, "start"), ended("join", 10, "quick", "slow"),
+        ended("aside", 3, "start"), ended("join.1", 50, is_planned=False),
+    ]  # fmt: skip
+    found = timeline(tasks, start=START, end=at(60))
+
+    assert found.path == ("Start", "Slow", "Join")
+    assert [bar.key for bar in found.bars if bar.is_critical] == ["join", "slow", "start"]
+    assert timeline([ended("alone", 1)], start=START, end=at(2)).path == ()

@@ -7,7 +7,7 @@ from orchestrator import sql
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0017_able"),
+        ("orchestrator", "0020_pools"),
     ]
 
     operations = [

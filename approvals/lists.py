@@ -1,0 +1,114 @@
+"""The list beside the card: what of the inbox somebody looks at, and its rows, badges and chips."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from approvals import permissions, queries, saved_views, sittings, snoozing
+from approvals.models import Queue, Risk
+from approvals.queries import Counts, Row
+from approvals.saved_views import View
+
+LIST_LENGTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the inbox a person looks at: shareable, it is the address of the page."""
+
+    queue: str = ""
+    search: str = ""
+    everything: bool = False
+    risk: str = ""
+    order: str = ""
+    aside: bool = False  # what this person has put aside
+    till: int = 0  # when their time is over, in seconds since 1970; 0: no such end
+
+    @staticmethod
+    def of(given: Mapping[str, str]) -> "Wanted":
+        """Read it from an address."""
+        risk, order, till = given.get("risk", ""), given.get("order", ""), given.get("till", "")
+        return Wanted(
+            given.get("queue", "")[:50],
+            given.get("q", "")[:200].strip(),
+            given.get("all") == "1",
+            risk if risk in Risk.values else "",
+            order if order in queries.ORDERS else "",
+            given.get("aside") == "1",
+            int(till) if till.isascii() and till.isdigit() and len(till) < 12 else 0,
+        )
+
+    @property
+    def query(self) -> str:
+        """The same as an address says it; empty for the whole inbox."""
+        said = {"queue": self.queue, "q": self.search, "all": "1" if self.everything else "", "risk": self.risk}
+        said |= {"order": self.order, "aside": "1" if self.aside else "", "till": str(self.till or "")}
+        kept = urlencode({name: value for name, value in said.items() if value})
+        return f"?{kept}" if kept else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A stretch of time for cards: how many fit into it, and how long they should take."""
+
+    until: datetime
+    cards: int
+    minutes: int
+    left: int  # minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The list: its rows, the badges, and the queues it can be narrowed to."""
+
+    wanted: Wanted
+    rows: list[Row]
+    counts: Counts
+    queues: list[Queue]
+    decides: bool  # somewhere; who only looks sees everything at once
+    views: tuple[View, ...] = ()
+    aside: int = 0  # how many cards this person has put aside
+    wakes_at: datetime | None = None  # when the next of them comes back
+    sitting: Sitting | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more may wait than the list has room for."""
+        return len(self.rows) >= LIST_LENGTH
+
+    def next_after(self, pk: int) -> Row | None:
+        """The most urgent row but this one; one that this person may decide, if there is any."""
+        others = [row for row in self.rows if row.gate.pk != pk]
+        return next((row for row in others if row.may_decide), others[0] if others else None)
+
+
+def inbox(user: User, wanted: Wanted) -> Inbox:
+    """The rows and badges of one person's inbox."""
+    decides = permissions.can_somewhere(user, "decide_gate")
+    wanted = replace(wanted, everything=wanted.everything or not decides)
+    queues = list(permissions.visible_queues(user))
+    queue = next((queue for queue in queues if queue.name == wanted.queue), None)
+    rows: list[Row] = []
+    if queue is not None or not wanted.queue:
+        narrowed = queries.Narrowed(wanted.risk, wanted.order, wanted.aside)
+        rows = queries.inbox(
+            user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything, narrowed=narrowed
+        )
+    rows, sitting = _sitting(rows, wanted) if wanted.till else (rows, None)
+    asleep = snoozing.sleepers(user)
+    return Inbox(
+        wanted, rows, queries.counts(user), queues, decides, tuple(saved_views.of(user, wanted.query)),
+        len(asleep), min(asleep, default=None), sitting,
+    )  # fmt: skip
+
+
+def _sitting(rows: list[Row], wanted: Wanted) -> tuple[list[Row], Sitting]:
+    until = datetime.fromtimestamp(wanted.till, tz=UTC)
+    chosen, seconds = sittings.chosen(rows, until)
+    left = max(0, round((until - timezone.now()).total_seconds() / 60))
+    return chosen, Sitting(until, len(chosen), round(seconds / 60), left)

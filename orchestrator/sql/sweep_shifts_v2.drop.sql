@@ -1,0 +1,1 @@
+DROP FUNCTION sweep_shifts_v2;
