@@ -134,8 +134,8 @@ class AgentContext:
         An event says so, and `<step>.findings` of the run's state lists it. The same words again are no other finding.
         """
         number: Any = 0
-        if self._memory:
-            number = await self._memory.ask("discover", {"finding": finding, "confidence": confidence})
+        if self._request.memory:
+            number = await self._request.memory.ask("discover", {"finding": finding, "confidence": confidence})
         return number or 0
 
     async def last_checkpoint(self) -> dict[str, Any] | None:

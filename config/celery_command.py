@@ -6,12 +6,11 @@ third of a second of each start. `celery -A config worker` does the same work, a
 
 import sys
 
-# structlog loads rich for coloured tracebacks, which no worker prints, and greenlet for servers that live by it, which
-# none does: 4 and 1 MB of each process. Others may have them.
-sys.modules["rich"] = sys.modules["greenlet"] = None  # type: ignore[assignment]
+# structlog loads rich for coloured tracebacks, which no worker prints: 4 MB of each process. Others may have it.
+sys.modules["rich"] = None  # type: ignore[assignment]
 import structlog  # noqa: E402, F401
 
-del sys.modules["rich"], sys.modules["greenlet"]
+del sys.modules["rich"]
 
 import click  # noqa: E402
 from celery.bin.base import CLIContext  # noqa: E402

@@ -110,5 +110,5 @@ def _left_by_a_turn(meanwhile: Callable[[Run], None]) -> dict[str, Any]:
         ],
         "clocks": dict(Lane.objects.values_list("name", "clock")),
         "breakers": list(Breaker.objects.order_by("agent__name").values_list("agent__name", "failures", "state")),
-        "wrong": wrong,
+        "wrong": [str(one).replace(str(run.pk), "it") for one in wrong],
     }
