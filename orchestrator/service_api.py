@@ -35,7 +35,7 @@ class InHandOut(Schema):
     outside: int = Field(description="That wait for an answer from outside.")
 
 
-class StandingOut(Schema):
+class ServiceOut(Schema):
     """One agent as it stands. Times are null where there is nothing to tell."""
 
     name: str
@@ -52,11 +52,11 @@ class StandingOut(Schema):
     held: HeldOut | None
 
     @staticmethod
-    def of(found: Standing) -> "StandingOut":
+    def of(found: Standing) -> "ServiceOut":
         """As the page shows it."""
         stop, health, hand = found.stop, found.health, found.in_hand
         by = stop.stopped_by.get_username() if stop and stop.stopped_by else "engine"
-        return StandingOut(
+        return ServiceOut(
             name=found.agent.name, state=found.state,  # type: ignore[arg-type]  # agent_service knows these words only
             heartbeat_at=found.heard_at, last_work_at=health.seen_at, silent_since=found.silent_since,
             health=health.status, calls=health.calls, failures=health.failures, mean_ms=health.mean_ms,
@@ -90,14 +90,14 @@ class WorkerOut(Schema):
         )  # fmt: skip
 
 
-@agents.get("/{name}/service", response={200: StandingOut, **ERRORS}, summary="Monitor an agent")
-def service(request: HttpRequest, name: Name) -> StandingOut:
+@agents.get("/{name}/service", response={200: ServiceOut, **ERRORS}, summary="Monitor an agent")
+def service(request: HttpRequest, name: Name) -> ServiceOut:
     """Whether it is in service, its heartbeat, last work and health, and what it has in hand."""
     _may_see(caller(request))
     found = Agent.objects.filter(name=name).first()
     if found is None:
         raise Http404
-    return StandingOut.of(agent_service.standing_of(found))
+    return ServiceOut.of(agent_service.standing_of(found))
 
 
 @workers.get("/seen", response={200: list[WorkerOut], **ERRORS}, summary="List external workers")

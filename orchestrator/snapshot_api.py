@@ -58,7 +58,7 @@ class StateOut(Schema):
         return StateOut(**{column: getattr(entry, column) for column in columns})
 
 
-class ChangeOut(Schema):
+class DifferenceOut(Schema):
     """One difference between two versions: the path, what stood there, and what stands there now."""
 
     path: str
@@ -72,12 +72,12 @@ class DiffOut(Schema):
     key: str
     old: int
     new: int
-    changes: list[ChangeOut]
+    changes: list[DifferenceOut]
 
     @staticmethod
     def of(key: str, old: int, new: int, changes: list[Change]) -> "DiffOut":
         """As it is shown."""
-        return DiffOut(key=key, old=old, new=new, changes=[ChangeOut(**change._asdict()) for change in changes])
+        return DiffOut(key=key, old=old, new=new, changes=[DifferenceOut(**change._asdict()) for change in changes])
 
 
 class CheckpointOut(Schema):

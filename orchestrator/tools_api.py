@@ -54,7 +54,7 @@ class EntitlementOut(Schema):
     last_used: datetime | None
 
 
-class VersionOut(Schema):
+class PolicyVersionOut(Schema):
     """One version of a policy."""
 
     number: int
@@ -138,8 +138,8 @@ def list_policies(request: HttpRequest) -> list[str]:
     return [policy.name for policy in queries.policies()]
 
 
-@policies.get("/{policy}", response={200: list[VersionOut], **ERRORS}, summary="Get a policy's versions")
-def policy_versions(request: HttpRequest, policy: Name) -> list[VersionOut]:
+@policies.get("/{policy}", response={200: list[PolicyVersionOut], **ERRORS}, summary="Get a policy's versions")
+def policy_versions(request: HttpRequest, policy: Name) -> list[PolicyVersionOut]:
     """The newest first."""
     _see(request)
     return [_version(version) for version in queries.versions_of(queries.get_policy_or_404(policy))]
@@ -181,8 +181,8 @@ def _entitlement(cell: queries.Cell) -> EntitlementOut:
     )
 
 
-def _version(version: PolicyVersion) -> VersionOut:
-    return VersionOut(
+def _version(version: PolicyVersion) -> PolicyVersionOut:
+    return PolicyVersionOut(
         number=version.number,
         state=version.state,
         digest=version.digest,

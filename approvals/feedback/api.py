@@ -16,7 +16,6 @@ from approvals.feedback.api_schemas import (
     AnswerIn,
     BacktestOut,
     ChoiceIn,
-    CountOut,
     FeedbackIn,
     FeedbackOut,
     GivenOut,
@@ -30,9 +29,10 @@ from approvals.feedback.api_schemas import (
     PatternsOut,
     ProposalDetailOut,
     ProposalOut,
-    ReasonIn,
     RuleIn,
     SurveyIn,
+    TallyOut,
+    WhyIn,
     WindowOut,
 )
 from approvals.feedback.backtest import backtest
@@ -108,10 +108,10 @@ def get_patterns(
     return PatternsOut(
         days=found.wanted.days, n=found.total.n, stood=found.total.stood, agents=_counts(found.agents),
         prompts=_counts(found.prompts), steps=_counts(found.steps),
-        causes=[CountOut(name=one.key, n=one.count) for one in found.causes],
-        reasons=[CountOut(name=one.key, n=one.count) for one in found.reasons],
-        verdicts=[CountOut(name=one.key, n=one.count) for one in found.verdicts],
-        weeks=[CountOut(name=one.starts.isoformat(), n=one.n, stood=one.stood) for one in found.weeks],
+        causes=[TallyOut(name=one.key, n=one.count) for one in found.causes],
+        reasons=[TallyOut(name=one.key, n=one.count) for one in found.reasons],
+        verdicts=[TallyOut(name=one.key, n=one.count) for one in found.verdicts],
+        weeks=[TallyOut(name=one.starts.isoformat(), n=one.n, stood=one.stood) for one in found.weeks],
         rating=found.rating, rated=found.rated, demanded=found.demanded, given=found.given,
     )  # fmt: skip
 
@@ -212,13 +212,13 @@ def get_proposal(request: HttpRequest, proposal_id: Id) -> dict[str, Any]:
 
 
 @proposal_routes.post("/{proposal_id}/accept", response={200: ProposalOut, **ERRORS}, summary="Accept a proposal")
-def accept_proposal(request: HttpRequest, proposal_id: Id, said: ReasonIn) -> dict[str, Any]:
+def accept_proposal(request: HttpRequest, proposal_id: Id, said: WhyIn) -> dict[str, Any]:
     """Change the gate by publishing the workflow's next version; some gates need two people to agree."""
     return ProposalOut.of(proposals.accept(proposal_id, by=_watcher(request), reason=said.reason)[0])
 
 
 @proposal_routes.post("/{proposal_id}/decline", response={200: ProposalOut, **ERRORS}, summary="Decline a proposal")
-def decline_proposal(request: HttpRequest, proposal_id: Id, said: ReasonIn) -> dict[str, Any]:
+def decline_proposal(request: HttpRequest, proposal_id: Id, said: WhyIn) -> dict[str, Any]:
     """Leave the gate as it is."""
     return ProposalOut.of(proposals.decline(proposal_id, by=_watcher(request), reason=said.reason))
 
@@ -230,9 +230,9 @@ def _watcher(request: HttpRequest) -> Any:
     return user
 
 
-def _counts(rows: list[counting.Row]) -> list[CountOut]:
+def _counts(rows: list[counting.Row]) -> list[TallyOut]:
     return [
-        CountOut(name=row.name, n=row.n, stood=row.stood, low=row.interval.low, high=row.interval.high) for row in rows
+        TallyOut(name=row.name, n=row.n, stood=row.stood, low=row.interval.low, high=row.interval.high) for row in rows
     ]
 
 

@@ -157,7 +157,7 @@ class ChoiceIn(Schema):
     accepted: bool
 
 
-class CountOut(Schema):
+class TallyOut(Schema):
     """One line of a table."""
 
     name: str
@@ -173,13 +173,13 @@ class PatternsOut(Schema):
     days: int
     n: int
     stood: int
-    agents: list[CountOut]
-    prompts: list[CountOut]
-    steps: list[CountOut]
-    causes: list[CountOut]
-    reasons: list[CountOut]
-    verdicts: list[CountOut]
-    weeks: list[CountOut]
+    agents: list[TallyOut]
+    prompts: list[TallyOut]
+    steps: list[TallyOut]
+    causes: list[TallyOut]
+    reasons: list[TallyOut]
+    verdicts: list[TallyOut]
+    weeks: list[TallyOut]
     rating: float | None
     rated: int
     demanded: int = Field(description="Decisions at gates that demand feedback.")
@@ -321,7 +321,7 @@ class ProposalDetailOut(ProposalOut):
     otherwise: BacktestOut | None = Field(None, description="The old rule on everything since.")
 
 
-class ReasonIn(Schema):
+class WhyIn(Schema):
     """Why."""
 
     reason: Text

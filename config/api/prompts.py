@@ -69,7 +69,7 @@ class EvidenceIn(Schema):
     passed: bool
 
 
-class VersionOut(Schema):
+class PromptVersionOut(Schema):
     """One version."""
 
     prompt: str
@@ -88,7 +88,7 @@ class VersionOut(Schema):
     used_by: list[str]
 
     @classmethod
-    def of(cls, version: PromptVersion) -> "VersionOut":
+    def of(cls, version: PromptVersion) -> "PromptVersionOut":
         """From its row."""
         same = ("number", "status", "template", "variables", "change", "git_ref", "docs_link", "digest", "review_note")
         return cls(
@@ -125,56 +125,58 @@ def list_prompts(request: HttpRequest) -> list[SummaryOut]:
     ]
 
 
-@prompt_routes.post("", response={201: VersionOut, **ERRORS}, summary="Write a new prompt")
-def create_prompt(request: HttpRequest, given: PromptIn) -> Status[VersionOut]:
+@prompt_routes.post("", response={201: PromptVersionOut, **ERRORS}, summary="Write a new prompt")
+def create_prompt(request: HttpRequest, given: PromptIn) -> Status[PromptVersionOut]:
     """A prompt with its first draft."""
     text = TextIn(**given.dict(exclude={"name", "title"})).text()
     made = services.create(name=given.name, title=given.title, text=text, by=caller(request))
-    return Status(201, VersionOut.of(made))
+    return Status(201, PromptVersionOut.of(made))
 
 
-@prompt_routes.post("/{name}", response={201: VersionOut, **ERRORS}, summary="Draft the next version")
-def draft_version(request: HttpRequest, name: Name, given: TextIn) -> Status[VersionOut]:
+@prompt_routes.post("/{name}", response={201: PromptVersionOut, **ERRORS}, summary="Draft the next version")
+def draft_version(request: HttpRequest, name: Name, given: TextIn) -> Status[PromptVersionOut]:
     """The next version, as a draft."""
     _require_see(request)
     prompt = Prompt.objects.filter(name=name).first()
     if prompt is None:
         raise PromptUnknown(ref=name)
-    return Status(201, VersionOut.of(services.draft(prompt, given.text(), by=caller(request))))
+    return Status(201, PromptVersionOut.of(services.draft(prompt, given.text(), by=caller(request))))
 
 
-@prompt_routes.get("/{name}/{number}", response={200: VersionOut, **ERRORS}, summary="Get a version")
-def get_version(request: HttpRequest, name: Name, number: Number) -> VersionOut:
+@prompt_routes.get("/{name}/{number}", response={200: PromptVersionOut, **ERRORS}, summary="Get a version")
+def get_version(request: HttpRequest, name: Name, number: Number) -> PromptVersionOut:
     """One version."""
-    return VersionOut.of(_version(request, name, number))
+    return PromptVersionOut.of(_version(request, name, number))
 
 
-@prompt_routes.put("/{name}/{number}", response={200: VersionOut, **ERRORS}, summary="Change a draft")
-def edit_version(request: HttpRequest, name: Name, number: Number, given: EditIn) -> VersionOut:
+@prompt_routes.put("/{name}/{number}", response={200: PromptVersionOut, **ERRORS}, summary="Change a draft")
+def edit_version(request: HttpRequest, name: Name, number: Number, given: EditIn) -> PromptVersionOut:
     """Change a draft that was read before."""
     found = _version(request, name, number)
     text = TextIn(**given.dict(exclude={"digest"})).text()
-    return VersionOut.of(services.edit(found.pk, text, seen=given.digest, by=caller(request)))
+    return PromptVersionOut.of(services.edit(found.pk, text, seen=given.digest, by=caller(request)))
 
 
-@prompt_routes.post("/{name}/{number}/submit", response={200: VersionOut, **ERRORS}, summary="Ask for a review")
-def submit_version(request: HttpRequest, name: Name, number: Number) -> VersionOut:
+@prompt_routes.post("/{name}/{number}/submit", response={200: PromptVersionOut, **ERRORS}, summary="Ask for a review")
+def submit_version(request: HttpRequest, name: Name, number: Number) -> PromptVersionOut:
     """Hand a draft in."""
-    return VersionOut.of(services.submit(_version(request, name, number).pk, by=caller(request)))
+    return PromptVersionOut.of(services.submit(_version(request, name, number).pk, by=caller(request)))
 
 
-@prompt_routes.post("/{name}/{number}/publish", response={200: VersionOut, **ERRORS}, summary="Approve and publish")
-def publish_version(request: HttpRequest, name: Name, number: Number, given: ReviewIn) -> VersionOut:
+@prompt_routes.post(
+    "/{name}/{number}/publish", response={200: PromptVersionOut, **ERRORS}, summary="Approve and publish"
+)
+def publish_version(request: HttpRequest, name: Name, number: Number, given: ReviewIn) -> PromptVersionOut:
     """Publish what was read; none of its editors may."""
     found = _version(request, name, number)
-    return VersionOut.of(services.publish(found.pk, seen=given.digest, note=given.note, by=caller(request)))
+    return PromptVersionOut.of(services.publish(found.pk, seen=given.digest, note=given.note, by=caller(request)))
 
 
-@prompt_routes.post("/{name}/{number}/send-back", response={200: VersionOut, **ERRORS}, summary="Ask for changes")
-def send_back_version(request: HttpRequest, name: Name, number: Number, given: ReviewIn) -> VersionOut:
+@prompt_routes.post("/{name}/{number}/send-back", response={200: PromptVersionOut, **ERRORS}, summary="Ask for changes")
+def send_back_version(request: HttpRequest, name: Name, number: Number, given: ReviewIn) -> PromptVersionOut:
     """Make it a draft again, with a note."""
     found = _version(request, name, number)
-    return VersionOut.of(services.send_back(found.pk, seen=given.digest, note=given.note, by=caller(request)))
+    return PromptVersionOut.of(services.send_back(found.pk, seen=given.digest, note=given.note, by=caller(request)))
 
 
 @prompt_routes.post("/{name}/{number}/render", response={200: RenderedOut, **ERRORS}, summary="Render")
@@ -186,14 +188,16 @@ def render_version(request: HttpRequest, name: Name, number: Number, given: Valu
     return RenderedOut(text=variables.render(found.template, declared, values))
 
 
-@prompt_routes.post("/{name}/{number}/evidence", response={201: VersionOut, **ERRORS}, summary="Record an evaluation")
-def record_evidence(request: HttpRequest, name: Name, number: Number, given: EvidenceIn) -> Status[VersionOut]:
+@prompt_routes.post(
+    "/{name}/{number}/evidence", response={201: PromptVersionOut, **ERRORS}, summary="Record an evaluation"
+)
+def record_evidence(request: HttpRequest, name: Name, number: Number, given: EvidenceIn) -> Status[PromptVersionOut]:
     """Keep what an evaluation of the present text found; whoever wrote part of it records none."""
     user, found = caller(request), _version(request, name, number)
     if not services.may_review(found, user):
         raise Forbidden(verb="record evidence for this version")
     evidence.record(found, evidence.Result(**given.dict()), by=f"user:{user.username}")
-    return Status(201, VersionOut.of(found))
+    return Status(201, PromptVersionOut.of(found))
 
 
 def _version(request: HttpRequest, name: str, number: int) -> PromptVersion:

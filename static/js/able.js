@@ -6,7 +6,7 @@ const LOOK = 2000; // ms that evidence is before one's eyes until it counts as s
 const HERE_EVERY = 60000;
 
 let gate = "";
-let shown = null; // the card's element: another one may be of the same gate
+let shown = null; // the first part of the evidence: a card is drawn anew in place, and keeps its gate and its element
 let active = 0;
 let touched = Date.now();
 let evidence = false;
@@ -51,13 +51,15 @@ const watcher = new IntersectionObserver((entries) => {
   looking = setTimeout(() => (evidence = isRead() || evidence), LOOK);
 });
 
-/** Another card is open: begin at nothing. */
+/** Watch what evidence there is; with another card, begin at nothing. */
 function prepare() {
-  if (card() === shown) return;
-  shown = card();
-  watcher.disconnect();
-  for (const part of document.querySelectorAll("#card .evidence li")) watcher.observe(part);
-  const now = shown?.dataset.gate ?? "";
+  const parts = document.querySelectorAll("#card .evidence li");
+  if ((parts[0] ?? null) !== shown) {
+    shown = parts[0] ?? null;
+    watcher.disconnect();
+    for (const part of parts) watcher.observe(part);
+  }
+  const now = card()?.dataset.gate ?? "";
   if (now === gate) return;
   [gate, active, evidence, run] = [now, 0, false, false];
   if (gate) report(0);

@@ -16,6 +16,7 @@ LONGEST_MODULE = 400
 SPEAKS_SQL = {
     "agents/messaging/db.py",  # locks by name, the database's clock, a doorbell: this app has no `orchestrator.db`
     "agents/lifecycle/measuring.py",  # sums over a window, a histogram's buckets: each one statement
+    "agents/management/commands/memory_vectors.py",  # adds pgvector's column where the extension has come since
     "agents/memory/embedding.py",  # whether pgvector is there
     "approvals/db.py",
     "config/bench/measure.py",  # the floor: one plain durable commit

@@ -28,6 +28,7 @@ def test_one_judges_first_by_key_and_then_decides(site: Site, ana: User, page: P
     page.keyboard.press("r")
     expect(page.locator("#decision")).to_be_visible()
     expect(page.locator("#card")).to_contain_text("you would reject")
+    page.locator("#card .evidence li").first.scroll_into_view_if_needed()
     until(
         lambda: page.mouse.move(5, 5) or Handling.objects.filter(saw_evidence=True, active_s__gte=5).exists(),
         what="what is read is measured",

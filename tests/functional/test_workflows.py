@@ -103,7 +103,7 @@ def test_person_is_added_to_a_team_and_that_is_undone(site, page: Page):
     factories.user("zoe", first_name="Zoe", last_name="Lang")
     site.enter(page, admin, "/teams/")
     page.get_by_role("link", name="New team…").click()
-    page.get_by_label("Name").fill("Legal")
+    page.get_by_role("textbox", name="Name").fill("Legal")
     page.get_by_label("Why").fill("contracts")
     page.get_by_role("button", name="Make team").click()
     expect(page.get_by_role("heading", level=1, name="Legal")).to_be_visible()

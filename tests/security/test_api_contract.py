@@ -1,5 +1,6 @@
 """What the OpenAPI document promises is what the API does, whatever it is sent (schemathesis)."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ninja import Schema
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -90,3 +92,21 @@ def test_api_keeps_its_promises(path: str, method: str, world: World, document: 
             transaction.set_rollback(True)
 
     check()
+
+
+def test_every_schema_of_the_document_has_a_name_of_its_own() -> None:
+    """Two classes of one name would be one schema there, and a route of one of them would break its promise."""
+    api.get_openapi_schema()
+    classes = {
+        found
+        for found in _subclasses(Schema)
+        if found.__module__.startswith(("approvals", "config", "monitoring", "orchestrator"))
+    }
+
+    assert sorted(name for name, n in Counter(found.__name__ for found in classes).items() if n > 1) == []
+
+
+def _subclasses(of: type) -> Iterator[type]:
+    for found in of.__subclasses__():
+        yield found
+        yield from _subclasses(found)

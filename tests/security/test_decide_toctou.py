@@ -63,7 +63,7 @@ def test_decide_on_a_tab_that_is_older_than_an_escalation_is_refused():
     [
         "UPDATE approvals_decision SET verdict = 'reject'",
         "DELETE FROM approvals_decision",
-        "TRUNCATE approvals_decision",
+        "TRUNCATE approvals_decision CASCADE",
     ],
     ids=["update", "delete", "truncate"],
 )

@@ -43,15 +43,20 @@ class NatsBridge:
         if context is not None:
             how["tls"] = context
             _refuse_plain(client, library("nats.errors", place, "nats").Error)
-        await client.connect(
-            f"nats://{place.host}:{place.port}",
-            connect_timeout=SECONDS,
-            allow_reconnect=False,
-            max_reconnect_attempts=1,  # else the first connection, too, is tried for minutes
-            reconnect_time_wait=0.1,
-            error_cb=_ignore,
-            **how,
-        )
+        try:
+            await client.connect(
+                f"nats://{place.host}:{place.port}",
+                connect_timeout=SECONDS,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # else the first connection, too, is tried for minutes
+                reconnect_time_wait=0.1,
+                error_cb=_ignore,
+                **how,
+            )
+        except BaseException:
+            if client._transport is not None:  # the library leaves the socket of a connection that it gave up open
+                client._transport.close()
+            raise
         return client
 
     async def _make_stream(self) -> None:

@@ -142,7 +142,7 @@ def test_timer_fired_by_hand_does_not_fire_again_and_says_when_it_was_due(mia: U
         ("deliver", {"amount": 120, "more": 1}, "more"),
         ("deliver", {}, "amount"),
         ("answer", {}, "accepted"),
-        ("answer", {"accepted": True, "n": 10**40}, "Data"),
+        ("answer", {"accepted": True, "n": 10**40}, "cannot be stored"),
     ],
 )
 def test_what_breaks_the_contract_is_refused_and_the_step_waits_on(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 CHANGES = [
     pytest.param("UPDATE {} SET {} = {}", id="update"),
     pytest.param("DELETE FROM {}", id="delete"),
-    pytest.param("TRUNCATE {}", id="truncate"),
+    pytest.param("TRUNCATE {} CASCADE", id="truncate"),
 ]
 TABLES = [("orchestrator_event", "actor"), ("orchestrator_ledger", "hash"), ("approvals_decision", "note")]
 

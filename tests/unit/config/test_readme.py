@@ -46,7 +46,9 @@ def test_configuration_table_lists_every_variable_that_is_read_and_no_other() ->
     rows = re.findall(r"^\| (`[^|]+)\|", table, re.MULTILINE)
     first = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
     named = set(re.findall(r"`([A-Z][A-Z0-9_]{3,})`", table))
-    source = "\n".join(path.read_text() for app in ("config", "agents") for path in (ROOT / app).rglob("*.py"))
+    source = "\n".join(path.read_text() for app in ("config", "agents") for path in (ROOT / app).rglob("*.py")).replace(
+        "'", '"'
+    )
 
     assert set(_read()) - named - INTERNAL == set()
     # Some are read by the first half of their names: OIDC_ISSUER as what belongs to "OIDC".

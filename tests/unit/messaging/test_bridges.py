@@ -117,8 +117,10 @@ async def test_broker_whose_certificate_nobody_vouches_for_is_refused_before_it_
 
 async def test_nats_server_that_takes_its_offer_of_tls_back_hears_no_password():
     heard: list[bytes] = []
+    writers = []
 
     async def answer(reader, writer):
+        writers.append(writer)
         writer.write(b'INFO {"tls_required":false}\r\n')
         heard.append(await reader.read(1000))
         writer.close()
@@ -127,8 +129,13 @@ async def test_nats_server_that_takes_its_offer_of_tls_back_hears_no_password():
     one = bridge(f"nats://me:hidden@127.0.0.1:{server.sockets[0].getsockname()[1]}")
     with pytest.raises(BridgeDown, match="offers no TLS"):
         await one.connect()
+    await one.close()
     server.close()
+    for writer in writers:
+        writer.transport.abort()
+    await server.wait_closed()  # what it has heard, and its sockets, are complete
     assert heard in ([], [b""])
+    gc.collect()
 
 
 def _forgiving(answer):
