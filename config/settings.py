@@ -31,7 +31,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
+    # Where nobody signs in, its HTTP library is 10 MB of each process for nothing; it has no models.
+    *(["allauth.socialaccount.providers.openid_connect"] if env.flag("WATCHKEEPER_PAGES", default=True) else []),
     "allauth.usersessions",
     "django_htmx",
     "channels",

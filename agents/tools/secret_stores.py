@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
-import httpx
 import orjson
 
 from agents.errors import Transient
@@ -121,6 +120,8 @@ def _token() -> str:
 
 def _asked(store: str, verb: str, url: str, headers: dict[str, str], body: bytes = b"") -> dict[str, Any] | None:
     """The store's answer; None where it knows no such secret."""
+    import httpx  # noqa: PLC0415 - settings load this module, so every process would pay 7 MB for it
+
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1"):
         raise Transient(f"The secret store {store} is reached by https only; correct its address.", code="secret_store")

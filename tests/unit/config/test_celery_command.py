@@ -24,6 +24,13 @@ def test_workers_load_no_shell_no_pages_no_arrays_and_no_agents_that_nobody_aske
     ).stdout.split()
 
     others = {"click_repl", "prompt_toolkit", "celery.bin.celery", "config.urls", "config.api", "numpy", "rich"}
-    others |= {"nupunkt", "orchestrator.rendering", "agents.library.severity", "agents.library.legal"}
+    others |= {
+        "httpx",
+        "requests",
+        "nupunkt",
+        "orchestrator.rendering",
+        "agents.library.severity",
+        "agents.library.legal",
+    }
     assert not others & set(loaded)
     assert "orchestrator.engine.shift" in loaded
