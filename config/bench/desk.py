@@ -84,6 +84,7 @@ def desk(bench: Bench) -> Result:
         real = _open_real(stack, bench.scaled(REAL))
         bench.say(f"desk: {len(real)} gates opened by the engine; copying to {total:,}")
         _copy(stack, total - len(real))
+        stack.collect_static()
         began = time.monotonic()
         browser = _signed_in(stack.serve(), user)
         taken, processor = _measured(browser, real, samples, stack.web_pid())

@@ -3,6 +3,7 @@
 import http.client
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,6 +65,7 @@ class Stack:
         # Where this process would deliver and ring, too.
         settings.DATA_DIR = self._home.path
         self._env = self._environment(server.fresh(name)) | dict(extra or {})
+        settings.SECRET_KEY = self._env["SECRET_KEY"]  # sessions made here are the web server's, too
         self._children: list[Child] = []
         self.raw: psycopg.Connection[Any] = psycopg.connect(**db.connection_parameters())
 
@@ -89,6 +91,11 @@ class Stack:
         web = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.until(lambda: _answers(web), what="the web server answers", seconds=_READY_S)
         return web
+
+    def collect_static(self) -> None:
+        """Bring the files that pages name to where the web server looks for them."""
+        command = [sys.executable, str(ROOT / "manage.py"), "collectstatic", "--noinput", "-v", "0"]
+        subprocess.run(command, cwd=ROOT, env=self._env, check=True, stdout=subprocess.DEVNULL)
 
     def stop(self) -> None:
         """End every process, in order if they go quickly."""

@@ -221,9 +221,9 @@ def agent_markdown(text: str) -> SafeString:
 
 
 @register.filter
-def plain(text: str) -> str:
-    """Agent text on one line with its hidden characters spelled out: for titles and attributes."""
-    return rendering.plain(text)
+def plain(text: object) -> str:
+    """What an agent says, a number perhaps, on one line with hidden characters spelled out: for titles and attributes."""
+    return rendering.plain(text if isinstance(text, str) else str(text))
 
 
 @register.filter

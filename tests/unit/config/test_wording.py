@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.templatetags.watchkeeper import percent
+from config.templatetags.watchkeeper import percent, plain
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ from config.templatetags.watchkeeper import percent
 )
 def test_percent_says_all_and_nothing_only_when_it_is(part, whole, words):
     assert percent(part, whole) == words
+
+
+def test_plain_takes_the_numbers_that_agents_give() -> None:
+    """A projected cost is a number; a card that holds one was answered with "Something broke"."""
+    assert [plain(value) for value in (0.5, 3, None, "two\nlines")] == ["0.5", "3", "None", "two lines"]
