@@ -7,6 +7,21 @@ from orchestrator import arrays
 
 
 @dataclass(slots=True)
+class Finished:
+    """One attempt that ended well, with the field names of `Settled`'s columns."""
+
+    task_id: int
+    attempt: int
+    status: str
+    input: str | None
+    output: str | None
+    confidence: float | None
+    actor: str
+    facts: str | None
+    skips: str | None = None
+
+
+@dataclass(slots=True)
 class Settled:
     """A finished batch in the columns that `turn_v2` takes; one list entry per task."""
 
@@ -19,6 +34,18 @@ class Settled:
     actors: list[str] = field(default_factory=list)
     facts: list[str | None] = field(default_factory=list)
     skips: list[str | None] = field(default_factory=list)
+
+    def add(self, finished: Finished) -> None:
+        """One more row."""
+        self.tasks.append(finished.task_id)
+        self.attempts.append(finished.attempt)
+        self.statuses.append(finished.status)
+        self.inputs.append(finished.input)
+        self.outputs.append(finished.output)
+        self.confidences.append(finished.confidence)
+        self.actors.append(finished.actor)
+        self.facts.append(finished.facts)
+        self.skips.append(finished.skips)
 
     def columns(self) -> tuple[list[Any], ...]:
         """The lists in the order of the SQL function's parameters."""

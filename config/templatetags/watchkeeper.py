@@ -222,7 +222,7 @@ def agent_markdown(text: str) -> SafeString:
 
 @register.filter
 def plain(text: object) -> str:
-    """What an agent says, a number perhaps, on one line with hidden characters spelled out: for titles and attributes."""
+    """What an agent says, perhaps a number, on one line, hidden characters spelled out: for titles and attributes."""
     return rendering.plain(text if isinstance(text, str) else str(text))
 
 

@@ -30,11 +30,12 @@ from orchestrator.engine import delivery, threads
 from orchestrator.engine.assignment import BARE, Assignment
 from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import fail_abruptly
+from orchestrator.engine.host import Host
 from orchestrator.engine.lanes import room_for
 from orchestrator.engine.opener import Opener
 from orchestrator.engine.overdue import give_up, overdue
 from orchestrator.engine.plans import own_step, plan_of
-from orchestrator.engine.work import Finished, Host, work
+from orchestrator.engine.work import work
 from orchestrator.settled import Settled
 
 log = structlog.get_logger(__name__)
@@ -290,7 +291,7 @@ class Shift:
             self._forget(job.claimed)
             self._wake.set()
         if finished is not None:
-            self._queue(finished)
+            self._settled.add(finished)
 
     def _forget(self, claimed: Claimed) -> None:
         held = self._running.get(claimed.id)
@@ -301,18 +302,6 @@ class Shift:
         job = self._running.pop(task)
         self._busy[job.lane] -= 1
         return job
-
-    def _queue(self, finished: Finished) -> None:
-        s = self._settled
-        s.tasks.append(finished.task_id)
-        s.attempts.append(finished.attempt)
-        s.statuses.append(finished.status)
-        s.inputs.append(finished.input)
-        s.outputs.append(finished.output)
-        s.confidences.append(finished.confidence)
-        s.actors.append(finished.actor)
-        s.facts.append(finished.facts)
-        s.skips.append(finished.skips)
 
     # Controls
 

@@ -5,8 +5,6 @@ failure, a delivered file) is one small transaction of its own, made in a thread
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -15,63 +13,30 @@ import orjson
 import structlog
 
 from agents.calling import call
-from agents.errors import EffectUnknown
-from agents.guardrails import guarding
-from agents.health import HealthMeter
-from agents.process import ProcessPool
-from agents.types import AgentRequest, Awaits, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
+from agents.types import AgentRequest, Completed, Deferred, Failed, Json, Outcome
 from orchestrator.definitions import expressions
 from orchestrator.definitions.expressions import ExpressionError
 from orchestrator.engine import (
     announcing,
-    assuring,
     before,
     caching,
     coordination,
-    delivery,
     endings,
     external,
-    guardians,
     mailing,
     questions,
     remote,
-    sampling,
+    settling,
     waiting_steps,
 )
 from orchestrator.engine.assignment import Assignment
+from orchestrator.engine.host import Host
 from orchestrator.engine.lending import Loan
-from orchestrator.engine.opener import Opener
 from orchestrator.errors import SignalRefused, SignalTooDeep
 from orchestrator.patterns.moves import Fail, Finish, Spawn
+from orchestrator.settled import Finished
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Host:
-    """What a shift lends to the work it runs."""
-
-    shift: int
-    threads: Executor
-    processes: ProcessPool
-    meter: HealthMeter
-    in_thread: Callable[..., Awaitable[Any]]  # runs a database function in a thread, retried when the database is away
-    opener: Opener
-
-
-@dataclass(slots=True)
-class Finished:
-    """One attempt that ended well, in the form of `Settled`'s columns."""
-
-    task_id: int
-    attempt: int
-    status: str
-    input: str | None
-    output: str | None
-    confidence: float | None
-    actor: str
-    facts: str | None
-    skips: str | None = None
 
 
 def work(job: Assignment, host: Host) -> Coroutine[Any, Any, Finished | None]:
@@ -91,7 +56,7 @@ async def _prepared(job: Assignment, host: Host) -> Finished | None:
         if job.step.cancel_rest:
             await host.in_thread(endings.cancel_rest, job)
         if job.step.when and not expressions.holds(job.step.when, job.context):
-            return _finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
+            return settling.finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
         if job.step.publishes:
             await host.in_thread(announcing.require_depth, job.claimed.run_id, job.step)
         if job.step.conflicts and not await _agree(job, host):
@@ -100,16 +65,8 @@ async def _prepared(job: Assignment, host: Host) -> Finished | None:
             return await _call_agent(job, host)
         return await _OTHER_KINDS.get(job.step.kind, _decline)(job, host)
     except (SignalRefused, SignalTooDeep, ExpressionError) as problem:
-        await _stuck(job, host, problem)
+        await settling.stuck(job, host, problem)
         return None
-
-
-async def _stuck(job: Assignment, host: Host, problem: SignalRefused | SignalTooDeep | ExpressionError) -> None:
-    if isinstance(problem, ExpressionError):
-        rule = "an expression gave no value: stop and ask"
-        await _ask(job, host, code="expression", message=str(problem), rule=rule)
-    else:
-        await _failed(job, host, {}, Failed(kind="permanent", code=problem.code, message=str(problem)))
 
 
 async def _agree(job: Assignment, host: Host) -> bool:
@@ -144,9 +101,9 @@ async def _call_agent(
             # Awaited here, not in a function of its own: see `work`.
             outcome = known[0] if known else await call(request, threads=host.threads, processes=host.processes)
             await _note(job, host, sent, outcome, loan, known[1] if known else monotonic() - began)
-        return await _ended(job, host, given, sent, outcome)
+        return await settling.end(job, host, given, sent, outcome)
     except (SignalRefused, SignalTooDeep, ExpressionError) as problem:
-        await _stuck(job, host, problem)
+        await settling.stuck(job, host, problem)
         return None
 
 
@@ -179,23 +136,6 @@ def _note_use(job: Assignment, host: Host, outcome: Outcome, seconds: float) -> 
         job.tell(guard=outcome.guard)
 
 
-async def _ended(
-    job: Assignment, host: Host, given: dict[str, Json], sent: dict[str, Json], outcome: Outcome | None
-) -> Finished | None:
-    match outcome:
-        case Completed():
-            return await _completed(job, host, given, outcome)
-        case NeedsApproval():
-            await _agent_asks(job, host, given, outcome)
-        case Failed():
-            await _failed(job, host, given, outcome)
-        case Deferred():
-            await host.in_thread(remote.park, job, host.shift, given, sent, outcome)
-        case Awaits():
-            await host.in_thread(mailing.sleep, job, host.shift, given, outcome)
-    return None
-
-
 def _given(job: Assignment) -> dict[str, Json]:
     if job.literal_input is not None:
         return job.literal_input
@@ -208,12 +148,14 @@ async def _coordinate(job: Assignment, host: Host) -> Finished | None:
         case Spawn():
             await host.in_thread(coordination.spawn, job, host.shift, looked)
         case Finish(output=output, confidence=confidence, judged=judged):
-            return await _completed(job, host, looked.given, Completed(output=output, confidence=confidence), judged)
+            return await settling.complete(
+                job, host, looked.given, Completed(output=output, confidence=confidence), judged
+            )
         case Fail(kind="ask", code=code, message=message):
-            await _ask(job, host, code=code, message=message, rule=f"{code}: stop and ask")
+            await settling.ask(job, host, code=code, message=message, rule=f"{code}: stop and ask")
         case Fail(kind=kind, code=code, message=message):
             assert kind != "ask"
-            await _failed(job, host, looked.given, Failed(kind=kind, code=code, message=message))
+            await settling.fail(job, host, looked.given, Failed(kind=kind, code=code, message=message))
     return None
 
 
@@ -237,78 +179,6 @@ def _request(job: Assignment, given: dict[str, Json], loan: Loan) -> AgentReques
     )
 
 
-async def _completed(
-    job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json] | None = None
-) -> Finished | None:
-    if job.step.kind == "hybrid":
-        await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
-        return None
-    if job.step.kind == "wait_callback":
-        await waiting_steps.handed_over(job, host.shift, host.in_thread, given, outcome)
-        return None
-    if job.step.quality is not None and await _is_held(job, host, given, outcome, judged or {}):
-        return None
-    if await _asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
-        await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
-        return None
-    if job.step.deliver or job.step.checkpoint or job.step.publishes or job.mail:
-        await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)
-        return None
-    body = orjson.dumps(outcome.output)
-    if len(body) > delivery.LARGE:
-        body = orjson.dumps(await host.in_thread(delivery.pack, body))
-    return Finished(
-        task_id=job.claimed.id,
-        attempt=job.claimed.attempt,
-        status="succeeded",
-        input=orjson.dumps(given).decode(),
-        output=body.decode(),
-        confidence=outcome.confidence,
-        actor=f"agent:{job.step.agent}" if job.step.agent else "engine",
-        facts=orjson.dumps({**_facts(outcome), **job.told}).decode(),
-    )
-
-
-async def _is_held(
-    job: Assignment, host: Host, given: dict[str, Json], outcome: Completed, judged: dict[str, Json]
-) -> bool:
-    """Whether the output fails what the step asks of it, so that people decide before anything uses it."""
-    watched = await guardians.watch(job, given, outcome, (host.threads, host.processes), host.in_thread)
-    judgement = await host.in_thread(assuring.judge, job, given, outcome, judged, watched)
-    job.know({"quality": assuring.for_expressions(judgement)})
-    if judgement.report.passed:
-        return False
-    await host.in_thread(endings.open_quality_gate, job, host.shift, given, outcome, judgement)
-    return True
-
-
-async def _asks_people(job: Assignment, host: Host, **known: Any) -> bool:
-    """Whether the step's rule holds, or people were asked about this task before and have not agreed.
-
-    What they were asked about is not settled by an attempt whose output says something else.
-    """
-    if sampling.rule_asks(job, known):
-        return True
-    return job.claimed.attempt > 1 and bool(await host.in_thread(endings.is_undecided, job))
-
-
-def _facts(outcome: Completed) -> dict[str, Json]:
-    facts: dict[str, Json] = {"version": outcome.version}
-    if outcome.confidence is not None:
-        facts["confidence"] = outcome.confidence
-    if outcome.usage.tokens_in or outcome.usage.tokens_out:
-        facts |= {
-            "tokens_in": outcome.usage.tokens_in,
-            "tokens_out": outcome.usage.tokens_out,
-            "cost": outcome.usage.cost,
-        }
-    if outcome.usage.model:
-        facts |= {"model": outcome.usage.model, "tier": outcome.usage.tier, "price": outcome.usage.price}
-    if outcome.usage.prompt:
-        facts["prompt"] = outcome.usage.prompt
-    return facts
-
-
 async def _conditional(job: Assignment, host: Host) -> Finished:
     """Take the first branch that holds; every step named by another branch only is skipped."""
     branches = job.step.branches
@@ -318,7 +188,7 @@ async def _conditional(job: Assignment, host: Host) -> Finished:
     keys = [job.plan.steps[index].key for index in sorted(then)]
     when = taken.when if taken else ""
     output: dict[str, Json] = {"when": when, "then": list[Json](keys)}
-    finished = _finished(job, status="succeeded", facts={"branch": when or "default"}, output=output)
+    finished = settling.finished(job, status="succeeded", facts={"branch": when or "default"}, output=output)
     finished.skips = orjson.dumps(ruled_out).decode() if ruled_out else None
     return finished
 
@@ -330,9 +200,9 @@ async def _approval(job: Assignment, host: Host) -> Finished | None:
     key = job.plan.steps[subject].key
     proposal = job.context["steps"].get(key)
     if proposal is None:  # the reviewed step was skipped: nothing to review
-        return _finished(job, status="skipped", facts={"reason": f"{key} has no output"})
-    if not await _asks_people(job, host, output=proposal):
-        return _finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
+        return settling.finished(job, status="skipped", facts={"reason": f"{key} has no output"})
+    if not await settling.asks_people(job, host, output=proposal):
+        return settling.finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
     context = {**job.context, "output": proposal}
     await host.in_thread(endings.open_approval_gate, job, host.shift, proposal, context)
     return None
@@ -344,56 +214,9 @@ async def _manual(job: Assignment, host: Host) -> None:
     await host.in_thread(endings.open_manual_gate, job, host.shift, {**given, "instructions": text})
 
 
-def _finished(
-    job: Assignment, *, status: str, facts: dict[str, Json], output: dict[str, Json] | None = None
-) -> Finished:
-    return Finished(
-        task_id=job.claimed.id,
-        attempt=job.claimed.attempt,
-        status=status,
-        input=None,
-        output=orjson.dumps(output).decode() if output is not None else None,
-        confidence=None,
-        actor="engine",
-        facts=orjson.dumps(facts).decode(),
-    )
-
-
 def _object(value: Json) -> dict[str, Json]:
     assert isinstance(value, dict)
     return value
-
-
-async def _ask(job: Assignment, host: Host, *, code: str, message: str, rule: str) -> None:
-    await host.in_thread(
-        endings.open_trouble_gate, job, host.shift, {"kind": "permanent", "code": code, "message": message}, rule
-    )
-
-
-async def _failed(job: Assignment, host: Host, given: dict[str, Json], outcome: Failed) -> None:
-    match outcome.code:
-        case EffectUnknown.code:
-            rule = "a side effect may have happened: ask, never repeat"
-            await _ask(job, host, code=outcome.code, message=outcome.message, rule=rule)
-        case guarding.FROZEN:
-            rule = "a spike of violations: stop and ask"
-            await _ask(job, host, code=outcome.code, message=outcome.message, rule=rule)
-        case code:
-            who = {"agent": job.step.agent, "code": code}
-            log.info("attempt_failed", task_id=job.claimed.id, attempt=job.claimed.attempt, **who)
-            await host.in_thread(endings.end_failed, job, host.shift, given, outcome)
-
-
-async def _agent_asks(job: Assignment, host: Host, given: dict[str, Json], outcome: NeedsApproval) -> None:
-    if outcome.call is not None:
-        await host.in_thread(endings.open_tool_gate, job, host.shift, given, outcome)
-    elif job.step.kind == "wait_callback":
-        message = f"The agent asks before it hands the address over: {outcome.reason}"
-        await _ask(job, host, code="agent_asks", message=message, rule="the agent will not go on: stop and ask")
-    elif job.step.kind == "hybrid":
-        await host.in_thread(endings.open_hybrid_gate, job, host.shift, given, outcome)
-    else:
-        await host.in_thread(endings.open_agents_gate, job, host.shift, given, outcome)
 
 
 async def _timer(job: Assignment, host: Host) -> None:
