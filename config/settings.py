@@ -254,6 +254,8 @@ GUARD_SPIKE = env.integer("GUARD_SPIKE", 5, low=1, high=10_000)
 GUARD_SPIKE_SECONDS = env.integer("GUARD_SPIKE_SECONDS", 60, low=1, high=86_400)
 # What seals tagged data, newest first; without it a file in the data folder is made.
 DATA_KEYS = [key for key in env.text("DATA_KEYS", "").split(",") if key]
+# What signs anchors and evidence (docs/audit.md): env:NAME or file:/path; without it a file in the data folder is made.
+SIGNING_KEY = env.text("SIGNING_KEY", "")
 # Being told outside the product (docs/notices.md).
 MAILERS = env.mailers("EMAIL_URL")
 HAS_MAIL_SERVER = bool(env.text("EMAIL_URL", ""))
