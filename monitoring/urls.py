@@ -12,4 +12,6 @@ urlpatterns = [
     path("audit/", views.audit, name="audit"),
     path("audit/export/", views.export, name="export"),
     path("audit/verify/", views.verify, name="verify"),
+    path("audit/evidence/", views.evidence, name="evidence"),
+    path("audit/narrative/", views.narrative, name="narrative"),
 ]

@@ -192,6 +192,10 @@ class EventKind(StrEnum):
     STOP_MEASURED = "stop.measured"
 
     RETENTION_APPLIED = "retention.applied"
+    RETENTION_HELD = "retention.held"
+    RETENTION_RELEASED = "retention.released"
+    RETENTION_RULE_CHANGED = "retention.rule_changed"
+    AUDIT_EXPORTED = "audit.exported"
 
     BUDGET_WARNED = "budget.warned"
     BUDGET_EXCEEDED = "budget.exceeded"

@@ -22,6 +22,8 @@ SPEAKS_SQL = {
     "config/bench/measure.py",  # the floor: one plain durable commit
     "config/postgres.py",
     "config/server_address.py",
+    "config/volume/filling.py",  # multiplies a million rows where they are to lie
+    "monitoring/forensics/indexing.py",  # a stretch of the log in one statement
     "monitoring/hub.py",  # LISTEN on its own connection
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",

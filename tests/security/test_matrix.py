@@ -181,6 +181,8 @@ GET api/docs                                 >   +   +   +   +   +   +   +   +  
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
 GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/evidence/                         >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/narrative/                        >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET editor/                                  >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET editor/<slug:name>/                      >   .   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
