@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
@@ -203,5 +203,5 @@ def _one(connection: psycopg.Connection[Any], query: sql.Composed | sql.SQL) -> 
     return row[0]
 
 
-def _read(name: str) -> LiteralString:
-    return cast("LiteralString", (_HERE / f"{name}.sql").read_text())
+def _read(name: str) -> bytes:
+    return (_HERE / f"{name}.sql").read_bytes()

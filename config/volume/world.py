@@ -52,10 +52,11 @@ def let_readers_begin_here() -> None:
     end = ledger.head()
     while indexing.index():
         continue
-    for reader in (NoticeCursor, LessonCursor):
-        with transaction.atomic():
-            reader._default_manager.bulk_create([reader(pos=end)], ignore_conflicts=True)
-            reader._default_manager.filter(pos__lt=end).update(pos=end)
+    with transaction.atomic():
+        NoticeCursor.objects.bulk_create([NoticeCursor(pos=end)], ignore_conflicts=True)
+        NoticeCursor.objects.filter(pos__lt=end).update(pos=end)
+        LessonCursor.objects.bulk_create([LessonCursor(pos=end)], ignore_conflicts=True)
+        LessonCursor.objects.filter(pos__lt=end).update(pos=end)
 
 
 def _row(at: int, flow: Flow, queue: Queue) -> tuple[int, int, int, str, int, int, str]:

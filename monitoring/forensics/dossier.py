@@ -166,11 +166,12 @@ def _agents(runs: Sequence[Run]) -> Iterator[Facts]:
         span = {"task_id__gte": task_id(run.pk, 0), "task_id__lt": task_id(run.pk + 1, 0)}
         used = Attempt.objects.filter(**span, agent_version__isnull=False, task__agent__isnull=False).order_by()
         for agent, name, number in used.values_list("task__agent_id", "task__agent__name", "agent_version").distinct():
-            digest = AgentVersion.objects.filter(agent_id=agent, number=number).values_list("digest", flat=True).first()
+            known = AgentVersion.objects.filter(agent_id=agent, number=number or 0)
+            digest = known.values_list("digest", flat=True).first()
             yield {"run": run.pk, "agent": name, "version": number, "sha256": digest}
         calls = ModelCall.objects.filter(correlation_id=run.correlation_id).order_by("pk")
-        for agent, model, prompt in calls.values_list("agent", "model", "prompt").distinct():
-            yield {"run": run.pk, "agent": agent, "model": model, "prompt": prompt}
+        for caller, model, prompt in calls.values_list("agent", "model", "prompt").distinct():
+            yield {"run": run.pk, "agent": caller, "model": model, "prompt": prompt}
 
 
 def _story(runs: Sequence[Run]) -> Iterator[tuple[int, Entry]]:

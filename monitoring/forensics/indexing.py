@@ -4,7 +4,7 @@ Behind the sequencer, in stretches: who writes events pays nothing for it. One s
 module speaks SQL. Cursor and rows are one transaction: a crash repeats all of it or nothing.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -69,7 +69,12 @@ def _read_stretch(end: int) -> int:
     if cursor is None or cursor.pos >= end:  # another process is at it, or nothing is new
         return 0
     last = min(end, cursor.pos + STRETCH)
-    span = {"after": cursor.pos, "until": last, "worked": list(_WORKED), "fields": list(INCIDENT_FIELDS)}
+    span: dict[str, Any] = {
+        "after": cursor.pos,
+        "until": last,
+        "worked": list(_WORKED),
+        "fields": list(INCIDENT_FIELDS),
+    }
     with connection.cursor() as statement:
         statement.execute(_READ, span)
     read = last - cursor.pos

@@ -75,7 +75,8 @@ def runs_of(wanted: Filter) -> list[int]:
         return _run_ids(wanted, top)
     if wanted.person:
         mentions = _mentions("person", _name(wanted.person), top).exclude(run_id=None)
-        return list(dict.fromkeys(mentions.values_list("run_id", flat=True)[:_BATCH]))
+        found = mentions.values_list("run_id", flat=True)[:_BATCH]
+        return list(dict.fromkeys(run for run in found if run is not None))
     return []
 
 
