@@ -25,6 +25,7 @@ SPEAKS_SQL = {
     "config/volume/filling.py",  # multiplies a million rows where they are to lie
     "monitoring/forensics/indexing.py",  # a stretch of the log in one statement
     "monitoring/hub.py",  # LISTEN on its own connection
+    "monitoring/metrics/db.py",  # counts a stretch of the ledger where it lies, in one statement; sums of the rollups
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",
     "orchestrator/db.py",

@@ -4,9 +4,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    initial = True
-
     dependencies = [
+        ("monitoring", "0001_measures"),
         ("orchestrator", "0022_event_months"),
     ]
 
