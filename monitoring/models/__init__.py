@@ -12,6 +12,7 @@ from monitoring.models.measures import (
     Objective,
     Tier,
 )
+from monitoring.models.retention import LegalHold
 
 __all__ = [
     "Baseline",
@@ -19,6 +20,7 @@ __all__ = [
     "DigestWish",
     "Effort",
     "Ending",
+    "LegalHold",
     "Measure",
     "MeasureCursor",
     "Mention",

@@ -191,6 +191,9 @@ GET api/docs                                 >   +   +   +   +   +   +   +   +  
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
 GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+GET audit/holds/                             >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+POST audit/holds/place/                      >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/holds/<int:pk>/release/           >   -   -   -   -   -   -   -   -   -   .   -   -   -   .   -   .
 POST audit/evidence/                         >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/narrative/                        >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
