@@ -143,9 +143,12 @@ def verify(request: HttpRequest) -> HttpResponse:
     return render(request, template, {"result": ledger.verify()})
 
 
-@require_GET
+@require_POST
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The whole trail as a file, one event a line, that docs/verify_export.py checks without us."""
+    """The whole trail as a file, one event a line, that docs/verify_export.py checks without us.
+
+    A POST: who took it is recorded.
+    """
     user = _auditor(request)
     if not permissions.can(user, "verify_audit"):
         raise PermissionDenied(_("Exporting the trail needs the right to verify it; an administrator can grant that."))

@@ -224,7 +224,7 @@ def test_nothing_is_handed_over_that_cannot_be_recorded(auditor: User, decided: 
         answers = [
             browser.post("/audit/evidence/", {"incident": "INC-7"}),
             browser.post("/audit/narrative/", {"incident": "INC-7"}),
-            browser.get("/audit/export/"),
+            browser.post("/audit/export/"),
         ]
         reading = browser.get("/audit/?incident=INC-7")
     finally:
