@@ -1,5 +1,7 @@
 """The page of legal holds. Whoever may see the trail sees them; placing and releasing needs the right to verify it."""
 
+from typing import Any, Final
+
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -13,7 +15,7 @@ from monitoring.models import LegalHold
 from monitoring.retention import holds
 from monitoring.retention.holds import HoldRefused
 
-MOST: int = 200
+MOST: Final = 200
 
 
 @require_GET
@@ -51,7 +53,10 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _page(request: HttpRequest, user: User, *, problem: str = "", given: dict[str, str] | None = None) -> HttpResponse:
     rows = LegalHold.objects.select_related("placed_by", "released_by").order_by("released_at", "-pk")[:MOST]
-    context = {"holds": sorted(rows, key=lambda hold: (hold.released_at is not None, -hold.pk)), "problem": problem}
+    context: dict[str, Any] = {
+        "holds": sorted(rows, key=lambda hold: (hold.released_at is not None, -hold.pk)),
+        "problem": problem,
+    }
     context |= {"may_hold": permissions.can(user, "verify_audit"), "given": given or {}}
     return render(request, "monitoring/holds.html", context, status=422 if problem else 200)
 
