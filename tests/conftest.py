@@ -4,18 +4,20 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
+from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
 from config import env
 from config.bootstrap import BROWSER_TESTS
 from config.postgres import NAME, Postgres
+from tests import prepared
 from tests.flush import empty_database
 
 _SERVER = pytest.StashKey[Postgres]()
+_PREPARED = "WATCHKEEPER_TEST_TEMPLATE"  # the database with our schema that those of tests are copied from
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,18 +30,36 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("UNDO_RUNWAY", "none")  # of stacks that tests start
     # Tests of the card are about deciding; those of own judgement first ask for it.
     settings.OWN_VERDICT_FIRST = []
-    if os.environ.get("DATABASE_URL") or config.option.collectonly:
-        return
+    # Pages are rendered without `collectstatic`: from the source tree, under plain names.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.STATIC_ROOT = None
+    settings.WHITENOISE_USE_FINDERS = True
+    settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test
+    if not os.environ.get("DATABASE_URL") and not config.option.collectonly:
+        config.stash[_SERVER] = _serve()
+        # pytest-django has read the settings by now.
+        settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
+    if template := os.environ.get(_PREPARED):
+        # Django still applies what is missing, and keeps content types, permissions and roles in step.
+        settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
+
+
+def _serve() -> Postgres:
+    """A server of the session's own, with an empty database and one that has our schema."""
     folder = Path(tempfile.mkdtemp(prefix="watchkeeper-test-"))
     folder.chmod(0o711)  # the server's own user has to get to its data
-    server = config.stash[_SERVER] = Postgres(folder, durable=False)
+    prepared.copy_into(folder)
+    server = Postgres(folder, durable=False)
     os.environ["DATABASE_URL"] = server.start()
+    os.environ[_PREPARED] = f"{NAME}_prepared"
     with server.administrator() as connection:  # a test makes an application's role and acts as it
         connection.execute(f"ALTER ROLE {NAME} CREATEROLE")
         connection.execute(f"ALTER ROLE {NAME} SET createrole_self_grant = 'set, inherit'")
         connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {NAME}")  # for tests.flush
-    # pytest-django has read the settings by now.
-    settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
+        connection.execute(f"ALTER DATABASE {NAME} RENAME TO {NAME}_prepared")
+        connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}")
+    return server
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -81,11 +101,7 @@ def _quick_flush() -> None:
     TransactionTestCase._fixture_teardown = lambda self: empty_database(lambda: flush(self))
 
 
-@pytest.fixture(autouse=True)
-def _static_files_from_source(settings: Any) -> None:
-    """Pages are rendered without `collectstatic`: from the source tree, under plain names."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    settings.STATIC_ROOT = None
-    settings.WHITENOISE_USE_FINDERS = True
-    settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test
+@pytest.fixture(autouse=True, scope="session")
+def _templates_as_they_are(django_test_environment: None) -> None:
+    """Django's test client would keep a copy of the context of each template rendered, and no test looks at one."""
+    Template._render = PartialTemplate._render = lambda self, context: self.nodelist.render(context)

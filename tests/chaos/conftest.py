@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from config.leash import leashed
+from tests import prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,6 +94,12 @@ def folder() -> Iterator[Path]:
     """A data directory of the test's own."""
     with data_folder() as made:
         yield made
+
+
+@pytest.fixture
+def after_first_start(folder: Path) -> None:
+    """What this is about comes after the first start: let the folder be as that leaves it."""
+    prepared.copy_into(folder)
 
 
 @contextmanager
