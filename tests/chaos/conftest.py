@@ -69,7 +69,11 @@ class Stack:
 
     def await_open(self) -> None:
         """Until it has said where it is."""
-        until(lambda: "Open http" in self.said() or self.process.poll() is not None, seconds=60, what="the stack is up")
+        until(
+            lambda: "Open http" in self.said() or self.process.poll() is not None,
+            seconds=120,  # the machine may be busy with other tests
+            what="the stack is up",
+        )
         assert "Open http" in self.said(), self.said()
 
     def child(self, part: str) -> int:
