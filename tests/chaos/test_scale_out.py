@@ -151,7 +151,7 @@ def _maintain(command: str, name: str) -> None:
 
 def _like_the_tests() -> str:
     """The template that the tests' own databases are copied from, if there is one."""
-    template = connection.settings_dict["TEST"]["TEMPLATE"]
+    template = connection.settings_dict["TEST"].get("TEMPLATE")
     return f" TEMPLATE {template}" if template else ""
 
 
