@@ -1,5 +1,6 @@
 """Shared by every test: a PostgreSQL of its own for the session, unless DATABASE_URL names one."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -64,6 +65,17 @@ def _serve() -> Postgres:
         connection.execute(f"ALTER DATABASE {NAME} RENAME TO {NAME}_prepared")
         connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}")
     return server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is loaded here stays: it is not looked through for garbage, neither meanwhile nor between the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
