@@ -85,10 +85,7 @@ def context(context: BrowserContext) -> Iterator[BrowserContext]:
     """Every page of every test: no script error and nothing that the content security policy had to refuse."""
     problems: list[str] = []
     context.set_default_timeout(PATIENCE * 1000)
-    under_way = _under_way[context] = set()
-    context.on("request", under_way.add)
-    for ending in ("requestfinished", "requestfailed"):
-        context.on(ending, under_way.discard)  # type: ignore[call-overload]
+    _count_requests(context, _under_way.setdefault(context, set()))
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on(
         "console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None
@@ -109,6 +106,18 @@ def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) 
 
 
 _under_way: WeakKeyDictionary[BrowserContext, set[Request]] = WeakKeyDictionary()
+
+
+def _count_requests(context: BrowserContext, under_way: set[Request]) -> None:
+    def begun(request: Request) -> None:
+        under_way.add(request)
+
+    def ended(request: Request) -> None:
+        under_way.discard(request)
+
+    context.on("request", begun)
+    context.on("requestfinished", ended)
+    context.on("requestfailed", ended)
 
 
 def at_rest(page: Page) -> None:
