@@ -344,18 +344,14 @@ def last_line(log: Path) -> str:
 
 def browser() -> str:
     """The browser the tests drive: Debian's smallest, installed, else the machine's, else Debian's Chromium."""
-    smallest, usual = BROWSERS[:2]
-    if shutil.which(smallest) is None and is_debian():
-        from_debian(smallest, "fonts-dejavu-core", title="Installing Chromium for the browser tests")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        from_debian(usual, "fonts-dejavu-core", title="Installing Chromium for the browser tests")
-        found = shutil.which(usual)
-    if found is None:
-        raise Failed(
-            "The browser tests need Chromium; install it (Debian: apt-get install chromium) and run make test again."
-        )
-    return found
+    title = "Installing Chromium for the browser tests"
+    if shutil.which(BROWSERS[0]) is None and is_debian():
+        from_debian(BROWSERS[0], "fonts-dejavu-core", title=title)
+    if not any(map(shutil.which, BROWSERS)):
+        from_debian(BROWSERS[1], "fonts-dejavu-core", title=title)
+    for path in filter(None, map(shutil.which, BROWSERS)):
+        return path
+    raise Failed("The browser tests need Chromium; install it (apt-get install chromium) and run make test again.")
 
 
 def is_debian() -> bool:
