@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from monitoring.models import Digest
 
-# The built-in fonts know cp1252; what is beyond it is spelled.
-_SPELLED: Final = str.maketrans({"≤": "<=", "≥": ">=", "−": "-", "÷": "/", "\u202f": " ", "\u00a0": " "})
+# The built-in fonts know latin-1; what is beyond it is spelled, or a question mark.
+_SPELLED: Final = str.maketrans(
+    {"≤": "<=", "≥": ">=", "−": "-", "–": "-", "—": "-", "“": '"', "”": '"', "„": '"', "’": "'", "…": "...", "€": "EUR"}
+)
 _WIDTH: Final = 180.0
 
 
@@ -49,4 +51,4 @@ def _section(page: Any, section: dict[str, Any]) -> None:
 
 
 def _plain(text: str) -> str:
-    return str(text).translate(_SPELLED).encode("cp1252", "replace").decode("cp1252")
+    return str(text).translate(_SPELLED).encode("latin-1", "replace").decode("latin-1")
