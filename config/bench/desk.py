@@ -86,7 +86,7 @@ def desk(bench: Bench) -> Result:
         _copy(stack, total - len(real))
         stack.collect_static()
         began = time.monotonic()
-        browser = _signed_in(stack.serve(), user)
+        browser = signed_in(stack.serve(), user)
         taken, processor = _measured(browser, real, samples, stack.web_pid())
         return bench.result(
             stack,
@@ -193,7 +193,8 @@ _COLUMNS: Final = (
 )
 
 
-def _signed_in(web: http.client.HTTPConnection, user: User) -> Browser:
+def signed_in(web: http.client.HTTPConnection, user: User) -> Browser:
+    """A browser with a session of this person's."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"

@@ -193,8 +193,13 @@ POST agents/quality/<slug:name>/calibrate/   >   -   -   -   -   -   -   -   +  
 POST agents/quality/authority/               >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
-GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/export/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+GET audit/holds/                             >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+POST audit/holds/place/                      >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/holds/<int:pk>/release/           >   -   -   -   -   -   -   -   -   -   .   -   -   -   .   -   .
+POST audit/evidence/                         >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/narrative/                        >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET editor/                                  >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET editor/<slug:name>/                      >   .   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
@@ -547,6 +552,7 @@ NAMES = {
     "digests/<slug:kind>": "digests/weekly", "digests/<int:pk>": "digests/1",
     "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
+    "audit/holds/<int:pk>": "audit/holds/1",
     "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
     "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
     "feedback/improvements/<int:pk>": "feedback/improvements/{improvement}",
