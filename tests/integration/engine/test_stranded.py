@@ -58,3 +58,21 @@ def test_run_that_moves_is_left_alone():
     start()
 
     assert stranded.rescue() == 0
+
+
+@pytest.mark.parametrize(
+    ("last", "ends", "kind"),
+    [("succeeded", RunStatus.SUCCEEDED, "run.succeeded"), ("cancelled", RunStatus.FAILED, "run.failed")],
+)
+def test_run_whose_steps_have_all_ended_ends_too(lost, last, ends, kind):
+    Task.objects.filter(pk=task(lost, "two").pk).update(status=last)
+
+    assert stranded.rescue() == 1
+
+    lost.refresh_from_db()
+    assert (lost.status, lost.remaining) == (ends, 0)
+    assert lost.ended_at is not None
+    told = Event.objects.filter(run_id=lost.pk, kind__in=["run.stranded", kind]).order_by("id")
+    assert list(told.values_list("kind", flat=True)) == ["run.stranded", kind]
+    assert stranded.rescue() == 0
+    assert not Gate.objects.filter(run_id=lost.pk).exists()
