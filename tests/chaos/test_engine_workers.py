@@ -219,3 +219,27 @@ def test_worker_that_dies_between_the_rows_of_a_wide_spawn_and_its_run_leaves_no
         ["a", *(f"a.{at}" for at in wide)]
     )
     assert violations() == []
+
+
+def test_worker_of_a_pool_does_what_is_meant_for_it_and_nobody_else_does(site: Site) -> None:
+    """A pool's worker hears its own queue only, and its shifts ring for the next one there."""
+    site.shifts = 1
+    site.open(1)
+    there = step("chaos-slow", "there", seconds=0.1) + "\n"
+    here = step("chaos-slow", "here", seconds=0.1) + "\n"
+    run = begin(there.replace("type:", "lane: eu, type:") + here)
+    site.until(lambda: only_task(run, "here").status == "succeeded", seconds=15, what="the default pool has worked")
+    assert only_task(run, "there").status == "ready"
+
+    pool = site.worker(1, POOL="eu", SHIFTS="1", SHIFT_SECONDS="1")
+    site.ring(pool="eu")
+    site.until(lambda: ended(run), seconds=60, what="the pool's worker has done its step")
+    again = begin(there.replace("type:", "lane: eu, type:"), name="again")
+    time.sleep(1.5)  # the shift that was rung for is over: what follows, it has rung for itself
+    site.until(lambda: ended(again), seconds=20, what="the pool's next shift has done another")
+
+    by = {found["key"].split("-")[1]: found["parent"] for found in site.started(run)}
+    assert by[str(only_task(run, "there").pk)] == pool.pid
+    assert by[str(only_task(run, "here").pk)] == site.workers[0].pid
+    assert [found["parent"] for found in site.started(again)] == [pool.pid]
+    assert violations() == []
