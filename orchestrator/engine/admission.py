@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 
@@ -20,6 +21,8 @@ from orchestrator.engine.transitions import live_tasks, lock_run
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Run, Task, Workflow
 from orchestrator.states import RunStatus, TaskStatus
+
+log = structlog.get_logger(__name__)
 
 FRESH_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5
@@ -75,7 +78,11 @@ def _running(workflow: int) -> int:
 def lanes_of(workflow: int) -> list[str]:
     """The lanes in which its new runs' tasks may wait: two for each pool that its steps name."""
     version = Workflow.objects.values_list("current_version_id", flat=True).get(pk=workflow)
-    steps = plan_of(version).steps if version else ()
+    try:
+        steps = plan_of(version).steps if version else ()
+    except (LookupError, TypeError, ValueError):  # its runs are put before people; what waits elsewhere goes on
+        log.exception("plan_unreadable", version_id=version)
+        steps = ()
     pools = {pool_of(part.lane) for step in steps for part in (step, step.body) if part is not None}
     return [lane for pool in sorted(pools or {DEFAULT}) for lane in (pool, blocking(pool))]
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import libfaketime
 import pytest
 
 from approvals.models import Gate, Queue
-from orchestrator.models import Attempt, Effect, Event, Run, Task
+from orchestrator.models import Attempt, Effect, Event, Run, Task, Timer
+from orchestrator.models import Shift as ShiftRow
 from tests.chaos.workers import LEASE, ROOT, Site, begin, ended, live_shifts
 from tests.hands import reviewer, violations
 
@@ -242,4 +244,37 @@ def test_worker_of_a_pool_does_what_is_meant_for_it_and_nobody_else_does(site: S
     assert by[str(only_task(run, "there").pk)] == pool.pid
     assert by[str(only_task(run, "here").pk)] == site.workers[0].pid
     assert [found["parent"] for found in site.started(again)] == [pool.pid]
+    assert violations() == []
+
+
+def wrong(by: str) -> dict[str, str]:
+    """What makes the whole process, C code and all, see another time."""
+    library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    assert library.exists()
+    return {"LD_PRELOAD": str(library), "FAKETIME": by, "DONT_FAKE_MONOTONIC": "1"}
+
+
+def test_workers_an_hour_ahead_and_an_hour_behind_lose_nothing_and_fire_nothing_early(site: Site) -> None:
+    site.worker(1, **wrong("+1h"))
+    site.worker(1, **wrong("-1h"))
+    site.until(lambda: live_shifts() == 2, seconds=60, what="both have a shift")
+    slow = "\n".join(step("chaos-slow", f"s{n}", seconds=LEASE + 1) for n in range(8))
+    run = begin(
+        slow + "\n  - {key: t, type: timer, duration: 3s}"
+        "\n  - {key: g, type: manual, queue: operations, deadline: 30m, on_timeout: reject}"
+    )
+
+    parts = [f"s{n}" for n in range(8)] + ["t"]
+    site.until(
+        lambda: all(only_task(run, key).status == "succeeded" for key in parts), seconds=60, what="all of it is done"
+    )
+
+    off = {round((found["at"] - time.time()) / 3600) for found in site.started(run)}
+    assert off <= {1, -1}
+    assert off, "the clocks were not wrong"
+    assert {only_task(run, f"s{n}").losses for n in range(8)} == {0}
+    timer = Timer.objects.get(kind="task_timer", ref=only_task(run, "t").pk)
+    assert timer.fired_at >= timer.due_at
+    assert Gate.objects.get(run=run).status == "open"
+    assert not ShiftRow.objects.filter(end_reason="lost").exists()
     assert violations() == []

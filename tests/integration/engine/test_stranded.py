@@ -4,12 +4,15 @@ import pytest
 
 from approvals import services
 from approvals.models import Gate
+from approvals.notices import telling
+from approvals.notices.models import Channel, Delivery, Notice
 from orchestrator.engine import stranded
 from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, Task
 from orchestrator.states import RunStatus, TaskStatus
-from tests import factories
+from tests import factories, people
 from tests.engine import eventually, finished, publish, shift, start, statuses, task
+from tests.hands import seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TWO = "- {key: one, type: automated, agent: test-echo}\n- {key: two, type: automated, agent: test-echo}"
@@ -44,6 +47,21 @@ def test_stranded_run_becomes_a_gate_and_goes_on_when_a_person_says_so(lost):
         eventually(lambda: finished(lost))
     assert lost.status == RunStatus.SUCCEEDED
     assert statuses(lost)["two"] == TaskStatus.SUCCEEDED
+
+
+def test_whoever_may_decide_is_told_of_it_outside_too(lost):
+    """Scenario 38: a notice, and a message on the person's own channels."""
+    ana = people.person("ana", "Reviewer", decides=people.queue("operations"))
+    pager = Channel.objects.create(owner=ana, kind="service", name="pager", least_risk="low")
+    telling.tell()
+
+    stranded.rescue()
+    seal()
+    telling.tell()
+
+    told = Notice.objects.get(recipient=ana, gate=Gate.objects.get(run_id=lost.pk))
+    assert told.kind == "decide"
+    assert Delivery.objects.get(notice=told).channel == pager
 
 
 def test_two_rescues_ask_once(lost):
