@@ -18,7 +18,7 @@ from config.rehearsal.sampling import sample
 from orchestrator import acts
 from orchestrator.definitions.serialise import terms_from_json
 from orchestrator.errors import OrchestratorError
-from orchestrator.models import Run, Task, Wait, task_id
+from orchestrator.models import Run, Task, Wait
 from orchestrator.states import TaskStatus
 
 TROUBLE: Final = frozenset({"exception", "quarantine"})
@@ -73,13 +73,7 @@ def families(roots: Sequence[int]) -> dict[int, int]:
 
 def _waiting(runs: Sequence[int]) -> list[Task]:
     """Their tasks that wait for the world."""
-    return [
-        task
-        for run in runs
-        for task in Task.objects.filter(
-            pk__gte=task_id(run, 0), pk__lt=task_id(run + 1, 0), status=TaskStatus.WAITING, wait_for__in=ENDS_A_WAIT
-        )
-    ]
+    return list(Task.objects.filter(run_id__in=runs, status=TaskStatus.WAITING, wait_for__in=ENDS_A_WAIT))
 
 
 def _decide(gate: Gate, person: User) -> None:

@@ -24,7 +24,7 @@ from orchestrator.states import RUN_TERMINAL
 RECOVERED_SHARE: Final = 0.95  # of injected transient faults, with nobody's help (requirement B106, A107)
 LEVEL_SECONDS: Final = 120.0
 BREAKER_SECONDS: Final = 2.0  # an agent that failed is tried again after so long: a rehearsal has no five minutes
-LOOK_SECONDS: Final = 0.1  # how often people look at what waits for them
+LOOK_SECONDS: Final = 0.2  # how often people look at what waits for them
 
 
 @dataclass(slots=True)
@@ -128,6 +128,8 @@ def rehearse(
             drill.announce(announced)
             for name, level in _level(_taking_part(drill, standing), drill, stack, cast, runs=runs).items():
                 levels[name].append(level)
+                if not level.passed:
+                    say(f"{name}: {level.runs}, {level.recovered} of {level.injected} recovered. {level.first_error}")
             standing = [subject for subject in standing if all(level.passed for level in levels[subject.workflow])]
             if not standing:
                 break
