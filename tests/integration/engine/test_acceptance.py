@@ -1,5 +1,6 @@
 """Acceptance lines that no other test holds word by word (docs/engine-ids.md)."""
 
+import asyncio
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,13 +18,13 @@ from tests import engine, people
 from tests.engine import OPEN, eventually, finished, publish, shift, start, statuses, task
 
 pytestmark = pytest.mark.django_db(transaction=True)
-CONTENT = {"documents": ["a", "b", "c"]}
 
 
 @agent(name="test-glutton", version=1, title="Glutton", input=OPEN, output=OPEN, capabilities=["eat"])
 async def glutton(input: dict[str, Any], ctx: Any) -> Completed:
-    """Uses 60 tokens a call."""
+    """Uses 60 tokens and a tenth of a second a call."""
     engine.calls.append(("eat", ctx.attempt))
+    await asyncio.sleep(0.1)
     return Completed(output={}, usage=Usage(60, 0))
 
 
@@ -88,13 +89,12 @@ def test_branches_write_side_by_side_each_under_its_own_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "limit", "calls"), [("documents", 5, 1), ("tokens", 100, 2), ("minutes", 1, 0), ("calls", 3, 3)]
+    ("resource", "limit", "calls"), [("documents", 5, 1), ("tokens", 100, 2), ("minutes", 0.001, 1), ("calls", 3, 3)]
 )
 def test_each_of_an_agents_four_limits_stops_it_and_is_named(resource: str, limit: float, calls: int) -> None:
-    """D016: three documents and 60 tokens a call, each of which holds two minutes."""
+    """D016: three documents, 60 tokens and a tenth of a second a call."""
     steps = [
-        f"  - {{key: k{n}, type: automated, agent: test-glutton, timeout: 2m, inputs: {{documents: [1, 2, 3]}}}}"
-        for n in range(5)
+        f"  - {{key: k{n}, type: automated, agent: test-glutton, inputs: {{documents: [1, 2, 3]}}}}" for n in range(5)
     ]
     publish("\n".join(steps), rest="dependencies: {k1: [k0], k2: [k1], k3: [k2], k4: [k3]}")
     budgeting.view.forget()
@@ -115,8 +115,9 @@ def test_each_of_an_agents_four_limits_stops_it_and_is_named(resource: str, limi
 def test_manual_step_waits_seven_days_by_default_and_ends_as_timed_out() -> None:
     """C038, C040: its deadline is computed when it opens, and the configured path runs when it has passed."""
     publish(
-        "  - {key: fill, type: manual, queue: operations, on_timeout: reject, on_error: skip}\n"
-        "  - {key: soon, type: manual, queue: operations, deadline: 1h}\n"
+        "  - {key: fill, type: manual, queue: operations, form: {type: object}, gate: {on_timeout: reject},"
+        " on_error: skip}\n"
+        "  - {key: soon, type: manual, queue: operations, form: {type: object}, deadline: 1h}\n"
         "  - {key: after, type: automated, agent: test-echo}",
         rest="dependencies: {after: [fill]}",
     )
