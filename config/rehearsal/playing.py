@@ -65,9 +65,10 @@ def families(roots: Sequence[int]) -> dict[int, int]:
     while young:
         tasks = Task.objects.filter(run_id__in=young, kind="subworkflow").values_list("pk", "run_id")
         parents = dict(tasks)
-        children = dict(Run.objects.filter(parent_task__in=parents).values_list("pk", "parent_task"))
-        young = [child for child in children if child not in found]
-        found |= {child: found[parents[children[child]]] for child in young}
+        children = Run.objects.filter(parent_task__in=parents).exclude(pk__in=list(found))
+        roots_of = {pk: found[parents[task]] for pk, task in children.values_list("pk", "parent_task") if task}
+        young = list(roots_of)
+        found |= roots_of
     return found
 
 

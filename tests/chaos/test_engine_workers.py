@@ -261,7 +261,8 @@ def test_workers_an_hour_ahead_and_an_hour_behind_lose_nothing_and_fire_nothing_
     slow = "\n".join(step("chaos-slow", f"s{n}", seconds=LEASE + 1) for n in range(8))
     run = begin(
         slow + "\n  - {key: t, type: timer, duration: 3s}"
-        "\n  - {key: g, type: manual, queue: operations, form: {type: object}, deadline: 30m, gate: {on_timeout: reject}}"
+        "\n  - {key: g, type: manual, queue: operations, form: {type: object}, deadline: 30m,"
+        " gate: {on_timeout: reject}}"
     )
 
     parts = [f"s{n}" for n in range(8)] + ["t"]
