@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from approvals import permissions, queries, saved_views, sittings, snoozing
+from approvals import permissions, queries, saved_views, sittings
 from approvals.models import Queue, Risk
 from approvals.queries import Counts, Row
 from approvals.saved_views import View
@@ -91,19 +91,21 @@ def inbox(user: User, wanted: Wanted) -> Inbox:
     """The rows and badges of one person's inbox."""
     decides = permissions.can_somewhere(user, "decide_gate")
     wanted = replace(wanted, everything=wanted.everything or not decides)
-    queues = list(permissions.visible_queues(user))
+    within = queries.reach(user)
+    queues = list(within.visible.values())
     queue = next((queue for queue in queues if queue.name == wanted.queue), None)
     rows: list[Row] = []
     if queue is not None or not wanted.queue:
         narrowed = queries.Narrowed(wanted.risk, wanted.order, wanted.aside)
         rows = queries.inbox(
-            user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything, narrowed=narrowed
-        )
+            user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything,
+            narrowed=narrowed, within=within,
+        )  # fmt: skip
     rows, sitting = _sitting(rows, wanted) if wanted.till else (rows, None)
-    asleep = snoozing.sleepers(user)
     return Inbox(
-        wanted, rows, queries.counts(user), queues, decides, tuple(saved_views.of(user, wanted.query)),
-        len(asleep), min(asleep, default=None), sitting,
+        wanted, rows, queries.counts(user, within=within), queues, decides,
+        tuple(saved_views.of(user, wanted.query)), len(within.asleep), min(within.asleep.values(), default=None),
+        sitting,
     )  # fmt: skip
 
 
