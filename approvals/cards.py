@@ -86,6 +86,7 @@ class Card:
     claimed_by: User | None
     draft: Draft | None
     questions: tuple[Question, ...]  # to the agent
+    rehearsal: Question | None  # a dry run of what would be done
     runway: Runway | None  # an approval that has not gone out yet
     assessment: Assessment | None  # of the output under review, where its step asks for one
     standing: Standing  # of the votes, where several people must agree
@@ -167,6 +168,7 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         draft=_draft(gate, user),
         runway=runways.live(gate),
         questions=tuple(asking.of(gate)) if gate.agent else (),
+        rehearsal=asking.rehearsal(gate),
         assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,

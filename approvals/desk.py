@@ -22,6 +22,7 @@ from approvals import (
     permissions,
     policy,
     queries,
+    runways,
     snoozing,
     voting,
     wording,
@@ -133,6 +134,7 @@ class Desk:
     may_take_back: bool = False  # what was approved and has not gone out
     is_own_runway: bool = False
     undoing: tuple[Act, ...] = ()  # of a run that has gone on: what undoes it, with a preview
+    runway_s: float = 0.0  # for so long a rejection can be taken back
 
     @property
     def appraisal(self) -> appraising.Form | None:
@@ -201,6 +203,7 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         and (card.runway.decided_by_id == user.pk or permissions.can(user, "decide_gate", gate)),
         is_own_runway=card.runway is not None and card.runway.decided_by_id == user.pk,
         undoing=_undoing(gate, user),
+        runway_s=runways.seconds(gate, "reject") if card.choices else 0.0,
     )
 
 

@@ -32,7 +32,7 @@ from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Artifact, Content, Run, Workflow
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.states import RUN_TERMINAL
 
 TABS: Final = {
@@ -118,18 +118,23 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             before = request.GET.get("before", "")
             cursor = int(before) if before.isdecimal() and len(before) < 19 else None
             everything = request.GET.get("all") == "1"
-            context |= {"story": run_page.story(found, before=cursor, everything=everything), "everything": everything}
+            context |= {"story": _story(request, found, before=cursor, everything=everything), "everything": everything}
         case "files":
             context |= _files(request, found)
         case "input":
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
-            context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
+            context |= {"picture": run_page.graph(found), "story": _story(request, found, length=run_page.LATEST)}
             context["agents"] = progress.by_agent(found)
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
             context["details"] = details.may_see(request.user, found)
     return context
+
+
+def _story(request: HttpRequest, found: Run, **how: Any) -> run_page.Story:
+    """Without what machines think of outputs that this person is yet to judge for themselves."""
+    return run_page.story(found, hidden=gatekeeper().hidden_tasks(user_of(request), [found.pk]), **how)
 
 
 def _state_acts(request: HttpRequest, found: Run) -> frozenset[str]:
@@ -145,7 +150,7 @@ def _selected(user: User, found: Run, key: str) -> dict[str, Any]:
         opened = run_page.family(found, key[1:])
         return {"selected": key, "family": opened} if opened else {}
     step = run_page.step_of(found, key)
-    card = run_page.task_card(found, step) if step else None
+    card = run_page.task_card(found, step, hidden=gatekeeper().hidden_tasks(user, [found.pk])) if step else None
     if card is None:
         return {}
     target = acts.of("task", card.task.pk)
