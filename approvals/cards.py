@@ -141,6 +141,7 @@ def _blinded(whole: "Card", user: Person) -> "Card":
 
 
 def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision | None, stand: Standing) -> "Card":
+    own_first = first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None
     return Card(
         gate=gate,
         asks=f"{gate.agent} v{gate.agent_version}" if gate.agent and gate.agent_version else gate.agent,
@@ -172,8 +173,8 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,
-        judges_first=first.is_asked(gate, user),
-        own_first=first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None,
+        judges_first=own_first is None and isinstance(user, User) and first.asks(gate, user),
+        own_first=own_first,
         person=duties.person_of(user) if isinstance(user, User) else 0,
     )
 

@@ -15,7 +15,6 @@ from agents.types import Json
 from approvals import (
     answers,
     asking,
-    deadlines,
     drift,
     forms,
     outline,
@@ -36,7 +35,7 @@ from approvals.lists import LIST_LENGTH as LIST_LENGTH
 from approvals.lists import Inbox as Inbox
 from approvals.lists import Wanted as Wanted
 from approvals.lists import inbox as inbox
-from approvals.models import Decision, Gate, GateKind, GateStatus, Question, Queue
+from approvals.models import Decision, Gate, GateKind, GateStatus, Question
 from orchestrator import acts, rendering
 from orchestrator import queries as orchestrator_queries
 from orchestrator.acts import Act, Target
@@ -129,7 +128,7 @@ class Desk:
     replies: tuple[Reply, ...] = ()
     may_ask: bool = False  # the agent behind it
     steering: tuple[Act, ...] = ()  # acts on the task that waits: another agent, another input
-    further: Queue | None = None  # who is asked if it is passed on now
+    further: str = ""  # title of the queue that is asked if it is passed on now
     puts_aside_until: datetime | None = None  # the latest; None where its deadline is too near
     may_take_back: bool = False  # what was approved and has not gone out
     is_own_runway: bool = False
@@ -197,7 +196,7 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         replies=tuple(Reply(one, changes(card.proposal, one.differs) if one.differs else ()) for one in card.questions),
         may_ask=bool(gate.agent) and asking.may_ask(gate, user, card.questions),
         steering=_steering(gate, user) if card.choices else (),
-        further=deadlines.further(gate) if card.choices and disguise.check_of(gate) is None else None,
+        further=_further(card) if card.choices and disguise.check_of(gate) is None else "",
         puts_aside_until=_latest(gate) if card.choices else None,
         may_take_back=card.runway is not None
         and (card.runway.decided_by_id == user.pk or permissions.can(user, "decide_gate", gate)),
@@ -205,6 +204,12 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         undoing=_undoing(gate, user),
         runway_s=runways.seconds(gate, "reject") if card.choices else 0.0,
     )
+
+
+def _further(card: Card) -> str:
+    """Passing it on does what its next deadline would."""
+    stage = card.if_nobody_acts[0] if card.if_nobody_acts else None
+    return stage.queue if stage is not None and stage.outcome == "escalate" else ""
 
 
 def _latest(gate: Gate) -> datetime | None:

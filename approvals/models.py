@@ -152,6 +152,12 @@ class Gate(models.Model):
                 condition=models.Q(status="open"),
                 name="gate_inbox",
             ),
+            models.Index(  # queries.inbox: the most urgent of each risk
+                fields=["risk", "deadline_at", "id"],
+                include=["queue", "barred", "releases_at"],
+                condition=models.Q(status="open"),
+                name="gate_urgent",
+            ),
             GinIndex(
                 subject_words(), condition=models.Q(status="open"), name="gate_search"
             ),  # queries.inbox, searching

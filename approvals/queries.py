@@ -137,10 +137,12 @@ def inbox(  # noqa: PLR0913 - what a list can be narrowed by
         found = found.filter(queue=queue)
     if narrowed.risk:
         found = found.filter(risk=narrowed.risk)
-    # The order is worked out from the index alone; only the rows that are shown are read.
-    found = found.order_by(ORDERS.get(narrowed.order) or _urgency().desc(), "id")
     limit = min(limit, MAX_ROWS)
-    ids = _found(found, search.strip(), limit) if search.strip() else list(found.values_list("id", flat=True)[:limit])
+    if search.strip() or narrowed.order in ORDERS:
+        found = found.order_by(ORDERS.get(narrowed.order) or _urgency().desc(), "id")
+        ids = _found(found, search.strip(), limit) if search.strip() else _first(found, limit)
+    else:
+        ids = _most_urgent(found, limit)
     rows = _rows(within, ids)
     if narrowed.aside:
         return rows
@@ -209,11 +211,8 @@ def _counted_with(waiting: Sequence[Gate], per_queue: list[dict[str, Any]]) -> l
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
     gate = (
-        Gate.objects.select_related(
-            "run", "workflow", "queue", "task", "claimed_by", "requested_by", "assigned_to", "assigned_by"
-        )
-        .filter(pk=pk)
-        .first()
+        # People on it are read where there are any: most gates have none.
+        Gate.objects.select_related("run", "workflow", "queue", "task").filter(pk=pk).first()
     ) or checks.shown(pk, user)
     if gate is None or not permissions.can(user, "see_gate", gate):
         raise Http404
@@ -277,18 +276,33 @@ def _urgency() -> models.expressions.CombinedExpression:
     return harm / Greatest(left, Value(60.0))
 
 
+def _first(gates: QuerySet[Gate], limit: int) -> list[int]:
+    return list(gates.values_list("id", flat=True)[:limit])
+
+
+def _most_urgent(gates: QuerySet[Gate], limit: int) -> list[int]:
+    """Harm times how little time is left. Within a risk that is the deadline, and the index holds each risk's in order:
+    the first of each are enough, however many wait behind them.
+    """
+    columns = gates.order_by("deadline_at", "id").values_list("id", "risk", "deadline_at")
+    first, *others = (columns.filter(risk=risk)[:limit] for risk in policy.HARM)
+    now = timezone.now()
+    found = sorted(first.union(*others, all=True), key=lambda row: (-checks.urgency(row[1], row[2], now), row[0]))
+    return [pk for pk, _risk, _deadline in found[:limit]]
+
+
 def _found(gates: QuerySet[Gate], search: str, limit: int) -> list[int]:
     """Words by their beginnings; where these do not fill the list, also what stands in the middle of words.
 
     In this order, for the index of words answers by itself and that of trigrams has each text read once more.
     """
-    ids = list(gates.alias(words=subject_words()).filter(_beginning(search)).values_list("id", flat=True)[:limit])
+    ids = _first(gates.alias(words=subject_words()).filter(_beginning(search)), limit)
     within = [word for word in search.replace("\x00", "").split()[:MAX_WORDS] if len(word) >= WITHIN]
     if len(ids) >= limit or not within:
         return ids
     anywhere = reduce(and_, (Q(text__contains=word.upper()) for word in within))
     both = gates.alias(text=subject_text()).filter(Q(pk__in=ids) | anywhere)
-    return list(both.values_list("id", flat=True)[:limit])
+    return _first(both, limit)
 
 
 def _beginning(search: str) -> Q:

@@ -101,6 +101,15 @@ class Migration(migrations.Migration):
                 null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
             ),
         ),
+        migrations.AddIndex(
+            model_name="gate",
+            index=models.Index(
+                condition=models.Q(("status", "open")),
+                fields=["risk", "deadline_at", "id"],
+                include=("queue", "barred", "releases_at"),
+                name="gate_urgent",
+            ),
+        ),
         migrations.CreateModel(
             name="Retro",
             fields=[
