@@ -22,6 +22,8 @@ PAGE = Path(__file__).parent / "screens.md"
 WIDTHS = {1440: 900, 390: 844}
 SCHEMES = ("light", "dark")
 MOST = 150_000  # bytes of one picture
+PATIENCE = 180_000.0  # ms
+SETTLES = 2_500.0  # ms until a card that was opened has arrived, and the page is live
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 INTRODUCTION = (
     "Taken from the running demo by [take_screens.py](take_screens.py), at 1440 and 390 pixels, light and dark. "
@@ -44,7 +46,7 @@ class Screen(NamedTuple):
 SCREENS = (
     Screen("inbox", "ana", "/inbox/", "", "Inbox", "What waits for this person, the most urgent first."),
     Screen("card", "ana", "/inbox/", ".queue-row", "Card", "What is asked, and the verdicts."),
-    Screen("sign-off", "lena", "/inbox/?queue=security-lead", ".queue-row", "Sign-off", "A card that others passed on."),
+    Screen("sign-off", "lena", "/inbox/?queue=security-lead", ".queue-row", "Sign-off", "A card passed on."),
     Screen("access", "adam", "/access/roles/", "", "Access", "Roles and rights as a matrix that people can read."),
     Screen("person", "adam", "/access/", "main table a", "One person", "What they may do and why, and their devices."),
     Screen("feedback", "quinn", "/feedback/", "", "Feedback", "What people said of outputs, and what waits."),
@@ -76,8 +78,9 @@ def people() -> set[str]:
 def signed_in(browser: Browser, root: str, who: str, password: str) -> dict[str, object]:
     """The cookies of somebody who has signed in."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     tab = context.new_page()
-    tab.goto(f"{root}/sign-in/")
+    tab.goto(f"{root}/sign-in/?next=/inbox/keys/")
     tab.get_by_label("Name", exact=True).fill(who)
     tab.get_by_label("Password", exact=True).fill(password)
     tab.get_by_role("button", name="Sign in", exact=True).click()
@@ -94,12 +97,12 @@ def pictures(browser: Browser, root: str, screen: Screen, state: dict[str, objec
             context = browser.new_context(
                 viewport={"width": width, "height": height}, color_scheme=scheme, storage_state=state, locale="en-GB"
             )
+            context.set_default_timeout(PATIENCE)
             tab = context.new_page()
-            tab.goto(root + screen.path, wait_until="networkidle")
-            if screen.click:
+            tab.goto(root + screen.path)
+            if screen.click and tab.locator(screen.click).count():
                 tab.locator(screen.click).first.click()
-                tab.wait_for_load_state("networkidle")
-            tab.wait_for_timeout(500)
+            tab.wait_for_timeout(SETTLES)
             file = FOLDER / f"{screen.name}-{width}-{scheme}.webp"
             file.write_bytes(picture(tab))
             yield file
