@@ -1,6 +1,7 @@
 """Queues: made, renamed, where they escalate to, and their business hours."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -193,11 +194,12 @@ class SetQuorum(_QueueAct):
         """Asking fewer than before."""
         return queues.quorum_risk(queues.named(text(asked, "queue")), _quorum(asked))
 
-    def was(self, asked: Answers) -> Answers | None:
-        """The numbers before, where going back to them takes one person only."""
-        queue = queues.named(text(asked, "queue"))
-        before = {risk.value: queue.quorum.get(risk.value, 1) for risk in Risk}
-        return {"queue": queue.name, **before} if quorums.is_lower(_quorum(asked), queue.quorum) else None
+    def apply(self, act: Any) -> Mapping[str, Json]:
+        """Save it, or put it before a second person."""
+        work, _was = act.plan.work
+        if work.risk:
+            return AccessAct.apply(self, replace(act, plan=replace(act.plan, work=work)))
+        return super().apply(act)
 
     def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json]:
         """Keep them."""
