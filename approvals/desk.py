@@ -177,7 +177,7 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         action=action,
         listings=tuple(outline.listing(name, items) for name, items in action.lists),
         output=shown,
-        has_more=len(shown) < len(pieces),
+        has_more=len(shown) < len(pieces) and not card.hidden,
         instructions=instructions,
         given=tuple(rendering.pieces(given)),
         alternatives=weighed,
@@ -336,7 +336,8 @@ def _place(piece: rendering.Piece) -> int:
 
 def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:
     """Evidence, alternatives and the action have sections of their own; the output as stored stays one click away."""
-    elsewhere: list[Json] = [list(card.evidence), list(card.alternatives)]
+    # As it is sealed: a card that keeps opinions back shows the evidence without what the machine found of it.
+    elsewhere: list[Json] = [card.gate.subject["evidence"], card.gate.subject["alternatives"]]
     elsewhere += [value for value in card.action.values() if isinstance(value, list | dict)]
     return isinstance(piece.value, list | dict) and any(policy.same(piece.value, value) for value in elsewhere)
 

@@ -1,7 +1,7 @@
 """Takes the pictures of docs/screens.md from a running demo, and writes that page.
 
     make up                                                  # in another terminal, until it prints its address
-    python docs/take_screens.py http://127.0.0.1:8000 .watchkeeper/demo-passwords.json
+    python docs/take_screens.py http://127.0.0.1:8000 .watchkeeper/demo-passwords.json [inbox card ...]
 
 Each screen is taken at 1440 and 390 pixels, light and dark, as WebP through Chromium itself. `CHROMIUM` names the
 browser where Playwright has none of its own. Nothing is decided or changed on the way.
@@ -46,7 +46,7 @@ class Screen(NamedTuple):
 SCREENS = (
     Screen("inbox", "ana", "/inbox/", "", "Inbox", "What waits for this person, the most urgent first."),
     Screen("card", "ana", "/inbox/", ".queue-row", "Card", "What is asked, and the verdicts."),
-    Screen("sign-off", "lena", "/inbox/?queue=security-lead", ".queue-row", "Sign-off", "A card passed on."),
+    Screen("sign-off", "tom", "/inbox/?queue=editors", ".queue-row", "Sign-off", "A text before it is published."),
     Screen("access", "adam", "/access/roles/", "", "Access", "Roles and rights as a matrix that people can read."),
     Screen("person", "adam", "/access/", "main table a", "One person", "What they may do and why, and their devices."),
     Screen("feedback", "quinn", "/feedback/", "", "Feedback", "What people said of outputs, and what waits."),
@@ -62,17 +62,14 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM") or None, args=ARGS)
-        states = {who: signed_in(browser, root, who, passwords[who]["password"]) for who in people()}
-        for screen in SCREENS:
+        wanted = [screen for screen in SCREENS if screen.name in sys.argv[3:] or not sys.argv[3:]]
+        who = {screen.who for screen in wanted if screen.who}
+        states = {name: signed_in(browser, root, name, passwords[name]["password"]) for name in sorted(who)}
+        for screen in wanted:
             for file in pictures(browser, root, screen, states.get(screen.who)):
                 sys.stdout.write(f"{file.name}: {file.stat().st_size // 1000} kB\n")
         browser.close()
     PAGE.write_text(page())
-
-
-def people() -> set[str]:
-    """Everybody through whose eyes something is shown."""
-    return {screen.who for screen in SCREENS if screen.who}
 
 
 def signed_in(browser: Browser, root: str, who: str, password: str) -> dict[str, object]:
