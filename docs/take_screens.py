@@ -50,9 +50,7 @@ SCREENS = (
     Screen("access", "adam", "/access/roles/", "", "Access", "Roles and rights as a matrix that people can read."),
     Screen("person", "adam", "/access/", "main table a", "One person", "What they may do and why, and their devices."),
     Screen("feedback", "quinn", "/feedback/", "", "Feedback", "What people said of outputs, and what waits."),
-    Screen("patterns", "quinn", "/feedback/patterns/", "", "Patterns", "What was approved, changed, refused, and why."),
     Screen("reviewers", "olga", "/inbox/oversight/", "", "How people decide", "Promises, checks, second looks."),
-    Screen("own", "ana", "/inbox/you/", "", "Your reviewing", "One's own figures, before anybody else's."),
 )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ GATE_FIELDS = {
     "runway": Field(
         "text", "A verdict can be taken back so long before it takes effect, such as 5m; none: not at all."
     ),
-    "rehearse": Field("name", "Tool whose dry run with `action` is shown to people: what would happen."),
+    "rehearse": Field("text", "Tool whose dry run with `action` is shown to people: what would happen."),
     "mitigations": Field("texts", "What softens the risk, one sentence each; shown beside it."),
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),

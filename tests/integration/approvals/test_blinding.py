@@ -55,7 +55,7 @@ def seen(user: User, gate: Gate) -> dict[str, Any]:
         "tasks": rest.get(f"/runs/{gate.run_id}/tasks").json()["items"][0]["confidence"],
         "task": rest.get(f"/tasks/{gate.task_id}").json()["confidence"],
         "events": [event["data"].get("score") for event in told if event["kind"] == "quality.assessed"],
-        "assessments": len(rest.get("/assessments").json()),
+        "assessments": len(rest.get("/quality/assessments").json()),
     }
 
 
