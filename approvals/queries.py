@@ -180,7 +180,7 @@ def counts(user: Person, *, within: Reach | None = None) -> Counts:
             next_deadline_at=Min("deadline_at", filter=mine),
         )
     )
-    rows = [dict(row) for row in per_queue]
+    rows: list[dict[str, Any]] = [dict(row) for row in per_queue]
     before = [gate for gate in within.checks if gate.queue_id in within.decidable]
     counted = _counted_with(before, [row for row in rows if row["waiting"] and row["queue_id"] in within.decidable])
     badges = tuple(
