@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import quiet, second_people
+from approvals.notices import digests, quiet, second_people
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -37,7 +37,7 @@ KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
     *("gate.approved", "gate.turned_down", "gate.taken_back"),
-    *("stop.set", "run.failed"),
+    *("stop.set", "run.failed", "digest.made"),
     *("access.proposed", "access.confirmed", "access.refused"),
     *("prompt.submitted", "prompt.returned", "prompt.published"),
 )
@@ -245,6 +245,10 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
         )  # fmt: skip
 
 
+def _digested(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += digests.notices_of(event)
+
+
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
@@ -267,6 +271,7 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "prompt.submitted": second_people.prompt_submitted,
     "prompt.returned": second_people.prompt_reviewed,
     "prompt.published": second_people.prompt_reviewed,
+    "digest.made": _digested,
 }
 
 

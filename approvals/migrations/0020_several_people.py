@@ -52,7 +52,7 @@ END $$;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0018_search_within"),
+        ("approvals", "0019_digest_notices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                     ("commented", "Commented"),
                     ("run_failed", "Run Failed"),
                     ("stopped", "Stopped"),
+                    ("digest", "Digest"),
                     ("channel_broken", "Channel Broken"),
                     ("access_waits", "Access Waits"),
                     ("prompt_waits", "Prompt Waits"),
