@@ -276,14 +276,16 @@ function ping() {
 function hurry() {
   if (document.hidden) return;
   if (socket) ping();
-  else document.addEventListener("wk:signed-in", () => {
-  if (state !== "signed_out") return;
-  state = "";
-  socket = null;
-  connect();
-});
+  else connect();
+}
 
-connect();
+/** Somebody signed in again without leaving the page: the socket of the session before is, or soon will be, closed. */
+function signedIn() {
+  const old = socket;
+  socket = null;
+  state = "";
+  old?.close();
+  connect();
 }
 
 let noticed = 0;
@@ -301,6 +303,7 @@ document.addEventListener("htmx:before:swap", readFirst);
 document.addEventListener("htmx:finally:request", answered);
 document.addEventListener("refresh", oneAtATime, { capture: true });
 document.addEventListener("visibilitychange", hurry);
+document.addEventListener("wk:signed-in", signedIn);
 window.addEventListener("online", hurry);
 window.addEventListener("offline", () => state !== "signed_out" && show("offline"));
 setInterval(tick, 1000);
