@@ -15,7 +15,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
 from agents import event_log
-from agents.models import Assessment, ModelCall, PartialText, ToolUse
+from agents.models import Assessment, ModelCall, PartialText, ToolCall, ToolUse
 from agents.models_used import STALE
 from agents.types import Json
 
@@ -40,6 +40,7 @@ RULES: Final = (
     Rule("assessments", Assessment, "assessed_at"),
     Rule("tool_uses", ToolUse, "hour"),
     Rule("model_calls", ModelCall, "at"),
+    Rule("tool_calls", ToolCall, "at"),
     Rule("streamed_words", PartialText, "updated_at", told=False),
 )
 
