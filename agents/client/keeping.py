@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .api import Call, Client
-from .errors import CallOver
+from .errors import CallOver, Refused
 
 log = logging.getLogger("watchkeeper.worker")
+_NEVER = {400, 404, 413, 422}  # what is refused so is refused the next time, too
 
 
 class Kept:
@@ -44,5 +45,11 @@ class Kept:
                 count += 1
             except CallOver as over:
                 log.info("call %s attempt %s is over: %s", kept["call"], kept["attempt"], over)
+            except Refused as refusal:
+                if refusal.status not in _NEVER:
+                    raise
+                log.exception("the answer to call %s is refused and set aside", kept["call"])
+                path.replace(path.with_suffix(".refused"))
+                continue
             path.unlink()
         return count
