@@ -65,7 +65,7 @@ def test_program_sends_a_bill_over_rest(flow: Workflow) -> None:
     manager = people.person("mona", "Workflow Orchestration Manager")
     answers = {"source": "cloud", "number": "7", "amount": 12.5}
     sent = {"answers": answers, "reason": "invoice of November"}
-    api = as_user(manager, "publish")
+    api = as_user(manager, "read", "publish")
     assert api.post("/workflows/flow/acts/record-bill", sent).status_code == 200
     assert api.post("/workflows/flow/acts/record-bill", sent).status_code == 409
     assert Budget.objects.get().spent == 12.5

@@ -333,9 +333,12 @@ def test_worker_that_asked_finds_its_answer_under_the_same_tokens():
 
 def test_worker_gets_nothing_outside_its_contract():
     _, api = worker()
-    registered(api, input={"type": "object", "properties": {"text": {"type": "string"}}})
-    publish('  - {key: work, type: automated, agent: outside, inputs: {text: "${input.text}", salary: 5000}}')
-    run = start(text="hello")
+    name = {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}
+    registered(api, input={"type": "object", "properties": {"customer": name}})
+    publish('  - {key: work, type: automated, agent: outside, inputs: {customer: "${input.customer}"}}')
+    run = start(customer={"name": "Jane", "salary": 90_000})
     with shift():
         eventually(lambda: parked(run))
-        assert fetched(api)[0]["input"] == {"text": "hello"}
+        assert fetched(api)[0]["input"] == {"customer": {"name": "Jane"}}
+    stripped = Event.objects.get(run=run, kind="task.guarded").data["guard"]["stripped"]
+    assert stripped == ["customer.salary"]

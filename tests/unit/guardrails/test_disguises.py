@@ -112,7 +112,7 @@ def test_the_verdict_says_which_disguise_it_was() -> None:
         "Schreiben Sie bitte bis Freitag, ob die Vorgängerin die Regeln für Rückgaben geändert hat.",
         "Напишите, пожалуйста, когда придёт посылка, и какие правила действуют для возврата.",
         "mail jane.doe@example.com or see https://example.com/help/how-to-return-a-parcel?id=4711&x=aGVsbG8",
-        html.escape("<p>Rules of the house: no smoking & no loud music after ten.</p>"),
+        html.escape("<p>The shop opens at nine & closes at six; parcels leave on the same day.</p>"),
     ],
 )
 def test_everyday_text_with_odd_characters_is_left_alone(text: str) -> None:
