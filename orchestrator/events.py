@@ -191,6 +191,13 @@ class EventKind(StrEnum):
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
 
+    OBJECTIVE_SET = "objective.set"
+    OBJECTIVE_WITHDRAWN = "objective.withdrawn"
+    BASELINE_STATED = "baseline.stated"
+    TIER_SET = "tier.set"
+    TIER_SPONSORED = "tier.sponsored"
+    DIGEST_MADE = "digest.made"
+
     RETENTION_APPLIED = "retention.applied"
 
     BUDGET_WARNED = "budget.warned"

@@ -23,6 +23,7 @@ SPEAKS_SQL = {
     "config/postgres.py",
     "config/server_address.py",
     "monitoring/hub.py",  # LISTEN on its own connection
+    "monitoring/metrics/db.py",  # counts a stretch of the ledger where it lies, in one statement; sums of the rollups
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",
     "orchestrator/db.py",
