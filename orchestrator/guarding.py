@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from agents.lifecycle import items
+from agents.models import Agent
 from agents.types import Json
 from orchestrator import acts, events
 from orchestrator.acts.holding import Freeze
@@ -28,6 +29,7 @@ def freeze(agent_id: int, *, reason: str) -> bool:
     One that somebody holds already is frozen all the same: then nobody else lets it go on.
     """
     target = acts.of("agent", agent_id)
+    assert isinstance(target.row, Agent)
     items.open_once(target.row, items.FROZEN, reason, {})
     try:
         acts.perform(Freeze(), target, by=None, reason=reason)

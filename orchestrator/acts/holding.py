@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from agents.lifecycle import items
 from agents.lifecycle.items import FROZEN
+from agents.models import Agent
 from agents.types import Json
 from orchestrator import db, ports, stops
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, counted, register
@@ -252,7 +253,7 @@ def lift(act: Performing) -> None:
     found: Stop = act.plan.work
     Stop.objects.filter(pk=found.pk).update(lifted_at=Now(), lifted_by=act.by)
     act.record("stop.lifted", stop=found.pk, scope=act.target.scope, ref=act.target.ref)
-    if found.guards:
+    if found.guards and isinstance(act.target.row, Agent):
         items.close(act.target.row, FROZEN, by=act.by.get_username() if act.by else "engine", reason=act.reason)
     families.resume_with_stop(found.pk, actor=act.actor, reason=act.reason)
     db.wake_idle()
