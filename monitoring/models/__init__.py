@@ -1,5 +1,6 @@
 """What monitoring keeps: projections of the event log, and what people ask of them."""
 
+from monitoring.models.forensics import Mention, MentionCursor
 from monitoring.models.measures import (
     Baseline,
     Digest,
@@ -11,6 +12,7 @@ from monitoring.models.measures import (
     Objective,
     Tier,
 )
+from monitoring.models.retention import LegalHold
 
 __all__ = [
     "Baseline",
@@ -18,8 +20,11 @@ __all__ = [
     "DigestWish",
     "Effort",
     "Ending",
+    "LegalHold",
     "Measure",
     "MeasureCursor",
+    "Mention",
+    "MentionCursor",
     "Objective",
     "Tier",
 ]
