@@ -33,6 +33,7 @@ from orchestrator.acts import (
     single,
     tasks,
     waits,
+    weights,
     widening,
 )
 from orchestrator.acts.core import (
@@ -116,5 +117,6 @@ __all__ = [
     "single",
     "tasks",
     "waits",
+    "weights",
     "widening",
 ]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestrator", "0021_shorter_turn"),
+        ("orchestrator", "0023_engine_weight"),
     ]
 
     operations = [

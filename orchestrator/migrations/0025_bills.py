@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("orchestrator", "0022_frozen_agents"),
+        ("orchestrator", "0024_frozen_agents"),
     ]
 
     operations = [
