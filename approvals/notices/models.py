@@ -22,6 +22,7 @@ class NoticeKind(models.TextChoices):
     COMMENTED = "commented"
     RUN_FAILED = "run_failed"
     STOPPED = "stopped"
+    DIGEST = "digest"  # figures of a span that is over, as this person wished
     CHANNEL_BROKEN = "channel_broken"
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import quiet
+from approvals.notices import digests, quiet
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -37,7 +37,7 @@ KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
     *("gate.approved", "gate.taken_back"),
-    *("stop.set", "run.failed"),
+    *("stop.set", "run.failed", "digest.made"),
 )
 
 
@@ -238,6 +238,10 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
         )  # fmt: skip
 
 
+def _digested(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += digests.notices_of(event)
+
+
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
@@ -253,6 +257,7 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.stranded": _stranded,
     "run.failed": _failed,
     "stop.set": _stopped,
+    "digest.made": _digested,
 }
 
 
