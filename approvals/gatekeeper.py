@@ -99,7 +99,8 @@ class Gatekeeper:
         gates = Gate.objects.filter(run_id__in=run_ids, **({"status": GateStatus.OPEN} if only_open else {}))
         columns = ("id", "task_id", "run_id", "title", "kind", "status", "queue__title", "risk")
         times = ("opened_at", "deadline_at", "settled_at", "on_timeout", "decisions__verdict", "decisions__note")
-        return [GateFact(*row) for row in gates.order_by("deadline_at").values_list(*columns, *times)[:limit]]
+        rows = gates.order_by("deadline_at").values_list(*columns, *times, "releases_at")
+        return [GateFact(*row) for row in rows[:limit]]
 
     def hidden_tasks(self, user: User, run_ids: Collection[int]) -> frozenset[int]:
         """See `blinding.tasks`."""

@@ -1,12 +1,14 @@
-"""What one run's page shows: its head, graph, timeline, story, files and one task. Bounded however large the run is."""
+"""What one run's page shows: its head, graph, files and one task. Bounded however large the run is.
+
+Its timeline is in `gantt`, its story in `narrative`.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from django.contrib.auth.models import User
 from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,13 +19,12 @@ from agents.quality.queries import assessment_of
 from agents.types import Json
 from orchestrator import budget_rows, drawing, queries, shortfalls
 from orchestrator.awaited import awaited
+from orchestrator.crowds import TaskFact
 from orchestrator.definitions.plan import COORDINATING, PlanStep
-from orchestrator.happenings import Entry, Happening
-from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
+from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, Run, Task, Timer, task_id
 from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
 from orchestrator.queries import (
-    TaskFact,
     active_stops,
     awaited_by,
     facts_of,
@@ -31,21 +32,21 @@ from orchestrator.queries import (
     layout_of,
     paused_by,
     pauses_of,
+    retries_of,
 )
 from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
 from orchestrator.shortfalls import Shortfall
-from orchestrator.snapshots import Happened
-from orchestrator.states import TASK_TERMINAL, RunStatus
-from orchestrator.story import ROUTINE, tell
+from orchestrator.states import TASK_TERMINAL, RunStatus, TaskStatus
 from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
 
 MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first ones and says so
-STORY_LENGTH: Final = 150
-SHORT_RUN: Final = 40  # tasks: the whole story of a short run is shown at once
 FAMILY: Final = 100
+<<<<<<< HEAD
 JUDGEMENTS: Final = ("quality.assessed", "guardian.raised", "guardian.held")  # events: what machines think of outputs
 LATEST: Final = 6  # lines of the story below the graph
+=======
+>>>>>>> main
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +104,6 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """One stretch of the narrative, the newest first; `older` is the cursor of the next stretch."""
-
-    entries: tuple[Entry, ...]
-    older: int | None
-    is_short: bool  # routine lines were left out
-
-
-@dataclass(frozen=True, slots=True)
 class Family:
     """A folded box opened: how its tasks are doing, and those to look at first."""
 
@@ -157,18 +149,12 @@ def head(run: Run) -> Head:
     """The run's one sentence and its figures."""
     tasks = task_facts(run)
     gates = gatekeeper().gates_of([run.pk], only_open=True)
-    retry = _next_retry(run, tasks)
-    facts = facts_of(
-        run, tasks, gates=gates, stops=active_stops(), retry=retry, outside=awaited_by({run.pk: run}, tasks)
-    )
-    if run.status == RunStatus.PAUSED:
-        facts = paused_by(facts, pauses_of([run.pk]).get(run.pk))
     end = run.ended_at or timezone.now()
     around = tuple(budget_rows.around(run))
     return Head(
         run=run,
         version=_version_number(run),
-        sentence=waiting_sentence(facts),
+        sentence=_sentence(run, tasks, gates),
         counts=dict(Counter(task.status for task in tasks)),
         usage=_usage(run),
         files=Artifact.objects.filter(run=run).count(),
@@ -180,6 +166,21 @@ def head(run: Run) -> Head:
     )
 
 
+def sentence_of(run: Run) -> Sentence:
+    """What the run waits for, exactly, without what its page shows beside it."""
+    live = Task.objects.of_run(run.pk).exclude(status__in=[*TASK_TERMINAL, TaskStatus.BLOCKED]).order_by("id")
+    tasks = [TaskFact(*row) for row in live.values_list(*TaskFact._fields)[:MAX_TASKS]] if run.ended_at is None else []
+    return _sentence(run, tasks, gatekeeper().gates_of([run.pk], only_open=True))
+
+
+def _sentence(run: Run, tasks: list[TaskFact], gates: Sequence[GateFact]) -> Sentence:
+    retry, outside = retries_of([run], tasks).get(run.pk), awaited_by({run.pk: run}, tasks)
+    facts = facts_of(run, tasks, gates=gates, stops=active_stops(), retry=retry, outside=outside)
+    if run.status == RunStatus.PAUSED:
+        facts = paused_by(facts, pauses_of([run.pk]).get(run.pk))
+    return waiting_sentence(facts)
+
+
 def task_facts(run: Run) -> list[TaskFact]:
     """What the run's tasks do now, in the order of their steps."""
     rows = Task.objects.of_run(run.pk).order_by("id").values_list(*TaskFact._fields)[:MAX_TASKS]
@@ -189,15 +190,6 @@ def task_facts(run: Run) -> list[TaskFact]:
 def _version_number(run: Run) -> int:
     from_cache = run.__class__.objects.filter(pk=run.pk).values_list("version__number", flat=True)
     return from_cache.get()
-
-
-def _next_retry(run: Run, tasks: Sequence[TaskFact]) -> tuple[datetime, str] | None:
-    waiting = {task.id: task.step_index for task in tasks if task.wait_for == "retry"}
-    if not waiting:
-        return None
-    timers = Timer.objects.filter(fired_at=None, kind="task_retry", ref__in=list(waiting)[:1000])
-    found = timers.order_by("due_at").values_list("due_at", "ref").first()
-    return (found[0], RunSteps(run)[waiting[found[1]]].title) if found else None
 
 
 def _usage(run: Run) -> Usage:
@@ -223,6 +215,7 @@ def graph(run: Run) -> drawing.Picture:
     return drawing.picture(layout_of(run.version_id), marks, now=timezone.now())
 
 
+<<<<<<< HEAD
 def story(
     run: Run,
     *,
@@ -303,6 +296,8 @@ def _happening(row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact]
     )  # fmt: skip
 
 
+=======
+>>>>>>> main
 def files(run: Run) -> list[tuple[Artifact, int]]:
     """What the run delivered, with sizes."""
     found = list(Artifact.objects.filter(run=run).order_by("id")[:200])
