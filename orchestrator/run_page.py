@@ -42,11 +42,6 @@ from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
 
 MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first ones and says so
 FAMILY: Final = 100
-<<<<<<< HEAD
-JUDGEMENTS: Final = ("quality.assessed", "guardian.raised", "guardian.held")  # events: what machines think of outputs
-LATEST: Final = 6  # lines of the story below the graph
-=======
->>>>>>> main
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,89 +210,6 @@ def graph(run: Run) -> drawing.Picture:
     return drawing.picture(layout_of(run.version_id), marks, now=timezone.now())
 
 
-<<<<<<< HEAD
-def story(
-    run: Run,
-    *,
-    before: int | None = None,
-    everything: bool = False,
-    length: int = STORY_LENGTH,
-    hidden: frozenset[int] = frozenset(),
-) -> Story:
-    """The run's events as sentences, the newest first. Of a long run routine lines are left out unless asked for.
-
-    `hidden`: tasks of which the reader is to judge before they see what machines think of them.
-    """
-    short = run.total > SHORT_RUN and not everything
-    events = Event.objects.filter(run_id=run.pk)
-    if hidden:
-        events = events.exclude(task_id__in=hidden, kind__in=JUDGEMENTS)
-    if short:
-        events = events.exclude(kind__in=ROUTINE)
-    if before is not None:
-        events = events.filter(id__lt=before)
-    columns = ("id", "task_id", "kind", "at", "actor", "data")
-    rows = list(events.order_by("-id").values_list(*columns)[: length + 1])
-    shown = rows[:length]
-    ids = [row[0] for row in shown]
-    places = dict(LedgerEntry.objects.filter(event_id__in=ids).values_list("event_id", "pos"))
-    gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
-    steps = RunSteps(run)
-    steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
-    entries = _named(_told([(row, places.get(row[0])) for row in shown], gates, steps))
-    return Story(tuple(entries), ids[-1] if len(rows) > length else None, short)
-
-
-def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, Entry]]:
-    """These events of a run, each with its sentence."""
-    gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
-    found = Event.objects.filter(pk__in=[event.id for event in events], run_id=run.pk)
-    rows = {row[0]: row for row in found.values_list("id", "task_id", "kind", "at", "actor", "data")}
-    steps = RunSteps(run)
-    steps.load([event.task_id & STEP_MASK for event in events if event.task_id is not None])
-    told = _told([(rows[event.id], event.pos) for event in events], gates, steps)
-    return list(zip(events, _named(told), strict=True))
-
-
-def _told(rows: list[tuple[Any, int | None]], gates: dict[int, GateFact], steps: RunSteps) -> list[Entry]:
-    """Each event's line, with queues called as people call them."""
-    titles = gatekeeper().queue_titles() if any(row[2].startswith("gate.") for row, _pos in rows) else {}
-    found = [_happening(row, pos, gates, steps) for row, pos in rows]
-    return [tell(replace(event, facts=_with_titles(event.facts, titles))) for event in found]
-
-
-def _with_titles(facts: Mapping[str, Json], titles: Mapping[str, str]) -> Mapping[str, Json]:
-    queue = facts.get("queue")
-    return {**facts, "queue": titles.get(queue, queue)} if isinstance(queue, str) else facts
-
-
-def _named(entries: list[Entry]) -> list[Entry]:
-    """The same entries with people called by their full names."""
-    people = User.objects.in_bulk({entry.name for entry in entries if entry.who == "person"}, field_name="username")
-    return [
-        replace(entry, name=full_name(people[entry.name])) if entry.who == "person" and entry.name in people else entry
-        for entry in entries
-    ]
-
-
-def _happening(row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: RunSteps) -> Happening:
-    _id, task, kind, at, actor, data = row
-    facts: dict[str, Json] = data if isinstance(data, dict) else {}
-    number = facts.get("gate")
-    gate = gates.get(number) if isinstance(number, int) and kind.startswith("gate.") else None
-    step = steps[task & STEP_MASK] if task is not None else None
-    return Happening(
-        pos, at, kind, actor, facts,
-        step_key=step.key if step else "",
-        step=step.title if step else "",
-        gate=gate.id if gate else None,
-        gate_title=gate.title if gate else "",
-        note=(gate.note or "") if gate and kind == "gate.decided" else "",
-    )  # fmt: skip
-
-
-=======
->>>>>>> main
 def files(run: Run) -> list[tuple[Artifact, int]]:
     """What the run delivered, with sizes."""
     found = list(Artifact.objects.filter(run=run).order_by("id")[:200])

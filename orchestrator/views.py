@@ -123,24 +123,16 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
         case "past":
             context |= time_machine.past(found, request.GET) | {"acts_of": _state_acts(request, found)}
         case "narrative":
-<<<<<<< HEAD
-            before = request.GET.get("before", "")
-            cursor = int(before) if before.isdecimal() and len(before) < 19 else None
-            everything = request.GET.get("all") == "1"
-            context |= {"story": _story(request, found, before=cursor, everything=everything), "everything": everything}
-=======
             context |= _narrative(user_of(request), found, request.GET)
->>>>>>> main
         case "files":
             context |= _files(request, found)
         case "input":
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
-<<<<<<< HEAD
-            context |= {"picture": run_page.graph(found), "story": _story(request, found, length=run_page.LATEST)}
-=======
-            context |= {"picture": run_page.graph(found), "story": narrative.story(found, length=narrative.LATEST)}
->>>>>>> main
+            context |= {
+                "picture": run_page.graph(found),
+                "story": narrative.story(found, length=narrative.LATEST, user=user_of(request)),
+            }
             context["agents"] = progress.by_agent(found)
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
@@ -148,11 +140,6 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
     return context
 
 
-<<<<<<< HEAD
-def _story(request: HttpRequest, found: Run, **how: Any) -> run_page.Story:
-    """Without what machines think of outputs that this person is yet to judge for themselves."""
-    return run_page.story(found, hidden=gatekeeper().hidden_tasks(user_of(request), [found.pk]), **how)
-=======
 def _narrative(user: User, found: Run, given: Mapping[str, str]) -> dict[str, Any]:
     """The run's story, or that of every run with its correlation id."""
     before = given.get("before", "")
@@ -161,7 +148,6 @@ def _narrative(user: User, found: Run, given: Mapping[str, str]) -> dict[str, An
     whole = given.get("of") == "all" and bool(others)
     told = narrative.narrative(user, [found, *others] if whole else [found], before=cursor, everything=everything)
     return {"story": told, "everything": everything, "others": others, "whole": whole}
->>>>>>> main
 
 
 def _state_acts(request: HttpRequest, found: Run) -> frozenset[str]:
