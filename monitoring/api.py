@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from approvals import permissions
+from approvals import blinding, permissions
 from orchestrator import domain_events, ledger
 from orchestrator.api_errors import ERRORS, MAX_RUN_ID, Cursor, Forbidden, caller
 from orchestrator.ledger import SealedEvent
@@ -26,7 +26,10 @@ class EventOut(Schema):
 
     pos: int
     kind: str
-    type: str | None = Field(description="Of events about how agents work together: agent_orchestration.TASK_STARTED.")
+    type: str | None = Field(
+        description="Of events about how agents work together: agent_orchestration.TASK_STARTED; of people's work"
+        " that is done: assignment.completed.7, with the number of its gate."
+    )
     at: datetime
     actor: str
     run: int | None
@@ -57,8 +60,10 @@ def list_events(
     items: list[EventOut] = []
     for _ in range(WINDOWS):
         page = ledger.after(after, limit=WINDOW)
-        for event in _visible(user, page, run):
-            items.append(_event(event))
+        visible = _visible(user, page, run)
+        hidden = blinding.tasks(user, {event.run_id for event in visible if event.run_id})
+        for event in visible:
+            items.append(_event(event, hidden=event.task_id in hidden))
             if len(items) == limit:
                 return EventsOut(items=items, next=event.pos, head=max(head, event.pos))
         if not page:
@@ -80,14 +85,14 @@ def _visible(user: User, page: list[SealedEvent], run: int | None) -> list[Seale
     ]
 
 
-def _event(event: SealedEvent) -> EventOut:
+def _event(event: SealedEvent, *, hidden: bool) -> EventOut:
     return EventOut(
         pos=event.pos,
         kind=event.kind,
-        type=domain_events.name_of(event.kind),
+        type=domain_events.name_of(event.kind, event.data),
         at=event.at,
         actor=event.actor,
         run=event.run_id,
         task=event.task_id,
-        data=event.data,
+        data=blinding.told(event.kind, event.data) if hidden else event.data,
     )

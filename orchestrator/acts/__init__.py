@@ -6,6 +6,7 @@ See `core` for the mechanism and docs/steering.md for the acts. Importing this p
 from orchestrator.acts import (
     advising,
     backfilling,
+    billing,
     budgets,
     certifying,
     choosing,
@@ -32,6 +33,7 @@ from orchestrator.acts import (
     single,
     tasks,
     waits,
+    weights,
     widening,
 )
 from orchestrator.acts.core import (
@@ -80,6 +82,7 @@ __all__ = [
     "acts_for",
     "advising",
     "backfilling",
+    "billing",
     "budgets",
     "certifying",
     "choosing",
@@ -114,5 +117,6 @@ __all__ = [
     "single",
     "tasks",
     "waits",
+    "weights",
     "widening",
 ]
