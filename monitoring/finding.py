@@ -7,13 +7,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from approvals import permissions
 from approvals.models import Gate
+from monitoring.models import Mention
 from orchestrator import acts
 from orchestrator.acts import Act, Target
 from orchestrator.models import Run
@@ -58,9 +59,18 @@ def _runs(user: User, wanted: str) -> Iterator[Hit]:
     runs = Run.objects.filter(workflow__in=permissions.visible_workflows(user)).select_related("workflow")
     newest = Run.objects.order_by("-pk").values("pk")[:RECENT]
     matching = Q(pk=int(wanted)) if _is_number(wanted) else Q(pk__in=newest, title__icontains=wanted)
-    for run in runs.filter(matching).defer("input", "error").order_by("-pk")[:EACH]:
+    # Asked for by themselves, so that each goes along its own index.
+    about = Mention.objects.filter(kind=Mention.Kind.INCIDENT, name=wanted).order_by("-pos")[:EACH]
+    exact = Q(correlation_id=wanted) | Q(pk__in=list(about.values_list("run_id", flat=True)))
+    for run in _newest(runs.filter(exact), runs.filter(matching)):
         aside = f"{run.workflow.title} · {run.get_status_display()}"
         yield Hit(_("Runs"), "play", f"#{run.pk} {run.title}", aside, reverse("orchestrator:run", args=[run.pk]))
+
+
+def _newest(*found: QuerySet[Run]) -> list[Run]:
+    """The first of these, each once: those that are named exactly before those that only sound like it."""
+    rows = [run for runs in found for run in runs.defer("input", "error").order_by("-pk")[:EACH]]
+    return list({run.pk: run for run in rows}.values())[:EACH]
 
 
 def _gates(user: User, wanted: str) -> Iterator[Hit]:
