@@ -53,6 +53,7 @@ GET feedback/improvements/                   >   -   +   +   +   +   +   +   +  
 GET feedback/proposals/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/retrospective/                 >   -   -   -   -   -   -   +   +   -   +   -   -   -   -   -   +
 POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -112,6 +113,8 @@ POST account/sessions/end/                   >   +   +   +   +   +   +   +   +  
 GET account/tokens/                          >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/make/                    >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/<int:pk>/revoke/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+POST account/wall/                           >   -   -   -   -   -   -   +   +   +   +   +   +   +   +   +   +
+POST account/wall/end/                       >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/view-as/end/                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST access/people/<int:pk>/view-as/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
 GET access/                                  >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
@@ -485,6 +488,7 @@ BODIES: dict[str, Any] = {
     "POST feedback/lessons/draft/": {"prompt": "greeting"},
     "POST feedback/proposals/<int:pk>/accept/": REASON,
     "POST feedback/proposals/<int:pk>/decline/": REASON,
+    "POST feedback/retrospective/": {"title": "May", "concluded": "Name sources."},
     "POST feedback/<int:pk>/answer/": {"status": "dealt", "answer": "done"},
     "POST feedback/improvements/<int:pk>/close/": {"outcome": "done"},
     "POST /feedback": {"agent": "assessor", "rating": 3},
