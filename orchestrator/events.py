@@ -191,6 +191,18 @@ class EventKind(StrEnum):
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
 
+    ALERT_RAISED = "alert.raised"
+    ALERT_RESOLVED = "alert.resolved"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_ASSIGNED = "alert.assigned"
+    ALERT_ESCALATED = "alert.escalated"
+    ALERT_SILENCED = "alert.silenced"
+    ALERT_UNSILENCED = "alert.unsilenced"
+    ALERT_STEP_DONE = "alert.step_done"
+    ALERT_RULE_CHANGED = "alert.rule_changed"
+    ALERT_ROTATION_CHANGED = "alert.rotation_changed"
+    ALERT_DRILLED = "alert.drilled"
+
     RETENTION_APPLIED = "retention.applied"
 
     BUDGET_WARNED = "budget.warned"

@@ -22,6 +22,7 @@ class NoticeKind(models.TextChoices):
     COMMENTED = "commented"
     RUN_FAILED = "run_failed"
     STOPPED = "stopped"
+    ALERT = "alert"  # something is wrong, and it is this person's turn to look
     CHANNEL_BROKEN = "channel_broken"
 
 

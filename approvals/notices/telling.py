@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import quiet
+from approvals.notices import alerts, quiet
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -38,6 +38,7 @@ KINDS: Final = (
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
     *("gate.approved", "gate.taken_back"),
     *("stop.set", "run.failed"),
+    *("alert.raised", "alert.escalated", "alert.assigned", "alert.acknowledged", "alert.resolved"),
 )
 
 
@@ -81,6 +82,7 @@ class _Reading:
     starters: dict[int, tuple[User | None, str]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     over: set[int] = field(default_factory=set)  # gates about which there is nothing left to do here
+    freed: set[int | None] = field(default_factory=set)  # people who have an alert less to look after
     spoken: set[tuple[int, str]] = field(default_factory=set)  # who has given a vote on which gate
     _deciders: dict[int, list[User]] = field(default_factory=dict)
     _away: dict[int, int] = field(default_factory=dict)
@@ -116,7 +118,8 @@ def _write(reading: _Reading) -> int:
     _withdraw_from_voters(reading.spoken)
     told = Notice.objects.bulk_create(_gathered(reading.notices))
     Delivery.objects.bulk_create(deliveries(told))
-    db.nudge_notices({notice.recipient_id for notice in told if notice.recipient_id} | _readers_of(reading.over))
+    people = {notice.recipient_id for notice in told} | reading.freed | _readers_of(reading.over)
+    db.nudge_notices({person for person in people if person is not None})
     return len(told)
 
 
@@ -238,6 +241,20 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
         )  # fmt: skip
 
 
+def _alerted(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += alerts.notices_of(event)
+
+
+def _answered(reading: _Reading, event: SealedEvent) -> None:
+    """Somebody looks after it, or it is over: nobody else has to."""
+    path = alerts.path_if_answered(event)
+    if path:
+        reading.notices = [told for told in reading.notices if told.path != path]
+        told = Notice.objects.filter(kind=NoticeKind.ALERT, path=path, withdrawn_at=None)
+        reading.freed |= set(told.values_list("recipient_id", flat=True))
+        _take_back(told)
+
+
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
@@ -253,6 +270,11 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.stranded": _stranded,
     "run.failed": _failed,
     "stop.set": _stopped,
+    "alert.raised": _alerted,
+    "alert.escalated": _alerted,
+    "alert.assigned": _alerted,
+    "alert.acknowledged": _answered,
+    "alert.resolved": _answered,
 }
 
 

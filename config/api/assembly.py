@@ -24,6 +24,7 @@ from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.parsing import StrictParser
 from config.api.prompts import prompt_routes
+from monitoring.alerts.api import alert_routes
 from monitoring.api import events
 from orchestrator import act_api, budget_api, gallery_api, service_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
@@ -69,6 +70,7 @@ api.add_router("/privacy", privacy_routes)
 api.add_router("/quality", quality_routes)
 api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
+api.add_router("/alerts", alert_routes)
 api.add_router("/gates", gate_routes)
 api.add_router("/gates", gates)
 api.add_router("/reviewing", reviewing_routes)

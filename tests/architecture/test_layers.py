@@ -22,6 +22,7 @@ SPEAKS_SQL = {
     "config/bench/measure.py",  # the floor: one plain durable commit
     "config/postgres.py",
     "config/server_address.py",
+    "monitoring/alerts/db.py",  # a range of the log summed by subject, a count with an end: each one statement
     "monitoring/hub.py",  # LISTEN on its own connection
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",

@@ -1,0 +1,25 @@
+"""Celery tasks of this app, all on queue `control` and safe to lose, repeat or run twice at once."""
+
+import structlog
+from celery import shared_task
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task
+def watch_alerts() -> None:
+    """Look once at everything that alert rules are about."""
+    from monitoring.alerts import evaluation  # noqa: PLC0415 - only the control worker needs it
+
+    raised = evaluation.tick()
+    if raised:
+        log.info("alerts.raised", alerts=[alert.pk for alert in raised])
+
+
+@shared_task
+def forget_alert_counts() -> None:
+    """Delete numbers that are too old to look at."""
+    from monitoring.alerts import store  # noqa: PLC0415 - as above
+
+    while store.forget_old():
+        continue
