@@ -106,10 +106,18 @@ class RuleKeptIn(RuleIn):
     reason: Line
 
 
-class AlertRuleOut(RuleIn):
+class AlertRuleOut(Schema):
     """A rule as it is kept."""
 
     name: str
+    title: str
+    scope: str
+    condition: str
+    severity: str
+    window: int
+    subject: str
+    runbook: str
+    enabled: bool
     shipped: bool
     problem: str = Field(description="Why it could not be worked out the last time; empty if it could.")
 
@@ -120,7 +128,7 @@ class AlertRuleOut(RuleIn):
             name=rule.name, title=rule.title, scope=rule.scope, condition=rule.condition, severity=rule.severity,
             window=rule.window, subject=rule.subject, runbook=rule.runbook, enabled=rule.enabled,
             shipped=rule.shipped, problem=rule.problem,
-        )  # type: ignore[arg-type]  # checked when it was kept  # fmt: skip
+        )  # fmt: skip
 
 
 class FiringOut(Schema):

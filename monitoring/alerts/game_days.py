@@ -66,5 +66,11 @@ def _any_subject(scope: str) -> str:
 
 
 def _record(day: GameDay, by: str, **facts: Any) -> None:
-    told = {"game_day": day.pk, "runbook": day.runbook, "digest": day.digest, "alert": day.alert_id, "by": by}
+    told: dict[str, Any] = {
+        "game_day": day.pk,
+        "runbook": day.runbook,
+        "digest": day.digest,
+        "alert": day.alert_id,
+        "by": by,
+    }
     events.append("alert.drilled", actor="operator", data={**told, **facts})

@@ -47,7 +47,7 @@ def _queues(now: datetime) -> dict[Key, Amounts]:
     """Along the index of the inbox. Approved gates that only wait to go out need nobody."""
     waiting = Gate.objects.filter(status=GateStatus.OPEN, releases_at=None).order_by()
     overdue = Count("pk", filter=Q(deadline_at__lte=now))
-    rows = waiting.values_list("queue__name").annotate(Count("pk"), overdue, Min("opened_at"))
+    rows = waiting.values_list("queue__name").annotate(count=Count("pk"), late=overdue, since=Min("opened_at"))
     return {
         ("queue", name): {"open": float(count), "overdue": float(late), "oldest_s": (now - since).total_seconds()}
         for name, count, late, since in rows

@@ -74,12 +74,10 @@ class Chronic:
 def open_lines(user: User) -> list[Line]:
     """What is open: unanswered first, the gravest and newest of it first, silenced last."""
     now = timezone.now()
-    found = visibility.visible(user).filter(closed_at=None).annotate(grave=_GRAVE)
-    rows = found.order_by(F("acknowledged_at").asc(nulls_first=True), "grave", "-raised_at")[:MOST]
+    found = visibility.visible(user).filter(closed_at=None)
+    rows = found.order_by(F("acknowledged_at").asc(nulls_first=True), _GRAVE, "-raised_at")[:MOST]
     lines = [line(alert, now) for alert in rows]
-    return sorted(
-        lines, key=lambda one: (one.is_silenced, one.alert.acknowledged_at is not None, one.alert.grave, -one.alert.pk)
-    )  # type: ignore[attr-defined]
+    return sorted(lines, key=lambda one: one.is_silenced)  # the order of the others stays
 
 
 def line(alert: Alert, now: datetime | None = None) -> Line:
@@ -143,7 +141,7 @@ def chronic(user: User, *, days: int = CHRONIC_DAYS) -> list[Chronic]:
         .filter(count__gte=CHRONIC_LEAST)
         .order_by("-count", "-at")[:PAGE]
     )
-    return _chronic([*rows], [*of_runs])
+    return _chronic([dict(row) for row in rows], [dict(row) for row in of_runs])
 
 
 def _chronic(rows: list[dict[str, Any]], of_runs: list[dict[str, Any]]) -> list[Chronic]:

@@ -130,8 +130,12 @@ def _terms(request: HttpRequest) -> oncall.Terms:
     asked = request.POST
     places = {
         name.removeprefix("place."): int(value)
-        for name, value in asked.items()
-        if name.startswith("place.") and value.isdecimal() and len(value) < 4 and int(value) > 0
+        for name, value in asked.dict().items()
+        if isinstance(value, str)
+        and name.startswith("place.")
+        and value.isdecimal()
+        and len(value) < 4
+        and int(value) > 0
     }
     try:
         starts = date.fromisoformat(asked.get("starts_on", ""))

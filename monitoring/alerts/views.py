@@ -236,13 +236,13 @@ def _numbers(found: Alert) -> list[dict[str, object]]:
     """The snapshot as a table: each number with its meaning; those that the condition looks at first."""
     inputs, values = SCOPES[found.scope].inputs, found.data.get("values", {})
     named = set(found.data.get("named", []))
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": one.name, "words": one.words, "value": written(values[one.name], one.unit),
             "is_named": one.name in named,
         }
         for one in inputs
-        if one.name in values
+        if one.name in named or values.get(one.name)
     ]  # fmt: skip
     return sorted(rows, key=lambda row: not row["is_named"])
 

@@ -154,8 +154,8 @@ def _violations(said: Said) -> str:
 def _overdue(said: Said) -> str:
     late = int(said.number("gates_overdue"))
     words = ngettext(
-        "%(count)d decision in %(name)s is past its deadline; the oldest waits since %(span)s",
-        "%(count)d decisions in %(name)s are past their deadline; the oldest waits since %(span)s",
+        "%(count)d decision in %(name)s is past its deadline; the oldest has waited %(span)s",
+        "%(count)d decisions in %(name)s are past their deadline; the oldest has waited %(span)s",
         late,
     )
     return words % {"name": said.about, "count": late, "span": said.text("oldest_wait_s", "s")}
