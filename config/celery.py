@@ -90,6 +90,7 @@ app.conf.update(
         "tell-people": _doorbell("tell_people", every=1.0, app="approvals"),
         "watch-alerts": _doorbell("watch_alerts", every=1.0, app="monitoring"),
         "forget-alert-counts": _doorbell("forget_alert_counts", every=3600.0, app="monitoring"),
+        "measure": _doorbell("measure", every=5.0, app="monitoring"),
         "answer-questions": _doorbell("answer_questions", every=1.0, app="approvals"),
         "forget-notices": _doorbell("forget_notices", every=3600.0, app="approvals"),
         "tend-ledger": _doorbell("tend_ledger", every=3600.0),
@@ -103,6 +104,7 @@ app.conf.update(
         "keep-able": _doorbell("keep_able", every=60.0, app="approvals"),
         "draft-cases": _doorbell("draft_cases", every=3600.0, app="approvals"),
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),
+        "begin-month": _at("monitoring.tasks.begin_month", crontab(day_of_month=1, hour=0, minute=1)),
         "evaluate-monthly": _at("agents.tasks.evaluate_monthly", crontab(day_of_month=1, hour=3, minute=10)),
     },
 )

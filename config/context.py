@@ -61,6 +61,7 @@ MATTER = (
     Entry("orchestrator:teams", "users", _("Teams"), "see_agents", "g m"),
     Entry("feedback:feedback", "message-square", _("Feedback"), "see_agents", "g b"),
     Entry("approvals:oversight", "users", _("How people decide"), "see_oversight", "g o"),
+    Entry("monitoring:metrics", "activity", _("Analytics"), "see_runs", "g n"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
     Entry("access:people", "key-round", _("Access"), "manage_access", "g c", "access"),
 )

@@ -30,15 +30,16 @@ FILES: dict[str, tuple[str, ...]] = {
         "files/jetbrains-mono-latin-ext-wght-normal.woff2",
     ),
     "lucide-static": ("LICENSE",),
+    "uplot": ("LICENSE", "dist/uPlot.iife.min.js", "dist/uPlot.min.css"),
 }
 ICONS = (
     "activity arrow-right ban bell bot check chevron-down chevron-left chevron-right circle-alert circle-check "
-    "circle-dashed circle-dot circle-help circle-pause circle-play circle-stop circle-x clock copy corner-down- "
-    "left download external-link eye file-text flame git-branch hand hash hourglass inbox info key-round layers "
-    "link list list-filter loader lock log-out menu message-square minus monitor moon network octagon-alert "
-    "octagon-x panel-left pause pencil play plus quote radio rotate-ccw route scroll-text search shield-alert "
-    "shield-check signal-high signal-low signal-medium skip-forward sliders-horizontal sun timer trash-2 "
-    "triangle-alert tv undo-2 user-round users wifi-off workflow x zap"
+    "circle-dashed circle-dot circle-help circle-pause circle-play circle-stop circle-x clock coins copy "
+    "corner-down-left download external-link eye file-text flame git-branch hand hash hourglass inbox info "
+    "key-round layers link list list-filter loader lock log-out menu message-square minus monitor moon network "
+    "newspaper octagon-alert octagon-x panel-left pause pencil play plus quote radio rotate-ccw route scroll-text "
+    "search shield-alert shield-check signal-high signal-low signal-medium skip-forward sliders-horizontal sun "
+    "timer trash-2 triangle-alert tv undo-2 user-round users wifi-off workflow x zap"
 ).split()
 
 

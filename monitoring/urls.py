@@ -3,6 +3,8 @@
 from django.urls import path
 
 from monitoring import views
+from monitoring.costs import views as costs
+from monitoring.metrics import views as metrics
 
 app_name = "monitoring"
 urlpatterns = [
@@ -12,4 +14,14 @@ urlpatterns = [
     path("audit/", views.audit, name="audit"),
     path("audit/export/", views.export, name="export"),
     path("audit/verify/", views.verify, name="verify"),
+    path("analytics/", metrics.metrics, name="metrics"),
+    path("analytics/costs/", costs.costs, name="costs"),
+    path("analytics/costs/statements/<str:month>/", costs.statement, name="statement"),
+    path("analytics/costs/worth/", costs.roi, name="worth"),
+    path("analytics/costs/tiers/", costs.set_tier, name="tier"),
+    path("analytics/costs/tiers/<int:team>/sponsor/", costs.stand_for, name="sponsor"),
+    path("analytics/workflows/<slug:name>/", metrics.workflow, name="metrics-workflow"),
+    path("analytics/workflows/<slug:name>/promise/", metrics.promise, name="metrics-promise"),
+    path("analytics/workflows/<slug:name>/baseline/", metrics.baseline, name="metrics-baseline"),
+    path("analytics/behind/<slug:key>/", metrics.what_is_behind, name="metrics-behind"),
 ]

@@ -203,6 +203,13 @@ class EventKind(StrEnum):
     ALERT_ROTATION_CHANGED = "alert.rotation_changed"
     ALERT_DRILLED = "alert.drilled"
 
+    OBJECTIVE_SET = "objective.set"
+    OBJECTIVE_WITHDRAWN = "objective.withdrawn"
+    BASELINE_STATED = "baseline.stated"
+    TIER_SET = "tier.set"
+    TIER_SPONSORED = "tier.sponsored"
+    DIGEST_MADE = "digest.made"
+
     RETENTION_APPLIED = "retention.applied"
 
     BUDGET_WARNED = "budget.warned"

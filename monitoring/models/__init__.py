@@ -1,4 +1,4 @@
-"""What monitoring keeps for itself: everything else it shows is read from the tables below."""
+"""What monitoring keeps: projections of the event log, what people ask of them, alerts and what is done about them."""
 
 from monitoring.models.alerting import (
     Alert,
@@ -11,6 +11,17 @@ from monitoring.models.alerting import (
     Severity,
     Silence,
 )
+from monitoring.models.measures import (
+    Baseline,
+    Digest,
+    DigestWish,
+    Effort,
+    Ending,
+    Measure,
+    MeasureCursor,
+    Objective,
+    Tier,
+)
 
 __all__ = [
     "Alert",
@@ -18,8 +29,17 @@ __all__ = [
     "AlertCursor",
     "AlertRule",
     "AlertStep",
+    "Baseline",
+    "Digest",
+    "DigestWish",
+    "Effort",
+    "Ending",
     "GameDay",
+    "Measure",
+    "MeasureCursor",
+    "Objective",
     "Rotation",
     "Severity",
     "Silence",
+    "Tier",
 ]

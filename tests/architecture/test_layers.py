@@ -24,6 +24,7 @@ SPEAKS_SQL = {
     "config/server_address.py",
     "monitoring/alerts/db.py",  # a range of the log summed by subject, a count with an end: each one statement
     "monitoring/hub.py",  # LISTEN on its own connection
+    "monitoring/metrics/db.py",  # counts a stretch of the ledger where it lies, in one statement; sums of the rollups
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",
     "orchestrator/db.py",

@@ -52,6 +52,16 @@ POST alerts/<int:pk>/acknowledge/            >   -   .   -   .   .   .   +   +  
 POST alerts/<int:pk>/assign/                 >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
 POST alerts/<int:pk>/silence/                >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
 POST alerts/<int:pk>/steps/<slug:key>/       >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
+GET analytics/                               >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/behind/<slug:key>/             >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/workflows/<slug:name>/         >   -   .   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST analytics/workflows/<slug:name>/promise/ >   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST analytics/workflows/<slug:name>/baseline/ >   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET analytics/costs/                         >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/costs/worth/                   >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/costs/statements/<str:month>/  >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST analytics/costs/tiers/                  >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST analytics/costs/tiers/<int:team>/sponsor/ >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET feedback/                                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/patterns/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/lessons/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -360,6 +370,20 @@ POST /evaluations/items/{pk}/close           !   -   -   -   -   -   -   -   +  
 GET /evaluations/{pk}                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /evaluations/{pk}/against/{other}        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /evaluations/{pk}/cases                  !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /metrics                                 !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /metrics/latency                         !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /metrics/bottlenecks                     !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /metrics/behind/{key}                    !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /metrics/objectives                      !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+PUT /metrics/objectives/{workflow}/{indicator} !   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+DELETE /metrics/objectives/{workflow}/{indicator} !   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST /metrics/baselines/{workflow}           !   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET /costs                                   !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /costs/statements/{month}                !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /costs/tiers                             !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+PUT /costs/tiers/{team}                      !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+POST /costs/tiers/{team}/sponsor             !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST /costs/worth                            !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /quality/assessments                     !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /quality/calibrations/{agent}            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /quality/calibrations/{agent}           !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
@@ -507,6 +531,10 @@ BODIES: dict[str, Any] = {
     "POST /proposals/backtest": {"workflow": "incident", "step": "assess"},
     "POST /proposals/{proposal_id}/accept": REASON,
     "POST /proposals/{proposal_id}/decline": REASON,
+    "PUT /metrics/objectives/{workflow}/{indicator}": {"share": 0.9, "within_ms": 1000},
+    "POST /metrics/baselines/{workflow}": {"minutes": 5, "source": "a guess"},
+    "PUT /costs/tiers/{team}": {"level": "bronze", **REASON},
+    "POST /costs/worth": {"runs": 1, "by_hand": 1, "wage": 1, "per_run": 1},
     "POST inbox/<int:pk>/comments/": {"text": "a remark"},
     "POST inbox/<int:pk>/draft/": {"note": "half a thought"},
     "POST act/<slug:scope>/<slug:address>/<slug:name>/": REASON,
@@ -558,6 +586,8 @@ NAMES = {
     "alerts/silences/<int:pk>": "alerts/silences/{silence}", "alerts/<int:pk>": "alerts/{alert}",
     "steps/<slug:key>": "steps/look", "/alerts/rules/{name}": "/alerts/rules/failed-run", "{alert_id}": "{alert}",
     "{silence_id}": "{silence}", "/runbook/{step}": "/runbook/look",
+    "/behind/{key}": "/behind/alone", "behind/<slug:key>": "behind/alone", "{indicator}": "completion",
+    "<str:month>": "2026-01", "{month}": "2026-01", "tiers/<int:team>": "tiers/{team}",
     "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
     "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",

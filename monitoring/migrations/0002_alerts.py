@@ -8,9 +8,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    initial = True
-
     dependencies = [
+        ("monitoring", "0001_measures"),
         ("approvals", "0019_alerts"),
         ("orchestrator", "0021_shorter_turn"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
