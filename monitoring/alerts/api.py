@@ -19,8 +19,8 @@ from monitoring.alerts.api_schemas import (
     FiringOut,
     InputOut,
     RotationIn,
-    RuleIn,
-    RuleKeptIn,
+    AlertRuleIn,
+    AlertRuleKeptIn,
     SilenceIn,
     SilenceOut,
     StepIn,
@@ -80,7 +80,7 @@ def list_rules(request: HttpRequest) -> list[AlertRuleOut]:
 
 
 @alert_routes.post("/rules/test", response={200: TriedOut, **ERRORS}, summary="Test a rule on history")
-def test_rule(request: HttpRequest, wanted: RuleIn) -> TriedOut:
+def test_rule(request: HttpRequest, wanted: AlertRuleIn) -> TriedOut:
     """When it would have fired in the last fourteen days, on what you may see. Nothing is kept."""
     tried = history.replay(wanted.wanted(), user=_watcher(request))
     return TriedOut(
@@ -100,7 +100,7 @@ def get_rule(request: HttpRequest, name: Name) -> AlertRuleOut:
 
 
 @alert_routes.post("/rules/{name}", response={200: AlertRuleOut, **ERRORS}, summary="Make or change an alert rule")
-def keep_rule(request: HttpRequest, name: Name, wanted: RuleKeptIn) -> AlertRuleOut:
+def keep_rule(request: HttpRequest, name: Name, wanted: AlertRuleKeptIn) -> AlertRuleOut:
     """Make it, or change it if there is one of that name."""
     user = _watcher(request)
     rules.authorise(user)

@@ -80,7 +80,7 @@ class AssignIn(Schema):
     to: Person = ""
 
 
-class RuleIn(Schema):
+class AlertRuleIn(Schema):
     """A rule. `condition` is CEL over the numbers of its scope: see `GET /alerts/inputs`."""
 
     title: Line
@@ -100,7 +100,7 @@ class RuleIn(Schema):
         )  # fmt: skip
 
 
-class RuleKeptIn(RuleIn):
+class AlertRuleKeptIn(AlertRuleIn):
     """The same with why."""
 
     reason: Line

@@ -20,6 +20,7 @@ from orchestrator import events, services
 from orchestrator.definitions import expressions
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{1,59}", re.ASCII)
+RESERVED: Final = frozenset({"new", "try", "test"})  # addresses beside those of rules
 LONGEST: Final = 500  # characters of a condition: it is shown on one line
 MOST: Final = 200
 # What a condition is tried on before it is kept: it has to give true or false for a thing of which nothing is known.
@@ -97,7 +98,7 @@ def create(name: str, wanted: Wanted, *, by: User, reason: str) -> AlertRule:
     check(wanted)
     if NAME.fullmatch(name) is None:
         raise RuleRefused(problem=_("its name is 2 to 60 small letters, digits and hyphens, and begins with a letter"))
-    if AlertRule.objects.filter(name=name).exists():
+    if name in RESERVED or AlertRule.objects.filter(name=name).exists():
         raise RuleRefused(problem=_("there is a rule %(name)s already") % {"name": name})
     if AlertRule.objects.count() >= MOST:
         raise RuleRefused(problem=_("there are %(most)d rules already; remove one that nobody needs") % {"most": MOST})
