@@ -12,6 +12,8 @@ from monitoring.alerts import handling, history, oncall, queries, rules, runbook
 from monitoring.alerts.api_schemas import (
     AcknowledgeIn,
     AlertOut,
+    AlertRuleIn,
+    AlertRuleKeptIn,
     AlertRuleOut,
     AlertsOut,
     AssignIn,
@@ -19,8 +21,6 @@ from monitoring.alerts.api_schemas import (
     FiringOut,
     InputOut,
     RotationIn,
-    AlertRuleIn,
-    AlertRuleKeptIn,
     SilenceIn,
     SilenceOut,
     StepIn,
