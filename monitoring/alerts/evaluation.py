@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from monitoring.alerts import baselines, counting, measuring, oncall, raising, rules, runs, shipped, store
 from monitoring.alerts.findings import Finding, Findings
-from monitoring.alerts.inputs import COUNTED, HOUR, MINUTE, SCOPES
+from monitoring.alerts.inputs import COUNTED, HOUR, MEASURED_ONLY, MINUTE, SCOPES
 from monitoring.alerts.raising import Open
 from monitoring.alerts.store import Amounts, Key
 from monitoring.models import Alert, AlertCursor, AlertRule
@@ -132,7 +132,9 @@ def _look_at_window(scope: str, window: int, group: Iterable[AlertRule], look: L
     if wanted is not None and not wanted:
         return
     seconds = MINUTE if window <= FINE else HOUR
-    sums = store.window(scope, since=_begin(look.now, window), seconds=seconds, subjects=wanted)
+    sums: dict[str, dict[str, float]] = {}
+    if scope not in MEASURED_ONLY:
+        sums = store.window(scope, since=_begin(look.now, window), seconds=seconds, subjects=wanted)
     measured = {subject: numbers for (kind, subject), numbers in look.measured.items() if kind == scope}
     for subject in sorted({*sums, *measured, *look.watched(scope)} if wanted is None else wanted):
         numbers = {**sums.get(subject, {}), **measured.get(subject, {})}

@@ -256,4 +256,5 @@ GAUGES: Final[Mapping[str, frozenset[str]]] = {
     "budget": frozenset({"used"}),
     "system": frozenset({"lag_s", "workers", "ready"}),
 }
+MEASURED_ONLY: Final = frozenset({"queue", "lane", "budget", "system"})  # of these nothing is added up
 COUNTED: Final = tuple(name for name in SCOPES if name != "run")
