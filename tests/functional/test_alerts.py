@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from monitoring.alerts import evaluation, handling, shipped, store
-from monitoring.models import Alert, AlertRule, Silence
+from monitoring.models import Alert, AlertCursor, AlertRule, Silence
 from orchestrator import events
 from orchestrator.models import Run, Stop
 from tests import factories, people
@@ -21,6 +21,7 @@ MANAGER = "Workflow Orchestration Manager"
 @pytest.fixture
 def mia(transactional_db: None) -> User:
     shipped.seed()
+    AlertRule.objects.filter(name="failing-tasks").update(enabled=False)  # one alert for one failure is enough here
     evaluation.tick()
     return people.person("mia", MANAGER, last_name="Tanaka")
 
@@ -69,15 +70,13 @@ def test_list_puts_what_nobody_has_answered_first_and_others_see_who_did(site: S
     ben = people.person("ben", MANAGER)
     factories.run(factories.workflow(), minutes=90, title="Slow one")
     fail("Failed one")
-    until(
-        lambda: evaluation.tick(timezone.now() + timedelta(seconds=16)) is not None and Alert.objects.count() == 3,
-        what="three",
-    )
+    AlertCursor.objects.update(full_at=None)  # the next look is at everything
+    until(lambda: evaluation.tick() is not None and Alert.objects.count() == 2, what="both are raised")
     site.enter(page, ben, "/alerts/")
     live(page)
     rows = page.locator(".alert-row")
-    expect(rows).to_have_count(3)
-    expect(rows.nth(2)).to_contain_text("has taken 1 h 30 min")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("has taken 1 h 30 min")
     assert serious_problems(page) == []
 
     slow = Alert.objects.get(rule__name="long-run")
@@ -101,7 +100,7 @@ def test_alert_is_silenced_for_a_while_with_a_reason_and_heard_again(site: Site,
     page.get_by_role("button", name="Silence", exact=True).click()
 
     expect(page.locator(".alert-standing")).to_contain_text("Silenced until")
-    expect(page.locator("#shell-alerts .note")).not_to_contain_text(["“Invoice 17” failed:"])
+    expect(page.locator("#shell-alerts .note")).to_have_count(0)
     silence = Silence.objects.get()
     assert timedelta(hours=3.9) < silence.until - timezone.now() < timedelta(hours=4)
     page.get_by_role("link", name="Silences").click()
@@ -116,7 +115,7 @@ def test_rule_is_tried_on_history_before_it_is_kept(site: Site, mia: User, page:
     days = {minute - timedelta(days=day): {"calls": 20.0, "errors": 9.0} for day in range(1, 8)}
     store.add({("tool", "search_web"): days})
     site.enter(page, mia, "/alerts/rules/new/?scope=tool")
-    page.get_by_label("Name", exact=True).fill("search-fails")
+    page.locator("#name").fill("search-fails")
     page.get_by_label("Title").fill("Search fails")
     page.get_by_label("Condition").fill("tool_erors > 3")
     page.get_by_role("button", name="Test on history").click()
