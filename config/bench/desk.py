@@ -182,6 +182,7 @@ def _copy(stack: Stack, missing: int) -> None:
         parts[f"{name}_new"] = ", ".join(new[name].get(column, f"{name[0]}.{column}") for column in columns)
     each = missing // max(1, open_ones) + 1
     statements = _COPY.replace("%(each)s", str(each)).replace("%(missing)s", str(missing)).format(**parts)
+    stack.raw.execute(b"SET statement_timeout = 0")  # twenty thousand rows with all their indexes
     for statement in statements.split(";"):
         stack.raw.execute(statement.encode())
 

@@ -276,14 +276,14 @@ function ping() {
 function hurry() {
   if (document.hidden) return;
   if (socket) ping();
-  else document.addEventListener("wk:signed-in", () => {
+  else connect();
+}
+
+function signedIn() {
   if (state !== "signed_out") return;
   state = "";
   socket = null;
   connect();
-});
-
-connect();
 }
 
 let noticed = 0;
@@ -300,6 +300,7 @@ document.addEventListener("htmx:before:request", asked);
 document.addEventListener("htmx:before:swap", readFirst);
 document.addEventListener("htmx:finally:request", answered);
 document.addEventListener("refresh", oneAtATime, { capture: true });
+document.addEventListener("wk:signed-in", signedIn);
 document.addEventListener("visibilitychange", hurry);
 window.addEventListener("online", hurry);
 window.addEventListener("offline", () => state !== "signed_out" && show("offline"));

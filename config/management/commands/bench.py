@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -60,13 +61,17 @@ class Command(BaseCommand):
         server = Server(os.environ.get("DATABASE_URL", ""))
         try:
             with stop_on_signals():
-                results = self._measure(server, chosen, scale=options["scale"], as_json=options["json"])
+                results, failed = self._measure(server, chosen, scale=options["scale"], as_json=options["json"])
         except Stop:
             raise CommandError("Stopped; nothing was kept.", returncode=130) from None
-        except (NeedsAttention, TookTooLong) as problem:
+        except NeedsAttention as problem:
             raise CommandError(str(problem)) from None
-        if options["json"]:
-            return
+        if not options["json"] and results:
+            self._tell(server, results, options)
+        if failed:
+            raise CommandError(" ".join(failed))
+
+    def _tell(self, server: Server, results: list[Result], options: dict[str, Any]) -> None:
         console = Console()
         console.table(report.table(results))
         if options["workload"] == "all" and options["scale"] >= 1:
@@ -74,20 +79,27 @@ class Command(BaseCommand):
             console.say()
             console.say("Written to docs/benchmarks.md.")
 
-    def _measure(self, server: Server, chosen: list[str], *, scale: float, as_json: bool) -> list[Result]:
-        results = []
+    def _measure(
+        self, server: Server, chosen: list[str], *, scale: float, as_json: bool
+    ) -> tuple[list[Result], list[str]]:
+        """The results, and a sentence for each workload that gave none: the others are kept all the same."""
+        results, failed = [], []
         try:
             _say("starting PostgreSQL")
             server.start()
             for name, workload in _each(chosen):
                 _say(f"{name}: starting workers")
-                results.append(workload(Bench(server, name, scale, _say)))
+                try:
+                    results.append(workload(Bench(server, name, scale, _say)))
+                except (TookTooLong, psycopg.Error) as problem:
+                    failed.append(f"{name} was not measured: {str(problem).rstrip('.')}.")
+                    continue
                 if as_json:
                     self.stdout.write(json.dumps(results[-1].as_dict()))
                     self.stdout.flush()
         finally:
             server.stop()
-        return results
+        return results, failed
 
 
 def _each(chosen: list[str]) -> Iterator[tuple[str, Callable[[Bench], Result]]]:

@@ -20,11 +20,11 @@ STEPS = "- {key: duel, type: pattern, pattern: duel, inputs: {what: '${input.wha
 @pytest.fixture
 def plugin() -> Iterator[None]:
     """The app installed, as settings would install it; its AppConfig registers the pattern."""
-    known = dict(registry._known.patterns)
+    known = {name: registry.find(name) for name in registry.names()}  # asked for, so that our own are among them
     apps.set_installed_apps([*settings.INSTALLED_APPS, "tests.plugin_pattern.apps.PluginConfig"])
     yield
     apps.unset_installed_apps()
-    registry._known.patterns = known
+    registry._known.patterns = {name: pattern for name, pattern in known.items() if pattern is not None}
 
 
 @pytest.mark.usefixtures("plugin")
