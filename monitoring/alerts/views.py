@@ -228,7 +228,7 @@ def _shown(request: HttpRequest, found: Alert, *, problem: str = "", status: int
             {"title": books.said(one["title"]), "text": books.filled(one["text"], found)} for one in book.templates
         ] if book else [],
     }  # fmt: skip
-    partial = "#alert" if getattr(request, "wants_partial", False) and not problem else ""
+    partial = "#state" if getattr(request, "wants_partial", False) and not problem else ""
     return render(request, f"monitoring/alerts_alert.html{partial}", context, status=status)
 
 
