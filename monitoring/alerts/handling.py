@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from agents.types import Json
 from approvals import deciders, permissions
 from monitoring.alerts import raising, visibility
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import (
     AcknowledgedAlready,
     AlertNotFound,
@@ -16,7 +17,6 @@ from monitoring.alerts.errors import (
     HandlingNotPermitted,
 )
 from monitoring.models import Alert
-from orchestrator import services
 
 
 def may_handle(user: User) -> bool:
@@ -53,9 +53,7 @@ def acknowledge(pk: int, *, by: User, note: str = "") -> Alert:
     alert.closed_at = now if alert.cleared_at is not None else None
     alert.save(update_fields=["acknowledged_at", "acknowledged_by", "note", "escalates_at", "closed_at"])
     facts: dict[str, Json] = {"note": alert.note, "after_s": round((now - alert.raised_at).total_seconds(), 1)}
-    raising.record(
-        "alert.acknowledged", alert, actor=services.actor_of(by), closed=alert.closed_at is not None, **facts
-    )
+    raising.record("alert.acknowledged", alert, actor=actor_of(by), closed=alert.closed_at is not None, **facts)
     return alert
 
 
@@ -67,7 +65,7 @@ def assign(pk: int, *, by: User, to: str) -> Alert:
     alert.assigned_to = person
     alert.save(update_fields=["assigned_to"])
     told: list[Json] = [person.pk] if person is not None and person != by else []
-    raising.record("alert.assigned", alert, actor=services.actor_of(by), name=to, to=told)
+    raising.record("alert.assigned", alert, actor=actor_of(by), name=to, to=told)
     return alert
 
 

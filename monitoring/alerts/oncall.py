@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 
 from approvals import deciders, permissions
 from monitoring.alerts import visibility
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, RotationRefused
 from monitoring.models import Alert, Rotation, Severity
-from orchestrator import events, services
+from orchestrator import events
 
 MOST: Final = 50
 LONGEST_TURN: Final = 28
@@ -162,7 +163,7 @@ def set_rotation(terms: Terms, *, by: User, reason: str) -> Rotation:
     rotation.refresh_from_db()
     events.append(
         "alert.rotation_changed",
-        actor=services.actor_of(by),
+        actor=actor_of(by),
         data={
             "people": [person.username for person in people], "days": terms.days, "hour": terms.hour,
             "zone": terms.zone, "starts_on": terms.starts_on.isoformat(), "minutes": terms.minutes,

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from agents.types import Json
 from approvals import permissions
 from monitoring.alerts import runbooks
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, RuleNotFound, RuleRefused
 from monitoring.alerts.inputs import LONGEST_WINDOW, SCOPES, Value
 from monitoring.models import AlertRule, Severity
-from orchestrator import events, services
+from orchestrator import events
 from orchestrator.definitions import expressions
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{1,59}", re.ASCII)
@@ -159,4 +160,4 @@ def _record(what: str, rule: AlertRule, by: User, reason: str) -> None:
         "rule": rule.name, "what": what, "condition": rule.condition, "severity": rule.severity,
         "window": rule.window, "enabled": rule.enabled, "runbook": rule.runbook, "reason": reason.strip()[:1000],
     }  # fmt: skip
-    events.append("alert.rule_changed", actor=services.actor_of(by, "operator"), data=facts)
+    events.append("alert.rule_changed", actor=actor_of(by), data=facts)

@@ -18,9 +18,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from agents.types import Json
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import StepNotPossible, StepUnknown
 from monitoring.models import Alert, AlertStep
-from orchestrator import acts, services
+from orchestrator import acts
 from orchestrator.acts.refusals import ActNotAllowed
 from orchestrator.errors import OrchestratorError
 
@@ -186,7 +187,7 @@ def _record(alert: Alert, row: AlertStep, reason: str, by: User) -> None:
     from monitoring.alerts import raising  # noqa: PLC0415 - it reads rules, and rules read this
 
     raising.record(
-        "alert.step_done", alert, actor=services.actor_of(by), runbook=row.runbook, step=row.key, words=row.words,
+        "alert.step_done", alert, actor=actor_of(by), runbook=row.runbook, step=row.key, words=row.words,
         reason=reason.strip()[:1000],
     )  # fmt: skip
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals import permissions
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, SilenceNotFound, SilenceRefused
 from monitoring.models import Alert, AlertRule, Silence
-from orchestrator import events, services
+from orchestrator import events
 
 LONGEST: Final = timedelta(days=7)
 SHORTEST: Final = timedelta(minutes=1)
@@ -83,7 +84,7 @@ def _of(silence: Silence) -> list[Alert]:
 def _record(kind: str, silence: Silence, by: User, **facts: str) -> None:
     events.append(
         kind,
-        actor=services.actor_of(by),
+        actor=actor_of(by),
         data={
             "silence": silence.pk, "rule": silence.rule.name if silence.rule else "", "subject": silence.subject,
             "until": silence.until.isoformat(), **facts,
