@@ -50,14 +50,17 @@ def _is_kept(one: Finding, open_ones: Open, now: datetime) -> bool:
         return False
     again = alert.calm_since is not None or (alert.cleared_at is not None and not one.over)
     if one.over and alert.cleared_at is None:
-        _clear(alert, now, closes=alert.acknowledged_at is not None)
+        _clear(alert, now, waits=True)
         return True
     if again or now - alert.seen_at > FRESH:
         alert.seen_at, alert.calm_since = now, None
         alert.cleared_at = alert.cleared_at if one.over else None
         alert.occurrences += again
         alert.data = {**alert.data, "values": dict(one.values)}
-        alert.save(update_fields=["seen_at", "calm_since", "cleared_at", "occurrences", "data"])
+        # Somebody may close it at this very moment: then it stays closed, and what is true again is a new alert.
+        Alert.objects.filter(pk=alert.pk, closed_at=None).update(
+            seen_at=now, calm_since=None, cleared_at=alert.cleared_at, occurrences=alert.occurrences, data=alert.data
+        )
     return True
 
 
@@ -136,11 +139,13 @@ def _calm_down(alert: Alert, now: datetime) -> None:
         alert.calm_since = now
         alert.save(update_fields=["calm_since"])
     elif now - alert.calm_since >= CALM:
-        _clear(alert, now, closes=alert.severity != Severity.CRITICAL or alert.acknowledged_at is not None)
+        _clear(alert, now, waits=alert.severity == Severity.CRITICAL)
 
 
-def _clear(alert: Alert, now: datetime, *, closes: bool) -> None:
-    """What it tells of is over. Without an answer a critical one waits for it."""
+def _clear(alert: Alert, now: datetime, *, waits: bool) -> None:
+    """What it tells of is over. One that `waits` is closed once somebody has answered, which may be just now."""
+    answered = Alert.objects.select_for_update().values_list("acknowledged_at", flat=True).get(pk=alert.pk)
+    closes = not waits or answered is not None
     alert.cleared_at, alert.escalates_at = now, None
     alert.closed_at = now if closes else None
     alert.save(update_fields=["cleared_at", "escalates_at", "closed_at"])
@@ -154,6 +159,6 @@ def close_left_over(open_ones: Open, known: Iterable[int], now: datetime) -> Non
         if alert.cleared_at is not None:
             continue
         if alert.rule_id not in enabled:
-            _clear(alert, now, closes=True)
+            _clear(alert, now, waits=False)
         elif alert.subject.startswith(MANY) and now - alert.seen_at > CALM:
-            _clear(alert, now, closes=alert.severity != Severity.CRITICAL or alert.acknowledged_at is not None)
+            _clear(alert, now, waits=alert.severity == Severity.CRITICAL)
