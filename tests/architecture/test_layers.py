@@ -19,6 +19,7 @@ SPEAKS_SQL = {
     "agents/management/commands/memory_vectors.py",  # adds pgvector's column where the extension has come since
     "agents/memory/embedding.py",  # whether pgvector is there
     "approvals/db.py",
+    "config/bench/desk.py",  # fills the database of its own bench
     "config/bench/measure.py",  # the floor: one plain durable commit
     "config/postgres.py",
     "config/server_address.py",
