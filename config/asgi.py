@@ -3,9 +3,12 @@
 import gc
 import os
 
-from channels.routing import ProtocolTypeRouter
-from django.conf import settings
-from django.core.asgi import get_asgi_application
+# As in workers (config.celery_command): what is loaded stays, and is not looked through meanwhile.
+gc.disable()
+
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -22,5 +25,6 @@ from monitoring.routing import websocket_application  # noqa: E402
 
 application = ProtocolTypeRouter({"http": mcp_server.beside(_http), "websocket": websocket_application})
 
-# As in workers (config.celery): what is loaded stays, and no request waits while it is looked at again.
+# Nor does a request wait while it is looked at again.
 gc.freeze()
+gc.enable()

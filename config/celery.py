@@ -102,6 +102,7 @@ app.conf.update(
         "learn": _doorbell("learn", every=10.0, app="approvals"),
         "propose": _doorbell("propose", every=600.0, app="approvals"),
         "keep-able": _doorbell("keep_able", every=60.0, app="approvals"),
+        "index-mentions": _doorbell("index_mentions", every=2.0, app="monitoring"),
         "draft-cases": _doorbell("draft_cases", every=3600.0, app="approvals"),
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),
         "begin-month": _at("monitoring.tasks.begin_month", crontab(day_of_month=1, hour=0, minute=1)),

@@ -232,6 +232,8 @@ RETENTION_DAYS = {
     "assessments": env.integer("KEEP_ASSESSMENTS_DAYS", 365, low=1, high=36_500),
     "tool_uses": env.integer("KEEP_TOOL_USES_DAYS", 400, low=91, high=36_500),  # unused entitlements look back 90
     "model_calls": env.integer("KEEP_MODEL_CALLS_DAYS", 400, low=1, high=36_500),
+    # What agents remember of tagged data, and what models were told in calls that wait for people.
+    "sensitive": env.integer("KEEP_SENSITIVE_DAYS", 30, low=1, high=36_500),
 }
 
 # Who decides about tools (docs/tools.md): the policies stored here, or an OPA service over its data API.
@@ -239,6 +241,7 @@ POLICY_OPA_URL = env.text("POLICY_OPA_URL", "")
 POLICY_OPA_TOKEN = env.text("POLICY_OPA_TOKEN", "")
 POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 1000
 
+LEGAL_HOLDS = "monitoring.retention.holds"
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
 UPKEEP = [
@@ -257,6 +260,8 @@ GUARD_SPIKE = env.integer("GUARD_SPIKE", 5, low=1, high=10_000)
 GUARD_SPIKE_SECONDS = env.integer("GUARD_SPIKE_SECONDS", 60, low=1, high=86_400)
 # What seals tagged data, newest first; without it a file in the data folder is made.
 DATA_KEYS = [key for key in env.text("DATA_KEYS", "").split(",") if key]
+# What signs anchors and evidence (docs/audit.md): env:NAME or file:/path; without it a file in the data folder is made.
+SIGNING_KEY = env.text("SIGNING_KEY", "")
 # Being told outside the product (docs/notices.md).
 MAILERS = env.mailers("EMAIL_URL")
 HAS_MAIL_SERVER = bool(env.text("EMAIL_URL", ""))

@@ -7,6 +7,14 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task
+def index_mentions() -> None:
+    """Note whom and what the new part of the log speaks of."""
+    from monitoring.forensics import indexing  # noqa: PLC0415 - a worker that indexes nothing need not load it
+
+    indexing.index()
+
+
+@shared_task
 def measure() -> None:
     """Keep the figures of the analytics pages up with the event log."""
     from monitoring.metrics import folding  # noqa: PLC0415 - only the control worker needs it

@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Final
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from approvals import gate_access, permissions
 from approvals.models import Queue
 from monitoring import wording
-from orchestrator import ledger
+from monitoring.forensics import searching
+from monitoring.forensics.searching import Filter as Filter
+from orchestrator import ledger, queries
 from orchestrator.ledger import SealedEvent
-from orchestrator.models import Event, LedgerEntry, Run, Task
+from orchestrator.models import Event, Run, Task
+from orchestrator.queries import RunRow
 
-PAGE: Final = 50
 STREAM: Final = 30
 STREAM_WINDOW: Final = 200  # sealed events looked at to fill the stream
-SEARCH_WINDOW: Final = 200_000  # positions one search of the trail looks back over
-ID_SLACK: Final = 10_000  # ids are handed out before they are sealed: the two orders differ by a little
+RUNS: Final = 6  # that a search is about, shown above its events
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +42,13 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What the audit trail is searched for; empty fields do not narrow."""
-
-    person: str = ""
-    run: str = ""
-    kind: str = ""
-    correlation: str = ""
-    before: int | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything is asked for."""
-        return not (self.person or self.run or self.kind or self.correlation)
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """A page of the trail, newest first. `older` continues it; `searched_to` says how far a search looked."""
 
     lines: list[Line]
     older: int | None
     searched_to: int | None
+    runs: list[RunRow]
 
 
 def stream(user: User, family: str = "") -> list[Line]:
@@ -84,35 +69,20 @@ def _is_shown(event: SealedEvent, visible: set[int], family: str) -> bool:
 
 
 def audit_page(user: User, wanted: Filter) -> Page:
-    """One page of the trail before `wanted.before`, narrowed by the filter."""
-    top = wanted.before or ledger.head() + 1
-    entries = LedgerEntry.objects.filter(pos__lt=top).order_by("-pos")
-    floor = 0
-    if not wanted.is_empty:
-        floor = max(top - SEARCH_WINDOW, 0)
-        entries = entries.filter(pos__gt=floor, event_id__in=_matching(wanted, floor, top))
-    found = list(entries.values_list("pos", "event_id")[: PAGE + 1])
-    events = Event.objects.in_bulk([event_id for _pos, event_id in found[:PAGE]])
-    lines = _lines(user, [_sealed(pos, events[event_id]) for pos, event_id in found[:PAGE] if event_id in events])
-    if len(found) > PAGE:
-        return Page(lines, older=found[PAGE - 1][0], searched_to=None)
-    return Page(lines, older=floor + 1 if floor else None, searched_to=floor + 1 if floor else None)
+    """One page of the trail before `wanted.before`, narrowed by the filter, and the runs that it is about."""
+    found = searching.search(wanted)
+    lines = _lines(user, [_sealed(pos, event) for pos, event in found.events])
+    return Page(lines, older=found.older, searched_to=found.searched_to, runs=_runs(user, wanted))
 
 
-def _matching(wanted: Filter, floor: int, top: int) -> QuerySet[Event, int]:
-    """The ids of events that match; bounded by id as well, for an actor has no index."""
-    window = LedgerEntry.objects.filter(pos__in=(floor + 1, top - 1)).values_list("event_id", flat=True)
-    ids = list(window)
-    events = Event.objects.filter(pk__gte=min(ids, default=0) - ID_SLACK, pk__lte=max(ids, default=0) + ID_SLACK)
-    if wanted.person:
-        events = events.filter(Q(actor__in=(wanted.person, f"user:{wanted.person}")) | Q(data__user=wanted.person))
-    if wanted.run:
-        events = events.filter(run_id=int(wanted.run))
-    if wanted.kind:
-        events = events.filter(kind__startswith=wanted.kind)
-    if wanted.correlation:
-        events = events.filter(run_id__in=Run.objects.filter(correlation_id=wanted.correlation).values("pk"))
-    return events.values_list("pk", flat=True)
+def _runs(user: User, wanted: Filter) -> list[RunRow]:
+    """Those of the runs that the user may see, each with what it waits for."""
+    if wanted.is_empty or wanted.before:
+        return []
+    visible = permissions.visible_workflows(user)
+    ids = searching.runs_of(wanted)[:RUNS]
+    runs = queries.listed_runs().filter(pk__in=ids, workflow__in=visible)
+    return queries.run_rows(sorted(runs, key=lambda run: ids.index(run.pk)))
 
 
 def _sealed(pos: int, event: Event) -> SealedEvent:

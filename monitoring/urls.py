@@ -5,6 +5,7 @@ from django.urls import path
 from monitoring import views
 from monitoring.costs import views as costs
 from monitoring.metrics import views as metrics
+from monitoring.retention import views as holds
 
 app_name = "monitoring"
 urlpatterns = [
@@ -14,6 +15,11 @@ urlpatterns = [
     path("audit/", views.audit, name="audit"),
     path("audit/export/", views.export, name="export"),
     path("audit/verify/", views.verify, name="verify"),
+    path("audit/holds/", holds.shown, name="holds"),
+    path("audit/holds/place/", holds.place, name="place-hold"),
+    path("audit/holds/<int:pk>/release/", holds.release, name="release-hold"),
+    path("audit/evidence/", views.evidence, name="evidence"),
+    path("audit/narrative/", views.narrative, name="narrative"),
     path("analytics/", metrics.metrics, name="metrics"),
     path("analytics/costs/", costs.costs, name="costs"),
     path("analytics/costs/statements/<str:month>/", costs.statement, name="statement"),

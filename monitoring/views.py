@@ -1,15 +1,18 @@
 """Watch floor, audit trail, search and the shell's regions. Reading only: every button here posts to its owner."""
 
-from collections.abc import AsyncIterator, Iterator
-from functools import cached_property
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import cached_property, partial
 from itertools import islice
+from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
+from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -19,6 +22,9 @@ from approvals.able import minutes
 from approvals.models import Care
 from approvals.notices import queries as notices
 from monitoring import finding, queries, trail, wording
+from monitoring.forensics import pack
+from monitoring.forensics.dossier import TooMuch
+from monitoring.forensics.pack import NothingFound, Pack
 from orchestrator import ledger, pacing
 from orchestrator.models import StartPace
 
@@ -120,9 +126,9 @@ def search(request: HttpRequest) -> HttpResponse:
 def audit(request: HttpRequest) -> HttpResponse:
     """The sealed trail, newest first."""
     user = _auditor(request)
-    wanted = _filter(request)
+    wanted = _filter(request.GET)
     context = {"page": trail.audit_page(user, wanted), "wanted": wanted, "kinds": wording.KINDS, "head": ledger.head()}
-    context["may_verify"] = permissions.can(user, "verify_audit")
+    context |= {"may_verify": permissions.can(user, "verify_audit"), "about": pack.about(wanted)}
     template = "monitoring/audit.html" + ("#trail" if getattr(request, "wants_partial", False) else "")
     return render(request, template, context)
 
@@ -137,18 +143,52 @@ def verify(request: HttpRequest) -> HttpResponse:
     return render(request, template, {"result": ledger.verify()})
 
 
-@require_GET
+@require_POST
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The whole trail as a file, one event a line, that docs/verify_export.py checks without us."""
+    """The whole trail as a file, one event a line, that docs/verify_export.py checks without us.
+
+    A POST: who took it is recorded.
+    """
     user = _auditor(request)
     if not permissions.can(user, "verify_audit"):
         raise PermissionDenied(_("Exporting the trail needs the right to verify it; an administrator can grant that."))
     head = ledger.head()
+    pack.record_export(user, last=head)
     name = f"watchkeeper-audit-{head}.jsonl"
     return StreamingHttpResponse(
         _in_chunks(ledger.export(last=head)),
         content_type="application/jsonl",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )
+
+
+@require_POST
+def evidence(request: HttpRequest) -> HttpResponse:
+    """Everything about the runs of a search, as one file that proves itself. A POST: who took it is recorded."""
+    return _handed_over(request, pack.evidence, "application/zip")
+
+
+@require_POST
+def narrative(request: HttpRequest) -> HttpResponse:
+    """Their story in the order of time, as a page or (`as=json`) for programs."""
+    as_json = request.POST.get("as") == "json"
+    media = "application/json" if as_json else "text/html; charset=utf-8"
+    return _handed_over(request, partial(pack.narrative, as_json=as_json), media)
+
+
+def _handed_over(request: HttpRequest, make: Callable[[User, trail.Filter], Pack], media: str) -> HttpResponse:
+    user = _auditor(request)
+    if not permissions.can(user, "verify_audit"):
+        raise PermissionDenied(_("Evidence needs the right to verify the trail; an administrator can grant that."))
+    wanted = _filter(request.POST)
+    try:
+        made = make(user, wanted)
+    except (NothingFound, TooMuch) as refused:
+        messages.error(request, str(refused))
+        return redirect(f"{reverse('monitoring:audit')}?{urlencode(pack.about(wanted))}")
+    disposition = content_disposition_header(True, made.name) or "attachment"
+    return HttpResponse(
+        made.body, content_type=media, headers={"Content-Disposition": disposition, "Cache-Control": "no-store"}
     )
 
 
@@ -173,16 +213,21 @@ def _auditor(request: HttpRequest) -> User:
     return user
 
 
-def _filter(request: HttpRequest) -> trail.Filter:
-    got = {name: request.GET.get(name, "").strip()[:100] for name in ("person", "run", "kind", "correlation", "before")}
+def _filter(given: Mapping[str, str]) -> trail.Filter:
+    got = {name: given.get(name, "").strip()[:100] for name in _SEARCHED}
     run = got["run"].lstrip("#")
     return trail.Filter(
         person=got["person"],
         run=run if _is_number(run) else "",
         kind=got["kind"] if got["kind"] in wording.KINDS or got["kind"] in FAMILIES else "",
         correlation=got["correlation"],
+        incident=got["incident"],
+        agent=got["agent"],
         before=int(got["before"]) if _is_number(got["before"]) else None,
     )
+
+
+_SEARCHED = ("person", "run", "kind", "correlation", "incident", "agent", "before")
 
 
 def _family(request: HttpRequest) -> str:

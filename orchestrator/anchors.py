@@ -1,8 +1,9 @@
 """Signed positions of the ledger, kept in files outside the database.
 
 Whoever owns the database can rewrite the whole ledger so that its chain holds again, or cut off its end. An anchor says
-"at this time, position N had this hash", signed with a key that the database does not know. Each database has its own
-folder of anchors, named by what PostgreSQL calls the server and the database.
+"at this time, position N had this hash", signed with a key that the database does not know (`signing`). Each database
+has its own folder of anchors, named by what PostgreSQL calls the server and the database. Those of earlier releases are
+signed with HMAC-SHA256 and a key in `anchor.key`: they still count as long as that file is there.
 """
 
 import hashlib
@@ -10,7 +11,6 @@ import hmac
 import json
 import os
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,6 +21,8 @@ from typing import Any, Final
 import psycopg
 import structlog
 from django.conf import settings
+
+from orchestrator import signing
 
 EVERY_EVENTS: Final = 10_000
 EVERY_SECONDS: Final = 60.0
@@ -37,17 +39,22 @@ class UnreadableAnchor(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """One signed position. `at` is the signer's clock, for people."""
+    """One signed position. `at` is the signer's clock, for people; `key` the public key, empty in earlier releases'."""
 
     pos: int
     hash: str
     at: str
     signature: str
+    key: str = ""
 
     @property
     def is_genuine(self) -> bool:
-        """Signed by this installation's key."""
-        return hmac.compare_digest(self.signature, sign(self.pos, self.hash, self.at))
+        """Signed by a key of this installation."""
+        body = _body(self.pos, self.hash, self.at)
+        if self.key:
+            return signing.holds(body, public=self.key, signature=self.signature)
+        old = Path(settings.DATA_DIR) / "anchor.key"
+        return old.exists() and hmac.compare_digest(self.signature, _by_hmac(old, body))
 
 
 WHICH_DATABASE: Final = "SELECT system_identifier || '-' || current_database() FROM pg_control_system()"
@@ -58,15 +65,25 @@ def folder(database: str) -> Path:
     return Path(settings.DATA_DIR) / "anchors" / re.sub(r"[^\w.-]", "_", database)
 
 
-def sign(pos: int, hash_: str, at: str) -> str:
-    """HMAC-SHA256 over position, hash and time."""
-    return hmac.new(_key(), f"{pos}|{hash_}|{at}".encode(), hashlib.sha256).hexdigest()
+def _body(pos: int, hash_: str, at: str) -> bytes:
+    """Position, hash and time: what is signed."""
+    return f"{pos}|{hash_}|{at}".encode()
+
+
+def _by_hmac(key: Path, body: bytes) -> str:
+    return hmac.new(bytes.fromhex(key.read_text(encoding="ascii").strip()), body, hashlib.sha256).hexdigest()
+
+
+def facts(anchor: Anchor) -> dict[str, int | str]:
+    """What its line in the file says."""
+    return asdict(anchor)
 
 
 def write(database: str, pos: int, hash_: str) -> Anchor:
     """Sign a position and append it, durably, to this month's file."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    anchor = Anchor(pos, hash_, at, sign(pos, hash_, at))
+    key, signature = signing.sign(_body(pos, hash_, at))
+    anchor = Anchor(pos, hash_, at, signature, key)
     place = folder(database)
     place.mkdir(parents=True, exist_ok=True)
     with (place / f"{at[:7]}.jsonl").open("a", encoding="utf-8") as file:
@@ -125,6 +142,10 @@ class Anchorer:
         waiting = self._pos - self._anchored
         if waiting == 0 or (waiting < EVERY_EVENTS and time.monotonic() < self._due):
             return
+        self.write_now()
+
+    def write_now(self) -> None:
+        """Write one for the ledger's end."""
         row = self._connection.execute("SELECT hash FROM orchestrator_ledger WHERE pos = %s", [self._pos]).fetchone()
         assert row is not None
         try:
@@ -133,24 +154,3 @@ class Anchorer:
             log.error("ledger.anchor_failed", pos=self._pos, error=str(error))
         self._anchored = self._pos
         self._due = time.monotonic() + EVERY_SECONDS
-
-
-def _key() -> bytes:
-    path = Path(settings.DATA_DIR) / "anchor.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _create_key(path)
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
-
-
-def _create_key(path: Path) -> None:
-    """Two processes may start at once: the file appears whole or not at all, and the first one stands."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

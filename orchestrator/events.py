@@ -211,6 +211,10 @@ class EventKind(StrEnum):
     DIGEST_MADE = "digest.made"
 
     RETENTION_APPLIED = "retention.applied"
+    RETENTION_HELD = "retention.held"
+    RETENTION_RELEASED = "retention.released"
+    RETENTION_RULE_CHANGED = "retention.rule_changed"
+    AUDIT_EXPORTED = "audit.exported"
 
     BUDGET_WARNED = "budget.warned"
     BUDGET_EXCEEDED = "budget.exceeded"

@@ -55,6 +55,12 @@ _EXPORT: Final = """
     FROM orchestrator_ledger l JOIN orchestrator_event e ON e.id = l.event_id
     WHERE l.pos > %s AND l.pos <= %s ORDER BY l.pos LIMIT %s
 """
+_EXPORT_OF: Final = """
+    SELECT l.pos, e.id, e.run_id, e.task_id, e.kind, (extract(epoch FROM e.at) * 1000000)::bigint, e.actor,
+           e.data::text, encode(l.prev_hash, 'hex'), encode(l.hash, 'hex')
+    FROM orchestrator_event e JOIN orchestrator_ledger l ON l.event_id = e.id
+    WHERE e.run_id = ANY(%s) ORDER BY l.pos
+"""
 _EXPORT_FIELDS: Final = ("pos", "id", "run_id", "task_id", "kind", "at_us", "actor", "data", "prev_hash", "hash")
 
 
@@ -167,9 +173,29 @@ def export(*, first: int = 1, last: int | None = None) -> Iterator[bytes]:
     end = head() if last is None else last
     pos = first - 1
     while rows := _rows(_EXPORT, [pos, end, CHUNK]):
-        for row in rows:
-            yield orjson.dumps(dict(zip(_EXPORT_FIELDS, row, strict=True))) + b"\n"
+        yield from map(_exported, rows)
         pos = rows[-1][0]
+
+
+def export_of(runs: Sequence[int]) -> Iterator[bytes]:
+    """The same lines of these runs' events alone; all in memory, so ask how many there are before."""
+    yield from map(_exported, _rows(_EXPORT_OF, [list(runs)]))
+
+
+def database() -> str:
+    """What PostgreSQL calls this server and database: its anchors' folder is named by it."""
+    name: str = _rows(anchors.WHICH_DATABASE, [])[0][0]
+    return name
+
+
+def end() -> tuple[int, str]:
+    """The last position and its hash."""
+    rows = _rows("SELECT pos, encode(hash, 'hex') FROM orchestrator_ledger ORDER BY pos DESC LIMIT 1", [])
+    return (rows[0][0], rows[0][1]) if rows else (0, START.hex())
+
+
+def _exported(row: tuple[Any, ...]) -> bytes:
+    return orjson.dumps(dict(zip(_EXPORT_FIELDS, row, strict=True))) + b"\n"
 
 
 def _verify_chain(known: dict[int, str]) -> tuple[int, Fault | None]:
@@ -204,7 +230,7 @@ def _problem(row: tuple[Any, ...], expected: int, prev: bytes) -> str | None:
 
 def _genuine_anchors() -> dict[int, str] | Fault:
     known: dict[int, str] = {}
-    for anchor in anchors.read(_rows(anchors.WHICH_DATABASE, [])[0][0]):
+    for anchor in anchors.read(database()):
         if not anchor.is_genuine:
             return Fault(anchor.pos, "has an anchor with a false signature: the anchor file or its key was changed")
         if known.setdefault(anchor.pos, anchor.hash) != anchor.hash:
@@ -212,7 +238,7 @@ def _genuine_anchors() -> dict[int, str] | Fault:
     return known
 
 
-def _rows(query: str, parameters: Sequence[int | list[str]]) -> list[tuple[Any, ...]]:
+def _rows(query: str, parameters: Sequence[int | list[str] | list[int]]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -1,21 +1,24 @@
 """Shared by every test: a PostgreSQL of its own for the session, unless DATABASE_URL names one."""
 
+import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
+from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
 from config import env
 from config.bootstrap import BROWSER_TESTS
 from config.postgres import NAME, Postgres
-from tests.flush import empty_database
+from tests import flush, prepared
 
 _SERVER = pytest.StashKey[Postgres]()
+_PREPARED = "WATCHKEEPER_TEST_TEMPLATE"  # the database with our schema that those of tests are copied from
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,18 +31,55 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("UNDO_RUNWAY", "none")  # of stacks that tests start
     # Tests of the card are about deciding; those of own judgement first ask for it.
     settings.OWN_VERDICT_FIRST = []
-    if os.environ.get("DATABASE_URL") or config.option.collectonly:
-        return
+    # Pages are rendered without `collectstatic`: from the source tree, under plain names.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.STATIC_ROOT = None
+    settings.WHITENOISE_USE_FINDERS = True
+    settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test
+    if not os.environ.get("DATABASE_URL") and not config.option.collectonly:
+        # For a handful of tests in this process alone it is not worth the making.
+        is_long = bool(getattr(config.option, "numprocesses", None))
+        config.stash[_SERVER] = _serve(with_schema=is_long or prepared.is_there())
+        # pytest-django has read the settings by now.
+        settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
+    if template := os.environ.get(_PREPARED):
+        # Django still applies what is missing, and keeps content types, permissions and roles in step.
+        settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
+
+
+def _serve(*, with_schema: bool) -> Postgres:
+    """A server of the session's own, with an empty database and perhaps one that has our schema."""
     folder = Path(tempfile.mkdtemp(prefix="watchkeeper-test-"))
     folder.chmod(0o711)  # the server's own user has to get to its data
-    server = config.stash[_SERVER] = Postgres(folder, durable=False)
+    if with_schema:
+        prepared.copy_into(folder)
+        os.environ[_PREPARED] = f"{NAME}_prepared"
+    server = Postgres(folder, durable=False)
     os.environ["DATABASE_URL"] = server.start()
     with server.administrator() as connection:  # a test makes an application's role and acts as it
         connection.execute(f"ALTER ROLE {NAME} CREATEROLE")
         connection.execute(f"ALTER ROLE {NAME} SET createrole_self_grant = 'set, inherit'")
         connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {NAME}")  # for tests.flush
-    # pytest-django has read the settings by now.
-    settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
+        if connection.info.server_version >= 16_00_00:
+            # 4,096 rounds of hashing keep a stolen password; here they only make thousands of connections slow.
+            connection.execute("SET scram_iterations = 1")
+            connection.execute(f"ALTER ROLE {NAME} PASSWORD '{server.home.secret('database')}'")
+        if with_schema:
+            connection.execute(f"ALTER DATABASE {NAME} RENAME TO {NAME}_prepared")
+            connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}")
+    return server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is loaded here stays: it is not looked through for garbage, neither meanwhile nor between the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -74,18 +114,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(server.home.path, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """pytest-django's own; in the end nobody else may hold the database that it drops."""
+    yield
+    flush.close()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _quick_flush() -> None:
     """Between transactional tests only what a test has written is deleted, evidence included."""
-    flush = TransactionTestCase._fixture_teardown
-    TransactionTestCase._fixture_teardown = lambda self: empty_database(lambda: flush(self))
+    djangos = TransactionTestCase._fixture_teardown
+    TransactionTestCase._fixture_teardown = lambda self: flush.empty_database(lambda: djangos(self))
 
 
-@pytest.fixture(autouse=True)
-def _static_files_from_source(settings: Any) -> None:
-    """Pages are rendered without `collectstatic`: from the source tree, under plain names."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    settings.STATIC_ROOT = None
-    settings.WHITENOISE_USE_FINDERS = True
-    settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test
+@pytest.fixture(autouse=True, scope="session")
+def _templates_as_they_are(django_test_environment: None) -> None:
+    """Django's test client would keep a copy of the context of each template rendered, and no test looks at one."""
+    Template._render = PartialTemplate._render = lambda self, context: self.nodelist.render(context)

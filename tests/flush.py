@@ -8,9 +8,12 @@ keeps its ids.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psycopg
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+
+from orchestrator.db import connection_parameters
 
 EVIDENCE = (
     "approvals_decision", "approvals_vote", "approvals_appraisal", "agents_dataset", "agents_datasetcase",
@@ -19,6 +22,8 @@ EVIDENCE = (
 # Unmanaged, so no flush of Django's knows of them.
 EVENT_LOG = ("orchestrator_event", "orchestrator_ledger")
 _SWOLLEN = 4_000_000  # bytes of one table: from here on truncating pays, and leaves no dead rows to the next tests
+SESSION = "tests.flush"  # what it is called among the server's sessions
+_sessions: list[psycopg.Connection[Any]] = []  # one at most
 _kept: list[str] = []  # tables whose rows belong in an empty database; a copy of each is in the schema `kept`
 
 
@@ -30,8 +35,10 @@ def empty_database(flush: Callable[[], None]) -> None:
     """
     # A test may look at another database next, where content types have other ids; Django's flush forgets them, too.
     ContentType.objects.clear_cache()
-    if _kept and not _swollen():
-        with transaction.atomic(), connection.cursor() as cursor:
+    session = own_session() if _kept else None
+    if session and not _swollen(session):
+        connection.close()  # as Django does next; what a test has left open in it would be waited for
+        with session.transaction(), session.cursor() as cursor:
             _delete_rows(cursor)
         return
     with connection.cursor() as cursor:
@@ -46,16 +53,32 @@ def empty_database(flush: Callable[[], None]) -> None:
             _keep_what_is_left(cursor)
 
 
-def _swollen() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT max(pg_relation_size(oid)) FROM pg_class"
-            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        )
-        return bool(cursor.fetchone()[0] > _SWOLLEN)
+def close() -> None:
+    """Let go of the database."""
+    while _sessions:
+        _sessions.pop().close()
 
 
-def _delete_rows(cursor: CursorWrapper) -> None:
+def own_session() -> psycopg.Connection[Any]:
+    """One that stays: reading about 135 tables and all their indexes costs a new one three times the work itself."""
+    if _sessions and _sessions[0].info.dbname != connection.settings_dict["NAME"]:
+        close()
+    try:
+        _sessions[0].execute("SELECT")
+    except (IndexError, psycopg.OperationalError):  # some tests end every session but their own
+        close()
+        _sessions.append(psycopg.connect(**connection_parameters() | {"application_name": SESSION}))
+    return _sessions[0]
+
+
+def _swollen(session: psycopg.Connection[Any]) -> bool:
+    found = session.execute(
+        "SELECT max(pg_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    return bool((found.fetchone() or [0])[0] > _SWOLLEN)
+
+
+def _delete_rows(cursor: psycopg.Cursor[Any]) -> None:
     """The locks are TRUNCATE's: whatever still writes or reads is waited for, or the test it belongs to fails."""
     tables = sorted({*connection.introspection.django_table_names(include_views=False), *EVENT_LOG})
     gone = [table for table in tables if table not in _kept]
@@ -80,7 +103,7 @@ def _restoring(table: str) -> Sequence[str]:
     )
 
 
-def _enable_triggers(cursor: CursorWrapper) -> None:
+def _enable_triggers(cursor: psycopg.Cursor[Any]) -> None:
     """Some tests disable a table's own triggers and leave it to us to put them back."""
     cursor.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'D'")
     for (table,) in cursor.fetchall():
@@ -95,7 +118,7 @@ def _empty_event_log(cursor: CursorWrapper) -> None:
     _move_mark(cursor)
 
 
-def _move_mark(cursor: CursorWrapper) -> None:
+def _move_mark(cursor: CursorWrapper | psycopg.Cursor[Any]) -> None:
     """Ids go on counting: the ledger's mark says that none below can appear any more."""
     last = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM orchestrator_event_id_seq"
     cursor.execute(f"UPDATE orchestrator_ledger_mark SET low = ({last})")

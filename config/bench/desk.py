@@ -86,7 +86,7 @@ def desk(bench: Bench) -> Result:
         _copy(stack, total - len(real))
         stack.collect_static()
         began = time.monotonic()
-        browser = _signed_in(stack.serve(), user)
+        browser = signed_in(stack.serve(), user)
         taken, processor = _measured(browser, real, samples, stack.web_pid())
         return bench.result(
             stack,
@@ -182,8 +182,8 @@ def _copy(stack: Stack, missing: int) -> None:
         parts[f"{name}_new"] = ", ".join(new[name].get(column, f"{name[0]}.{column}") for column in columns)
     each = missing // max(1, open_ones) + 1
     statements = _COPY.replace("%(each)s", str(each)).replace("%(missing)s", str(missing)).format(**parts)
-    stack.raw.execute(b"SET statement_timeout = 0")  # twenty thousand rows with all their indexes
-    for statement in statements.split(";"):
+    # Twenty thousand rows with all their indexes take their time.
+    for statement in ("SET statement_timeout = 0", *statements.split(";")):
         stack.raw.execute(statement.encode())
 
 
@@ -193,7 +193,8 @@ _COLUMNS: Final = (
 )
 
 
-def _signed_in(web: http.client.HTTPConnection, user: User) -> Browser:
+def signed_in(web: http.client.HTTPConnection, user: User) -> Browser:
+    """A browser with a session of this person's."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"

@@ -54,6 +54,8 @@ TARGETS: Final = (
     Target("halt", "last_start_ms", "ms", "at most", 250, 100),
     Target("desk", "decision_p95_ms", "ms", "at most", 100, 50),
     Target("desk", "inbox_p95_ms", "ms", "at most", 80, 40),
+    Target("pages", "p95_ms", "ms", "at most", 80, 40),
+    Target("pages", "step_growth", "", "at most", 1.2, 1.1),
     Target("guard", "overhead_ms", "ms", "at most", 0.3, 0.15),
     Target("llm", "peak_rss_mb", "MB", "at most", 400, 400),
     Target("scale", "ratio_2x", "", "at most", 1.2, 1.1),

@@ -11,6 +11,7 @@ from monitoring.models.alerting import (
     Severity,
     Silence,
 )
+from monitoring.models.forensics import Mention, MentionCursor
 from monitoring.models.measures import (
     Baseline,
     Digest,
@@ -22,6 +23,7 @@ from monitoring.models.measures import (
     Objective,
     Tier,
 )
+from monitoring.models.retention import LegalHold
 
 __all__ = [
     "Alert",
@@ -35,8 +37,11 @@ __all__ = [
     "Effort",
     "Ending",
     "GameDay",
+    "LegalHold",
     "Measure",
     "MeasureCursor",
+    "Mention",
+    "MentionCursor",
     "Objective",
     "Rotation",
     "Severity",

@@ -19,11 +19,13 @@ SPEAKS_SQL = {
     "agents/management/commands/memory_vectors.py",  # adds pgvector's column where the extension has come since
     "agents/memory/embedding.py",  # whether pgvector is there
     "approvals/db.py",
-    "config/bench/desk.py",  # fills the database of its own bench
+    "config/bench/desk.py",  # makes twenty thousand gates of a few
     "config/bench/measure.py",  # the floor: one plain durable commit
     "config/postgres.py",
     "config/server_address.py",
+    "config/volume/filling.py",  # multiplies a million rows where they are to lie
     "monitoring/alerts/db.py",  # a range of the log summed by subject, a count with an end: each one statement
+    "monitoring/forensics/indexing.py",  # a stretch of the log in one statement
     "monitoring/hub.py",  # LISTEN on its own connection
     "monitoring/metrics/db.py",  # counts a stretch of the ledger where it lies, in one statement; sums of the rollups
     "orchestrator/anchors.py",

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from config.leash import leashed
+from tests import prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,7 +69,11 @@ class Stack:
 
     def await_open(self) -> None:
         """Until it has said where it is."""
-        until(lambda: "Open http" in self.said() or self.process.poll() is not None, seconds=60, what="the stack is up")
+        until(
+            lambda: "Open http" in self.said() or self.process.poll() is not None,
+            seconds=120,  # the machine may be busy with other tests
+            what="the stack is up",
+        )
         assert "Open http" in self.said(), self.said()
 
     def child(self, part: str) -> int:
@@ -93,6 +98,12 @@ def folder() -> Iterator[Path]:
     """A data directory of the test's own."""
     with data_folder() as made:
         yield made
+
+
+@pytest.fixture
+def after_first_start(folder: Path) -> None:
+    """What this is about comes after the first start: let the folder be as that leaves it."""
+    prepared.copy_into(folder)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
 from approvals.models import Queue
@@ -20,6 +19,7 @@ from config.postgres import Postgres
 from orchestrator import snapshots
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import Effect, Event, Run, Task
+from tests import prepared
 from tests.chaos.conftest import until
 from tests.chaos.workers import Site, begin, ended
 from tests.hands import reviewer, violations
@@ -60,10 +60,10 @@ def _forget_versions() -> None:
 def server(folder: Path, django_db_blocker: Any, settings: Any) -> Iterator[Postgres]:
     """A durable server of the test's own with our schema."""
     settings.DATA_DIR = folder
+    prepared.copy_into(folder)
     made = Postgres(folder)
     try:
         with django_db_blocker.unblock(), served_by(made.start()):
-            call_command("migrate", verbosity=0)
             Queue.objects.get_or_create(name="operations", defaults={"title": "Operations"})
             reviewer()
             yield made

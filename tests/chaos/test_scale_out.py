@@ -149,6 +149,12 @@ def _maintain(command: str, name: str) -> None:
         server.execute(sql.SQL(command).format(sql.Identifier(name)))
 
 
+def _like_the_tests() -> str:
+    """The template that the tests' own databases are copied from, if there is one."""
+    template = connection.settings_dict["TEST"].get("TEMPLATE")
+    return f" TEMPLATE {template}" if template else ""
+
+
 @pytest.fixture(scope="module")
 def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """A database of this module's own: its processes go on writing while one test ends and the next begins."""
@@ -156,7 +162,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         connection.close()
         _maintain("DROP DATABASE IF EXISTS {} WITH (FORCE)", f"{name}_scale")
-        _maintain("CREATE DATABASE {}", f"{name}_scale")
+        _maintain("CREATE DATABASE {}" + _like_the_tests(), f"{name}_scale")
         connection.settings_dict["NAME"] = f"{name}_scale"
         try:
             call_command("migrate", interactive=False, verbosity=0)

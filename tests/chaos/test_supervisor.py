@@ -14,9 +14,10 @@ import pytest
 
 from config.datadir import DataDir
 from config.postgres import Postgres
+from tests import prepared
 from tests.chaos.conftest import Stack, free_port, processes_of, until
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 def _answers(stack: Stack) -> bool:
@@ -29,6 +30,7 @@ def _answers(stack: Stack) -> bool:
     return True
 
 
+@pytest.mark.usefixtures("after_first_start")
 def test_killed_children_are_replaced_and_an_interrupt_ends_them_all(up: Callable[..., Stack], folder: Path) -> None:
     stack = up()
     stack.await_open()
@@ -40,9 +42,9 @@ def test_killed_children_are_replaced_and_an_interrupt_ends_them_all(up: Callabl
         os.kill(pid, signal.SIGKILL)
 
     until(
-        lambda: all(stack.child(part) not in {0, before[part]} for part in parts), seconds=20, what="all are replaced"
+        lambda: all(stack.child(part) not in {0, before[part]} for part in parts), seconds=60, what="all are replaced"
     )
-    until(lambda: _answers(stack), seconds=20, what="the web answers again")
+    until(lambda: _answers(stack), seconds=60, what="the web answers again")
     for name in ("web", "worker", "control", "beat"):
         assert f"{name} was ended by SIGKILL; starting it again." in stack.said()
     assert "PostgreSQL ended unexpectedly; starting it again." in stack.said()
@@ -55,6 +57,7 @@ def test_killed_children_are_replaced_and_an_interrupt_ends_them_all(up: Callabl
 
 
 def test_second_up_reuses_the_data_and_killed_takes_everything_with_it(up: Callable[..., Stack], folder: Path) -> None:
+    """The first begins with nothing: no cluster, no schema, no static files."""
     first = up()
     first.await_open()
     made = (folder / "postgres" / "PG_VERSION").stat().st_mtime_ns
@@ -151,6 +154,8 @@ def test_wrong_password_and_missing_database_are_told_apart(up: Callable[..., St
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_two_stacks_live_beside_each_other(up: Callable[..., Stack], folder: Path) -> None:
+    for name in ("one", "two"):
+        prepared.copy_into(folder / name)
     first = up(WATCHKEEPER_DATA=str(folder / "one"))
     first.await_open()
 
@@ -161,6 +166,7 @@ def test_two_stacks_live_beside_each_other(up: Callable[..., Stack], folder: Pat
     assert _answers(second)
 
 
+@pytest.mark.usefixtures("after_first_start")
 def test_killed_local_model_is_served_again_at_the_same_address(up: Callable[..., Stack]) -> None:
     stack = up(WATCHKEEPER_LLM="local")
     stack.await_open()

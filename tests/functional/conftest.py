@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from channels.routing import ProtocolTypeRouter
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.test import Client
-from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 
 from monitoring.routing import websocket_application
 from orchestrator import sequencer
@@ -84,6 +85,7 @@ def context(context: BrowserContext) -> Iterator[BrowserContext]:
     """Every page of every test: no script error and nothing that the content security policy had to refuse."""
     problems: list[str] = []
     context.set_default_timeout(PATIENCE * 1000)
+    _count_requests(context, _under_way.setdefault(context, set()))
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on(
         "console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None
@@ -101,6 +103,27 @@ def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) 
     while not claim():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
+
+
+_under_way: WeakKeyDictionary[BrowserContext, set[Request]] = WeakKeyDictionary()
+
+
+def _count_requests(context: BrowserContext, under_way: set[Request]) -> None:
+    def begun(request: Request) -> None:
+        under_way.add(request)
+
+    def ended(request: Request) -> None:
+        under_way.discard(request)
+
+    context.on("request", begun)
+    context.on("requestfinished", ended)
+    context.on("requestfailed", ended)
+
+
+def at_rest(page: Page) -> None:
+    """Return once a page has loaded, with all that it asks for by itself."""
+    page.wait_for_load_state("load")
+    until(lambda: page.evaluate("1") and not _under_way[page.context], what="no request is under way")
 
 
 class Held:
@@ -130,7 +153,10 @@ class Held:
 
 def serious_problems(page: Page) -> list[str]:
     """What axe finds that would keep someone out."""
-    found = Axe().run(page).response["violations"]
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(AXE_SCRIPT)
+    # What it has not found is ten times as much to hand over.
+    found = page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
     return [
         f"{problem['id']}: {[node['target'] for node in problem['nodes']]}"
         for problem in found

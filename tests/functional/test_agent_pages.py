@@ -16,7 +16,7 @@ from agents.models import Agent, Assessment, Evaluation, EvaluationCase, Evaluat
 from agents.prompts import services as prompts
 from agents.prompts.services import Text
 from tests import factories, messages
-from tests.functional.conftest import Site, serious_problems
+from tests.functional.conftest import Site, at_rest, serious_problems
 
 LONG = "It said so, and https://example.org/a-very-long-address-without-any-place-to-break-it/" + "x" * 80
 WIDTHS = (1440, 390)
@@ -124,7 +124,7 @@ def test_every_page_about_agents_fits_and_keeps_nobody_out(
 
 def _problems(page: Page, width: int) -> list[str]:
     page.set_viewport_size({"width": width, "height": 860})
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_role("navigation", name="Pages about agents").locator("[aria-current]")).to_be_in_viewport()
     expect(page.locator(".nav-link[aria-current=page]").first).to_contain_text("Agents")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from orchestrator import services
 from orchestrator.models import Stop
 from tests import factories
-from tests.functional.conftest import Site, serious_problems
+from tests.functional.conftest import Site, at_rest, serious_problems
 
 MANAGER = "Workflow Orchestration Manager"
 
@@ -200,7 +200,7 @@ def test_page_has_no_serious_accessibility_problem_and_fits(
         page.goto(site.address + path)
     else:
         site.enter(page, manager, path)
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
 
     assert serious_problems(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -5,13 +5,13 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import connection
 
 from approvals.models import Decision
 from orchestrator import db
 from orchestrator.models import Event, LedgerEntry, Run
 from tests import people
-from tests.flush import empty_database
+from tests.flush import empty_database, own_session
 from tests.hands import seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,18 +58,34 @@ def test_what_an_empty_database_holds_is_put_back_under_its_ids():
 def test_triggers_that_a_test_disabled_work_again():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE approvals_decision DISABLE TRIGGER USER")
-        delete_rows()
+
+    delete_rows()
+
+    with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgenabled <> 'O'")
         assert cursor.fetchone() == (0,)
 
 
 def test_transaction_that_a_test_left_open_is_not_overlooked():
-    with psycopg.connect(**db.connection_parameters()) as left_open, connection.cursor() as cursor:
+    with psycopg.connect(**db.connection_parameters()) as left_open:
         left_open.execute("BEGIN")
         left_open.execute("SELECT * FROM auth_user")
-        cursor.execute("SET lock_timeout = '50ms'")
+        own_session().execute("SET lock_timeout = '50ms'")
         try:
-            with pytest.raises(OperationalError, match="lock timeout"):
+            with pytest.raises(psycopg.errors.LockNotAvailable):
                 delete_rows()
         finally:
-            cursor.execute("SET lock_timeout = '5s'")
+            own_session().execute("SET lock_timeout = '5s'")
+
+
+def test_database_is_emptied_after_a_test_that_ended_every_other_session():
+    User.objects.create(username="ana")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    delete_rows()
+
+    assert not User.objects.exists()

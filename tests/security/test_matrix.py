@@ -209,8 +209,13 @@ POST agents/quality/<slug:name>/calibrate/   >   -   -   -   -   -   -   -   +  
 POST agents/quality/authority/               >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 GET api/docs                                 >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET audit/                                   >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
-GET audit/export/                            >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/export/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 POST audit/verify/                           >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+GET audit/holds/                             >   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+POST audit/holds/place/                      >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/holds/<int:pk>/release/           >   -   -   -   -   -   -   -   -   -   .   -   -   -   .   -   .
+POST audit/evidence/                         >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
+POST audit/narrative/                        >   -   -   -   -   -   -   -   -   -   +   -   -   -   +   -   +
 GET healthz                                  +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET editor/                                  >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET editor/<slug:name>/                      >   .   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
@@ -590,6 +595,7 @@ NAMES = {
     "<str:month>": "2026-01", "{month}": "2026-01", "tiers/<int:team>": "tiers/{team}",
     "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
+    "audit/holds/<int:pk>": "audit/holds/1",
     "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
     "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
     "feedback/improvements/<int:pk>": "feedback/improvements/{improvement}",

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.bench.agents  # noqa: F401  registers them in this process
-from config.bench import desk, guard, interruptions, language, messaging, report, throughput, volume
+from config.bench import desk, guard, interruptions, language, messaging, pages, report, throughput, volume
 from config.bench.measure import Result
 from config.bench.plan import Bench
 from config.bench.server import Server
@@ -34,10 +34,12 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "messages": (messaging.messages,),
     "guard": (guard.guard,),
     "desk": (desk.desk,),
+    "pages": (pages.pages,),
     "llm": (language.llm,),
     "scale": (volume.scale,),
     "soak": (volume.soak,),
 }
+_LONG: Final = ("soak", "pages")  # half an hour, and the time that it takes to store a million tasks
 
 
 class Command(BaseCommand):
@@ -55,9 +57,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure; on `all` without --json and at full size, also write docs/benchmarks.md."""
         # What libraries print must not come between the lines of JSON, nor children's output.
-        chosen = (
-            [name for name in _WORKLOADS if name != "soak"] if options["workload"] == "all" else [options["workload"]]
-        )
+        usual = [name for name in _WORKLOADS if name not in _LONG]
+        chosen = usual if options["workload"] == "all" else [options["workload"]]
         server = Server(os.environ.get("DATABASE_URL", ""))
         try:
             with stop_on_signals():

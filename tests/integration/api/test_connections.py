@@ -13,6 +13,8 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
+from tests import flush
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -38,7 +40,8 @@ def _others(do: str) -> set[int]:
     """The process ids of everybody else's connections to this database, after doing something to each."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT pid, {do} FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            f"SELECT pid, {do} FROM pg_stat_activity"
+            f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '{flush.SESSION}'"
         )
         return {row[0] for row in cursor.fetchall()}
 

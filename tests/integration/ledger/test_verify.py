@@ -1,5 +1,6 @@
 """Whatever the owner of the database does to sealed rows, the verifier says where."""
 
+import hmac
 import importlib.util
 import io
 import json
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from django.core.management import call_command
 
-from orchestrator import anchors, ledger
+from orchestrator import anchors, ledger, signing
 from orchestrator.sequencer import seal_all
 from tests.event_log import append
 
@@ -154,10 +155,58 @@ def test_export_of_an_untouched_ledger_verifies_offline_with_anchors(ids, writer
     file.write_bytes(b"".join(ledger.export()))
     (signed,) = (data_dir / "anchors").rglob("*.jsonl")
 
-    code = offline.main([str(file), "--anchors", str(signed), "--key", str(data_dir / "anchor.key")])
+    code = offline.main([str(file), "--anchors", str(signed), "--public-key", str(data_dir / "signing.pub")])
 
     assert code == 0
     assert "12 events hold, 1 anchors agree" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("forge", "said"),
+    [
+        pytest.param({"at": "2020-01-01T00:00:00+00:00"}, "false signature", id="another time"),
+        pytest.param({"key": "ab" * 32}, "a key that is not yours", id="another key"),
+    ],
+)
+def test_anchor_that_was_forged_is_found_offline_and_here(ids, offline, tmp_path, data_dir, capsys, forge, said):
+    file = tmp_path / "export.jsonl"
+    file.write_bytes(b"".join(ledger.export()))
+    (signed,) = (data_dir / "anchors").rglob("*.jsonl")
+    signing.public_key()
+    signing.known_keys()
+    signed.write_text(json.dumps({**json.loads(signed.read_text()), **forge}) + "\n")
+
+    code = offline.main([str(file), "--anchors", str(signed), "--public-key", str(data_dir / "signing.pub")])
+
+    assert (code, said in capsys.readouterr().out) == (1, True)
+    assert "false signature" in str(ledger.verify().fault)
+
+
+def test_anchor_of_an_earlier_release_still_counts(ids, data_dir):
+    (signed,) = (data_dir / "anchors").rglob("*.jsonl")
+    (data_dir / "anchor.key").write_text("11" * 32)
+    anchor = json.loads(signed.read_text())
+    body = f"{anchor['pos']}|{anchor['hash']}|{anchor['at']}".encode()
+    anchor["signature"] = hmac.new(bytes.fromhex("11" * 32), body, "sha256").hexdigest()
+    del anchor["key"]
+    signed.write_text(json.dumps(anchor) + "\n")
+
+    assert (ledger.verify().anchors, ledger.verify().fault) == (1, None)
+    (data_dir / "anchor.key").write_text("22" * 32)
+    assert "false signature" in str(ledger.verify().fault)
+
+
+def test_key_that_the_setting_names_signs_and_the_one_before_still_counts(ids, settings, monkeypatch, data_dir):
+    before = signing.public_key()
+    monkeypatch.setenv("WATCHKEEPER_TEST_SEED", "5a" * 32)
+    settings.SIGNING_KEY = "env:WATCHKEEPER_TEST_SEED"
+
+    assert signing.known_keys()[-1] != before
+    assert ledger.verify().fault is None
+
+    settings.SIGNING_KEY = "file:/nowhere/at/all"
+    with pytest.raises(signing.SigningKeyUnusable, match="there is no file"):
+        signing.public_key()
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,43 @@ def test_broker_that_cannot_be_installed_is_said_in_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("here", "debian", "offers", "drives", "installs"),
+    [
+        ({"chromium", "chromium-headless-shell"}, True, set(), "chromium-headless-shell", []),
+        ({"chromium"}, True, {"chromium-headless-shell"}, "chromium-headless-shell", ["chromium-headless-shell"]),
+        ({"chromium"}, True, set(), "chromium", ["chromium-headless-shell"]),
+        ({"google-chrome"}, False, set(), "google-chrome", []),
+        (set(), True, {"chromium"}, "chromium", ["chromium-headless-shell", "chromium"]),
+        (set(), False, {"chromium"}, "chromium", ["chromium"]),
+    ],
+    ids="both larger unknown foreign none elsewhere".split(),
+)
+def test_browser_is_the_smallest_that_can_be_had(
+    here: set[str], debian: bool, offers: set[str], drives: str, installs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def install(package: str, *_: str, title: str) -> None:
+        asked.append(package)
+        here.update({package} & offers)
+
+    monkeypatch.setattr(bootstrap, "from_debian", install)
+    monkeypatch.setattr(bootstrap, "is_debian", lambda: debian)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: f"/bin/{name}" if name in here else None)
+
+    assert bootstrap.browser() == f"/bin/{drives}"
+    assert asked == installs
+
+
+def test_browser_that_cannot_be_had_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "from_debian", lambda *_, title: None)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)
+
+    with pytest.raises(bootstrap.Failed, match="apt-get install chromium"):
+        bootstrap.browser()
+
+
+@pytest.mark.parametrize(
     ("told", "then"),
     [
         ({}, {}),

@@ -1,0 +1,1 @@
+"""Finding things in the sealed log, and handing over what proves them."""

@@ -1,0 +1,1 @@
+DROP FUNCTION make_event_month(timestamptz);
