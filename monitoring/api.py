@@ -26,7 +26,10 @@ class EventOut(Schema):
 
     pos: int
     kind: str
-    type: str | None = Field(description="Of events about how agents work together: agent_orchestration.TASK_STARTED.")
+    type: str | None = Field(
+        description="Of events about how agents work together: agent_orchestration.TASK_STARTED; of people's work"
+        " that is done: assignment.completed.7, with the number of its gate."
+    )
     at: datetime
     actor: str
     run: int | None
@@ -84,7 +87,7 @@ def _event(event: SealedEvent) -> EventOut:
     return EventOut(
         pos=event.pos,
         kind=event.kind,
-        type=domain_events.name_of(event.kind),
+        type=domain_events.name_of(event.kind, event.data),
         at=event.at,
         actor=event.actor,
         run=event.run_id,

@@ -47,3 +47,13 @@ def forget_alert_counts() -> None:
 
     while store.forget_old():
         continue
+
+
+@shared_task
+def tell_digests() -> None:
+    """Make the digests whose span is over, for whoever wants them, and tell them."""
+    from monitoring.digests import telling  # noqa: PLC0415 - as above
+
+    told = telling.tell_due()
+    if told:
+        log.info("digests.told", count=told)

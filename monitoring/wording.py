@@ -213,6 +213,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "workflow.version_decertified": gettext_lazy("Workflow version no longer certified"),
     "workflow.frozen": gettext_lazy("Workflow frozen"),
     "workflow.unfrozen": gettext_lazy("Workflow can be changed again"),
+    "workflow.weight_changed": gettext_lazy("Workflow's share of the workers changed"),
     "permission.granted": gettext_lazy("Permission granted"),
     "permission.revoked": gettext_lazy("Permission revoked"),
     "role.granted": gettext_lazy("Role granted"),

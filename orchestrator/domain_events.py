@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from agents.types import Json
+
 PREFIX: Final = "agent_orchestration"
+DONE_BY_PEOPLE: Final = "assignment.completed"
 _NAMES: Final[Mapping[str, str]] = {
     "task.started": "TASK_STARTED",
     "task.succeeded": "TASK_COMPLETED",
@@ -22,7 +25,9 @@ _NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def name_of(kind: str) -> str | None:
-    """The name of an event about how agents work together; None for any other kind."""
+def name_of(kind: str, data: Mapping[str, Json] | None = None) -> str | None:
+    """The name of an event about how agents work together, or of people's work that is done; None for any other."""
+    if kind == "gate.decided" and data and data.get("verdict") == "complete":
+        return f"{DONE_BY_PEOPLE}.{data.get('gate')}"
     name = _NAMES.get(kind)
     return f"{PREFIX}.{name}" if name else None

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     WORKFLOW_PACED = "workflow.paced"
     WORKFLOW_UNPACED = "workflow.unpaced"
     WORKFLOW_FULL_PACE = "workflow.full_pace"
+    WORKFLOW_WEIGHT_CHANGED = "workflow.weight_changed"
 
     RUN_STARTED = "run.started"
     RUN_PAUSED = "run.paused"

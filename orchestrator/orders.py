@@ -54,7 +54,7 @@ def draw_up(
         key=key,
         correlation=correlation or uuid.uuid4().hex,
         priority=plan.priority if priority is None else priority,
-        weight=max(plan.weight, 1),
+        weight=workflow.weight or max(plan.weight, 1),
         actor=actor,
     )
 

@@ -3,14 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+import orjson
+from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
 from orchestrator import snapshots, state_queries
 from orchestrator.api import visible_run
 from orchestrator.api_errors import ERRORS, Line, RunId, caller
-from orchestrator.models import Checkpoint, StateEntry
+from orchestrator.models import TASK_BITS, Checkpoint, StateEntry
 from orchestrator.replay import RunState
 from orchestrator.snapshots import Snapshot
 from orchestrator.state_queries import Change
@@ -111,32 +112,36 @@ class SnapshotOut(Schema):
     gates: list[GateThenOut]
     checkpoints: dict[int, str]
 
-    @staticmethod
-    def of(found: Snapshot, pos: int) -> "SnapshotOut":
-        """As it is shown. Five thousand tasks are not looked at three times: the answer is validated as it is sent."""
-        state: RunState = found.state
-        keys, statuses, first = found.keys_of_tasks(), found.statuses, found.run.pk << 20
-        return SnapshotOut.model_construct(
-            run=found.run.pk,
-            pos=pos,
-            status=state.status or "",
-            events=found.facts,
-            tasks=[
-                TaskThenOut.model_construct(id=first | at, key=keys[at], status=statuses[at], attempt=task.attempt)
+
+def written(found: Snapshot, pos: int) -> bytes:
+    """A SnapshotOut as it is sent. Five thousand tasks are written as they are: a model for each took half the time."""
+    state: RunState = found.state
+    keys, statuses, first = found.keys_of_tasks(), found.statuses, found.run.pk << TASK_BITS
+    values = [StateOut.of(entry) for _, entry in sorted(found.values().items())]
+    return orjson.dumps(
+        {
+            "run": found.run.pk,
+            "pos": pos,
+            "status": state.status or "",
+            "events": found.facts,
+            "tasks": [
+                {"id": first | at, "key": keys[at], "status": statuses[at], "attempt": task.attempt}
                 for at, task in enumerate(state.tasks)
             ],
-            state=[StateOut.of(entry) for _, entry in sorted(found.values().items())],
-            gates=[
-                GateThenOut(id=pk, task=gate.task_id, verdict=gate.verdict) for pk, gate in sorted(state.gates.items())
+            "state": [orjson.Fragment(value.model_dump_json()) for value in values],
+            "gates": [
+                {"id": pk, "task": gate.task_id, "verdict": gate.verdict} for pk, gate in sorted(state.gates.items())
             ],
-            checkpoints=state.checkpoints,
-        )
+            "checkpoints": {str(number): name for number, name in state.checkpoints.items()},
+        }
+    )
 
 
 @past.get("/{run_id}/at/{pos}", response={200: SnapshotOut, **ERRORS}, summary="Get a run as it was")
-def run_at(request: HttpRequest, run_id: RunId, pos: Pos) -> SnapshotOut:
+def run_at(request: HttpRequest, run_id: RunId, pos: Pos) -> HttpResponse:
     """Status, tasks, shared state, gates and checkpoints just after this place of the ledger, rebuilt from events."""
-    return SnapshotOut.of(snapshots.at_pos(visible_run(caller(request), run_id), pos), pos)
+    found = snapshots.at_pos(visible_run(caller(request), run_id), pos)
+    return HttpResponse(written(found, pos), content_type="application/json; charset=utf-8")
 
 
 @past.get("/{run_id}/state", response={200: list[StateOut], **ERRORS}, summary="List a run's shared state")

@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 SEQUENCER_SECONDS = 30.0
 UPKEEP_SECONDS = 1.0
 TIMEKEEPER_SECONDS = 30.0
+PATIENT_RINGS = 15  # of ensure_shifts, which comes every other second
+SELDOM = 10  # then one in so many
+
+_unanswered: dict[str, int] = {}  # by pool: rings in a row after which no shift of it was open
 
 
 @shared_task
@@ -61,11 +65,16 @@ def _work() -> bool:
 
 @shared_task
 def ensure_shifts() -> None:
-    """Ring for as many shifts as are missing, in each pool that this process knows of."""
+    """Ring for as many shifts as are missing, in each pool that this process knows of.
+
+    Where nobody answers, the messages stay with the broker until a worker is there: then it is rung for seldom.
+    """
     for pool, wanted in {settings.POOL: settings.SHIFTS, **settings.POOLS}.items():
-        missing = wanted - _live_shifts(pool)
-        if missing > 0:
-            dispatch.ring(work_shift, times=missing, queue=lanes.queue_of(pool))
+        live = _live_shifts(pool)
+        _unanswered[pool] = 0 if live else _unanswered.get(pool, 0) + 1
+        is_seldom = _unanswered[pool] > PATIENT_RINGS and _unanswered[pool] % SELDOM
+        if live < wanted and not is_seldom:
+            dispatch.ring(work_shift, times=wanted - live, queue=lanes.queue_of(pool))
 
 
 def _live_shifts(pool: str = "") -> int:

@@ -17,7 +17,9 @@ from django.contrib.auth.models import User
 from approvals import services as approvals
 from approvals.models import Gate
 from orchestrator import acts, services, signals
+from orchestrator.engine import sweep
 from orchestrator.models import TASK_BITS, Event, Run, Task
+from orchestrator.replay import Fact, first_version
 from orchestrator.snapshots import graph_of
 from tests import factories, hands
 from tests.engine import eventually, finished, publish, shift, start, statuses
@@ -28,6 +30,7 @@ FIXTURES: Final = Path(__file__).parent / "fixtures"
 MASK: Final = (1 << TASK_BITS) - 1
 
 FAILS: Final = "type: automated, agent: test-flaky, inputs: {permanent: true}"
+WAITS: Final = "- {key: a, type: wait_event, event: never}"
 ASKS: Final = "- {key: a, type: automated, agent: test-echo}\n- {key: q, type: approval, subject: a, queue: reviewers}"
 WORKFLOWS: Final = {
     "map": "- {key: m, type: map, over: input.items, body: {type: automated, agent: test-echo}}",
@@ -47,6 +50,9 @@ WORKFLOWS: Final = {
     "cancelled": "- {key: a, type: wait_event, event: never}\n- {key: b, type: automated, agent: test-echo}",
     "skips": "- {key: a, type: wait_event, event: never}\n- {key: b, type: automated, agent: test-echo}",
     "outer": "- {key: s, type: subworkflow, workflow: loop}",
+    "migrated": WAITS,
+    "rolled-back": f"- {{key: z, type: automated, agent: test-echo, checkpoint: half}}\n{WAITS}",
+    "lost": "- {key: a, type: automated, agent: test-echo}",
 }
 REST: Final = {
     "asks": "dependencies: {q: [a]}",
@@ -55,6 +61,7 @@ REST: Final = {
     "retried": "dependencies: {b: [a]}",
     "cancelled": "dependencies: {b: [a]}",
     "skips": "dependencies: {b: [a]}",
+    "rolled-back": "dependencies: {a: [z]}",
 }
 
 
@@ -66,9 +73,11 @@ def test_record() -> None:
     for name, steps in WORKFLOWS.items():
         publish(steps, name=name, rest=REST.get(name, ""))
 
+    lost = _lose_its_worker(start("lost"))
     with shift():
-        runs = {name: start(name, items=[1, 2, 3]) for name in WORKFLOWS}
+        runs = {"lost": lost, **{name: start(name, items=[1, 2, 3]) for name in WORKFLOWS if name != "lost"}}
         _steer(runs, by)
+        runs["forked"] = _fork(runs["retried"], by)
         for run in runs.values():
             eventually(lambda run=run: finished(run))
 
@@ -77,9 +86,23 @@ def test_record() -> None:
     file.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
+def _lose_its_worker(run: Run) -> Run:
+    hand = hands.Hand()
+    assert hand.claim()
+    hand.die()
+    sweep.sweep_once()
+    return run
+
+
+def _fork(run: Run, by: User) -> Run:
+    """From where its first step had succeeded: that is copied, the rest runs anew."""
+    at = Event.objects.filter(run=run, kind="task.succeeded").order_by("id").values_list("pk", flat=True)[0]
+    return Run.objects.get(pk=_act(acts.of("run", run.pk), "fork", by, event=at).data["run"])
+
+
 def _steer(runs: Mapping[str, Run], by: User) -> None:
     """What people do while the runs are under way."""
-    for name in ("waits", "cancelled", "skips"):
+    for name in ("waits", "cancelled", "skips", "migrated", "rolled-back"):
         key = "w" if name == "waits" else "a"
         eventually(lambda name=name, key=key: statuses(runs[name])[key] == "waiting")
     _act(acts.of("run", runs["waits"].pk), "pause", by)
@@ -90,14 +113,20 @@ def _steer(runs: Mapping[str, Run], by: User) -> None:
     _decide(runs["asks"], "approve")
     _decide(runs["sends-back"], "request_changes")
     _decide(runs["sends-back"], "approve")
+    publish(f"{WAITS}\n- {{key: b, type: automated, agent: test-echo}}", name="migrated", rest="dependencies: {b: [a]}")
+    _act(acts.of("run", runs["migrated"].pk), "migrate", by, version="2")
+    _act(acts.of("run", runs["rolled-back"].pk), "rollback", by, checkpoint=1)
+    for name in ("migrated", "rolled-back"):
+        eventually(lambda name=name: statuses(runs[name])["a"] == "waiting")
+        _act(acts.of("task", Task.objects.of_run(runs[name].pk).get(key="a").pk), "deliver", by, data={})
     eventually(lambda: finished(runs["retried"]))
     services.retry_run(run_id=runs["retried"].pk, by=by, reason="to record it")
 
 
-def _act(target: acts.Target, name: str, by: User, **answers: Any) -> None:
+def _act(target: acts.Target, name: str, by: User, **answers: Any) -> acts.Done:
     act = acts.find(target.scope, name)
     digest = acts.preview(act, target, answers).digest
-    acts.perform(act, target, by=by, reason="to record it", answers=answers, digest=digest)
+    return acts.perform(act, target, by=by, reason="to record it", answers=answers, digest=digest)
 
 
 def _decide(run: Run, verdict: str) -> None:
@@ -110,13 +139,16 @@ def _decide(run: Run, verdict: str) -> None:
 
 
 def _recorded(name: str, run: Run) -> dict[str, Any]:
-    """A run's facts, its stored state, and the graph it was started with. Facts name tasks by their index."""
+    """A run's facts, its stored state, and the graphs that it had. Facts name tasks by their index."""
     run.refresh_from_db()
-    dependencies, needs = graph_of(run.version_id)
     facts = [
         [event.kind, None if event.task_id is None else event.task_id & MASK, event.data]
         for event in Event.objects.filter(run_id=run.pk).order_by("id")
     ]
     tasks = [[task.status, task.attempt] for task in Task.objects.of_run(run.pk).order_by("pk")]
+    began = first_version([Fact(kind, task, data or {}) for kind, task, data in facts], run.version_id)
+    dependencies, needs = graph_of(began)
     graph = {"dependencies": dependencies, "needs": needs}
-    return {"name": name, **graph, "facts": facts, "status": run.status, "tasks": tasks}
+    moved = {data["version"] for kind, _, data in facts if kind == "run.migrated"}
+    graphs = {"graphs": {str(version): graph_of(version) for version in moved}} if moved else {}
+    return {"name": name, **graph, **graphs, "facts": facts, "status": run.status, "tasks": tasks}

@@ -156,6 +156,13 @@ def _alert(facts: dict[str, Any]) -> str:
     return _("%(what)s; nobody has answered it yet.") % {"what": words} if facts.get("level") else f"{words}."
 
 
+def _digest(facts: dict[str, Any]) -> str:
+    words = {
+        "weekly": _("The week from %(day)s, in figures."), "monthly": _("The month from %(day)s, in figures."),
+    }  # fmt: skip
+    return words.get(str(facts.get("kind")), _("The quarter from %(day)s, in figures.")) % {"day": facts.get("since")}
+
+
 _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.DECIDE: _decide,
     NoticeKind.PASSED_ON: _passed_on,
@@ -172,6 +179,7 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.RUN_FAILED: lambda facts: _("Run #%(run)s, which you started, failed.") % {"run": facts.get("run")},
     NoticeKind.STOPPED: _stopped,
     NoticeKind.ALERT: _alert,
+    NoticeKind.DIGEST: _digest,
     NoticeKind.CHANNEL_BROKEN: lambda facts: (
         _("%(name)s is switched off: its last messages did not arrive. %(problem)s")
         % {"name": facts.get("name"), "problem": facts.get("problem")}
@@ -191,5 +199,6 @@ _NEXT: Final = {
     NoticeKind.RUN_FAILED: gettext_noop("See why"),
     NoticeKind.STOPPED: gettext_noop("See its effect"),
     NoticeKind.ALERT: gettext_noop("Look into it"),
+    NoticeKind.DIGEST: gettext_noop("Read it"),
     NoticeKind.CHANNEL_BROKEN: gettext_noop("Mend it"),
 }

@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import alerts, quiet
+from approvals.notices import alerts, digests, quiet
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -37,7 +37,7 @@ KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
     *("gate.approved", "gate.taken_back"),
-    *("stop.set", "run.failed"),
+    *("stop.set", "run.failed", "digest.made"),
     *("alert.raised", "alert.escalated", "alert.assigned", "alert.acknowledged", "alert.resolved"),
 )
 
@@ -255,6 +255,10 @@ def _answered(reading: _Reading, event: SealedEvent) -> None:
         _take_back(told)
 
 
+def _digested(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += digests.notices_of(event)
+
+
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
@@ -275,6 +279,7 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "alert.assigned": _alerted,
     "alert.acknowledged": _answered,
     "alert.resolved": _answered,
+    "digest.made": _digested,
 }
 
 

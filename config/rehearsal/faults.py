@@ -3,6 +3,7 @@
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -21,12 +22,12 @@ class Drill:
     kind: Kind
     share: float
     seed: int = 7
-    agent: str = ""  # outage: the one that is away
+    agents: Sequence[str] = ()  # outage: those that are away
 
     def hits(self, key: str, attempt: int, agent: str = "") -> bool:
         """Whether the call with this idempotency key meets the fault: first attempts only, in an outage each."""
         if self.kind == "outage":
-            return agent == self.agent
+            return agent in self.agents
         return attempt == 1 and zlib.crc32(f"{self.seed}:{self.kind}:{key}".encode()) % 10_000 < self.share * 10_000
 
     def announce(self, path: Path) -> None:
@@ -49,6 +50,6 @@ def drills() -> tuple[Drill, ...]:
     return (Drill("no fault", "none", 0.0), *found, Drill("worker loss: a tenth of the calls", "worker_loss", 0.1))
 
 
-def outage(agent: str) -> Drill:
-    """One agent answers nobody, as long as the level lasts: its fallback has to do."""
-    return Drill(f"outage of {agent}", "outage", 1.0, agent=agent)
+def outage(*agents: str) -> Drill:
+    """Agents that answer nobody, as long as the level lasts: their fallbacks have to do."""
+    return Drill(f"outage of {', '.join(agents)}", "outage", 1.0, agents=agents)

@@ -32,6 +32,7 @@ from orchestrator.acts import (
     single,
     tasks,
     waits,
+    weights,
     widening,
 )
 from orchestrator.acts.core import (
@@ -114,5 +115,6 @@ __all__ = [
     "single",
     "tasks",
     "waits",
+    "weights",
     "widening",
 ]

@@ -1,6 +1,6 @@
 """The act that moves a run to another version of its workflow; its preview is the dry run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -17,12 +17,8 @@ from orchestrator.models import WorkflowVersion
 
 WHY: Final[Mapping[str, str | Promise]] = {
     "running": gettext_lazy("it runs now; pause the run and wait, or cancel the step"),
-    "places": gettext_lazy(
-        "it has started tasks or was started, and the other version has another number of steps; fork"
-    ),
-    "starts": gettext_lazy(
-        "it goes on with tasks that it has started and is said differently there; let it end, or fork"
-    ),
+    "places": gettext_lazy("it has started tasks or was started, and the other version has another number of steps"),
+    "starts": gettext_lazy("it goes on with tasks that it has started and is said differently there"),
     "missing": gettext_lazy("it has begun and the other version does not have it"),
     "moved": gettext_lazy("it has begun and stands at another place in the other version"),
     "kind": gettext_lazy("it has begun and is of another type in the other version"),
@@ -65,12 +61,8 @@ class Migrate(RunAct):
         version = WorkflowVersion.objects.get(workflow_id=run.workflow_id, number=int(str(answers["version"])))
         found = migrating.route(run, version)
         if found.unmappable:
-            told = "; ".join(f"{key}: {WHY[why]}" for key, why in found.unmappable[:SHOWN])
-            rest = len(found.unmappable) - SHOWN
-            more = _(" and %(count)d more") % {"count": rest} if rest > 0 else ""
-            raise ActImpossible(
-                why=_("These steps cannot go over (%(named)s%(more)s).") % {"named": told, "more": more}
-            )
+            fork = _("It cannot be moved as it stands (%(why)s); fork it to version %(number)d instead.")
+            raise ActImpossible(why=fork % {"why": reasons(found.unmappable), "number": version.number})
         lines = (
             _("The run goes on by version %(to)d.") % {"to": version.number},
             *counted(
@@ -107,6 +99,19 @@ class Migrate(RunAct):
         """Back, as far as what has begun by then allows it; not to a version that is deprecated."""
         before = WorkflowVersion.objects.only("number", "deprecated_at").get(pk=int(str(plan.bound["from"])))
         return None if before.deprecated_at else Undo("migrate", {"version": str(before.number)})
+
+
+def reasons(unmappable: Sequence[tuple[str, str]]) -> str:
+    """Why steps cannot go over: each reason once, with the first of those that it holds for."""
+    by_reason: dict[str, list[str]] = {}
+    for key, why in unmappable:
+        by_reason.setdefault(why, []).append(key)
+    return "; ".join(f"{_few(keys)}: {WHY[why]}" for why, keys in by_reason.items())
+
+
+def _few(keys: Sequence[str]) -> str:
+    more = len(keys) - SHOWN
+    return ", ".join(keys[:SHOWN]) + (_(" and %(count)d more") % {"count": more} if more > 0 else "")
 
 
 def _others(target: Target) -> list[int]:

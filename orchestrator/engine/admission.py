@@ -6,18 +6,23 @@ the other processes have started meanwhile: a limit slows, it is not a lock.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 
 from orchestrator import db, events, pacing
-from orchestrator.engine.lanes import LANES
+from orchestrator.engine.lanes import DEFAULT, blocking, pool_of
+from orchestrator.engine.plans import plan_of
 from orchestrator.engine.transitions import live_tasks, lock_run
 from orchestrator.errors import OrchestratorError
-from orchestrator.models import Run, Task
+from orchestrator.models import Run, Task, Workflow
 from orchestrator.states import RunStatus, TaskStatus
+
+log = structlog.get_logger(__name__)
 
 FRESH_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5
@@ -47,7 +52,8 @@ def limit_reached(workflow: int, *, starting: bool = True) -> tuple[str, int] | 
     now = time.monotonic()
     seen = _seen.get(workflow)
     if seen is None or seen.until < now:
-        seen = _seen[workflow] = _Seen(now + FRESH_SECONDS, _running(workflow), _ready(), pacing.most_running(workflow))
+        ready, most = _ready(lanes_of(workflow)), pacing.most_running(workflow)
+        seen = _seen[workflow] = _Seen(now + FRESH_SECONDS, _running(workflow), ready, most)
     if seen.runs >= settings.MOST_RUNS_PER_WORKFLOW:
         return "This workflow", settings.MOST_RUNS_PER_WORKFLOW
     if seen.most is not None and seen.runs >= seen.most:
@@ -69,9 +75,21 @@ def _running(workflow: int) -> int:
     return live.values("pk")[: settings.MOST_RUNS_PER_WORKFLOW].count()
 
 
-def _ready() -> dict[str, int]:
+def lanes_of(workflow: int) -> list[str]:
+    """The lanes in which its new runs' tasks may wait: two for each pool that its steps name."""
+    version = Workflow.objects.values_list("current_version_id", flat=True).get(pk=workflow)
+    try:
+        steps = plan_of(version).steps if version else ()
+    except (LookupError, TypeError, ValueError):  # its runs are put before people; what waits elsewhere goes on
+        log.exception("plan_unreadable", version_id=version)
+        steps = ()
+    pools = {pool_of(part.lane) for step in steps for part in (step, step.body) if part is not None}
+    return [lane for pool in sorted(pools or {DEFAULT}) for lane in (pool, blocking(pool))]
+
+
+def _ready(lanes: Iterable[str]) -> dict[str, int]:
     ready = Task.objects.filter(status=TaskStatus.READY, held=False, limited=False, suspect=False).order_by()
-    return {lane: ready.filter(lane=lane).values("pk")[: settings.MOST_READY_PER_LANE].count() for lane in LANES}
+    return {lane: ready.filter(lane=lane).values("pk")[: settings.MOST_READY_PER_LANE].count() for lane in lanes}
 
 
 def queue(run_id: int, *, reason: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, Error, connection, transaction
 from django.db.models.functions import Now
 
 from agents.messaging import upkeep as messages
@@ -42,8 +42,7 @@ _SECOND_LOOK_SECONDS = 0.3  # sweep_shifts_v2 wants to find a session lock free 
 
 def sweep() -> None:
     """Return the tasks of dead shifts; a task that has lost three workers waits for a person."""
-    sweep_once()
-    adopt_declined()
+    each(sweep_once, adopt_declined)
     if Shift.objects.filter(ended_at=None, suspected_at__isnull=False).exists():
         time.sleep(_SECOND_LOOK_SECONDS)
         sweep_once()
@@ -51,10 +50,19 @@ def sweep() -> None:
 
 def tend() -> None:
     """Let go on what waits for a budget or an agent that is back; look after messages, and who is still heard."""
-    budgeting.tend()
-    selecting.tend()
-    presence.tend()
-    messages.tend()
+    each(budgeting.tend, selecting.tend, presence.tend, messages.tend)
+
+
+def each(*parts: Callable[[], object]) -> None:
+    """Do one after the other. The failure of one never stops the others, unless the database is away."""
+    for part in parts:
+        try:
+            part()
+        except Exception as problem:
+            log.exception("upkeep_failed", part=getattr(part, "__qualname__", repr(part)))
+            if isinstance(problem, Error) and not connection.is_usable():
+                connection.close()
+                raise
 
 
 @transaction.atomic
@@ -92,16 +100,28 @@ def _quarantine(pk: int) -> None:
 
 def fire_timers() -> None:
     """Fire every timer that is due by the database's clock. The failure of one never stops the others."""
+    each(
+        _fire_retries, breakers.attend, admission.admit, scheduling.fire_due, remote.tend, _wake_sleepers,
+        _pass_over_unsent, _fire_rest,
+    )  # fmt: skip
+
+
+def _fire_retries() -> None:
     while db.fire_retries() == 1000:
         pass
-    breakers.attend()
-    admission.admit()
-    scheduling.fire_due()
-    remote.tend()
+
+
+def _wake_sleepers() -> None:
     while waking.fire_sleepers() == waking.BATCH:
         pass
+
+
+def _pass_over_unsent() -> None:
     while waking.pass_over_unsent() == waking.BATCH:
         pass
+
+
+def _fire_rest() -> None:
     while _fire_batch() == _BATCH:
         pass
 

@@ -180,17 +180,35 @@ def _request(job: Assignment, given: dict[str, Json], loan: Loan) -> AgentReques
 
 
 async def _conditional(job: Assignment, host: Host) -> Finished:
-    """Take the first branch that holds; every step named by another branch only is skipped."""
+    """Take the first branch that holds; every step named by another branch only is skipped.
+
+    Kept with it: what else there was to choose from, and what the steps that it looked at said of their answers.
+    """
     branches = job.step.branches
     taken = next((b for b in branches if not b.when or expressions.holds(b.when, job.context)), None)
     then = set(taken.then) if taken else set()
     ruled_out = sorted({index for branch in branches for index in branch.then} - then)
     keys = [job.plan.steps[index].key for index in sorted(then)]
     when = taken.when if taken else ""
-    output: dict[str, Json] = {"when": when, "then": list[Json](keys)}
-    finished = settling.finished(job, status="succeeded", facts={"branch": when or "default"}, output=output)
+    options: list[Json] = [branch.when or "default" for branch in branches]
+    output: dict[str, Json] = {"when": when, "then": list[Json](keys), "options": options, "grounds": _grounds(job)}
+    facts: dict[str, Json] = {"branch": when or "default", "options": options, "grounds": output["grounds"]}
+    finished = settling.finished(job, status="succeeded", facts=facts, output=output)
     finished.skips = orjson.dumps(ruled_out).decode() if ruled_out else None
     return finished
+
+
+def _grounds(job: Assignment) -> dict[str, Json]:
+    """What the steps that a conditional looks at have said of their own answers, by their keys."""
+    read = {job.plan.steps[index].key for index in job.step.needs}
+    outputs = {key: output for key, output in job.context["steps"].items() if key in read}
+    found: dict[str, Json] = {}
+    for key, output in outputs.items():
+        said = {name: output[name] for name in _GROUNDS if name in output} if isinstance(output, dict) else {}
+        if said:
+            found[key] = {name: value[:LONGEST_GROUND] if isinstance(value, str) else value
+                          for name, value in said.items() if isinstance(value, str | int | float)}  # fmt: skip
+    return found
 
 
 async def _approval(job: Assignment, host: Host) -> Finished | None:
@@ -254,5 +272,7 @@ _OTHER_KINDS: dict[str, Callable[[Assignment, Host], Awaitable[Finished | None]]
     "wait_event": _wait_event,
 }
 
+_GROUNDS = ("confidence", "rationale", "reason", "in_words")
+LONGEST_GROUND = 500  # characters of a reason that stand in the event
 _WITH_AGENT = frozenset({"automated", "hybrid"})
 KINDS = _WITH_AGENT | _OTHER_KINDS.keys()  # what this release can run

@@ -39,6 +39,9 @@ class Workflow(models.Model):
         null=True, blank=True, help_text="Since then only a certified version is made current."
     )
     frozen_reason = models.TextField(blank=True, default="", db_default="")
+    weight = models.SmallIntegerField(
+        null=True, blank=True, help_text="Share of the workers that people have set; empty: its definition's."
+    )
 
     class Meta:
         ordering = ["title"]

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import libfaketime
 import pytest
 
 from approvals.models import Gate, Queue
-from orchestrator.models import Attempt, Effect, Event, Run, Task
+from orchestrator.models import Attempt, Effect, Event, Run, Task, Timer
+from orchestrator.models import Shift as ShiftRow
 from tests.chaos.workers import LEASE, ROOT, Site, begin, ended, live_shifts
 from tests.hands import reviewer, violations
 
@@ -218,4 +220,62 @@ def test_worker_that_dies_between_the_rows_of_a_wide_spawn_and_its_run_leaves_no
     assert sorted(Task.objects.of_run(run.pk).values_list("key", flat=True)) == sorted(
         ["a", *(f"a.{at}" for at in wide)]
     )
+    assert violations() == []
+
+
+def test_worker_of_a_pool_does_what_is_meant_for_it_and_nobody_else_does(site: Site) -> None:
+    """A pool's worker hears its own queue only, and its shifts ring for the next one there."""
+    site.shifts = 1
+    site.open(1)
+    there = step("chaos-slow", "there", seconds=0.1) + "\n"
+    here = step("chaos-slow", "here", seconds=0.1) + "\n"
+    run = begin(there.replace("type:", "lane: eu, type:") + here)
+    site.until(lambda: only_task(run, "here").status == "succeeded", seconds=15, what="the default pool has worked")
+    assert only_task(run, "there").status == "ready"
+
+    pool = site.worker(1, POOL="eu", SHIFTS="1", SHIFT_SECONDS="1")
+    site.ring(pool="eu")
+    site.until(lambda: ended(run), seconds=60, what="the pool's worker has done its step")
+    again = begin(there.replace("type:", "lane: eu, type:"), name="again")
+    time.sleep(1.5)  # the shift that was rung for is over: what follows, it has rung for itself
+    site.until(lambda: ended(again), seconds=20, what="the pool's next shift has done another")
+
+    by = {found["key"].split("-")[1]: found["parent"] for found in site.started(run)}
+    assert by[str(only_task(run, "there").pk)] == pool.pid
+    assert by[str(only_task(run, "here").pk)] == site.workers[0].pid
+    assert [found["parent"] for found in site.started(again)] == [pool.pid]
+    assert violations() == []
+
+
+def wrong(by: str) -> dict[str, str]:
+    """What makes the whole process, C code and all, see another time."""
+    library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    assert library.exists()
+    return {"LD_PRELOAD": str(library), "FAKETIME": by, "DONT_FAKE_MONOTONIC": "1"}
+
+
+def test_workers_an_hour_ahead_and_an_hour_behind_lose_nothing_and_fire_nothing_early(site: Site) -> None:
+    site.worker(1, **wrong("+1h"))
+    site.worker(1, **wrong("-1h"))
+    site.until(lambda: live_shifts() == 2, seconds=60, what="both have a shift")
+    slow = "\n".join(step("chaos-slow", f"s{n}", seconds=LEASE + 1) for n in range(8))
+    run = begin(
+        slow + "\n  - {key: t, type: timer, duration: 3s}"
+        "\n  - {key: g, type: manual, queue: operations, form: {type: object}, deadline: 30m,"
+        " gate: {on_timeout: reject}}"
+    )
+
+    parts = [f"s{n}" for n in range(8)] + ["t"]
+    site.until(
+        lambda: all(only_task(run, key).status == "succeeded" for key in parts), seconds=60, what="all of it is done"
+    )
+
+    off = {round((found["at"] - time.time()) / 3600) for found in site.started(run)}
+    assert off <= {1, -1}
+    assert off, "the clocks were not wrong"
+    assert {only_task(run, f"s{n}").losses for n in range(8)} == {0}
+    timer = Timer.objects.get(kind="task_timer", ref=only_task(run, "t").pk)
+    assert timer.fired_at >= timer.due_at
+    assert Gate.objects.get(run=run).status == "open"
+    assert not ShiftRow.objects.filter(end_reason="lost").exists()
     assert violations() == []

@@ -18,6 +18,7 @@ from agents.registry import sync
 from config.celery import app
 from orchestrator import services
 from orchestrator.engine import sweep
+from orchestrator.engine.lanes import DEFAULT, queue_of
 from orchestrator.models import Run
 from orchestrator.models import Shift as ShiftRow
 from orchestrator.states import RUN_TERMINAL
@@ -61,7 +62,8 @@ class Site:
 
     def worker(self, children: int = 1, **more: str) -> subprocess.Popen[bytes]:
         """Start a worker with so many processes in its pool; `more` goes into its environment."""
-        command = [sys.executable, "-m", "config.celery_command", "worker", "-Q", "shifts", "-P", "prefork", "-c"]
+        queue = queue_of(more.get("POOL", DEFAULT))
+        command = [sys.executable, "-m", "config.celery_command", "worker", "-Q", queue, "-P", "prefork", "-c"]
         command += [str(children), "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         command += ["-n", f"chaos-{len(self.workers)}@%h"]
         log = self.folder.joinpath(f"worker-{len(self.workers)}.log").open("wb")
@@ -91,8 +93,8 @@ class Site:
             self._rung_at = time.monotonic()
             self.ring(missing)
 
-    def ring(self, times: int = 1) -> None:
-        """Ask the workers for shifts."""
+    def ring(self, times: int = 1, *, pool: str = DEFAULT) -> None:
+        """Ask a pool's workers for shifts."""
         folder = self.folder / "broker" / "messages"
         folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "broker" / "control").mkdir(exist_ok=True)
@@ -100,7 +102,7 @@ class Site:
         options["control_folder"] = str(self.folder / "broker" / "control")
         with Connection("filesystem://", transport_options=options) as broker:
             for _ in range(times):
-                app.send_task(work_shift.name, connection=broker)
+                app.send_task(work_shift.name, connection=broker, queue=queue_of(pool))
 
     def until(self, claim: Callable[[], object], *, seconds: float, what: str) -> None:
         """Tend the site until a claim is true."""

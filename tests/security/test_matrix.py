@@ -57,6 +57,10 @@ GET analytics/behind/<slug:key>/             >   -   +   +   -   -   -   +   +  
 GET analytics/workflows/<slug:name>/         >   -   .   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 POST analytics/workflows/<slug:name>/promise/ >   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST analytics/workflows/<slug:name>/baseline/ >   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET analytics/digests/                       >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/digests/<int:pk>/              >   -   .   .   -   -   -   .   .   .   .   .   .   -   .   .   .
+GET analytics/digests/<slug:kind>/running/   >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST analytics/digests/<slug:kind>/wish/     >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/                         >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/worth/                   >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/statements/<str:month>/  >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
@@ -593,6 +597,7 @@ NAMES = {
     "{silence_id}": "{silence}", "/runbook/{step}": "/runbook/look",
     "/behind/{key}": "/behind/alone", "behind/<slug:key>": "behind/alone", "{indicator}": "completion",
     "<str:month>": "2026-01", "{month}": "2026-01", "tiers/<int:team>": "tiers/{team}",
+    "digests/<slug:kind>": "digests/weekly", "digests/<int:pk>": "digests/1",
     "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
     "audit/holds/<int:pk>": "audit/holds/1",

@@ -1,8 +1,12 @@
-"""`manage.py rehearse WORKFLOW`: run it with stub agents and injected faults; report what recovers by itself."""
+"""`manage.py rehearse WORKFLOW`: run it with stub agents and injected faults; report what recovers by itself.
+
+With `--gallery` every template that is shipped, side by side.
+"""
 
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -14,11 +18,11 @@ from config.bench.server import Server
 from config.bench.stack import TookTooLong
 from config.console import Console
 from config.datadir import NeedsAttention
+from config.rehearsal import subjects
 from config.rehearsal.faults import drills
-from config.rehearsal.rehearse import Rehearsed, Subject, rehearse
-from config.rehearsal.sampling import sample
+from config.rehearsal.rehearse import Rehearsed, Subject, in_all, rehearse
 from config.supervisor import Stop, stop_on_signals
-from orchestrator.models import Rehearsal, Run, Workflow
+from orchestrator.models import Rehearsal, Workflow
 
 
 class Command(BaseCommand):
@@ -26,16 +30,28 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which workflow, how often, in what form."""
-        parser.add_argument("workflow", help="name of a published workflow")
-        parser.add_argument("--runs", type=int, default=5, help="runs on each level (5)")
+        parser.add_argument("workflow", nargs="?", default="", help="name of a published workflow")
+        parser.add_argument("--gallery", action="store_true", help="every template that is shipped, side by side")
+        parser.add_argument("--runs", type=int, default=0, help="runs on each level (5; of each template 2)")
         parser.add_argument("--levels", type=int, default=99, help="stop after so many levels")
         parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Rehearse, print, and keep the report beside the version; exit 1 when it did not pass."""
-        subject = _subject(options["workflow"])
+        """Rehearse, print, and keep a workflow's report beside its version; exit 1 when it did not pass."""
+        if options["gallery"] == bool(options["workflow"]):
+            raise CommandError("Name one published workflow, or say --gallery.")
         autodiscover()
-        done = _apart(subject, levels=max(1, options["levels"]), runs=max(1, options["runs"]))
+        if options["gallery"]:
+            self._rehearse_gallery(options)
+        else:
+            self._rehearse_one(options)
+
+    def _rehearse_one(self, options: dict[str, Any]) -> None:
+        try:
+            subject = subjects.published(options["workflow"])
+        except subjects.NotPublished as refusal:
+            raise CommandError(str(refusal)) from None
+        (done,) = _apart([subject], levels=max(1, options["levels"]), runs=options["runs"] or 5)
         _keep(done)
         if options["json"]:
             self.stdout.write(json.dumps(done.as_dict()))
@@ -48,8 +64,19 @@ class Command(BaseCommand):
                 f" recovered by themselves, runs ended as {failed.runs}. {failed.first_error}".rstrip()
             )
 
+    def _rehearse_gallery(self, options: dict[str, Any]) -> None:
+        done = _apart(subjects.shipped(), levels=max(1, options["levels"]), runs=options["runs"] or 2)
+        told = in_all(done)
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+        else:
+            _print_all(done, told)
+        if not told["passed"]:
+            failed = [one.workflow for one in done if not one.passed]
+            raise CommandError(f"{len(failed)} of {len(done)} templates did not pass: {', '.join(failed)}.")
 
-def _apart(subject: Subject, *, levels: int, runs: int) -> Rehearsed:
+
+def _apart(chosen: Sequence[Subject], *, levels: int, runs: int) -> list[Rehearsed]:
     """Rehearse on a server and databases made for it; afterwards this process is connected to its own again."""
     home, folder = dict(connection.settings_dict), settings.DATA_DIR
     server = Server(os.environ.get("DATABASE_URL", ""))
@@ -58,7 +85,8 @@ def _apart(subject: Subject, *, levels: int, runs: int) -> Rehearsed:
             _say("starting PostgreSQL")
             server.start()
             known = drills()
-            return rehearse(subject, known[:levels], outages=levels > len(known), runs=runs, server=server, say=_say)
+            outages = levels > len(known)
+            return rehearse(chosen, known[:levels], outages=outages, runs=max(1, runs), server=server, say=_say)
     except Stop:
         raise CommandError("Stopped; nothing was kept.", returncode=130) from None
     except (NeedsAttention, TookTooLong) as problem:
@@ -68,19 +96,6 @@ def _apart(subject: Subject, *, levels: int, runs: int) -> Rehearsed:
         connection.close()
         connection.settings_dict.update(home)
         settings.DATA_DIR = folder
-
-
-def _subject(name: str) -> Subject:
-    workflow = Workflow.objects.filter(name=name).select_related("current_version").first()
-    if workflow is None or workflow.current_version is None:
-        known = ", ".join(Workflow.objects.exclude(current_version=None).values_list("name", flat=True)[:10])
-        raise CommandError(
-            f"{name} is not a published workflow; publish it first, or choose one of: {known or 'none'}."
-        )
-    version = workflow.current_version
-    newest = Run.objects.filter(workflow=workflow).order_by("-id").values_list("input", flat=True).first()
-    given = newest if newest is not None else sample(version.plan.get("input_schema") or {"type": "object"})
-    return Subject(name, version.number, version.source, given if isinstance(given, dict) else {})
 
 
 def _keep(done: Rehearsed) -> None:
@@ -105,6 +120,18 @@ def _print(done: Rehearsed) -> None:
                 "passed" if level.passed else "failed",
             )
         )
+    Console().table(rows)
+
+
+def _print_all(done: Sequence[Rehearsed], told: dict[str, Any]) -> None:
+    rows: list[tuple[str, ...]] = [("Template", "Levels", "Injected", "Recovered", "Asked for help", "")]
+    for one in done:
+        facts, failed = one.as_dict(), [level for level in one.levels if not level.passed]
+        words = "; ".join(f"failed at “{level.name}”: {level.runs} {level.first_error}" for level in failed)
+        asked = sum(level.asked_for_help for level in one.levels)
+        counts = (len(one.levels), facts["injected"], facts["recovered"], asked)
+        rows.append((one.workflow, *map(str, counts), words or "passed"))
+    rows.append(("all", "", str(told["injected"]), str(told["recovered"]), "", f"{told['recovered_share']:.1%}"))
     Console().table(rows)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ if os.environ.get("CHAOS_RELEASE") == "old":  # this process is a worker of a re
 def record(what: str, ctx: Any) -> None:
     """Add one line to the record, whole or not at all."""
     line = json.dumps(
-        {"what": what, "key": ctx.key, "attempt": ctx.attempt, "pid": os.getpid(), "parent": os.getppid()}
+        {
+            "what": what,
+            "key": ctx.key,
+            "attempt": ctx.attempt,
+            "pid": os.getpid(),
+            "parent": os.getppid(),
+            "at": time.time(),
+        }
     )
     handle = os.open(Path(os.environ["WATCHKEEPER_DATA"]) / "record", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(handle, line.encode() + b"\n")

@@ -54,6 +54,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("workflow", "publish"): ("", {"source": CHANGED}, "m", "workflow.published"),
     ("workflow", "bring-back"): ("publish", {"version": "1"}, "m", "workflow.published"),
     ("workflow", "deprecate"): ("publish", {"version": "1"}, "m", "workflow.version_deprecated"),
+    ("workflow", "weight"): ("", {"weight": 3}, "me", "workflow.weight_changed"),
     ("workflow", "freeze"): ("", {}, "m", "workflow.frozen"),
     ("workflow", "unfreeze"): ("freeze", {}, "m", "workflow.unfrozen"),
     ("agent", "pause"): ("", {}, "mdca", "stop.set"),

@@ -10,6 +10,7 @@ from orchestrator import sequencer, services
 from orchestrator.engine import checkpoints, run_state
 from orchestrator.engine.run_state import Write
 from orchestrator.models import Event, LedgerEntry, Run
+from orchestrator.snapshot_api import SnapshotOut
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,6 +76,24 @@ def test_a_run_is_shown_as_it_was_at_a_place_of_the_ledger(run, reader):
     assert [(task["key"], task["status"]) for task in found["tasks"]] == [("a", "running"), ("b", "blocked")]
     assert [(entry["version"], entry["value"]) for entry in found["state"]] == [(1, {"n": 1})]
     assert found["checkpoints"] == {}
+
+
+def test_the_run_as_it_was_is_written_as_its_schema_says(run, reader):
+    """It is written by hand, for five thousand tasks: nothing else holds it to the schema."""
+    with transaction.atomic():
+        services.lock_run(run.pk)
+        run_state.write(run.pk, Write("shared.large", 2**63 - 1), writer="user:ada")
+    factories.event(run, "gate.opened", made=factories.task(run), gate=7)
+    with sequencer.connect() as own:
+        sequencer.seal_all(own)
+    pos = LedgerEntry.objects.latest("pos").pos
+    status, found = get(reader, f"{run.pk}/at/{pos}")
+
+    assert status == 200
+    assert SnapshotOut.model_validate(found).model_dump(mode="json") == found
+    assert found["gates"] == [{"id": 7, "task": factories.task(run).pk, "verdict": ""}]
+    assert {entry["key"]: entry["value"] for entry in found["state"]}["shared.large"] == 2**63 - 1
+    assert found["checkpoints"] == {"1": "half way"}
 
 
 @pytest.mark.parametrize(

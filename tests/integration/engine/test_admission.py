@@ -110,6 +110,23 @@ def test_full_lane_queues_runs_of_every_workflow(settings: Settings) -> None:
     assert statuses_of([start()]) == ["pending"]
 
 
+def test_full_lane_of_a_pool_queues_the_runs_that_use_it_and_no_others(settings: Settings) -> None:
+    settings.MOST_READY_PER_LANE = 1
+    publish("  - {key: a, type: automated, agent: test-echo, lane: eu}", name="there")
+    publish("  - {key: a, type: automated, agent: test-echo}", name="here")
+    publish(
+        "  - {key: a, type: map, over: input.items, body: {type: automated, agent: test-sleeper, lane: eu}}",
+        name="both",
+    )
+    start("there")
+    admission.forget()
+
+    assert statuses_of([start("there"), start("here"), start("both")]) == ["pending", "running", "pending"]
+    assert Event.objects.filter(kind="run.queued").first().data["reason"] == (
+        "The lane eu of ready tasks is at its limit of 1."
+    )
+
+
 def test_agent_that_does_not_stop_is_given_up_on_while_it_still_runs() -> None:
     publish("  - {key: a, type: automated, agent: test-stubborn, timeout: 1s, on_error: fail, retry: {attempts: 1}}")
     engine.gates_open.clear()

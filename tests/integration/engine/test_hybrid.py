@@ -8,8 +8,9 @@ from django.db import connections
 from approvals import desk, services
 from approvals.errors import InvalidAnswer
 from approvals.models import Decision, Gate
-from orchestrator import signals
+from orchestrator import domain_events, signals
 from orchestrator.engine import timekeeper
+from orchestrator.models import Event
 from tests.engine import eventually, finished, publish, shift, start, statuses, task
 from tests.hands import reviewer, violations
 
@@ -47,6 +48,21 @@ def test_person_completes_a_form_that_starts_from_the_draft_and_both_texts_are_k
     decision = Decision.objects.get()
     assert (decision.before["text"], decision.after) == ("Dear Sir", final)
     assert violations() == []
+
+
+def test_work_that_a_person_has_done_has_an_event_with_its_assignment() -> None:
+    """C041: whoever reads events from outside can wait for just this."""
+    ana = reviewer()
+    publish("  - {key: w, type: manual, queue: default, form: {type: object, properties: {done: {type: boolean}}}}")
+    run = start()
+    with shift():
+        eventually(Gate.objects.exists)
+        gate = Gate.objects.get()
+        services.decide(gate_id=gate.pk, by=ana, verdict="complete", gate_version=gate.version, edited={"done": True})
+        eventually(lambda: finished(run))
+
+    told = Event.objects.get(run_id=run.pk, kind="gate.decided")
+    assert domain_events.name_of(told.kind, told.data) == f"assignment.completed.{gate.pk}"
 
 
 def test_draft_that_is_sent_back_is_drafted_again() -> None:

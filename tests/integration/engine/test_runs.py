@@ -79,6 +79,26 @@ def test_conditional_runs_one_branch_and_rejoins(n: int, taken: str, ruled_out: 
     assert found["join"] == "succeeded"
 
 
+def test_decision_of_an_agent_is_kept_with_its_options_its_reason_and_its_confidence() -> None:
+    """Requirement B033: an agent says which way, and the event of the choice says what it chose from and why."""
+    publish(
+        """
+  - {key: judge, type: automated, agent: test-echo, inputs: {way: "${input.way}", confidence: 0.7, reason: it is small}}
+  - {key: route, type: conditional, branches: [{when: "steps.judge.way == 'high'", then: [high]}], default: [low]}
+  - {key: high, type: automated, agent: test-echo}
+  - {key: low, type: automated, agent: test-echo}
+""",
+        rest="dependencies: {route: [judge]}",
+    )
+
+    run = run_to_end(way="low")
+
+    told = Event.objects.get(task_id=task(run, "route").pk, kind="task.succeeded").data
+    assert (told["branch"], told["options"]) == ("default", ["steps.judge.way == 'high'", "default"])
+    assert told["grounds"] == {"judge": {"confidence": 0.7, "reason": "it is small"}}
+    assert task(run, "route").output["then"] == ["low"]
+
+
 def test_step_whose_when_is_false_is_skipped_with_what_only_it_feeds() -> None:
     publish(
         """

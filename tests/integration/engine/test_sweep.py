@@ -18,8 +18,8 @@ from django.db import connection
 from agents.errors import EffectUnknown
 from approvals import services as people
 from approvals.models import Gate
-from orchestrator import db, failpoints
-from orchestrator.engine import effects, plans, sweep
+from orchestrator import db, failpoints, presence
+from orchestrator.engine import admission, breakers, budgeting, effects, plans, sweep
 from orchestrator.engine import shift as shift_module
 from orchestrator.engine.draining import SharedFlag
 from orchestrator.models import Attempt, Content, Effect, Event, Task, WorkflowVersion
@@ -323,6 +323,32 @@ def test_one_unreadable_plan_stops_nobody_else(ana: User) -> None:
     assert Gate.objects.get(run=bad).subject["proposal"]["error"]["code"] == "task_unreadable"
     assert ShiftRow.objects.count() == 1
     assert violations() == []
+
+
+def test_upkeep_that_fails_for_one_reason_fires_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Admission fails for good, budgets too: timers, retries and what waits for an agent go on all the same."""
+    timer = "  - {key: t, type: timer, duration: 0.1s}\n"
+    publish(timer + "  - {key: f, type: automated, agent: test-flaky, inputs: {times: 1}}")
+
+    def fail() -> None:
+        raise RuntimeError("nobody expected this")
+
+    def refuse() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    monkeypatch.setattr(admission, "admit", fail)
+    monkeypatch.setattr(breakers, "attend", refuse)
+    monkeypatch.setattr(budgeting, "tend", fail)
+    heard: list[str] = []
+    monkeypatch.setattr(presence, "tend", lambda: heard.append("presence"))
+    run = start()
+    with shift():
+        eventually(lambda: finished(run))
+    sweep.tend()
+
+    assert run.status == "succeeded"
+    assert heard == ["presence"]
 
 
 def test_one_lost_output_stops_nobody_else(ana: User) -> None:

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.registry import autodiscover, default
+from agents.specs import build_spec
 from config.rehearsal.faults import Drill, drills, outage
 from config.rehearsal.rehearse import Level, Rehearsed
 from config.rehearsal.sampling import sample
+from config.rehearsal.stubs import answer_of, answers_itself, is_open
 
 
 @pytest.mark.parametrize(
@@ -82,3 +85,38 @@ def test_outage_costs_what_runs_take_longer():
 
     assert Rehearsed("flow", 1, levels).outage_costs_s == 1.25
     assert Rehearsed("flow", 1, levels[:1]).outage_costs_s is None
+
+
+def answer(given, ctx):
+    return {}
+
+
+def spec(output):
+    return build_spec("someone", answer, takes={"type": "object"}, gives=output, facts={"capabilities": []})
+
+
+@pytest.mark.parametrize(
+    ("schema", "says_nothing"),
+    [
+        ({"type": "object"}, True),
+        ({"type": "object", "properties": {"n": {"type": "integer"}}}, False),
+        ({"type": "object", "anyOf": [{"required": ["n"]}]}, False),
+    ],
+)
+def test_contract_is_open_when_it_says_nothing_of_the_answer(schema, says_nothing):
+    assert is_open(spec(schema)) is says_nothing
+
+
+def test_stub_answers_by_the_contract_and_passes_on_what_fits_it():
+    promised = {"type": "object", "required": ["n", "to"], "properties": {
+        "n": {"type": "integer", "minimum": 5}, "to": {"type": "string"}}}  # fmt: skip
+
+    assert answer_of(spec(promised), {"n": 1, "to": "ana", "more": 2}) == {"n": 6, "to": "ana"}
+
+
+def test_agents_that_touch_nothing_and_say_nothing_of_their_answers_are_their_own_stubs():
+    autodiscover()
+
+    assert answers_itself(default.get("sample-supervisor"))
+    assert answers_itself(default.get("incident-generalist"))
+    assert not answers_itself(default.get("refund-generalist"))

@@ -25,7 +25,10 @@ RECORDED = [
 def test_old_log_replays_to_the_stored_state(recorded: dict[str, Any]) -> None:
     facts = [Fact(kind, None if task is None else RUN | task, data or {}) for kind, task, data in recorded["facts"]]
 
-    rebuilt = replay(recorded["dependencies"], facts, needs=recorded["needs"])
+    rebuilt = replay(
+        recorded["dependencies"], facts, needs=recorded["needs"],
+        graph_of=lambda version: recorded["graphs"][str(version)],
+    )  # fmt: skip
 
     assert rebuilt.anomalies == []
     assert rebuilt.status == recorded["status"]

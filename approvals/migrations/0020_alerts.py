@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0018_search_within"),
+        ("approvals", "0019_digest_notices"),
     ]
 
     operations = [
@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                     ("run_failed", "Run Failed"),
                     ("stopped", "Stopped"),
                     ("alert", "Alert"),
+                    ("digest", "Digest"),
                     ("channel_broken", "Channel Broken"),
                 ],
                 max_length=20,
