@@ -95,7 +95,8 @@ class Gatekeeper:
         gates = Gate.objects.filter(run_id__in=run_ids, **({"status": GateStatus.OPEN} if only_open else {}))
         columns = ("id", "task_id", "run_id", "title", "kind", "status", "queue__title", "risk")
         times = ("opened_at", "deadline_at", "settled_at", "on_timeout", "decisions__verdict", "decisions__note")
-        return [GateFact(*row) for row in gates.order_by("deadline_at").values_list(*columns, *times)[:limit]]
+        rows = gates.order_by("deadline_at").values_list(*columns, *times, "releases_at")
+        return [GateFact(*row) for row in rows[:limit]]
 
     def answers_about(self, task_ids: Sequence[int], *, after: int = 0) -> dict[int, str]:
         """How the last question about each task's work ended; failures and calls of tools are not its work."""

@@ -15,6 +15,7 @@ VERBS: Final[Mapping[str, str]] = {
     "stop_workflow": _("Stop a workflow"),
     "stop_everything": _("Stop everything"),
     "lift_stop": _("Lift a stop"),
+    "release_agent": _("Release agents that guardrails froze"),
     "see_gate": _("See gates"),
     "decide_gate": _("Decide gates"),
     "edit_queues": _("Edit queues and escalation"),
@@ -49,7 +50,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     | {"handle_alerts", "edit_alerts"},
     "Quality Assurance Lead": _WATCH_RUNS
     | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"}
-    | {"handle_alerts"},
+    | {"release_agent", "handle_alerts"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"}
     | {"see_oversight", "handle_alerts", "edit_alerts"},
@@ -90,7 +91,7 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
         {"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "review_prompts", "use_api"}
         | {"edit_alerts"}
     ),
-    "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
+    "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "release_agent", "use_api"}),
     "work": frozenset({"work_as_agent", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
 }

@@ -302,6 +302,7 @@ class EventKind(StrEnum):
     SESSION_ENDED = "session.ended"
     SESSION_VIEWED_AS = "session.viewed_as"
     SESSION_VIEW_ENDED = "session.view_ended"
+    SESSION_ON_WALL = "session.on_wall"
     NOTICE_CHANNEL_ADDED = "notice.channel_added"
     NOTICE_CHANNEL_CHANGED = "notice.channel_changed"
     NOTICE_CHANNEL_REMOVED = "notice.channel_removed"

@@ -72,6 +72,7 @@ class GateFact:
     on_timeout: str
     verdict: str | None = None
     note: str | None = None
+    releases_at: datetime | None = None  # of one that is approved, and can be taken back until then
 
 
 class Gatekeeper(Protocol):

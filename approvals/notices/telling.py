@@ -229,7 +229,7 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
     if facts.get("scope") not in _WIDE:
         return
     is_all = facts.get("scope") == "everything"
-    for person in deciders.holders("lift_stop"):
+    for person in deciders.holders("release_agent" if facts.get("guards") else "lift_stop"):
         if _is_by(event, person):
             continue
         reading.notices.append(

@@ -78,6 +78,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
 ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
+    *((scope, "record-bill") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),
     *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
     ("workflow", "restore"),  # test_publishing
