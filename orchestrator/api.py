@@ -42,7 +42,7 @@ from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_from_json
 from orchestrator.errors import WorkflowNotFound
 from orchestrator.models import Run, Stop, Task, Workflow, task_id
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.states import RunStatus
 
 workflows = Router(tags=["Workflows"])
@@ -164,20 +164,26 @@ def get_run(request: HttpRequest, run_id: RunId) -> RunDetailOut:
 @runs.get("/{run_id}/tasks", response={200: TasksOut, **ERRORS}, summary="List a run's tasks")
 def list_tasks(request: HttpRequest, run_id: RunId, after: Cursor = 0, limit: Limit = 100) -> TasksOut:
     """In the order of its plan. Go on with `after` set to the last answer's `next`."""
-    visible_run(caller(request), run_id)
+    user = caller(request)
+    visible_run(user, run_id)
+    hidden = gatekeeper().hidden_tasks(user, [run_id])
     first = max(task_id(run_id, 0), after + 1)
     found = Task.objects.filter(pk__gte=first, pk__lt=task_id(run_id + 1, 0)).defer("input", "output").order_by("id")
     rows = list(found[: limit + 1])
     return TasksOut(
-        items=[TaskOut.of(task) for task in rows[:limit]], next=rows[limit - 1].pk if len(rows) > limit else None
+        items=[TaskOut.of(task, hidden=task.pk in hidden) for task in rows[:limit]],
+        next=rows[limit - 1].pk if len(rows) > limit else None,
     )
 
 
 @tasks.get("/{task}", response={200: TaskDetailOut, **ERRORS}, summary="Get a task")
 def get_task(request: HttpRequest, task: Id) -> TaskDetailOut:
     """One task with what went in and came out, and each of its tries."""
-    found = _visible_task(caller(request), task)
-    return TaskDetailOut.with_attempts(found, details=details.may_see(caller(request), found))
+    user = caller(request)
+    found = _visible_task(user, task)
+    if found.pk in gatekeeper().hidden_tasks(user, [found.run_id]):
+        found.confidence = None
+    return TaskDetailOut.with_attempts(found, details=details.may_see(user, found))
 
 
 @tasks.get("/{task}/notes", response={200: list[NoteOut], **ERRORS}, summary="List what was said to a task")

@@ -214,9 +214,9 @@ class TaskOut(Schema):
     error: Any = None
 
     @staticmethod
-    def of(task: Task) -> "TaskOut":
-        """From a row."""
-        return TaskOut(**_task(task))
+    def of(task: Task, *, hidden: bool = False) -> "TaskOut":
+        """From a row; `hidden`: without what the machine thinks of it, from who is to judge it first."""
+        return TaskOut(**_task(task) | ({"confidence": None} if hidden else {}))
 
 
 class AttemptOut(Schema):

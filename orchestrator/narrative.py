@@ -25,6 +25,7 @@ from orchestrator.story import ROUTINE, tell
 
 LENGTH: Final = 150
 SHORT_RUN: Final = 40  # tasks: the whole story of a short run is shown at once
+JUDGEMENTS: Final = ("quality.assessed", "guardian.raised", "guardian.held")  # what machines think of outputs
 LATEST: Final = 6  # lines of the story below the graph
 MOST_RUNS: Final = 50  # with one correlation id
 _COLUMNS: Final = ("id", "task_id", "kind", "at", "actor", "data", "run_id")
@@ -47,9 +48,11 @@ def related(user: User | AnonymousUser, run: Run) -> list[Run]:
     return [other for other in found.order_by("-pk")[:MOST_RUNS] if rights().can(user, "see_runs", other)]
 
 
-def story(run: Run, *, before: int | None = None, everything: bool = False, length: int = LENGTH) -> Story:
+def story(
+    run: Run, *, before: int | None = None, everything: bool = False, length: int = LENGTH, user: User | None = None
+) -> Story:
     """The run's events as sentences. Of a long run routine lines are left out unless asked for."""
-    rows, older, short = _rows([run], before, everything, length)
+    rows, older, short = _rows([run], before, everything, length, user)
     return Story(tuple(replace(entry, run=None) for _row, entry in _told_rows(rows, [run])), older, short)
 
 
@@ -57,7 +60,7 @@ def narrative(
     user: User | AnonymousUser, runs: Sequence[Run], *, before: int | None = None, everything: bool = False
 ) -> Story:
     """The story of these runs with calls, messages and words. With several runs each line says whose it is."""
-    rows, older, short = _rows(runs, before, everything, LENGTH)
+    rows, older, short = _rows(runs, before, everything, LENGTH, user)
     told = _told_rows(rows, runs)
     entries = quoting.with_quotes(told, {run.pk: run for run in runs}, everything=not short)
     until = Event.objects.filter(pk=before).values_list("at", flat=True).first() if before is not None else None
@@ -78,10 +81,14 @@ def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, En
 
 
 def _rows(
-    runs: Sequence[Run], before: int | None, everything: bool, length: int
+    runs: Sequence[Run], before: int | None, everything: bool, length: int, user: User | AnonymousUser | None
 ) -> tuple[list[tuple[Any, ...]], int | None, bool]:
     short = any(run.total > SHORT_RUN for run in runs) and not everything
-    events = Event.objects.filter(run_id__in=[run.pk for run in runs])
+    ids = [run.pk for run in runs]
+    events = Event.objects.filter(run_id__in=ids)
+    # Whoever is yet to judge an output for themselves is not told what machines think of it.
+    if isinstance(user, User) and (hidden := gatekeeper().hidden_tasks(user, ids)):
+        events = events.exclude(task_id__in=hidden, kind__in=JUDGEMENTS)
     if short:
         events = events.exclude(kind__in=ROUTINE)
     if before is not None:

@@ -127,6 +127,7 @@ class TaskCard:
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
     assessment: Assessment | None = None  # of its output, where the step asks for one
+    is_hidden: bool = False  # what machines think of it, until the reader has said what they think
 
     @property
     def guarded(self) -> list[dict[str, str]]:
@@ -221,11 +222,13 @@ def step_of(run: Run, key: str) -> PlanStep | None:
     return RunSteps(run).by_key(key)
 
 
-def task_card(run: Run, step: PlanStep) -> TaskCard | None:
-    """One task with everything that is known of it."""
+def task_card(run: Run, step: PlanStep, *, hidden: frozenset[int] = frozenset()) -> TaskCard | None:
+    """One task with everything that is known of it; of `hidden` ones without what machines think of them."""
     task = Task.objects.filter(pk=task_id(run.pk, step.index)).first()
     if task is None:
         return None
+    if is_hidden := task.pk in hidden:
+        task.confidence = None
     attempts = tuple(Attempt.objects.filter(task_id=task.pk).order_by("-number")[:50])
     gates = tuple(gate for gate in gatekeeper().gates_of([run.pk], only_open=False) if gate.task_id == task.pk)
     end = task.ended_at or (timezone.now() if task.status == "running" else None)
@@ -246,7 +249,8 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         assigned=_last_fact(task, "task.assigned", "reason") if step.select else None,
         cached=_cached(task) if step.cache_s else None,
         waits=_waits(task, step.title),
-        assessment=assessment_of(task.pk) if step.quality is not None else None,
+        assessment=assessment_of(task.pk) if step.quality is not None and not is_hidden else None,
+        is_hidden=is_hidden,
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )
 

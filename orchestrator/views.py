@@ -35,7 +35,7 @@ from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Artifact, Content, Run, Workflow
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.states import RUN_TERMINAL
 
 TABS: Final = {
@@ -129,7 +129,10 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
         case "input":
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
-            context |= {"picture": run_page.graph(found), "story": narrative.story(found, length=narrative.LATEST)}
+            context |= {
+                "picture": run_page.graph(found),
+                "story": narrative.story(found, length=narrative.LATEST, user=user_of(request)),
+            }
             context["agents"] = progress.by_agent(found)
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
@@ -160,7 +163,7 @@ def _selected(user: User, found: Run, key: str) -> dict[str, Any]:
         opened = run_page.family(found, key[1:])
         return {"selected": key, "family": opened} if opened else {}
     step = run_page.step_of(found, key)
-    card = run_page.task_card(found, step) if step else None
+    card = run_page.task_card(found, step, hidden=gatekeeper().hidden_tasks(user, [found.pk])) if step else None
     if card is None:
         return {}
     target = acts.of("task", card.task.pk)

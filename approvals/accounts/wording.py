@@ -49,6 +49,16 @@ GROUPS: Final[tuple[tuple[Promise, tuple[str, ...]], ...]] = (
 )  # fmt: skip
 
 
+RISKS: Final[Mapping[str, Promise]] = {
+    "low": _("Low risk"), "medium": _("Medium risk"), "high": _("High risk"), "critical": _("Critical risk"),
+}  # fmt: skip
+
+
+def risk_words(risk: str) -> str:
+    """A level of risk in words."""
+    return str(RISKS[risk])
+
+
 def groups() -> list[tuple[Promise, list[str]]]:
     """Every right in its group; one that nobody has put into a group comes last."""
     known = {verb for _title, verbs in GROUPS for verb in verbs}

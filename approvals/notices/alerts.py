@@ -3,6 +3,7 @@
 from typing import Final
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from agents.types import Json
 from approvals.models import Notice
@@ -28,11 +29,16 @@ def notices_of(event: SealedEvent) -> list[Notice]:
     ]  # fmt: skip
 
 
-def path_if_answered(event: SealedEvent) -> str:
-    """The alert's page, if nobody has to look at it any more; empty if somebody still has to."""
+def paths_answered(event: SealedEvent) -> set[str]:
+    """The alert's page, if nobody has to look at it any more: somebody does, or it is over."""
     facts = event.data or {}
     is_answered = event.kind == "alert.acknowledged" or bool(facts.get("closed"))
-    return _path(facts) if is_answered else ""
+    return {_path(facts)} if is_answered else set()
+
+
+def told_of(paths: set[str]) -> QuerySet[Notice]:
+    """What people were told of these alerts, and nobody has taken back."""
+    return Notice.objects.filter(kind=NoticeKind.ALERT, path__in=paths, withdrawn_at=None)
 
 
 def _path(facts: dict[str, Json]) -> str:

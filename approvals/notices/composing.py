@@ -184,6 +184,13 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
         _("%(name)s is switched off: its last messages did not arrive. %(problem)s")
         % {"name": facts.get("name"), "problem": facts.get("problem")}
     ),
+    NoticeKind.ACCESS_WAITS: lambda facts: (
+        _("%(by)s asks for this change of access; a second person must confirm it.") % {"by": facts.get("by")}
+    ),
+    NoticeKind.PROMPT_WAITS: lambda facts: (
+        _("%(by)s asks for a review of version %(version)s of the prompt %(prompt)s.")
+        % {"by": facts.get("by"), "version": facts.get("version"), "prompt": facts.get("prompt")}
+    ),
 }
 _NEXT: Final = {
     NoticeKind.DECIDE: gettext_noop("Decide"),
@@ -201,4 +208,6 @@ _NEXT: Final = {
     NoticeKind.ALERT: gettext_noop("Look into it"),
     NoticeKind.DIGEST: gettext_noop("Read it"),
     NoticeKind.CHANNEL_BROKEN: gettext_noop("Mend it"),
+    NoticeKind.ACCESS_WAITS: gettext_noop("Look and confirm"),
+    NoticeKind.PROMPT_WAITS: gettext_noop("Review"),
 }

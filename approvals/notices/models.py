@@ -25,6 +25,8 @@ class NoticeKind(models.TextChoices):
     ALERT = "alert"  # something is wrong, and it is this person's turn to look
     DIGEST = "digest"  # figures of a span that is over, as this person wished
     CHANNEL_BROKEN = "channel_broken"
+    ACCESS_WAITS = "access_waits"  # a change of access that somebody else asked for waits to be confirmed
+    PROMPT_WAITS = "prompt_waits"  # a prompt that somebody else wrote waits for a review
 
 
 class Notice(models.Model):

@@ -11,14 +11,14 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import alerts, digests, quiet
+from approvals.notices import alerts, digests, quiet, second_people
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -36,9 +36,11 @@ RISKS: Final = ("low", "medium", "high", "critical")
 KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
-    *("gate.approved", "gate.taken_back"),
+    *("gate.approved", "gate.turned_down", "gate.taken_back"),
     *("stop.set", "run.failed", "digest.made"),
     *("alert.raised", "alert.escalated", "alert.assigned", "alert.acknowledged", "alert.resolved"),
+    *("access.proposed", "access.confirmed", "access.refused"),
+    *("prompt.submitted", "prompt.returned", "prompt.published"),
 )
 
 
@@ -82,8 +84,9 @@ class _Reading:
     starters: dict[int, tuple[User | None, str]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     over: set[int] = field(default_factory=set)  # gates about which there is nothing left to do here
-    freed: set[int | None] = field(default_factory=set)  # people who have an alert less to look after
+    freed: set[str] = field(default_factory=set)  # pages of alerts that somebody looks after, or that are over
     spoken: set[tuple[int, str]] = field(default_factory=set)  # who has given a vote on which gate
+    answered: Q = field(default_factory=Q)  # notices about what a second person has answered
     _deciders: dict[int, list[User]] = field(default_factory=dict)
     _away: dict[int, int] = field(default_factory=dict)
 
@@ -116,10 +119,14 @@ def _write(reading: _Reading) -> int:
         _READERS[event.kind](reading, event)
     _withdraw(reading.over)
     _withdraw_from_voters(reading.spoken)
+    settled = (second_people.told_of(reading.answered), alerts.told_of(reading.freed))
+    readers = {reader for told in settled for reader in told.values_list("recipient_id", flat=True)}
     told = Notice.objects.bulk_create(_gathered(reading.notices))
     Delivery.objects.bulk_create(deliveries(told))
-    people = {notice.recipient_id for notice in told} | reading.freed | _readers_of(reading.over)
-    db.nudge_notices({person for person in people if person is not None})
+    for over in settled:
+        _take_back(over)  # after the writing: it may have been answered within this very reading
+    readers |= _readers_of(reading.over) | {notice.recipient_id for notice in told if notice.recipient_id}
+    db.nudge_notices(reader for reader in readers if reader is not None)
     return len(told)
 
 
@@ -246,13 +253,7 @@ def _alerted(reading: _Reading, event: SealedEvent) -> None:
 
 
 def _answered(reading: _Reading, event: SealedEvent) -> None:
-    """Somebody looks after it, or it is over: nobody else has to."""
-    path = alerts.path_if_answered(event)
-    if path:
-        reading.notices = [told for told in reading.notices if told.path != path]
-        told = Notice.objects.filter(kind=NoticeKind.ALERT, path=path, withdrawn_at=None)
-        reading.freed |= set(told.values_list("recipient_id", flat=True))
-        _take_back(told)
+    reading.freed |= alerts.paths_answered(event)
 
 
 def _digested(reading: _Reading, event: SealedEvent) -> None:
@@ -263,6 +264,7 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
     "gate.approved": _settled,  # nobody is asked while it goes out
+    "gate.turned_down": _settled,
     "gate.taken_back": _opened,
     "gate.decided": _settled,
     "gate.withdrawn": _settled,
@@ -279,6 +281,12 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "alert.assigned": _alerted,
     "alert.acknowledged": _answered,
     "alert.resolved": _answered,
+    "access.proposed": second_people.access_proposed,
+    "access.confirmed": second_people.access_settled,
+    "access.refused": second_people.access_settled,
+    "prompt.submitted": second_people.prompt_submitted,
+    "prompt.returned": second_people.prompt_reviewed,
+    "prompt.published": second_people.prompt_reviewed,
     "digest.made": _digested,
 }
 

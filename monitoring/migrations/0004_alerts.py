@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("monitoring", "0003_holds"),
-        ("approvals", "0020_alerts"),
+        ("approvals", "0021_alerts"),
         ("orchestrator", "0021_shorter_turn"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

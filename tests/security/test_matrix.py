@@ -73,6 +73,7 @@ GET feedback/improvements/                   >   -   +   +   +   +   +   +   +  
 GET feedback/proposals/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/retrospective/                 >   -   -   -   -   -   -   +   +   -   +   -   -   -   -   -   +
 POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -531,6 +532,7 @@ BODIES: dict[str, Any] = {
     "POST feedback/lessons/draft/": {"prompt": "greeting"},
     "POST feedback/proposals/<int:pk>/accept/": REASON,
     "POST feedback/proposals/<int:pk>/decline/": REASON,
+    "POST feedback/retrospective/": {"title": "May", "concluded": "Name sources."},
     "POST feedback/<int:pk>/answer/": {"status": "dealt", "answer": "done"},
     "POST feedback/improvements/<int:pk>/close/": {"outcome": "done"},
     "POST /feedback": {"agent": "assessor", "rating": 3},

@@ -106,7 +106,8 @@ ELSEWHERE = {
     *(("everything", f"{does}-account") for does in ("close", "open", "link")),
     *(("everything", f"{does}-queue") for does in ("make", "change")),
     *(("everything", f"{does}-change") for does in ("confirm", "refuse")),
-    *(("everything", name) for name in ("invite-person", "set-skills", "set-hours", "require-mfa", "reset-mfa")),
+    *(("everything", name) for name in ("invite-person", "set-skills", "set-hours", "set-quorum")),
+    *(("everything", name) for name in ("require-mfa", "reset-mfa")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",

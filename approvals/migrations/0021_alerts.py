@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0019_digest_notices"),
+        ("approvals", "0020_several_people"),
     ]
 
     operations = [
@@ -29,6 +29,8 @@ class Migration(migrations.Migration):
                     ("alert", "Alert"),
                     ("digest", "Digest"),
                     ("channel_broken", "Channel Broken"),
+                    ("access_waits", "Access Waits"),
+                    ("prompt_waits", "Prompt Waits"),
                 ],
                 max_length=20,
             ),
