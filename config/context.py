@@ -188,11 +188,10 @@ class Shell:
 
     def _count(self, what: str) -> int:
         if what == "inbox":
-            return approvals.counts(self.user).waiting
-        if what == "alerts":
-            return alerts.waiting(self.user)
             known = self._waiting()
             return approvals.counts(self.user).waiting if known is None else known
+        if what == "alerts":
+            return alerts.waiting(self.user)
         if what == "access":
             return changes.waiting().count()
         return queries.running_count(self.user) if what == "runs" else 0
