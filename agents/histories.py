@@ -1,5 +1,7 @@
 """What was said in models' calls that wait for people: kept sealed, bounded, and until their tasks end.
 
+What tokens stand for in calls that agents elsewhere answer later is kept the same way (`guarding`).
+
 A call of a tool that people have to approve ends the attempt. The next attempt goes on from the messages kept here, so
 that the approved call is made with the approved arguments, and the model is not asked again for what it has said.
 """

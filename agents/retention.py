@@ -17,7 +17,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
 from agents import event_log
-from agents.models import Assessment, MemoryItem, ModelCall, ModelHistory, PartialText, ToolUse
+from agents.models import Assessment, MemoryItem, ModelCall, ModelHistory, PartialText, ToolCall, ToolUse
 from agents.models_used import STALE
 from agents.types import Json
 
@@ -47,6 +47,7 @@ RULES: Final = (
     Rule("assessments", Assessment, "assessed_at"),
     Rule("tool_uses", ToolUse, "hour"),
     Rule("model_calls", ModelCall, "at"),
+    Rule("tool_calls", ToolCall, "at"),
     # Data of high sensitivity: it goes after 30 days, and the log keeps that it was there.
     Rule("tagged_memories", MemoryItem, "created_at", only={"tags__len__gt": 0}, days="sensitive"),
     Rule("model_histories", ModelHistory, "kept_at", days="sensitive"),

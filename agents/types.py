@@ -222,6 +222,10 @@ class Deferred:
     version: int = 0
     usage: Usage = field(default_factory=Usage)
     guard: dict[str, Json] | None = None
+    # What the worker that fetches it gets: as the agent's guard lets it.
+    given: dict[str, Json] = field(default_factory=dict)
+    note: str = ""
+    approvals: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

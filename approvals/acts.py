@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals import asking, desk, forms, permissions, queries, runways, services
+from approvals import asking, desk, forms, moved, permissions, policy, queries, runways, services
 from approvals.models import Decision, Runway
 from approvals.notices import services as notices
 from approvals.views import CARD, REGIONS, back_to, user_of
@@ -64,7 +64,12 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep what has been typed: the note, and the fields that can be read. Answers with nothing."""
     user = user_of(request)
-    card = queries.card(queries.get_visible_gate_or_404(user, pk), user)
+    try:
+        card = queries.card(queries.get_visible_gate_or_404(user, pk), user)
+    except Http404:
+        if moved.away(pk, user, typed=policy.clean_text(request.POST.get("note", ""))[: policy.NOTE_LIMIT]) is None:
+            raise
+        return HttpResponse(status=204)
     answer = None
     if request.POST.get("open") == "1":
         answer = forms.read(desk.fields_of(card), card.proposal, request.POST).document

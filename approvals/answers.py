@@ -87,7 +87,7 @@ def choice(gate: Gate, at: int) -> dict[str, Json]:
 
 def how(gate: Gate, option: dict[str, Json]) -> str:
     """What choosing an alternative does: `output`, the run goes on with it; `back`, its agent does it; else nothing."""
-    if gate.kind != GateKind.APPROVAL or gate.approvals > 1:
+    if gate.kind != GateKind.APPROVAL:
         return ""
     if isinstance(option.get("output"), dict):
         return "output" if "approve" in gate.allowed else ""

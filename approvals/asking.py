@@ -51,7 +51,20 @@ def may_ask(gate: Gate, user: User, asked: Sequence[Question]) -> bool:
 
 def of(gate: Gate) -> list[Question]:
     """The gate's questions, the oldest first."""
-    return list(Question.objects.filter(gate_id=gate.pk).select_related("asked_by")[:MOST])
+    return list(Question.objects.filter(gate_id=gate.pk, tool="").select_related("asked_by")[:MOST])
+
+
+def rehearse(gate: Gate) -> None:
+    """Have the dry run of the tool that the gate's terms name made with its action. In the gate's transaction."""
+    if tool := voting.terms_of(gate).rehearse:
+        Question.objects.create(
+            gate=gate, tool=tool, text="", seal=gate.seal, agent=gate.agent, agent_version=gate.agent_version
+        )
+
+
+def rehearsal(gate: Gate) -> Question | None:
+    """The dry run of what the gate asks for."""
+    return Question.objects.filter(gate_id=gate.pk).exclude(tool="").last() if voting.terms_of(gate).rehearse else None
 
 
 def is_due() -> bool:

@@ -86,6 +86,7 @@ class Card:
     claimed_by: User | None
     draft: Draft | None
     questions: tuple[Question, ...]  # to the agent
+    rehearsal: Question | None  # a dry run of what would be done
     runway: Runway | None  # an approval that has not gone out yet
     assessment: Assessment | None  # of the output under review, where its step asks for one
     standing: Standing  # of the votes, where several people must agree
@@ -140,6 +141,7 @@ def _blinded(whole: "Card", user: Person) -> "Card":
 
 
 def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision | None, stand: Standing) -> "Card":
+    own_first = first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None
     return Card(
         gate=gate,
         asks=f"{gate.agent} v{gate.agent_version}" if gate.agent and gate.agent_version else gate.agent,
@@ -167,11 +169,12 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         draft=_draft(gate, user),
         runway=runways.live(gate),
         questions=tuple(asking.of(gate)) if gate.agent else (),
+        rehearsal=asking.rehearsal(gate),
         assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,
-        judges_first=first.is_asked(gate, user),
-        own_first=first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None,
+        judges_first=own_first is None and isinstance(user, User) and first.asks(gate, user),
+        own_first=own_first,
         person=duties.person_of(user) if isinstance(user, User) else 0,
     )
 

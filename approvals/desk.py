@@ -15,13 +15,13 @@ from agents.types import Json
 from approvals import (
     answers,
     asking,
-    deadlines,
     drift,
     forms,
     outline,
     permissions,
     policy,
     queries,
+    runways,
     snoozing,
     voting,
     wording,
@@ -35,7 +35,7 @@ from approvals.lists import LIST_LENGTH as LIST_LENGTH
 from approvals.lists import Inbox as Inbox
 from approvals.lists import Wanted as Wanted
 from approvals.lists import inbox as inbox
-from approvals.models import Decision, Gate, GateKind, GateStatus, Question, Queue
+from approvals.models import Decision, Gate, GateKind, GateStatus, Question
 from orchestrator import acts, rendering
 from orchestrator import queries as orchestrator_queries
 from orchestrator.acts import Act, Target
@@ -128,11 +128,12 @@ class Desk:
     replies: tuple[Reply, ...] = ()
     may_ask: bool = False  # the agent behind it
     steering: tuple[Act, ...] = ()  # acts on the task that waits: another agent, another input
-    further: Queue | None = None  # who is asked if it is passed on now
+    further: str = ""  # title of the queue that is asked if it is passed on now
     puts_aside_until: datetime | None = None  # the latest; None where its deadline is too near
     may_take_back: bool = False  # what was approved and has not gone out
     is_own_runway: bool = False
     undoing: tuple[Act, ...] = ()  # of a run that has gone on: what undoes it, with a preview
+    runway_s: float = 0.0  # for so long a rejection can be taken back
 
     @property
     def appraisal(self) -> appraising.Form | None:
@@ -176,7 +177,7 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         action=action,
         listings=tuple(outline.listing(name, items) for name, items in action.lists),
         output=shown,
-        has_more=len(shown) < len(pieces),
+        has_more=len(shown) < len(pieces) and not card.hidden,
         instructions=instructions,
         given=tuple(rendering.pieces(given)),
         alternatives=weighed,
@@ -195,13 +196,20 @@ def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
         replies=tuple(Reply(one, changes(card.proposal, one.differs) if one.differs else ()) for one in card.questions),
         may_ask=bool(gate.agent) and asking.may_ask(gate, user, card.questions),
         steering=_steering(gate, user) if card.choices else (),
-        further=deadlines.further(gate) if card.choices and disguise.check_of(gate) is None else None,
+        further=_further(card) if card.choices and disguise.check_of(gate) is None else "",
         puts_aside_until=_latest(gate) if card.choices else None,
         may_take_back=card.runway is not None
         and (card.runway.decided_by_id == user.pk or permissions.can(user, "decide_gate", gate)),
         is_own_runway=card.runway is not None and card.runway.decided_by_id == user.pk,
         undoing=_undoing(gate, user),
+        runway_s=runways.seconds(gate, "reject") if card.choices else 0.0,
     )
+
+
+def _further(card: Card) -> str:
+    """Passing it on does what its next deadline would."""
+    stage = card.if_nobody_acts[0] if card.if_nobody_acts else None
+    return stage.queue if stage is not None and stage.outcome == "escalate" else ""
 
 
 def _latest(gate: Gate) -> datetime | None:
@@ -328,7 +336,8 @@ def _place(piece: rendering.Piece) -> int:
 
 def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:
     """Evidence, alternatives and the action have sections of their own; the output as stored stays one click away."""
-    elsewhere: list[Json] = [list(card.evidence), list(card.alternatives)]
+    # As it is sealed: a card that keeps opinions back shows the evidence without what the machine found of it.
+    elsewhere: list[Json] = [card.gate.subject["evidence"], card.gate.subject["alternatives"]]
     elsewhere += [value for value in card.action.values() if isinstance(value, list | dict)]
     return isinstance(piece.value, list | dict) and any(policy.same(piece.value, value) for value in elsewhere)
 

@@ -61,7 +61,10 @@ class GateBefore(models.Model):
 
 
 class Question(models.Model):
-    """A reviewer's question to the agent behind a gate, and its answer. It never changes what is up for decision."""
+    """A reviewer's question to the agent behind a gate, and its answer. It never changes what is up for decision.
+
+    With `tool` it is the gate's own question: what would happen, by that tool's dry run with the gate's action.
+    """
 
     class State(models.TextChoices):
         ASKED = "asked"
@@ -69,7 +72,8 @@ class Question(models.Model):
         FAILED = "failed"
 
     gate = models.ForeignKey("approvals.Gate", on_delete=models.PROTECT, related_name="questions")
-    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    tool = models.CharField(max_length=100, blank=True, default="", db_default="")
     text = models.TextField()
     seal = models.CharField(max_length=64, help_text="What was up for decision when it was asked.")
     agent = models.CharField(max_length=100)

@@ -22,8 +22,9 @@ _COMPARED: Final = ("title", "risk", "rule", "consequence", "action", "proposal"
 _HAPPENED: Final[Mapping[str, str | Promise]] = {
     "gate.escalated": _("passed on to another queue, by %(by)s"),
     "gate.amended": _("%(by)s changed what is up for decision"),
-    "gate.taken_back": _("its approval was taken back by %(by)s"),
+    "gate.taken_back": _("what was decided was taken back by %(by)s"),
     "gate.approved": _("%(by)s approved it"),
+    "gate.turned_down": _("%(by)s rejected it"),
     "gate.voted": _("%(by)s voted"),
     "gate.commented": _("%(by)s commented"),
     "gate.assigned": _("handed on by %(by)s"),

@@ -1,15 +1,17 @@
 """The engine's port to people, `orchestrator.ports.Gatekeeper`: opens, withdraws and escalates; never approves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import access, deadlines, duties, policy, runways
+from approvals import access, asking, blinding, deadlines, duties, policy, quorums, runways
 from approvals import risk as risks
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Risk, Verdict
 from orchestrator import events
@@ -32,6 +34,7 @@ class Gatekeeper:
         step = task.key if task else ""
         # A risk that nobody knows is the worst one, not the least.
         risk = request.risk if request.risk in Risk.values else Risk.CRITICAL.value
+        request = replace(request, terms=quorums.raised(request.terms, queue, kind=request.kind, risk=risk))
         subject = _subject(request, step=step, risk=risk)
         gate = Gate.objects.create(
             task_id=request.task_id,
@@ -61,6 +64,7 @@ class Gatekeeper:
             escalate_to=Queue.objects.filter(name=request.escalate_to).first() if request.escalate_to else None,
         )
         deadlines.arm(gate)
+        asking.rehearse(gate)
         facts: dict[str, Json] = {"queue": queue.name, "risk": risk, "kind": gate.kind, "seal": gate.seal}
         if queue.name != request.queue:
             facts["asked_for"] = request.queue
@@ -95,7 +99,12 @@ class Gatekeeper:
         gates = Gate.objects.filter(run_id__in=run_ids, **({"status": GateStatus.OPEN} if only_open else {}))
         columns = ("id", "task_id", "run_id", "title", "kind", "status", "queue__title", "risk")
         times = ("opened_at", "deadline_at", "settled_at", "on_timeout", "decisions__verdict", "decisions__note")
-        return [GateFact(*row) for row in gates.order_by("deadline_at").values_list(*columns, *times)[:limit]]
+        rows = gates.order_by("deadline_at").values_list(*columns, *times, "releases_at")
+        return [GateFact(*row) for row in rows[:limit]]
+
+    def hidden_tasks(self, user: User, run_ids: Collection[int]) -> frozenset[int]:
+        """See `blinding.tasks`."""
+        return blinding.tasks(user, run_ids)
 
     def answers_about(self, task_ids: Sequence[int], *, after: int = 0) -> dict[int, str]:
         """How the last question about each task's work ended; failures and calls of tools are not its work."""

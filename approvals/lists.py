@@ -9,12 +9,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from approvals import permissions, queries, saved_views, sittings, snoozing
+from approvals import permissions, queries, saved_views, sittings
 from approvals.models import Queue, Risk
 from approvals.queries import Counts, Row
 from approvals.saved_views import View
 
-LIST_LENGTH: Final = 100
+LIST_LENGTH: Final = 40  # what fits a few screens; the foot of the list asks for more
+LONGER: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Wanted:
     risk: str = ""
     order: str = ""
     aside: bool = False  # what this person has put aside
+    length: int = 0  # how many rows, if more than usual
     till: int = 0  # when their time is over, in seconds since 1970; 0: no such end
 
     @staticmethod
@@ -40,6 +42,7 @@ class Wanted:
             risk if risk in Risk.values else "",
             order if order in queries.ORDERS else "",
             given.get("aside") == "1",
+            LONGER if given.get("n") == str(LONGER) else 0,
             int(till) if till.isascii() and till.isdigit() and len(till) < 12 else 0,
         )
 
@@ -48,6 +51,7 @@ class Wanted:
         """The same as an address says it; empty for the whole inbox."""
         said = {"queue": self.queue, "q": self.search, "all": "1" if self.everything else "", "risk": self.risk}
         said |= {"order": self.order, "aside": "1" if self.aside else "", "till": str(self.till or "")}
+        said["n"] = str(self.length or "")
         kept = urlencode({name: value for name, value in said.items() if value})
         return f"?{kept}" if kept else ""
 
@@ -79,7 +83,12 @@ class Inbox:
     @property
     def is_cut(self) -> bool:
         """Whether more may wait than the list has room for."""
-        return len(self.rows) >= LIST_LENGTH
+        return len(self.rows) >= (self.wanted.length or LIST_LENGTH)
+
+    @property
+    def longer(self) -> str:
+        """The address of a longer list; empty where there is none."""
+        return replace(self.wanted, length=LONGER).query if self.is_cut and not self.wanted.length else ""
 
     def next_after(self, pk: int) -> Row | None:
         """The most urgent row but this one; one that this person may decide, if there is any."""
@@ -91,20 +100,27 @@ def inbox(user: User, wanted: Wanted) -> Inbox:
     """The rows and badges of one person's inbox."""
     decides = permissions.can_somewhere(user, "decide_gate")
     wanted = replace(wanted, everything=wanted.everything or not decides)
-    queues = list(permissions.visible_queues(user))
+    within = queries.reach(user)
+    queues = list(within.visible.values())
     queue = next((queue for queue in queues if queue.name == wanted.queue), None)
     rows: list[Row] = []
     if queue is not None or not wanted.queue:
         narrowed = queries.Narrowed(wanted.risk, wanted.order, wanted.aside)
         rows = queries.inbox(
-            user, queue=queue, search=wanted.search, limit=LIST_LENGTH, everything=wanted.everything, narrowed=narrowed
-        )
+            user, queue=queue, search=wanted.search, limit=_length(wanted), everything=wanted.everything,
+            narrowed=narrowed, within=within,
+        )  # fmt: skip
     rows, sitting = _sitting(rows, wanted) if wanted.till else (rows, None)
-    asleep = snoozing.sleepers(user)
     return Inbox(
-        wanted, rows, queries.counts(user), queues, decides, tuple(saved_views.of(user, wanted.query)),
-        len(asleep), min(asleep, default=None), sitting,
+        wanted, rows, queries.counts(user, within=within), queues, decides,
+        tuple(saved_views.of(user, wanted.query)), len(within.asleep), min(within.asleep.values(), default=None),
+        sitting,
     )  # fmt: skip
+
+
+def _length(wanted: Wanted) -> int:
+    """Whoever has so many minutes is given what fits of a longer list."""
+    return LONGER if wanted.till else wanted.length or LIST_LENGTH
 
 
 def _sitting(rows: list[Row], wanted: Wanted) -> tuple[list[Row], Sitting]:

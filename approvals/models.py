@@ -31,6 +31,7 @@ class Queue(models.Model):
     title = models.CharField(max_length=100)
     escalates_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
     calendar = models.JSONField(default=dict, db_default={}, blank=True, help_text="Business hours: see `calendars`.")
+    quorum = models.JSONField(default=dict, db_default={}, blank=True, help_text="Least people by risk: see `quorums`.")
 
     class Meta:
         ordering = ["title"]
@@ -150,6 +151,12 @@ class Gate(models.Model):
                 include=["id", "risk", "barred", "opened_at", "releases_at"],
                 condition=models.Q(status="open"),
                 name="gate_inbox",
+            ),
+            models.Index(  # queries.inbox: the most urgent of each risk
+                fields=["risk", "deadline_at", "id"],
+                include=["queue", "barred", "releases_at"],
+                condition=models.Q(status="open"),
+                name="gate_urgent",
             ),
             GinIndex(
                 subject_words(), condition=models.Q(status="open"), name="gate_search"
@@ -369,6 +376,7 @@ from approvals.feedback.models import Improvement as Improvement  # noqa: E402
 from approvals.feedback.models import Lesson as Lesson  # noqa: E402
 from approvals.feedback.models import LessonCursor as LessonCursor  # noqa: E402
 from approvals.feedback.models import Proposal as Proposal  # noqa: E402
+from approvals.feedback.models import Retro as Retro  # noqa: E402
 from approvals.feedback.models import SurveyAnswer as SurveyAnswer  # noqa: E402
 from approvals.notices.models import Channel as Channel  # noqa: E402
 from approvals.notices.models import Delivery as Delivery  # noqa: E402

@@ -94,7 +94,8 @@ def _candidates(gate: Gate, user: Person) -> list[tuple[Gate, float]]:
         return []
     own = orjson.dumps(gate.subject["proposal"]).decode()[:_COMPARED]
     alike = Func(_proposal(), Value(own), function="similarity", output_field=FloatField())
-    rows = Gate.objects.filter(pk__in=ids).annotate(alike=alike).defer("subject").order_by("-settled_at")
+    compared = ("id", "risk", "title", "confidence")
+    rows = Gate.objects.filter(pk__in=ids).annotate(alike=alike).only(*compared).order_by("-settled_at")
     return [(row, row.alike) for row in rows]
 
 

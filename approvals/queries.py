@@ -27,7 +27,34 @@ from approvals.permissions import Person
 
 MAX_ROWS = 200
 MAX_WORDS = 10
+_COUNTED: Final = ("waiting", "oldest_at", "next_deadline_at")
 WITHIN = 3  # characters: shorter words have no trigram, and are found by their beginnings alone
+
+
+# What a row shows of a gate: the rest of it, and its run's input, may be long.
+_SHOWN: Final = (
+    *("id", "kind", "status", "version", "title", "risk", "confidence", "agent", "step", "blind", "barred", "task"),
+    *("opened_at", "deadline_at", "claimed_until", "requested_by", "queue", "run__title", "run__started_by"),
+    *("workflow__name", "workflow__title"),
+    *(f"{who}__{name}" for who in ("claimed_by", "assigned_to") for name in ("username", "first_name", "last_name")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one person's inbox reaches, read once for a page: its list and its badges rest on the same facts."""
+
+    user: Person
+    visible: Mapping[int, Queue]
+    decidable: Mapping[int, Queue]
+    asleep: Mapping[int, datetime]  # gates that they have put aside, and until when
+    voted: Sequence[int]  # gates on which their vote stands
+    checks: Sequence[Gate]  # checks that are before them
+
+    @property
+    def queues(self) -> dict[int, Queue]:
+        """All queues of theirs."""
+        return {**self.visible, **self.decidable}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +64,12 @@ class Row:
     gate: Gate
     may_decide: bool
     looking: tuple[str, ...]
+
+    @property
+    def claimed_by(self) -> User | None:
+        """Who has taken it for now."""
+        until = self.gate.claimed_until
+        return self.gate.claimed_by if until is not None and until > timezone.now() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +104,19 @@ EVERY: Final = Narrowed()
 ORDERS: Final[Mapping[str, str]] = {"deadline": "deadline_at", "oldest": "opened_at", "newest": "-opened_at"}
 
 
-def inbox(
+def reach(user: Person) -> Reach:
+    """How far this person's inbox reaches now."""
+    queues = list(Queue.objects.all())
+    visible, decidable = (
+        {queue.pk: queue for queue in queues if permissions.can(user, verb, queue)}
+        for verb in ("see_gate", "decide_gate")
+    )
+    if not isinstance(user, User):
+        return Reach(user, visible, decidable, {}, (), ())
+    return Reach(user, visible, decidable, snoozing.asleep(user), voting.voted_by(user), checks.open_before(user))
+
+
+def inbox(  # noqa: PLR0913 - what a list can be narrowed by
     user: Person,
     *,
     queue: Queue | None = None,
@@ -79,28 +124,31 @@ def inbox(
     limit: int = 50,
     everything: bool = False,
     narrowed: Narrowed = EVERY,
+    within: Reach | None = None,
 ) -> list[Row]:
     """Open gates, the most urgent first (harm times how little time is left), or in another of `ORDERS`.
 
     `search` finds words by their beginnings in title and payload, or a gate by its number.
     Those that the user may decide; with `everything` also those they may only see, their own requests among them.
     """
-    found = _open_gates(user, everything=everything, aside=narrowed.aside)
+    within = within or reach(user)
+    found = _open_gates(within, everything=everything, aside=narrowed.aside)
     if queue is not None:
         found = found.filter(queue=queue)
     if narrowed.risk:
         found = found.filter(risk=narrowed.risk)
-    if search.strip():
-        found = found.alias(words=subject_words(), text=subject_text()).filter(_matching(search.strip()))
-    # The order is worked out from the index alone; only the rows that are shown are read.
-    order = ORDERS.get(narrowed.order) or _urgency().desc()
-    ids = list(found.order_by(order, "id").values_list("id", flat=True)[: min(limit, MAX_ROWS)])
-    rows = _rows(user, ids)
+    limit = min(limit, MAX_ROWS)
+    if search.strip() or narrowed.order in ORDERS:
+        found = found.order_by(ORDERS.get(narrowed.order) or _urgency().desc(), "id")
+        ids = _found(found, search.strip(), limit) if search.strip() else _first(found, limit)
+    else:
+        ids = _most_urgent(found, limit)
+    rows = _rows(within, ids)
     if narrowed.aside:
         return rows
-    waiting = [gate for gate in checks.open_before(user) if narrowed.risk in ("", gate.risk)]
+    waiting = [gate for gate in within.checks if narrowed.risk in ("", gate.risk)]
     shown = checks.matching(waiting, queue=queue.pk if queue else None, search=search) if waiting else []
-    return _merged(user, rows, shown, order=narrowed.order)[: min(limit, MAX_ROWS)]
+    return _merged(user, rows, shown, order=narrowed.order)[:limit]
 
 
 def _merged(user: Person, rows: list[Row], shown: Sequence[Gate], *, order: str) -> list[Row]:
@@ -117,23 +165,30 @@ def _merged(user: Person, rows: list[Row], shown: Sequence[Gate], *, order: str)
     return both
 
 
-def counts(user: Person) -> Counts:
+def counts(user: Person, *, within: Reach | None = None) -> Counts:
     """What `inbox` would list, counted."""
+    within = within or reach(user)
+    mine = permissions.not_requested_by(user) & ~Q(pk__in=_elsewhere(within))
     per_queue = (
-        _open_gates(user)
+        _waiting(list(within.queues))
         .order_by()
         .values("queue_id")
-        .annotate(waiting=Count("id"), oldest_at=Min("opened_at"), next_deadline_at=Min("deadline_at"))
+        .annotate(
+            there=Count("id"),
+            waiting=Count("id", filter=mine),
+            oldest_at=Min("opened_at", filter=mine),
+            next_deadline_at=Min("deadline_at", filter=mine),
+        )
     )
-    queues = {queue.pk: queue for queue in permissions.decidable_queues(user)}
-    mine = [gate for gate in checks.open_before(user) if gate.queue_id in queues]
-    counted = _counted_with(mine, [dict(row) for row in per_queue])
+    rows: list[dict[str, Any]] = [dict(row) for row in per_queue]
+    before = [gate for gate in within.checks if gate.queue_id in within.decidable]
+    counted = _counted_with(before, [row for row in rows if row["waiting"] and row["queue_id"] in within.decidable])
     badges = tuple(
-        QueueCount(queues[found["queue_id"]], found["waiting"], found["oldest_at"], found["next_deadline_at"])
+        QueueCount(within.decidable[found["queue_id"]], *(found[name] for name in _COUNTED))
         for found in sorted(counted, key=lambda found: found["next_deadline_at"])
     )
     waiting = sum(badge.waiting for badge in badges)
-    seen = _open_gates(user, everything=True).count() + len(mine)
+    seen = sum(row["there"] for row in rows if row["queue_id"] in within.visible) + len(before)
     return Counts(waiting, badges, seen - waiting)
 
 
@@ -156,11 +211,8 @@ def _counted_with(waiting: Sequence[Gate], per_queue: list[dict[str, Any]]) -> l
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
     gate = (
-        Gate.objects.select_related(
-            "run", "workflow", "queue", "task", "claimed_by", "requested_by", "assigned_to", "assigned_by"
-        )
-        .filter(pk=pk)
-        .first()
+        # People on it are read where there are any: most gates have none.
+        Gate.objects.select_related("run", "workflow", "queue", "task").filter(pk=pk).first()
     ) or checks.shown(pk, user)
     if gate is None or not permissions.can(user, "see_gate", gate):
         raise Http404
@@ -189,33 +241,29 @@ def decisions_of(user: User, *, limit: int = 50) -> list[Decision]:
 
 def like(gate: Gate, user: User, *, limit: int) -> list[Gate]:
     """Open gates of the same step that this person may decide, this one first, with what each asks."""
-    found = _open_gates(user).filter(workflow=gate.workflow_id, step=gate.step, kind=gate.kind, risk=gate.risk)
+    found = _open_gates(reach(user)).filter(workflow=gate.workflow_id, step=gate.step, kind=gate.kind, risk=gate.risk)
     rows = found.filter(agent=gate.agent).select_related("run", "queue").order_by("deadline_at", "id")[:limit]
     return sorted(rows, key=lambda row: row.pk != gate.pk)
 
 
-def _open_gates(user: Person, *, everything: bool = False, aside: bool = False) -> QuerySet[Gate]:
+def _open_gates(within: Reach, *, everything: bool = False, aside: bool = False) -> QuerySet[Gate]:
     if everything:
-        return _waiting(_ids(permissions.visible_queues(user)))
-    found = _waiting(_ids(permissions.decidable_queues(user))).filter(permissions.not_requested_by(user))
-    if not isinstance(user, User):
-        return found
-    asleep = snoozing.asleep(user)
+        return _waiting(list(within.visible))
+    found = _waiting(list(within.decidable)).filter(permissions.not_requested_by(within.user))
     if aside:
-        return found.filter(pk__in=asleep)
-    found = found.exclude(pk__in=asleep)
-    voted = voting.voted_by(user)
-    return found.exclude(pk__in=voted) if voted else found
+        return found.filter(pk__in=list(within.asleep))
+    return found.exclude(pk__in=_elsewhere(within))
+
+
+def _elsewhere(within: Reach) -> list[int]:
+    """What this person could decide and has put aside, or voted on: it is not before them now."""
+    return [*within.asleep, *within.voted]
 
 
 def _waiting(queues: list[int]) -> QuerySet[Gate]:
+    # Queues as values, not as a join: the planner then walks the partial index of open gates by queue.
     # What was approved and has not gone out yet waits for nobody.
     return Gate.objects.filter(status=GateStatus.OPEN, queue__in=queues, releases_at=None)
-
-
-def _ids(queues: QuerySet[Queue]) -> list[int]:
-    # As values, not as a join: the planner then walks the partial index of open gates by queue.
-    return list(queues.order_by().values_list("pk", flat=True))
 
 
 def _urgency() -> models.expressions.CombinedExpression:
@@ -228,29 +276,56 @@ def _urgency() -> models.expressions.CombinedExpression:
     return harm / Greatest(left, Value(60.0))
 
 
-def _matching(search: str) -> Q:
+def _first(gates: QuerySet[Gate], limit: int) -> list[int]:
+    return list(gates.values_list("id", flat=True)[:limit])
+
+
+def _most_urgent(gates: QuerySet[Gate], limit: int) -> list[int]:
+    """Harm times how little time is left. Within a risk that is the deadline, and the index holds each risk's in order:
+    the first of each are enough, however many wait behind them.
+    """
+    columns = gates.order_by("deadline_at", "id").values_list("id", "risk", "deadline_at")
+    first, *others = (columns.filter(risk=risk)[:limit] for risk in policy.HARM)
+    now = timezone.now()
+    found = sorted(first.union(*others, all=True), key=lambda row: (-checks.urgency(row[1], row[2], now), row[0]))
+    return [pk for pk, _risk, _deadline in found[:limit]]
+
+
+def _found(gates: QuerySet[Gate], search: str, limit: int) -> list[int]:
+    """Words by their beginnings; where these do not fill the list, also what stands in the middle of words.
+
+    In this order, for the index of words answers by itself and that of trigrams has each text read once more.
+    """
+    ids = _first(gates.alias(words=subject_words()).filter(_beginning(search)), limit)
+    within = [word for word in search.replace("\x00", "").split()[:MAX_WORDS] if len(word) >= WITHIN]
+    if len(ids) >= limit or not within:
+        return ids
+    anywhere = reduce(and_, (Q(text__contains=word.upper()) for word in within))
+    both = gates.alias(text=subject_text()).filter(Q(pk__in=ids) | anywhere)
+    return _first(both, limit)
+
+
+def _beginning(search: str) -> Q:
     # Each word by its beginning, anywhere in title or payload. Quoted, a word is text: it cannot be an operator.
     quoted = (word.replace("\\", "").replace("'", "") for word in search.replace("\x00", " ").split()[:MAX_WORDS])
-    within = [word for word in search.split()[:MAX_WORDS] if len(word) >= WITHIN]
     query = SearchQuery(" & ".join(f"'{word}':*" for word in quoted if word), search_type="raw", config="simple")
     is_number = search.isascii() and search.isdigit() and len(search) < 19
-    found = Q(words=query)
-    if within:  # the index of trigrams finds what stands in the middle of a word
-        found |= reduce(and_, (Q(text__contains=word.replace("\x00", "").upper()) for word in within))
-    return found | Q(pk=int(search)) if is_number else found
+    return Q(words=query) | Q(pk=int(search)) if is_number else Q(words=query)
 
 
-def _rows(user: Person, ids: Sequence[int]) -> list[Row]:
+def _rows(within: Reach, ids: Sequence[int]) -> list[Row]:
     gates = (
         Gate.objects.filter(pk__in=ids)
-        .select_related("run", "workflow", "queue", "claimed_by", "assigned_to")
-        .defer("subject")
+        .select_related("run", "workflow", "claimed_by", "assigned_to")
+        .only(*_SHOWN)
         .fetch_mode(models.FETCH_RAISE)
     )
     by_id = {gate.pk: gate for gate in gates}
-    looking = looking_at(user, ids)
+    for gate in by_id.values():
+        gate.queue = within.queues[gate.queue_id]
+    looking = looking_at(within.user, ids)
     return [
-        Row(by_id[pk], permissions.can(user, "decide_gate", by_id[pk]), looking.get(pk, ()))
+        Row(by_id[pk], permissions.can(within.user, "decide_gate", by_id[pk]), looking.get(pk, ()))
         for pk in ids
         if pk in by_id
     ]

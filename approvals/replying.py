@@ -8,10 +8,12 @@
 from datetime import timedelta
 from typing import Final
 
+import orjson
 from django.db import transaction
 from django.db.models.functions import Now
 
 from agents import answering
+from agents.tools.rehearsing import rehearse
 from agents.types import Json
 from approvals import answers, asking, policy, settling, snoozing
 from approvals.models import Gate, Question
@@ -27,8 +29,7 @@ def answer_all() -> int:
     """Answer what is asked, one after the other; return how many were answered or failed."""
     answered = 0
     while (taken := _take()) is not None:
-        asked = _asked(taken)
-        _note(taken, answering.ask(asked) if asked else _UNANSWERED)
+        _note(taken, _rehearsed(taken) if taken.tool else _answered(taken))
         answered += 1
     return answered
 
@@ -41,6 +42,20 @@ def _take() -> Question | None:
     found.taken_until, found.tries = Now() + LEASE, found.tries + 1
     found.save(update_fields=["taken_until", "tries"])
     return found
+
+
+def _answered(question: Question) -> answering.Reply:
+    asked = _asked(question)
+    return answering.ask(asked) if asked else _UNANSWERED
+
+
+def _rehearsed(question: Question) -> answering.Reply:
+    """What the tool's dry run says, as text: it is the tool's word, and shown as such."""
+    if question.tries > TRIES:
+        return answering.Reply(failure="Its dry run was begun three times and did not end.")
+    gate = question.gate
+    said, failure = rehearse(question.tool, gate.subject["action"], agent=gate.agent, key=f"rehearsal-{question.pk}")
+    return answering.Reply(text=orjson.dumps(said, option=orjson.OPT_INDENT_2).decode(), failure=failure)
 
 
 def _asked(question: Question) -> answering.Asked | None:

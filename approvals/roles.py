@@ -15,6 +15,7 @@ VERBS: Final[Mapping[str, str]] = {
     "stop_workflow": _("Stop a workflow"),
     "stop_everything": _("Stop everything"),
     "lift_stop": _("Lift a stop"),
+    "release_agent": _("Release agents that guardrails froze"),
     "see_gate": _("See gates"),
     "decide_gate": _("Decide gates"),
     "edit_queues": _("Edit queues and escalation"),
@@ -44,7 +45,8 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "System Integration Engineer": _WATCH_RUNS
     | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
     "Quality Assurance Lead": _WATCH_RUNS
-    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
+    | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"}
+    | {"release_agent"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"}
     | {"see_oversight"},
@@ -83,7 +85,7 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "publish": frozenset(
         {"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "review_prompts", "use_api"}
     ),
-    "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "use_api"}),
+    "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "release_agent", "use_api"}),
     "work": frozenset({"work_as_agent", "use_api"}),
     "decide": frozenset({"decide_gate", "see_gate", "use_api"}),
 }

@@ -1,6 +1,6 @@
-"""The while between an approval and its release, in which it can be taken back: longer, the more is at stake.
+"""The while between an approval or a rejection and its effect, in which it can be taken back: longer at more stake.
 
-An approval of a gate with a runway is recorded at once and takes effect when the time is over: the gate stays open for
+What is said of a gate with a runway is recorded at once and takes effect when the time is over: the gate stays open for
 the engine, and belongs to nobody's list meanwhile. `Gate.releases_at` says so; the row in `Runway` holds what was said.
 
 1. `lay` runs in the transaction of `decide()`, in place of the settlement, and sets a timer.
@@ -32,7 +32,7 @@ from orchestrator.models import Timer
 TIMER: Final = "gate_release"
 LONGEST: Final = 3600.0
 HELD_PAUSE: Final = timedelta(seconds=5)
-_TAKEN_BACK: Final = frozenset({"approve", "edit", "choose"})
+_TAKEN_BACK: Final = frozenset({"approve", "edit", "choose", "reject"})
 _KINDS: Final = frozenset({GateKind.APPROVAL, GateKind.TOOL})
 
 
@@ -49,7 +49,7 @@ def seconds(gate: Gate, verdict: str) -> float:
 
 
 def lay(gate: Gate, by: User, answer: Answer, length: float) -> Runway:
-    """Record an approval that goes out later. Run and gate are locked, and everything about it was checked."""
+    """Record what takes effect later. Run and gate are locked, and everything about it was checked."""
     made = Runway.objects.create(
         gate=gate, verdict=answer.verdict, decided_by=by, via=answer.via, note=answer.note, gate_version=gate.version,
         seal=gate.seal, edited=answer.edited, checked=list(answer.checked), idempotency_key=answer.key,
@@ -61,7 +61,8 @@ def lay(gate: Gate, by: User, answer: Answer, length: float) -> Runway:
     Timer.objects.create(kind=TIMER, ref=gate.pk, due_at=made.due_at)
     Draft.objects.filter(gate=gate, author=by).delete()
     facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
-    settling.record(EventKind.GATE_APPROVED, gate, by, runway=made.pk, due=made.due_at.isoformat(), **facts)
+    kind = EventKind.GATE_TURNED_DOWN if answer.verdict == "reject" else EventKind.GATE_APPROVED
+    settling.record(kind, gate, by, runway=made.pk, due=made.due_at.isoformat(), **facts)
     return made
 
 

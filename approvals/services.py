@@ -60,7 +60,7 @@ def decide(  # noqa: PLR0913 - one door for browser, API and every later channel
     3. The same idempotency key answers with the decision, or vote, it made; with another body it is refused.
     4. Refuse if the gate is settled (the first settlement stands) or if it is not what the person saw.
     5. Append the decision, settle the gate, append the event, and release the task: all of it or nothing.
-       An approval that can be taken back for a while is a Runway first (see `runways`), and a decision after that.
+       What can be taken back for a while is a Runway first (see `runways`), and a decision after that.
 
     When somebody else was first, what was typed is kept as the person's draft. A number that no gate has may be that
     of a check (docs/reviewers.md): its verdict is kept there, and nothing is released.
@@ -198,8 +198,8 @@ def _decide(gate_id: int, by: User, answer: Answer) -> Decision | Vote | Runway:
 
 
 def _conclude(gate: Gate, by: User, answer: Answer) -> Decision | Runway:
-    goes_out = policy.outcome(answer.verdict, answer.edited) == "approved"
-    if goes_out and (length := runways.seconds(gate, answer.verdict)):
+    returns = policy.outcome(answer.verdict, answer.edited) == "returned"  # it comes before people again
+    if not returns and (length := runways.seconds(gate, answer.verdict)):
         return runways.lay(gate, by, answer, length)
     decision = settle(gate, by, answer)
     release(gate, by, answer)
@@ -215,26 +215,27 @@ def _vote(gate: Gate, by: User, answer: Answer) -> Decision | Vote | Runway:
     snoozing.news(gate.pk)
     appraising.keep(answer.appraisal, gate, by, vote=vote)
     Draft.objects.filter(gate=gate, author=by).delete()
-    if answer.edited is not None:
-        voting.amend(gate, by, answer.edited)
+    if answer.verdict == "edit" and "approve" in gate.allowed:
+        voting.amend(gate, by, answer.edited or {})
         record(EventKind.GATE_AMENDED, gate, by, vote=vote.pk, version=gate.version, seal=gate.seal)
         return vote
     # What a blind gate's voters said stays out of the story until all of them have spoken.
     told: dict[str, Json] = {} if stand.terms.blind else {"verdict": answer.verdict}
     record(EventKind.GATE_VOTED, gate, by, vote=vote.pk, missing=stand.missing, via=answer.via, seal=gate.seal, **told)
-    if not stand.outcome:
+    if stand.decides is None:
         return vote
-    return _conclude(gate, by, _added_up(gate, stand.outcome, answer))
+    return _conclude(gate, by, _added_up(gate, stand.decides, answer))
 
 
-def _added_up(gate: Gate, verdict: str, answer: Answer) -> Answer:
+def _added_up(gate: Gate, decides: Vote, answer: Answer) -> Answer:
     """The last vote as the decision that all of them make; of an output that one changed, an edit."""
-    if verdict == "approve" and "amended" in gate.subject:
+    if decides.verdict == "approve" and "amended" in gate.subject:
         return replace(answer, verdict="edit", edited=gate.subject["proposal"])
-    if verdict != answer.verdict and not answer.note:  # it was outvoted, and said no word itself
-        said = Vote.objects.filter(gate=gate, seal=gate.seal, verdict=verdict).values_list("note", flat=True)
-        return replace(answer, verdict=verdict, note=said.last() or "")
-    return replace(answer, verdict=verdict)
+    note = answer.note
+    if decides.verdict != answer.verdict and not note:  # it was outvoted, and said no word itself
+        said = Vote.objects.filter(gate=gate, seal=gate.seal, verdict=decides.verdict)
+        note = said.values_list("note", flat=True).last() or ""
+    return replace(answer, verdict=decides.verdict, edited=decides.edited, note=note)
 
 
 def _get_visible(gate_id: int, by: User) -> Gate:

@@ -50,16 +50,22 @@ def refuse_moved(gate: Gate, seen: int) -> None:
         raise SealBroken(gate_id=gate.pk, what=gettext("the output under review was altered"))
 
 
-def _reviewed_output(gate: Gate) -> dict[str, Json] | None:
-    """What an approval step reviews, as its own step stored it; None where the proposal lives in the gate alone."""
+def reviewed_task(gate: Gate) -> int | None:
+    """The task whose output an approval step reviews; None where the proposal lives in the gate alone."""
     if gate.kind != GateKind.APPROVAL or gate.task is None or gate.task.kind != "approval":
         return None
     index = gate.task.pk & (2**TASK_BITS - 1)
     version = WorkflowVersion.objects.filter(pk=gate.task.version_id)
     subject = version.values_list(f"plan__steps__{index}__subject", flat=True).first()
-    if subject is None:
+    return None if subject is None else task_id(gate.run_id, subject)
+
+
+def _reviewed_output(gate: Gate) -> dict[str, Json] | None:
+    """What an approval step reviews, as its own step stored it."""
+    reviewed = reviewed_task(gate)
+    if reviewed is None:
         return None
-    return Task.objects.filter(pk=task_id(gate.run_id, subject)).values_list("output", flat=True).first()
+    return Task.objects.filter(pk=reviewed).values_list("output", flat=True).first()
 
 
 def settle(gate: Gate, by: User, answer: Answer, *, decided_at: datetime | None = None) -> Decision:

@@ -1,11 +1,10 @@
 """Putting a card aside for a while: for one person, who sees it again by itself, in time before its deadline."""
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -55,12 +54,7 @@ def latest(gate: Gate) -> datetime:
     return gate.deadline_at - timedelta(seconds=margin)
 
 
-def asleep(user: User) -> QuerySet[Snooze, Any]:
-    """The gates that this person has put aside, as a part of another query."""
-    return Snooze.objects.filter(user=user, until__gt=Now()).values("gate_id")
-
-
-def sleepers(user: User) -> list[datetime]:
-    """When each open gate that this person has put aside comes back."""
+def asleep(user: User) -> dict[int, datetime]:
+    """The open gates that this person has put aside, and when each comes back."""
     waiting = Snooze.objects.filter(user=user, until__gt=Now(), gate__status=GateStatus.OPEN)
-    return list(waiting.order_by("until").values_list("until", flat=True)[:200])
+    return dict(waiting.values_list("gate_id", "until"))

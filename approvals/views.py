@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
-from approvals import desk, drift, forms, permissions, policy, queries, runways, services, voting
+from approvals import desk, drift, forms, moved, permissions, policy, queries, runways, services, voting
 from approvals.able import checks
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
@@ -42,7 +42,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if not permissions.can_somewhere(user, "see_gate"):
         raise PermissionDenied(_("Your roles show you no gates. An administrator can change that."))
-    found = desk.inbox(user, desk.Wanted.of(request.GET))
+    found = _inbox(request, desk.Wanted.of(request.GET))
     if _wants_partial(request):
         return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
     first = found.next_after(0)
@@ -57,7 +57,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @require_GET
 def gate(request: HttpRequest, pk: int) -> HttpResponse:
     """One card: the page it is on, the card alone, or one of its regions (`?part=`)."""
-    found = queries.get_visible_gate_or_404(user_of(request), pk)
+    try:
+        found = queries.get_visible_gate_or_404(user_of(request), pk)
+    except Http404:
+        return _moved(request, pk, status=200)
     context = _card_of(request, found)
     part = request.GET.get("part", "")
     if part in REGIONS:
@@ -84,7 +87,10 @@ def history(request: HttpRequest) -> HttpResponse:
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a verdict; then the next card opens. Whatever is refused comes back with everything that was typed."""
     user = user_of(request)
-    found = queries.get_visible_gate_or_404(user, pk)
+    try:
+        found = queries.get_visible_gate_or_404(user, pk)
+    except Http404:
+        return _moved(request, pk, status=409)
     ticks = tuple(request.POST.getlist("checked")[:50])
     typed = desk.Typed(
         note=request.POST.get("note", ""), verdict=request.POST.get("verdict", ""), checked=ticks,
@@ -166,6 +172,16 @@ def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: Orchestr
     return _again(request, found, replace(typed, problem=words, review=None), status=refusal.status)
 
 
+def _moved(request: HttpRequest, pk: int, *, status: int) -> HttpResponse:
+    """What happened to a card that this person had open and may not see any more, with what they typed; else 404."""
+    typed = policy.clean_text(request.POST.get("note", ""))[: policy.NOTE_LIMIT]
+    found = moved.away(pk, user_of(request), typed=typed)
+    if found is None:
+        raise Http404
+    part = "top" if request.GET.get("part") == "top" else "card" if _wants_partial(request) else ""
+    return render(request, f"approvals/moved.html{'#' if part else ''}{part}", {"moved": found}, status=status)
+
+
 def _again(request: HttpRequest, found: Gate, typed: desk.Typed, *, status: int) -> HttpResponse:
     context = _card_of(request, found, typed)
     if _wants_partial(request):
@@ -178,7 +194,7 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     # The list may have been searched since the card was opened: its filter comes along in the form.
     wanted = desk.Wanted.of(request.POST if "q" in request.POST else request.GET)
-    found = desk.inbox(user, wanted)
+    found = _inbox(request, wanted)
     row = found.next_after(pk)
     address = (reverse("approvals:gate", args=[row.gate.pk]) if row else reverse("approvals:inbox")) + wanted.query
     if not _wants_partial(request):
@@ -190,6 +206,13 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
     response = render(request, "approvals/next.html", context)
     response["HX-Push-Url"] = address
     return response
+
+
+def _inbox(request: HttpRequest, wanted: desk.Wanted) -> desk.Inbox:
+    """The list; its count is the navigation's as well."""
+    found = desk.inbox(user_of(request), wanted)
+    request.waiting = found.counts.waiting  # type: ignore[attr-defined]
+    return found
 
 
 def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None) -> dict[str, Any]:
@@ -237,9 +260,8 @@ def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
 
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    user = user_of(request)
-    found = desk.inbox(user, desk.Wanted.of(request.GET))
-    frame = {"inbox": found, "opened": "card", "going_out": runways.of(user)}
+    found = _inbox(request, desk.Wanted.of(request.GET))
+    frame = {"inbox": found, "opened": "card", "going_out": runways.of(user_of(request))}
     return render(request, "approvals/inbox.html", {**frame, **context}, status=status)
 
 

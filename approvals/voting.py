@@ -3,6 +3,7 @@
 A vote counts while the gate's seal is the one it was given for. Whoever calls holds the locks of run and gate.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,16 +25,16 @@ KEYS_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a gate's votes stand: who said what, what is missing, and the verdict they add up to, if any."""
+    """How a gate's votes stand: who said what, what is missing, and what they add up to, if to anything."""
 
     terms: GateTerms
     votes: tuple[Vote, ...]
-    outcome: str = ""
+    decides: Vote | None = None  # one of those that carry the day
 
     @property
     def approving(self) -> int:
-        """How many people are for it."""
-        return sum(vote.verdict not in AGAINST for vote in self.votes)
+        """How many people are for the same way on, where most are for one."""
+        return max(_counted(self.votes).values(), default=0)
 
     @property
     def missing(self) -> int:
@@ -58,20 +59,30 @@ def standing(gate: Gate) -> Standing:
     if terms.approvals < 2:
         return Standing(terms, ())
     votes = tuple(_counting(gate).select_related("voter").order_by("id"))
-    return Standing(terms, votes, outcome(terms, [vote.verdict for vote in votes]))
+    return Standing(terms, votes, deciding(terms, votes))
 
 
-def outcome(terms: GateTerms, verdicts: Sequence[str]) -> str:
-    """The verdict that these add up to; empty while more people have to speak.
+def deciding(terms: GateTerms, votes: Sequence[Vote]) -> Vote | None:
+    """A vote for what these add up to; None while more people have to speak.
 
     Where opinions are blind nothing is decided before everybody who is needed has spoken: an end would tell.
     """
-    against = sorted((verdict for verdict in verdicts if verdict in AGAINST), key=AGAINST.index)
-    if terms.blind and len(verdicts) < terms.approvals:
-        return ""
-    if len(verdicts) - len(against) >= terms.approvals:
-        return "approve"
-    return against[0] if len(against) >= terms.rejections else ""
+    if terms.blind and len(votes) < terms.approvals:
+        return None
+    agreed = {stance for stance, count in _counted(votes).items() if count >= terms.approvals}
+    if agreed:
+        return next(vote for vote in reversed(votes) if _stance(vote) in agreed)
+    against = sorted((vote for vote in votes if vote.verdict in AGAINST), key=lambda vote: AGAINST.index(vote.verdict))
+    return against[0] if len(against) >= terms.rejections else None
+
+
+def _counted(votes: Sequence[Vote]) -> Counter[str]:
+    """How many are for each way on: the same alternative, the same answer, the same verdict."""
+    return Counter(_stance(vote) for vote in votes if vote.verdict not in AGAINST)
+
+
+def _stance(vote: Vote) -> str:
+    return vote.verdict if vote.edited is None else f"{vote.verdict} {policy.seal(vote.edited)}"
 
 
 def cast(gate: Gate, by: User, vote: Vote) -> Standing:

@@ -103,6 +103,7 @@ app.conf.update(
         "index-mentions": _doorbell("index_mentions", every=2.0, app="monitoring"),
         "draft-cases": _doorbell("draft_cases", every=3600.0, app="approvals"),
         "evaluate-nightly": _at("agents.tasks.evaluate_nightly", crontab(hour=2, minute=10)),
+        "tell-digests": _at("monitoring.tasks.tell_digests", crontab(minute=15)),
         "begin-month": _at("monitoring.tasks.begin_month", crontab(day_of_month=1, hour=0, minute=1)),
         "evaluate-monthly": _at("agents.tasks.evaluate_monthly", crontab(day_of_month=1, hour=3, minute=10)),
     },

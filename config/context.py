@@ -1,6 +1,7 @@
 """What the shell around every page shows: navigation with counts, who is signed in, stops in force."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,9 +67,11 @@ MATTER = (
 class Shell:
     """Worked out piece by piece, when the template asks: a fragment without navigation costs nothing."""
 
-    def __init__(self, user: User, at: str) -> None:
+    def __init__(self, user: User, at: str, waiting: Callable[[], int | None] = lambda: None) -> None:
+        """`waiting`: how many cards wait for this person, if the page has counted them already."""
         self.user = user
         self.at = at
+        self._waiting = waiting
 
     @cached_property
     def name(self) -> str:
@@ -164,7 +167,8 @@ class Shell:
 
     def _count(self, what: str) -> int:
         if what == "inbox":
-            return approvals.counts(self.user).waiting
+            known = self._waiting()
+            return approvals.counts(self.user).waiting if known is None else known
         if what == "access":
             return changes.waiting().count()
         return queries.running_count(self.user) if what == "runs" else 0
@@ -176,4 +180,4 @@ def shell(request: HttpRequest) -> dict[str, object]:
     if not isinstance(user, User):
         return {}
     at = request.GET.get("at") or request.path
-    return {"shell": Shell(user, at)}
+    return {"shell": Shell(user, at, lambda: getattr(request, "waiting", None))}

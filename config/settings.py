@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "config.middleware.NoNul",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.accounts.wall.Wall",
     "config.accounts.view_as.ViewAs",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -150,6 +151,7 @@ HTTPS = env.flag("HTTPS", default=False)
 # Behind TLS a browser binds a `__Host-` cookie to this very host: neither a neighbour nor a subdomain can set it.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (f"{'__Host-' if HTTPS else ''}{name}" for name in ("sessionid", "csrftoken"))
 SESSION_COOKIE_AGE = 12 * 3600
+WALL_DAYS = env.integer("WALL_DAYS", 30, low=1, high=365)  # a session that shows the watch floor on a wall, and no more
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -232,6 +234,7 @@ RETENTION_DAYS = {
     "assessments": env.integer("KEEP_ASSESSMENTS_DAYS", 365, low=1, high=36_500),
     "tool_uses": env.integer("KEEP_TOOL_USES_DAYS", 400, low=91, high=36_500),  # unused entitlements look back 90
     "model_calls": env.integer("KEEP_MODEL_CALLS_DAYS", 400, low=1, high=36_500),
+    "tool_calls": env.integer("KEEP_TOOL_CALLS_DAYS", 30, low=1, high=36_500),  # what went in and came back
     # What agents remember of tagged data, and what models were told in calls that wait for people.
     "sensitive": env.integer("KEEP_SENSITIVE_DAYS", 30, low=1, high=36_500),
 }

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from approvals import permissions
+from approvals import blinding, permissions
 from orchestrator import domain_events, ledger
 from orchestrator.api_errors import ERRORS, MAX_RUN_ID, Cursor, Forbidden, caller
 from orchestrator.ledger import SealedEvent
@@ -60,8 +60,10 @@ def list_events(
     items: list[EventOut] = []
     for _ in range(WINDOWS):
         page = ledger.after(after, limit=WINDOW)
-        for event in _visible(user, page, run):
-            items.append(_event(event))
+        visible = _visible(user, page, run)
+        hidden = blinding.tasks(user, {event.run_id for event in visible if event.run_id})
+        for event in visible:
+            items.append(_event(event, hidden=event.task_id in hidden))
             if len(items) == limit:
                 return EventsOut(items=items, next=event.pos, head=max(head, event.pos))
         if not page:
@@ -83,7 +85,7 @@ def _visible(user: User, page: list[SealedEvent], run: int | None) -> list[Seale
     ]
 
 
-def _event(event: SealedEvent) -> EventOut:
+def _event(event: SealedEvent, *, hidden: bool) -> EventOut:
     return EventOut(
         pos=event.pos,
         kind=event.kind,
@@ -92,5 +94,5 @@ def _event(event: SealedEvent) -> EventOut:
         actor=event.actor,
         run=event.run_id,
         task=event.task_id,
-        data=event.data,
+        data=blinding.told(event.kind, event.data) if hidden else event.data,
     )

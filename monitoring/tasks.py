@@ -1,6 +1,9 @@
 """Celery tasks of this app, all on queue `control` and safe to lose, repeat or run twice at once."""
 
+import structlog
 from celery import shared_task
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -25,3 +28,13 @@ def begin_month() -> None:
     from monitoring.costs import tiers  # noqa: PLC0415 - as above
 
     tiers.begin_month()
+
+
+@shared_task
+def tell_digests() -> None:
+    """Make the digests whose span is over, for whoever wants them, and tell them."""
+    from monitoring.digests import telling  # noqa: PLC0415 - as above
+
+    told = telling.tell_due()
+    if told:
+        log.info("digests.told", count=told)

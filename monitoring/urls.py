@@ -4,6 +4,7 @@ from django.urls import path
 
 from monitoring import views
 from monitoring.costs import views as costs
+from monitoring.digests import views as digests
 from monitoring.metrics import views as metrics
 from monitoring.retention import views as holds
 
@@ -26,6 +27,10 @@ urlpatterns = [
     path("analytics/costs/worth/", costs.roi, name="worth"),
     path("analytics/costs/tiers/", costs.set_tier, name="tier"),
     path("analytics/costs/tiers/<int:team>/sponsor/", costs.stand_for, name="sponsor"),
+    path("analytics/digests/", digests.digests, name="digests"),
+    path("analytics/digests/<int:pk>/", digests.digest, name="digest"),
+    path("analytics/digests/<slug:kind>/running/", digests.running, name="digest-running"),
+    path("analytics/digests/<slug:kind>/wish/", digests.wish, name="digest-wish"),
     path("analytics/workflows/<slug:name>/", metrics.workflow, name="metrics-workflow"),
     path("analytics/workflows/<slug:name>/promise/", metrics.promise, name="metrics-promise"),
     path("analytics/workflows/<slug:name>/baseline/", metrics.baseline, name="metrics-baseline"),

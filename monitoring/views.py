@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import islice
+from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -42,7 +44,10 @@ def floor(request: HttpRequest) -> HttpResponse:
     part = request.GET.get("part", "")
     if part not in PARTS:
         raise Http404
-    context = {"floor": Floor(user, _family(request)), "families": FAMILIES, "is_wall": "wall" in request.GET}
+    on_wall = bool(getattr(request, "on_wall", False))  # this session can do nothing but this
+    is_wall = on_wall or "wall" in request.GET
+    context: dict[str, Any] = {"floor": Floor(user, _family(request)), "families": FAMILIES, "is_wall": is_wall}
+    context |= {"on_wall": on_wall, "wall_days": settings.WALL_DAYS}
     return render(request, "monitoring/floor.html" + (f"#floor-{part}" if part else ""), context)
 
 

@@ -79,7 +79,7 @@ class _Dialog:
         self.request, self.act, self.target = request, found, target
         self.reason = asked.get("reason", "").strip()[:REASON]
         self.is_untouched = request.method == "GET" and not found.why_not(target)
-        fields = () if found.why_not(target) else forms.fields_of(found.schema(target))
+        fields = _fields(found, target) or ()
         if request.method == "GET":
             answers = {**found.answers(target), **_linked(asked)}
             self.fields = tuple(_filled(field, answers) for field in fields)
@@ -109,11 +109,23 @@ class _Dialog:
                 context["needs"] = FILL_IN if isinstance(refused, acts.AnswerInvalid) else str(refused)
             else:
                 context["problem"] = problem or str(refused)
-        context["is_possible"] = not self.act.why_not(self.target)
+        context["is_possible"] = _fields(self.act, self.target) is not None and not self.act.why_not(self.target)
+        if not context["is_possible"] and "needs" in context:
+            context["problem"] = context.pop("needs")  # there is nothing to fill in
         if self.request.GET.get("preview"):
             return render(self.request, "orchestrator/act.html#plan", context)
         partial = "#dialog" if getattr(self.request, "wants_partial", False) else ""
         return render(self.request, f"orchestrator/act.html{partial}", context, status=status)
+
+
+def _fields(act: Act, target: Target) -> tuple[forms.Field, ...] | None:
+    """What the act asks for; None where there is nothing to choose from, as its plan then says."""
+    if act.why_not(target):
+        return ()
+    try:
+        return tuple(forms.fields_of(act.schema(target)))
+    except acts.ActImpossible:
+        return None
 
 
 def _filled(field: forms.Field, answers: Mapping[str, Json]) -> forms.Field:

@@ -10,7 +10,7 @@ from ninja import Header, Query, Router
 from ninja.responses import Status
 
 from agents.models import Agent
-from orchestrator import checks, details, notes, queries, services, stops
+from orchestrator import checks, details, notes, queries, run_page, services, stops
 from orchestrator.api_errors import ERRORS, Cursor, Forbidden, Id, Key, Limit, Name, RunId, caller
 from orchestrator.api_schemas import (
     CheckedOut,
@@ -22,6 +22,7 @@ from orchestrator.api_schemas import (
     ReasonIn,
     RunDetailOut,
     RunIn,
+    RunLineOut,
     RunOut,
     RunsOut,
     StopIn,
@@ -41,7 +42,7 @@ from orchestrator.definitions.plan import Plan
 from orchestrator.definitions.serialise import plan_from_json
 from orchestrator.errors import WorkflowNotFound
 from orchestrator.models import Run, Stop, Task, Workflow, task_id
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.states import RunStatus
 
 workflows = Router(tags=["Workflows"])
@@ -125,7 +126,7 @@ def list_runs(
     before: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     limit: Limit = 50,
 ) -> RunsOut:
-    """The runs you may see, newest first. Go on with `before` set to the last answer's `next`."""
+    """The runs you may see, newest first, each with what it waits for. Go on with `before` set to the last `next`."""
     found = _visible_runs(caller(request)).defer("input").order_by("-id")
     if workflow is not None:
         found = found.filter(workflow__name=workflow)
@@ -134,9 +135,8 @@ def list_runs(
     if before is not None:
         found = found.filter(pk__lt=before)
     rows = list(found[: limit + 1])
-    return RunsOut(
-        items=[RunOut.of(run) for run in rows[:limit]], next=rows[limit - 1].pk if len(rows) > limit else None
-    )
+    lines = [RunLineOut.with_sentence(row.run, str(row.sentence)) for row in queries.run_rows(rows[:limit])]
+    return RunsOut(items=lines, next=rows[limit - 1].pk if len(rows) > limit else None)
 
 
 @runs.post("", response={201: RunOut, **ERRORS}, summary="Start a run")
@@ -158,26 +158,32 @@ def start_run(request: HttpRequest, order: RunIn, key: Idempotency = None) -> St
 def get_run(request: HttpRequest, run_id: RunId) -> RunDetailOut:
     """One run, its input, and what it waits for in one sentence."""
     run = visible_run(caller(request), run_id)
-    return RunDetailOut.with_input(run, str(queries.run_rows([run])[0].sentence))
+    return RunDetailOut.with_input(run, str(run_page.sentence_of(run)))
 
 
 @runs.get("/{run_id}/tasks", response={200: TasksOut, **ERRORS}, summary="List a run's tasks")
 def list_tasks(request: HttpRequest, run_id: RunId, after: Cursor = 0, limit: Limit = 100) -> TasksOut:
     """In the order of its plan. Go on with `after` set to the last answer's `next`."""
-    visible_run(caller(request), run_id)
+    user = caller(request)
+    visible_run(user, run_id)
+    hidden = gatekeeper().hidden_tasks(user, [run_id])
     first = max(task_id(run_id, 0), after + 1)
     found = Task.objects.filter(pk__gte=first, pk__lt=task_id(run_id + 1, 0)).defer("input", "output").order_by("id")
     rows = list(found[: limit + 1])
     return TasksOut(
-        items=[TaskOut.of(task) for task in rows[:limit]], next=rows[limit - 1].pk if len(rows) > limit else None
+        items=[TaskOut.of(task, hidden=task.pk in hidden) for task in rows[:limit]],
+        next=rows[limit - 1].pk if len(rows) > limit else None,
     )
 
 
 @tasks.get("/{task}", response={200: TaskDetailOut, **ERRORS}, summary="Get a task")
 def get_task(request: HttpRequest, task: Id) -> TaskDetailOut:
     """One task with what went in and came out, and each of its tries."""
-    found = _visible_task(caller(request), task)
-    return TaskDetailOut.with_attempts(found, details=details.may_see(caller(request), found))
+    user = caller(request)
+    found = _visible_task(user, task)
+    if found.pk in gatekeeper().hidden_tasks(user, [found.run_id]):
+        found.confidence = None
+    return TaskDetailOut.with_attempts(found, details=details.may_see(user, found))
 
 
 @tasks.get("/{task}/notes", response={200: list[NoteOut], **ERRORS}, summary="List what was said to a task")

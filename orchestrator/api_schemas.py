@@ -150,11 +150,21 @@ class RunOut(Schema):
         return RunOut(**_run(run))
 
 
-class RunDetailOut(RunOut):
-    """With its input and what it waits for, in one sentence."""
+class RunLineOut(RunOut):
+    """With what it waits for, or how it ended, in one sentence."""
+
+    waits_for: str
+
+    @staticmethod
+    def with_sentence(run: Run, waits_for: str) -> "RunLineOut":
+        """From a row with workflow, version and starter loaded."""
+        return RunLineOut(**_run(run), waits_for=waits_for)
+
+
+class RunDetailOut(RunLineOut):
+    """With its input as well."""
 
     input: dict[str, Any]
-    waits_for: str
     outcome: dict[str, Any] | None = Field(
         None,
         description="Of a run that ended in part: status, completed_agents, failed_agents {agent, error, impact},"
@@ -180,7 +190,7 @@ def _run(run: Run) -> dict[str, Any]:
 class RunsOut(Schema):
     """A page of runs, newest first. `next` continues it as `before`."""
 
-    items: list[RunOut]
+    items: list[RunLineOut]
     next: int | None
 
 
@@ -204,9 +214,9 @@ class TaskOut(Schema):
     error: Any = None
 
     @staticmethod
-    def of(task: Task) -> "TaskOut":
-        """From a row."""
-        return TaskOut(**_task(task))
+    def of(task: Task, *, hidden: bool = False) -> "TaskOut":
+        """From a row; `hidden`: without what the machine thinks of it, from who is to judge it first."""
+        return TaskOut(**_task(task) | ({"confidence": None} if hidden else {}))
 
 
 class AttemptOut(Schema):

@@ -78,6 +78,13 @@ class RevisionLimit(OrchestratorError):
     code = "revision_limit"
 
 
+class FrozenByGuardrails(OrchestratorError):
+    """Guardrails froze {agent!r}; somebody whose role releases frozen agents lets it go on, nobody else."""
+
+    code = "frozen_by_guardrails"
+    status = 403
+
+
 class AlreadyStopped(OrchestratorError):
     """{scope} is stopped already."""
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from orchestrator.crowds import TaskFact
 from orchestrator.definitions.plan import PlanStep
 from orchestrator.models import Attempt, Run, task_id
 from orchestrator.ports import gatekeeper
-from orchestrator.queries import TaskFact
 from orchestrator.run_page import MAX_TASKS, task_facts
 from orchestrator.run_steps import RunSteps
 from orchestrator.timeline import Lived, Timeline, timeline

@@ -4,10 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from agents.lifecycle import items
+from agents.models import Agent
 from agents.types import Json
 from orchestrator import acts, events
+from orchestrator.acts.holding import Freeze
 from orchestrator.errors import AlreadyStopped
-from orchestrator.models import TASK_BITS
+from orchestrator.models import TASK_BITS, Stop
 
 _KEY: Final = re.compile(r"task-([0-9]{1,18})-[0-9]+")
 
@@ -21,9 +24,16 @@ def happened(kind: str, *, actor: str, data: Mapping[str, Json], key: str = "") 
 
 
 def freeze(agent_id: int, *, reason: str) -> bool:
-    """Pause the agent: what runs may finish, nothing starts until somebody performs the act "resume"."""
+    """Pause the agent, and tell those who may release it: what runs may finish, nothing starts until one of them does.
+
+    One that somebody holds already is frozen all the same: then nobody else lets it go on.
+    """
+    target = acts.of("agent", agent_id)
+    assert isinstance(target.row, Agent)
+    items.open_once(target.row, items.FROZEN, reason, {})
     try:
-        acts.perform(acts.find("agent", "pause"), acts.of("agent", agent_id), by=None, reason=reason)
+        acts.perform(Freeze(), target, by=None, reason=reason)
     except AlreadyStopped:
+        Stop.objects.filter(scope="agent", ref=agent_id, lifted_at=None).update(guards=True)
         return False
     return True

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
+from uuid import UUID
 
 from agents.types import Json
 
@@ -27,8 +28,20 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """Words that somebody else wrote, below a line: what they are, and who wrote them."""
+
+    title: str
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the story. `gate_title` and `note` are quoted words, shown as such."""
+    """One line of the story. `gate_title`, `note` and `quotes` are others' words, shown as such.
+
+    `about` is what the system knows of it in figures; `run` is set where a story tells of several runs.
+    """
 
     pos: int | None
     at: datetime
@@ -41,6 +54,10 @@ class Entry:
     gate: int | None
     gate_title: str
     note: str
+    about: str = ""
+    quotes: tuple[Quote, ...] = ()
+    run: int | None = None
+    message: UUID | None = None
 
     @property
     def tone(self) -> str:

@@ -3,7 +3,7 @@
 Settings name the implementations.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -72,6 +72,7 @@ class GateFact:
     on_timeout: str
     verdict: str | None = None
     note: str | None = None
+    releases_at: datetime | None = None  # of one that is approved, and can be taken back until then
 
 
 class Gatekeeper(Protocol):
@@ -106,6 +107,10 @@ class Gatekeeper(Protocol):
 
     def gates_of(self, run_ids: Sequence[int], *, only_open: bool, limit: int = 500) -> list[GateFact]:
         """The gates of these runs, the nearest deadline first: for pages, outside any engine transaction."""
+        ...
+
+    def hidden_tasks(self, user: User, run_ids: Collection[int]) -> frozenset[int]:
+        """The tasks of these runs that this person is to judge before they see what machines and others say."""
         ...
 
     def answers_about(self, task_ids: Sequence[int], *, after: int = 0) -> dict[int, str]:

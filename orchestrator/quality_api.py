@@ -16,7 +16,7 @@ from agents.quality import store
 from agents.quality.queries import SHOWN
 from orchestrator import quality_acts
 from orchestrator.api_errors import ERRORS, Forbidden, Id, Name, Note, caller
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.quality_acts import QualityRefused
 
 quality_routes = Router(tags=["Quality"])
@@ -162,7 +162,10 @@ def list_assessments(request: HttpRequest, agent: OneName = "", held: bool = Fal
     """The newest first, at most 100. They quote what runs hold: only for who may see every run."""
     _require_runs(request)
     wanted: dict[str, Any] = ({"agent": agent} if agent else {}) | ({"passed": False} if held else {})
-    return list(Assessment.objects.filter(**wanted).order_by("-id")[:SHOWN])
+    rows = list(Assessment.objects.filter(**wanted).order_by("-id")[:SHOWN])
+    # Whoever is yet to judge an output for themselves is not told what machines think of it.
+    hidden = gatekeeper().hidden_tasks(caller(request), {row.run for row in rows})
+    return [row for row in rows if row.task not in hidden]
 
 
 @quality_routes.get("/calibrations/{agent}", response={200: CalibrationOut, **ERRORS}, summary="Get a calibration")

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import islice
-from operator import or_
-from typing import Final, NamedTuple
+from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
@@ -18,14 +17,16 @@ from django.utils.translation import gettext as _
 from agents.guardrails import words
 from agents.models import Agent
 from orchestrator.awaited import awaited
+from orchestrator.crowds import TaskFact, live_tasks
 from orchestrator.definitions.graph import Layout, layout
 from orchestrator.engine.lanes import DEFAULT, pool_of
 from orchestrator.engine.plans import plan_of
 from orchestrator.engine.waits import OUTSIDE
-from orchestrator.models import TASK_BITS, Breaker, Event, Run, Shift, Stop, Task, Workflow, task_id
+from orchestrator.models import TASK_BITS, Breaker, Event, Run, Shift, Stop, Task, Timer, Workflow
 from orchestrator.ports import GateFact, gatekeeper, rights
+from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
-from orchestrator.states import RUN_LIVE, RUN_TERMINAL, TASK_TERMINAL, RunStatus, TaskStatus
+from orchestrator.states import RUN_LIVE, RUN_TERMINAL, RunStatus, TaskStatus
 from orchestrator.waiting import Awaited, RunFacts, Sentence, waiting_sentence
 
 type Person = User | AnonymousUser
@@ -33,30 +34,8 @@ type Person = User | AnonymousUser
 PAGE: Final = 30
 SEARCHED_RUNS: Final = 20_000  # titles are looked for in the latest so many; numbers and correlation ids in all
 AWAITED: Final = OUTSIDE | {"answer"}  # what a sentence about a run names
-EXPLAINED_TASKS: Final = 300  # a longer run's line in a list is made from its counters and gates alone
+EXPLAINED_TASKS: Final = 300  # of what they wait for outside, so many are looked up for one page
 RECENT_RUNS: Final = 200  # of each workflow, for its success rate
-_INDEX_MASK: Final = (1 << TASK_BITS) - 1
-
-
-class TaskFact(NamedTuple):
-    """The columns of a task that the sentence and the graph are made of."""
-
-    id: int
-    status: str
-    wait_for: str
-    limited: bool
-    agent_id: int | None
-    attempt: int
-    ready_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    parent: int | None = None
-    lane: str = DEFAULT
-
-    @property
-    def step_index(self) -> int:
-        """Its step's place in the plan."""
-        return self.id & _INDEX_MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,32 +181,31 @@ def _sentences(runs: Sequence[Run]) -> dict[int, Sentence]:
     gates: dict[int, list[GateFact]] = defaultdict(list)
     for gate in gatekeeper().gates_of([run.pk for run in live], only_open=True) if live else ():
         gates[gate.run_id].append(gate)
-    tasks = _live_tasks([run for run in live if run.total <= EXPLAINED_TASKS])
+    tasks = live_tasks(live)
     stops = active_stops() if live else []
     outside = awaited_by({run.pk: run for run in live}, [task for found in tasks.values() for task in found])
     pauses = pauses_of([run.pk for run in live if run.status == RunStatus.PAUSED])
-    return {
-        run.pk: waiting_sentence(
-            paused_by(
-                facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=None, outside=outside),
-                pauses.get(run.pk),
-            )
-        )
-        for run in runs
-    }
+    retries = retries_of(live, [task for found in tasks.values() for task in found])
+
+    def facts(run: Run) -> RunFacts:
+        retry = retries.get(run.pk)
+        found = facts_of(run, tasks[run.pk], gates=gates[run.pk], stops=stops, retry=retry, outside=outside)
+        return paused_by(found, pauses.get(run.pk))
+
+    return {run.pk: waiting_sentence(facts(run)) for run in runs}
 
 
-def _live_tasks(runs: Sequence[Run]) -> dict[int, list[TaskFact]]:
-    found: dict[int, list[TaskFact]] = defaultdict(list)
-    if runs:
-        ranges = reduce(or_, (Q(id__gte=task_id(run.pk, 0), id__lt=task_id(run.pk + 1, 0)) for run in runs))
-        for row in (
-            Task.objects.filter(ranges)
-            .exclude(status__in=[*TASK_TERMINAL, TaskStatus.BLOCKED])
-            .values_list(*TaskFact._fields)
-        ):
-            found[row[0] >> TASK_BITS].append(TaskFact(*row))
-    return found
+def retries_of(runs: Iterable[Run], tasks: Iterable[TaskFact]) -> dict[int, tuple[datetime, str]]:
+    """When the next step of each run is tried again, and which."""
+    waiting = {task.id for task in tasks if task.wait_for == "retry"}
+    if not waiting:
+        return {}
+    timers = Timer.objects.filter(fired_at=None, kind="task_retry", ref__in=list(waiting)[:1000])
+    soonest: dict[int, tuple[datetime, int]] = {}
+    for due, task in timers.order_by("-due_at").values_list("due_at", "ref"):
+        soonest[task >> TASK_BITS] = (due, task)
+    titles = {run.pk: _titles(run) for run in runs if run.pk in soonest}
+    return {pk: (due, titles[pk](task & STEP_MASK)) for pk, (due, task) in soonest.items() if pk in titles}
 
 
 def held(scope: str, ref: int | None) -> Held | None:

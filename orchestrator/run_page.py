@@ -1,12 +1,14 @@
-"""What one run's page shows: its head, graph, timeline, story, files and one task. Bounded however large the run is."""
+"""What one run's page shows: its head, graph, files and one task. Bounded however large the run is.
+
+Its timeline is in `gantt`, its story in `narrative`.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from django.contrib.auth.models import User
 from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,13 +19,12 @@ from agents.quality.queries import assessment_of
 from agents.types import Json
 from orchestrator import budget_rows, drawing, queries, shortfalls
 from orchestrator.awaited import awaited
+from orchestrator.crowds import TaskFact
 from orchestrator.definitions.plan import COORDINATING, PlanStep
-from orchestrator.happenings import Entry, Happening
-from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, LedgerEntry, Run, Task, Timer, task_id
+from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, Run, Task, Timer, task_id
 from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
 from orchestrator.queries import (
-    TaskFact,
     active_stops,
     awaited_by,
     facts_of,
@@ -31,20 +32,16 @@ from orchestrator.queries import (
     layout_of,
     paused_by,
     pauses_of,
+    retries_of,
 )
 from orchestrator.replay import STEP_MASK
 from orchestrator.run_steps import RunSteps
 from orchestrator.shortfalls import Shortfall
-from orchestrator.snapshots import Happened
-from orchestrator.states import TASK_TERMINAL, RunStatus
-from orchestrator.story import ROUTINE, tell
+from orchestrator.states import TASK_TERMINAL, RunStatus, TaskStatus
 from orchestrator.waiting import Part, Sentence, awaited_parts, waiting_sentence
 
 MAX_TASKS: Final = 60_000  # read for one page; a longer run shows its first ones and says so
-STORY_LENGTH: Final = 150
-SHORT_RUN: Final = 40  # tasks: the whole story of a short run is shown at once
 FAMILY: Final = 100
-LATEST: Final = 6  # lines of the story below the graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +99,6 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """One stretch of the narrative, the newest first; `older` is the cursor of the next stretch."""
-
-    entries: tuple[Entry, ...]
-    older: int | None
-    is_short: bool  # routine lines were left out
-
-
-@dataclass(frozen=True, slots=True)
 class Family:
     """A folded box opened: how its tasks are doing, and those to look at first."""
 
@@ -139,6 +127,7 @@ class TaskCard:
     waits: Sentence | None = None  # what it waits for outside, in one sentence
     child: Run | None = None  # the run that it started
     assessment: Assessment | None = None  # of its output, where the step asks for one
+    is_hidden: bool = False  # what machines think of it, until the reader has said what they think
 
     @property
     def guarded(self) -> list[dict[str, str]]:
@@ -155,18 +144,12 @@ def head(run: Run) -> Head:
     """The run's one sentence and its figures."""
     tasks = task_facts(run)
     gates = gatekeeper().gates_of([run.pk], only_open=True)
-    retry = _next_retry(run, tasks)
-    facts = facts_of(
-        run, tasks, gates=gates, stops=active_stops(), retry=retry, outside=awaited_by({run.pk: run}, tasks)
-    )
-    if run.status == RunStatus.PAUSED:
-        facts = paused_by(facts, pauses_of([run.pk]).get(run.pk))
     end = run.ended_at or timezone.now()
     around = tuple(budget_rows.around(run))
     return Head(
         run=run,
         version=_version_number(run),
-        sentence=waiting_sentence(facts),
+        sentence=_sentence(run, tasks, gates),
         counts=dict(Counter(task.status for task in tasks)),
         usage=_usage(run),
         files=Artifact.objects.filter(run=run).count(),
@@ -178,6 +161,21 @@ def head(run: Run) -> Head:
     )
 
 
+def sentence_of(run: Run) -> Sentence:
+    """What the run waits for, exactly, without what its page shows beside it."""
+    live = Task.objects.of_run(run.pk).exclude(status__in=[*TASK_TERMINAL, TaskStatus.BLOCKED]).order_by("id")
+    tasks = [TaskFact(*row) for row in live.values_list(*TaskFact._fields)[:MAX_TASKS]] if run.ended_at is None else []
+    return _sentence(run, tasks, gatekeeper().gates_of([run.pk], only_open=True))
+
+
+def _sentence(run: Run, tasks: list[TaskFact], gates: Sequence[GateFact]) -> Sentence:
+    retry, outside = retries_of([run], tasks).get(run.pk), awaited_by({run.pk: run}, tasks)
+    facts = facts_of(run, tasks, gates=gates, stops=active_stops(), retry=retry, outside=outside)
+    if run.status == RunStatus.PAUSED:
+        facts = paused_by(facts, pauses_of([run.pk]).get(run.pk))
+    return waiting_sentence(facts)
+
+
 def task_facts(run: Run) -> list[TaskFact]:
     """What the run's tasks do now, in the order of their steps."""
     rows = Task.objects.of_run(run.pk).order_by("id").values_list(*TaskFact._fields)[:MAX_TASKS]
@@ -187,15 +185,6 @@ def task_facts(run: Run) -> list[TaskFact]:
 def _version_number(run: Run) -> int:
     from_cache = run.__class__.objects.filter(pk=run.pk).values_list("version__number", flat=True)
     return from_cache.get()
-
-
-def _next_retry(run: Run, tasks: Sequence[TaskFact]) -> tuple[datetime, str] | None:
-    waiting = {task.id: task.step_index for task in tasks if task.wait_for == "retry"}
-    if not waiting:
-        return None
-    timers = Timer.objects.filter(fired_at=None, kind="task_retry", ref__in=list(waiting)[:1000])
-    found = timers.order_by("due_at").values_list("due_at", "ref").first()
-    return (found[0], RunSteps(run)[waiting[found[1]]].title) if found else None
 
 
 def _usage(run: Run) -> Usage:
@@ -221,74 +210,6 @@ def graph(run: Run) -> drawing.Picture:
     return drawing.picture(layout_of(run.version_id), marks, now=timezone.now())
 
 
-def story(run: Run, *, before: int | None = None, everything: bool = False, length: int = STORY_LENGTH) -> Story:
-    """The run's events as sentences, the newest first. Of a long run routine lines are left out unless asked for."""
-    short = run.total > SHORT_RUN and not everything
-    events = Event.objects.filter(run_id=run.pk)
-    if short:
-        events = events.exclude(kind__in=ROUTINE)
-    if before is not None:
-        events = events.filter(id__lt=before)
-    columns = ("id", "task_id", "kind", "at", "actor", "data")
-    rows = list(events.order_by("-id").values_list(*columns)[: length + 1])
-    shown = rows[:length]
-    ids = [row[0] for row in shown]
-    places = dict(LedgerEntry.objects.filter(event_id__in=ids).values_list("event_id", "pos"))
-    gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
-    steps = RunSteps(run)
-    steps.load([row[1] & STEP_MASK for row in shown if row[1] is not None])
-    entries = _named(_told([(row, places.get(row[0])) for row in shown], gates, steps))
-    return Story(tuple(entries), ids[-1] if len(rows) > length else None, short)
-
-
-def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, Entry]]:
-    """These events of a run, each with its sentence."""
-    gates = {gate.id: gate for gate in gatekeeper().gates_of([run.pk], only_open=False)}
-    found = Event.objects.filter(pk__in=[event.id for event in events], run_id=run.pk)
-    rows = {row[0]: row for row in found.values_list("id", "task_id", "kind", "at", "actor", "data")}
-    steps = RunSteps(run)
-    steps.load([event.task_id & STEP_MASK for event in events if event.task_id is not None])
-    told = _told([(rows[event.id], event.pos) for event in events], gates, steps)
-    return list(zip(events, _named(told), strict=True))
-
-
-def _told(rows: list[tuple[Any, int | None]], gates: dict[int, GateFact], steps: RunSteps) -> list[Entry]:
-    """Each event's line, with queues called as people call them."""
-    titles = gatekeeper().queue_titles() if any(row[2].startswith("gate.") for row, _pos in rows) else {}
-    found = [_happening(row, pos, gates, steps) for row, pos in rows]
-    return [tell(replace(event, facts=_with_titles(event.facts, titles))) for event in found]
-
-
-def _with_titles(facts: Mapping[str, Json], titles: Mapping[str, str]) -> Mapping[str, Json]:
-    queue = facts.get("queue")
-    return {**facts, "queue": titles.get(queue, queue)} if isinstance(queue, str) else facts
-
-
-def _named(entries: list[Entry]) -> list[Entry]:
-    """The same entries with people called by their full names."""
-    people = User.objects.in_bulk({entry.name for entry in entries if entry.who == "person"}, field_name="username")
-    return [
-        replace(entry, name=full_name(people[entry.name])) if entry.who == "person" and entry.name in people else entry
-        for entry in entries
-    ]
-
-
-def _happening(row: tuple[Any, ...], pos: int | None, gates: dict[int, GateFact], steps: RunSteps) -> Happening:
-    _id, task, kind, at, actor, data = row
-    facts: dict[str, Json] = data if isinstance(data, dict) else {}
-    number = facts.get("gate")
-    gate = gates.get(number) if isinstance(number, int) and kind.startswith("gate.") else None
-    step = steps[task & STEP_MASK] if task is not None else None
-    return Happening(
-        pos, at, kind, actor, facts,
-        step_key=step.key if step else "",
-        step=step.title if step else "",
-        gate=gate.id if gate else None,
-        gate_title=gate.title if gate else "",
-        note=(gate.note or "") if gate and kind == "gate.decided" else "",
-    )  # fmt: skip
-
-
 def files(run: Run) -> list[tuple[Artifact, int]]:
     """What the run delivered, with sizes."""
     found = list(Artifact.objects.filter(run=run).order_by("id")[:200])
@@ -301,11 +222,13 @@ def step_of(run: Run, key: str) -> PlanStep | None:
     return RunSteps(run).by_key(key)
 
 
-def task_card(run: Run, step: PlanStep) -> TaskCard | None:
-    """One task with everything that is known of it."""
+def task_card(run: Run, step: PlanStep, *, hidden: frozenset[int] = frozenset()) -> TaskCard | None:
+    """One task with everything that is known of it; of `hidden` ones without what machines think of them."""
     task = Task.objects.filter(pk=task_id(run.pk, step.index)).first()
     if task is None:
         return None
+    if is_hidden := task.pk in hidden:
+        task.confidence = None
     attempts = tuple(Attempt.objects.filter(task_id=task.pk).order_by("-number")[:50])
     gates = tuple(gate for gate in gatekeeper().gates_of([run.pk], only_open=False) if gate.task_id == task.pk)
     end = task.ended_at or (timezone.now() if task.status == "running" else None)
@@ -326,7 +249,8 @@ def task_card(run: Run, step: PlanStep) -> TaskCard | None:
         assigned=_last_fact(task, "task.assigned", "reason") if step.select else None,
         cached=_cached(task) if step.cache_s else None,
         waits=_waits(task, step.title),
-        assessment=assessment_of(task.pk) if step.quality is not None else None,
+        assessment=assessment_of(task.pk) if step.quality is not None and not is_hidden else None,
+        is_hidden=is_hidden,
         child=Run.objects.filter(parent_task=task.pk).order_by("-pk").first() if step.kind == "subworkflow" else None,
     )
 

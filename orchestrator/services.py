@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import acts, db, events, failpoints, orders, publishing, waits_db
+from orchestrator import acts, db, events, failpoints, orders, ports, publishing, waits_db
 from orchestrator.definitions.fields import seconds
 from orchestrator.engine import admission, deadlines, failures, starting, transitions
-from orchestrator.errors import IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
+from orchestrator.errors import FrozenByGuardrails, IllegalTransition, ReasonMissing, RunNotFound, StopNotFound
 from orchestrator.models import Run, Stop, Task
 from orchestrator.states import TASK_TERMINAL
 
@@ -134,6 +134,8 @@ def lift_stop(*, stop_id: int, by: User | None, reason: str) -> Stop:
         raise StopNotFound(stop_id=stop_id)
     if made.lifted_at is not None:
         raise IllegalTransition(what=f"Stop {stop_id}", status="lifted", verb="lifted again")
+    if made.guards and by is not None and not ports.rights().can(by, "release_agent"):
+        raise FrozenByGuardrails(agent=str(acts.of(made.scope, made.ref).row))
     acts.perform(acts.find(made.scope, "resume"), acts.of(made.scope, made.ref), by=by, reason=reason)
     made.refresh_from_db()
     return made

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agents.models import Agent
 from orchestrator import budget_rows
 from orchestrator.budget_rows import Row
-from orchestrator.queries import TaskFact
+from orchestrator.crowds import TaskFact
 from orchestrator.states import TaskStatus
 
 _YET_TO_START = frozenset({TaskStatus.BLOCKED, TaskStatus.READY})

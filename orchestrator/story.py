@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from agents.guardrails import words as guard_words
 from agents.types import Json
-from orchestrator import judged_story, state_story
+from orchestrator import gate_story, judged_story, state_story, tool_story
 from orchestrator.budgets import words as budget_words
 from orchestrator.happenings import Entry, Happening, Who
 from orchestrator.timed_story import by_hand, moment, timed
@@ -19,19 +19,6 @@ ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released", "
 
 # People act on these too.
 _REASONED: Final = frozenset({"task.noted", "task.restarted", "task.terminated", "state.written"})
-
-_VERDICTS: Final[Mapping[str, str | Promise]] = {
-    "approve": gettext_lazy("approved"),
-    "edit": gettext_lazy("edited and approved"),
-    "request_changes": gettext_lazy("sent back"),
-    "complete": gettext_lazy("completed"),
-    "retry": gettext_lazy("let it try again:"),
-    "skip": gettext_lazy("let the run go on without"),
-    "extend": gettext_lazy("gave the run another deadline:"),
-    "go_on": gettext_lazy("let the run go on past its deadline:"),
-    "reject": gettext_lazy("rejected"),
-    "terminate": gettext_lazy("ended the run at"),
-}
 
 
 def tell(event: Happening) -> Entry:
@@ -260,23 +247,6 @@ def _compensating(event: Happening) -> str:
     ) % {"count": count}
 
 
-def _gate_opened(event: Happening) -> str:
-    return _("asked %(queue)s to decide") % {"queue": event.facts.get("queue", _("people"))}
-
-
-def _escalated(event: Happening) -> str:
-    if event.facts.get("end_of_chain"):
-        return _("nobody decided in time; %(queue)s is asked again") % {"queue": event.facts.get("queue")}
-    return _("nobody decided in time; passed on to %(queue)s") % {"queue": event.facts.get("queue")}
-
-
-def _decided(event: Happening) -> str:
-    verdict = str(event.facts.get("verdict", ""))
-    if verdict == "expire":
-        return _("nobody decided before the deadline; rejected")
-    return str(_VERDICTS.get(verdict, verdict)) or _("decided")
-
-
 def _fixed(text: str | Promise, *, counted: bool = False) -> Callable[[Happening], str]:
     return lambda event: f"{text}{_attempt(event) if counted else ''}"
 
@@ -375,20 +345,8 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "conflict.found": lambda event: _("found a conflict about %(key)s") % {"key": event.facts.get("key", "?")},
     "conflict.resolved": state_story.conflict_resolved,
     "task.revised": _fixed(gettext_lazy("goes back to be done again with a reviewer's note")),
-    "gate.opened": _gate_opened,
-    "gate.claimed": _fixed(gettext_lazy("took")),
-    "gate.released": _fixed(gettext_lazy("gave back")),
-    "gate.commented": _fixed(gettext_lazy("commented on")),
-    "gate.escalated": _escalated,
-    "gate.voted": _fixed(gettext_lazy("voted on")),
-    "gate.amended": _fixed(gettext_lazy("changed what is decided, so votes start anew, on")),
-    "gate.assigned": _fixed(gettext_lazy("handed to a person by name")),
-    "gate.stranded": _fixed(gettext_lazy("found nobody left to decide")),
-    "gate.mended": _fixed(gettext_lazy("has somebody to decide again")),
-    "gate.reminded": _fixed(gettext_lazy("asked once more, as it is due soon")),
-    "gate.decided": _decided,
-    "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
-    "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),
+    **gate_story.TELLERS,
+    **tool_story.TELLERS,
     "feedback.given": _fixed(gettext_lazy("gave feedback on this")),
     "feedback.answered": _fixed(gettext_lazy("answered feedback on this")),
     "feedback.link_made": _fixed(gettext_lazy("made a link for feedback from people outside")),

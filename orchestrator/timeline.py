@@ -58,6 +58,7 @@ class Timeline:
     path: tuple[str, ...]  # titles of the steps that decided when the run ended, or would end, in their order
     seconds: float
     shares: dict[Share, float]
+    path_shares: dict[Share, float]  # of the steps on the path alone: what would make the run shorter
     ticks: tuple[tuple[float, float], ...]
     hidden: int
 
@@ -69,11 +70,18 @@ def timeline(tasks: Iterable[Lived], *, start: datetime, end: datetime) -> Timel
     path = _critical(begun, end)
     keys = {task.key for task in path}
     bars = tuple(_bar(task, start=start, end=end, span=span, is_critical=task.key in keys) for task in begun[:MAX_ROWS])
+    on_path = [_bar(task, start=start, end=end, span=span, is_critical=True) for task in path]
+    titles, hidden = tuple(task.title for task in path), max(0, len(begun) - MAX_ROWS)
+    return Timeline(bars, titles, span, _shares(bars), _shares(on_path), _ticks(span), hidden)
+
+
+def _shares(bars: Iterable[Bar]) -> dict[Share, float]:
+    """How much each share took in all of these."""
     shares: dict[Share, float] = {"queue": 0.0, "work": 0.0, "human": 0.0, "pause": 0.0}
     for bar in bars:
         for segment in bar.segments:
             shares[segment.share] += segment.seconds
-    return Timeline(bars, tuple(task.title for task in path), span, shares, _ticks(span), max(0, len(begun) - MAX_ROWS))
+    return shares
 
 
 def _critical(begun: Sequence[Lived], end: datetime) -> list[Lived]:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -20,19 +21,21 @@ from orchestrator import (
     details,
     forms,
     gantt,
+    narrative,
     progress,
     queries,
     rendering,
     run_page,
     services,
     state_page,
+    time_machine,
 )
 from orchestrator.acts import Target
 from orchestrator.engine.outcomes import payload
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Artifact, Content, Run, Workflow
-from orchestrator.ports import rights
+from orchestrator.ports import gatekeeper, rights
 from orchestrator.states import RUN_TERMINAL
 
 TABS: Final = {
@@ -100,7 +103,12 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     if part != "head":
         context |= _tab(request, found)
     template = f"orchestrator/run.html#{'head' if part == 'head' else 'tab'}" if part else "orchestrator/run.html"
-    return render(request, template, context)
+    response = render(request, template, context)
+    if part == "tab" and request.GET.get("by") == "slider" and "number" in context:
+        # What the slider shows is what a reload shows, and what one sends to somebody else.
+        place = {"tab": "past", "n": context["number"], "task": request.GET.get("task", "")}
+        response["HX-Replace-Url"] = f"{request.path}?{urlencode({name: it for name, it in place.items() if it})}"
+    return response
 
 
 def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
@@ -113,23 +121,33 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
         case "state":
             context |= state_page.state(found, request.GET) | {"acts_of": _state_acts(request, found)}
         case "past":
-            context |= state_page.past(found, request.GET.get("n", "")) | {"acts_of": _state_acts(request, found)}
+            context |= time_machine.past(found, request.GET) | {"acts_of": _state_acts(request, found)}
         case "narrative":
-            before = request.GET.get("before", "")
-            cursor = int(before) if before.isdecimal() and len(before) < 19 else None
-            everything = request.GET.get("all") == "1"
-            context |= {"story": run_page.story(found, before=cursor, everything=everything), "everything": everything}
+            context |= _narrative(user_of(request), found, request.GET)
         case "files":
             context |= _files(request, found)
         case "input":
             context["pieces"] = rendering.pieces(found.input)
         case "graph":
-            context |= {"picture": run_page.graph(found), "story": run_page.story(found, length=run_page.LATEST)}
+            context |= {
+                "picture": run_page.graph(found),
+                "story": narrative.story(found, length=narrative.LATEST, user=user_of(request)),
+            }
             context["agents"] = progress.by_agent(found)
             context |= _selected(user_of(request), found, request.GET.get("task", ""))
             context["may_say"] = rights().can(user_of(request), "steer_run", found)
             context["details"] = details.may_see(request.user, found)
     return context
+
+
+def _narrative(user: User, found: Run, given: Mapping[str, str]) -> dict[str, Any]:
+    """The run's story, or that of every run with its correlation id."""
+    before = given.get("before", "")
+    cursor = int(before) if before.isdecimal() and len(before) < 19 else None
+    everything, others = given.get("all") == "1", narrative.related(user, found)
+    whole = given.get("of") == "all" and bool(others)
+    told = narrative.narrative(user, [found, *others] if whole else [found], before=cursor, everything=everything)
+    return {"story": told, "everything": everything, "others": others, "whole": whole}
 
 
 def _state_acts(request: HttpRequest, found: Run) -> frozenset[str]:
@@ -145,7 +163,7 @@ def _selected(user: User, found: Run, key: str) -> dict[str, Any]:
         opened = run_page.family(found, key[1:])
         return {"selected": key, "family": opened} if opened else {}
     step = run_page.step_of(found, key)
-    card = run_page.task_card(found, step) if step else None
+    card = run_page.task_card(found, step, hidden=gatekeeper().hidden_tasks(user, [found.pk])) if step else None
     if card is None:
         return {}
     target = acts.of("task", card.task.pk)

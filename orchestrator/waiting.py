@@ -206,7 +206,10 @@ def _people(facts: RunFacts) -> list[Part]:
             if facts.quarantined
             else []
         )
+    gates.sort(key=lambda gate: gate.releases_at is not None)  # what people still have to decide comes first
     first = gates[0]
+    if first.releases_at is not None:
+        return _going_out(first)
     verb = _(" to do ") if first.kind in ("manual", "hybrid") else _(" to decide ")
     parts = [
         Part(_("Waiting for ")),
@@ -220,6 +223,16 @@ def _people(facts: RunFacts) -> list[Part]:
         text = ngettext(" (and %(count)d more decision)", " (and %(count)d more decisions)", more)
         parts.append(Part(text % {"count": more}))
     return [*parts, Part(".")]
+
+
+def _going_out(gate: GateFact) -> list[Part]:
+    moment = Part(gate.releases_at.strftime("%H:%M:%S UTC") if gate.releases_at else "", at=gate.releases_at)
+    return [
+        Part(f"“{gate.title}”", gate=gate.id),
+        Part(_(" is approved; it goes out ")),
+        moment,
+        Part(_(" unless somebody takes it back.")),
+    ]
 
 
 def _stopped(facts: RunFacts) -> list[Part]:

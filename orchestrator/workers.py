@@ -30,6 +30,7 @@ from orchestrator.states import RunStatus, TaskStatus
 
 VERB: Final = "work_as_agent"
 MOST_CALLS: Final = 100  # fetched at once
+LONGEST_LEASE: Final = 86_400.0  # seconds that a worker may be out of reach
 
 
 class RegistrationRefused(OrchestratorError):
@@ -148,8 +149,10 @@ def agents_of(user: User, names: Sequence[str]) -> list[Agent]:
 # Fetching
 
 
-def fetch(*, agents: Sequence[Agent], worker: str, limit: int, by: User) -> list[RemoteCall]:
-    """Lease up to `limit` calls of these agents to a worker, the most urgent first.
+def fetch(
+    *, agents: Sequence[Agent], worker: str, limit: int, by: User, lease: float | None = None
+) -> list[RemoteCall]:
+    """Lease up to `limit` calls of these agents to a worker, the most urgent first; for `lease` seconds, if it asks.
 
     Nothing that a stop covers, of a paused run, or over an agent's own limit is handed out.
     """
@@ -163,11 +166,11 @@ def fetch(*, agents: Sequence[Agent], worker: str, limit: int, by: User) -> list
             return []
         taken: list[RemoteCall] = []
         for agent in agents:
-            taken += _lease(agent, stopped, worker=worker, limit=limit - len(taken), by=by)
+            taken += _lease(agent, stopped, worker=worker, limit=limit - len(taken), by=by, seconds=lease)
         return taken
 
 
-def _lease(agent: Agent, stopped: Q, *, worker: str, limit: int, by: User) -> list[RemoteCall]:
+def _lease(agent: Agent, stopped: Q, *, worker: str, limit: int, by: User, seconds: float | None) -> list[RemoteCall]:
     room = min(limit, _room(agent)) if agent.max_concurrency else limit
     if room <= 0:
         return []
@@ -187,7 +190,7 @@ def _lease(agent: Agent, stopped: Q, *, worker: str, limit: int, by: User) -> li
     now = db.clock()
     for call in found:
         call.worker, call.holder, call.leased_at = worker, by, now
-        call.lease_until = now + timedelta(seconds=settings.WORKER_LEASE_SECONDS)
+        call.lease_until = now + timedelta(seconds=seconds or settings.WORKER_LEASE_SECONDS)
         call.due_at = now + timedelta(seconds=call.timeout)
     RemoteCall.objects.bulk_update(found, ["worker", "holder", "leased_at", "lease_until", "due_at"])
     return found
@@ -221,14 +224,14 @@ def _stopped(stops: QuerySet[Stop]) -> Q | None:
 # Keeping and answering
 
 
-def renew(*, calls: Sequence[tuple[int, int]], by: User) -> list[Standing]:
+def renew(*, calls: Sequence[tuple[int, int]], by: User, lease: float | None = None) -> list[Standing]:
     """Renew the leases of a worker's calls and tell it which of them are over."""
     presence.heard(calls, by=by)
-    return [_renewed(task, attempt, by) for task, attempt in calls]
+    return [_renewed(task, attempt, by, lease) for task, attempt in calls]
 
 
 @transaction.atomic
-def _renewed(pk: int, attempt: int, by: User) -> Standing:
+def _renewed(pk: int, attempt: int, by: User, lease: float | None) -> Standing:
     task = _locked(pk)
     call = remote.open_call(task, attempt) if task is not None else None
     if task is None or call is None or call.holder_id != by.pk:
@@ -238,7 +241,7 @@ def _renewed(pk: int, attempt: int, by: User) -> Standing:
     if stopped is None or RemoteCall.objects.filter(stopped, pk=call.pk).exists():
         remote.give_back(call, task, reason="stopped")
         return Standing(pk, attempt, "stopped")
-    until = db.clock() + timedelta(seconds=settings.WORKER_LEASE_SECONDS)
+    until = db.clock() + timedelta(seconds=lease or settings.WORKER_LEASE_SECONDS)
     RemoteCall.objects.filter(pk=call.pk).update(lease_until=until)
     return Standing(pk, attempt, "go_on", until)
 

@@ -62,6 +62,10 @@ class RegisteredOut(Schema):
     lease_seconds: int = Field(description="Renew your leases at least this often; a third of it is a good interval.")
 
 
+_AWAY = Field(ge=10, le=workers.LONGEST_LEASE, description="Seconds that your link may be away; left out: as usual.")
+Lease = Annotated[float | None, _AWAY]
+
+
 class FetchIn(Schema):
     """What you want to work on, and how long to wait for it."""
 
@@ -69,6 +73,7 @@ class FetchIn(Schema):
     worker: Line = Field(min_length=1, max_length=200, description="What you call yourself; people see it.")
     limit: int = Field(1, ge=1, le=workers.MOST_CALLS)
     wait: float = Field(0, ge=0, le=LONGEST_WAIT, description="Seconds to wait for the first call.")
+    lease: Lease = None
 
 
 class ApprovalOut(Schema):
@@ -117,6 +122,7 @@ class HeartbeatIn(Schema):
     """All calls that you work on."""
 
     calls: list[HeldIn] = Field(max_length=1000)
+    lease: Lease = None
 
 
 class StandingOut(Schema):
@@ -201,7 +207,7 @@ async def fetch(request: HttpRequest, wanted: FetchIn) -> FetchOut:
 def heartbeat(request: HttpRequest, held: HeartbeatIn) -> HeartbeatOut:
     """Keep your calls, and hear which were cancelled, stopped or handed to somebody else."""
     user = _worker(request)
-    found = workers.renew(calls=[(call.id, call.attempt) for call in held.calls], by=user)
+    found = workers.renew(calls=[(call.id, call.attempt) for call in held.calls], by=user, lease=held.lease)
     return HeartbeatOut(
         calls=[
             StandingOut(id=one.task, attempt=one.attempt, state=one.state, lease_until=one.lease_until) for one in found
@@ -245,7 +251,7 @@ _held: Final = _Held()
 
 
 def _fetched(agents: list[Agent], wanted: FetchIn, user: Any) -> list[CallOut]:
-    calls = workers.fetch(agents=agents, worker=wanted.worker, limit=wanted.limit, by=user)
+    calls = workers.fetch(agents=agents, worker=wanted.worker, limit=wanted.limit, by=user, lease=wanted.lease)
     return [CallOut.of(call) for call in calls]
 
 

@@ -13,8 +13,8 @@ KIND = "external"
 
 
 async def hand_out(given: Any, ctx: Any) -> Deferred:
-    """The call waits for a worker."""
-    return Deferred(pulled=True)
+    """The call waits for a worker, with what the guard has left of its input."""
+    return Deferred(pulled=True, given=dict(given), note=ctx.note, approvals=tuple(ctx.approvals))
 
 
 def spec_from(name: str, *, takes: dict[str, Any], gives: dict[str, Any], facts: Facts) -> AgentSpec:

@@ -14,9 +14,9 @@ Worker("https://watchkeeper.example", token, agents=[refund]).run()
 
 from .api import Call, Client, Registration, Standing
 from .errors import Ask, Business, CallOver, Failure, Permanent, Refused, Transient
-from .worker import Answer, Worker, agent
+from .worker import Agent, Answer, Worker, agent
 
 __all__ = [
-    "Answer", "Ask", "Business", "Call", "CallOver", "Client", "Failure", "Permanent", "Refused", "Registration",
-    "Standing", "Transient", "Worker", "agent",
+    "Agent", "Answer", "Ask", "Business", "Call", "CallOver", "Client", "Failure", "Permanent", "Refused",
+    "Registration", "Standing", "Transient", "Worker", "agent",
 ]  # fmt: skip

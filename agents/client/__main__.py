@@ -26,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     except (ImportError, AttributeError, ValueError) as problem:
         return _problem(f"{problem}; write module:function, and decorate it with agents.client.agent.")
     worker = Worker(given.url, given.token, agents=agents, name=given.name, concurrency=given.concurrency)
+    worker.when_away(lease=given.lease, keep=given.keep)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     try:
@@ -43,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--token", default=os.environ.get("WATCHKEEPER_TOKEN", ""), help="or WATCHKEEPER_TOKEN")
     run.add_argument("--name", default="", help="what people see; by default host and process")
     run.add_argument("--concurrency", type=int, default=4)
+    run.add_argument("--lease", type=float, help="seconds that the link may be away before a call is given to others")
+    run.add_argument("--keep", type=Path, help="folder for answers that cannot be sent yet; one for each worker")
     run.add_argument("--calls", type=int, help="end after so many calls")
     return parser
 

@@ -97,14 +97,16 @@ class Client:
         """Record an agent; returns the seconds that a lease lasts."""
         return float(self._post("/agents", registration.body())["lease_seconds"])
 
-    def fetch(self, agents: Sequence[str], *, worker: str, limit: int = 1, wait: float = 20) -> list[Call]:
-        """Lease calls; waits up to `wait` seconds for the first."""
-        body = {"agents": list(agents), "worker": worker, "limit": limit, "wait": wait}
+    def fetch(
+        self, agents: Sequence[str], *, worker: str, limit: int = 1, wait: float = 20, lease: float | None = None
+    ) -> list[Call]:
+        """Lease calls, for `lease` seconds where the link may be away; waits up to `wait` seconds for the first."""
+        body = {"agents": list(agents), "worker": worker, "limit": limit, "wait": wait, "lease": lease}
         return [_known(Call, call) for call in self._post("/calls", body, wait=wait)["calls"]]
 
-    def heartbeat(self, calls: Sequence[Call]) -> list[Standing]:
+    def heartbeat(self, calls: Sequence[Call], *, lease: float | None = None) -> list[Standing]:
         """Renew the leases of all calls that are worked on."""
-        body = {"calls": [{"id": call.id, "attempt": call.attempt} for call in calls]}
+        body = {"calls": [{"id": call.id, "attempt": call.attempt} for call in calls], "lease": lease}
         return [_known(Standing, one) for one in self._post("/heartbeat", body)["calls"]]
 
     def complete(
@@ -116,25 +118,23 @@ class Client:
         usage: Mapping[str, Any] | None = None,
     ) -> str:
         """Settle with an output; returns "completed", or "failed" if it breaks the contract."""
-        more = {"confidence": confidence, "usage": dict(usage or {})}
-        return self._settle(call, {"output": dict(output), **more})
+        return self.settle(call.id, call.attempt, completed(output, confidence=confidence, usage=usage))
 
     def fail(self, call: Call, kind: str, message: str, *, code: str = "", retry_after: float | None = None) -> str:
         """Settle with a failure: transient, permanent or business."""
-        failure = {"kind": kind, "message": message, "code": code, "retry_after": retry_after}
-        return self._settle(call, {"failure": failure})
+        return self.settle(call.id, call.attempt, failed(kind, message, code=code, retry_after=retry_after))
 
     def ask(self, call: Call, action: Mapping[str, Any], reason: str, proposal: Mapping[str, Any] | None = None) -> str:
         """End this attempt with a question to people; approved, the call is handed out again."""
-        question = {"action": dict(action), "reason": reason, "proposal": dict(proposal or {})}
-        return self._settle(call, {"question": question})
+        return self.settle(call.id, call.attempt, asked(action, reason, proposal))
 
     def release(self, call: Call) -> None:
         """Give a call back unjudged."""
         self._post(f"/calls/{call.id}/release", {"attempt": call.attempt})
 
-    def _settle(self, call: Call, how: dict[str, Any]) -> str:
-        found = self._post(f"/calls/{call.id}/settle", {"attempt": call.attempt, **how})
+    def settle(self, call: int, attempt: int, how: Mapping[str, Any]) -> str:
+        """Send what `completed`, `failed` or `asked` has made; returns what it was judged to be."""
+        found = self._post(f"/calls/{call}/settle", {"attempt": attempt, **how})
         return str(found["outcome"])
 
     def _post(self, path: str, body: dict[str, Any], *, wait: float = 0) -> Any:
@@ -142,6 +142,23 @@ class Client:
         if response.is_success:
             return response.json() if response.content else {}
         raise _refusal(response)
+
+
+def completed(
+    output: Mapping[str, Any], *, confidence: float | None = None, usage: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """An answer: the output."""
+    return {"output": dict(output), "confidence": confidence, "usage": dict(usage or {})}
+
+
+def failed(kind: str, message: str, *, code: str = "", retry_after: float | None = None) -> dict[str, Any]:
+    """An answer: a failure."""
+    return {"failure": {"kind": kind, "message": message, "code": code, "retry_after": retry_after}}
+
+
+def asked(action: Mapping[str, Any], reason: str, proposal: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An answer: a question to people."""
+    return {"question": {"action": dict(action), "reason": reason, "proposal": dict(proposal or {})}}
 
 
 def _known[T](kind: type[T], sent: Mapping[str, Any]) -> T:

@@ -10,17 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import httpx
 
+from . import api
 from .api import Call, Client, Registration
 from .errors import Ask, CallOver, Failure, Refused
+from .keeping import Kept
 
 log = logging.getLogger("watchkeeper.worker")
 type Function = Callable[[dict[str, Any], Call], object]
 
 _LONGEST_PAUSE = 30.0
+_AWAY = {429, 502, 503, 504}
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Worker:
     def __init__(
         self, url: str, token: str, *, agents: Sequence[Agent], name: str = "", concurrency: int = 4, wait: float = 20
     ) -> None:
+        self._lease: float | None = None
+        self._kept: Kept | None = None
         self._client = Client(url, token)
         self._agents = {one.registration.name: one for one in agents}
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
@@ -70,13 +76,21 @@ class Worker:
         self._stopping = threading.Event()
         self.settled = 0
 
+    def when_away(self, *, lease: float | None, keep: Path | None) -> Self:
+        """For links that come and go: lease calls for so many seconds, keep answers in a folder until it is back.
+
+        A folder belongs to one worker.
+        """
+        self._lease, self._kept = lease, Kept(keep) if keep else None
+        return self
+
     def stop(self) -> None:
         """Fetch no more; `run` returns when what is worked on has ended. Safe in a signal handler's thread."""
         self._stopping.set()
 
     def run(self, *, calls: int | None = None) -> int:
         """Register, then work until `stop()`, or until so many calls are answered; returns how many were."""
-        lease = min(self._client.register(one.registration) for one in self._agents.values())
+        lease = self._registered()
         keeper = threading.Thread(target=self._keep_leases, args=(lease / 3,), daemon=True)
         keeper.start()
         with self._client, ThreadPoolExecutor(self._concurrency) as pool:
@@ -87,13 +101,25 @@ class Worker:
             keeper.join()
         return self.settled
 
+    def _registered(self) -> float:
+        """Register all; with a folder to keep answers in, also wait for a link that is away at the start."""
+        while True:
+            try:
+                return min(self._client.register(one.registration) for one in self._agents.values())
+            except httpx.TransportError as problem:
+                if self._kept is None or self._stopping.wait(_LONGEST_PAUSE / 6):
+                    raise
+                log.warning("cannot register, trying again: %s", problem)
+
     def _loop(self, pool: ThreadPoolExecutor, calls: int | None) -> None:
         pause = 0.5
         while not self._stopping.is_set() and (calls is None or self.settled + len(self._held) < calls):
             try:
+                if self._kept:
+                    self._kept.deliver(self._client)
                 found = self._fetch(calls)
             except (httpx.TransportError, Refused) as problem:
-                if isinstance(problem, Refused) and problem.status not in {429, 502, 503, 504}:
+                if not _is_away(problem):
                     raise
                 log.warning("cannot fetch, trying again: %s", problem)
                 self._stopping.wait(max(pause * random.uniform(0.5, 1.5), getattr(problem, "retry_after", 0)))
@@ -109,7 +135,7 @@ class Worker:
             room = self._concurrency - len(self._held)
         if calls is not None:
             room = max(1, min(room, calls - self.settled - len(self._held)))
-        found = self._client.fetch(list(self._agents), worker=self.name, limit=room, wait=self._wait)
+        found = self._client.fetch(list(self._agents), worker=self.name, limit=room, wait=self._wait, lease=self._lease)
         with self._changed:
             self._held.update({(call.id, call.attempt): call for call in found})
         return found
@@ -128,29 +154,33 @@ class Worker:
                 self._changed.notify_all()
 
     def _answer(self, call: Call) -> None:
-        _surely(self._judged(call))
+        how = self._judged(call)
+        try:
+            _surely(partial(self._client.settle, call.id, call.attempt, how), tries=1 if self._kept else 5)
+        except (httpx.TransportError, Refused) as problem:
+            if self._kept is None or not _is_away(problem):
+                raise
+            log.warning("call %s is answered once the link is back: %s", call.id, problem)
+            self._kept.add(call, how)
 
-    def _judged(self, call: Call) -> Callable[[], object]:
-        """Call the agent; returns what sends its answer."""
-        client = self._client
+    def _judged(self, call: Call) -> dict[str, Any]:
+        """Call the agent; returns its answer as it is sent."""
         try:
             returned = self._agents[call.agent](call.input, call)
         except Ask as asked:
-            return partial(client.ask, call, asked.action, asked.reason, asked.proposal)
+            return api.asked(asked.action, asked.reason, asked.proposal)
         except Failure as failed:
-            again = failed.retry_after
-            return partial(client.fail, call, failed.kind, failed.message, code=failed.code, retry_after=again)
+            return api.failed(failed.kind, failed.message, code=failed.code, retry_after=failed.retry_after)
         except Exception as error:
             log.exception("call %s failed", call.id)
             message = f"{call.agent} raised {type(error).__name__}; the worker's log has the traceback."
-            return partial(client.fail, call, "transient", message, code="unexpected")
+            return api.failed("transient", message, code="unexpected")
         if isinstance(returned, Mapping):
             returned = Answer(returned)
         if not isinstance(returned, Answer):
             message = f"{call.agent} returned {type(returned).__name__}; it must return a dictionary."
-            return partial(client.fail, call, "permanent", message, code="contract_output")
-        more: dict[str, Any] = {"confidence": returned.confidence, "usage": returned.usage}
-        return partial(client.complete, call, returned.output, **more)
+            return api.failed("permanent", message, code="contract_output")
+        return api.completed(returned.output, confidence=returned.confidence, usage=returned.usage)
 
     def _keep_leases(self, every: float) -> None:
         while not self._stopping.wait(every) or self._held:
@@ -159,7 +189,7 @@ class Worker:
             if not held:
                 continue
             try:
-                standings = self._client.heartbeat(held)
+                standings = self._client.heartbeat(held, lease=self._lease)
             except (httpx.TransportError, Refused) as problem:
                 log.warning("leases not renewed: %s", problem)
                 continue
@@ -174,9 +204,13 @@ def _surely(send: Callable[[], object], *, tries: int = 5) -> None:
         try:
             send()
         except (httpx.TransportError, Refused) as problem:
-            busy = not isinstance(problem, Refused) or problem.status in {429, 502, 503, 504}
-            if not busy or not left:
+            if not _is_away(problem) or not left:
                 raise
             time.sleep(max(0.2 * 2 ** (tries - left), getattr(problem, "retry_after", 0)))
         else:
             return
+
+
+def _is_away(problem: Exception) -> bool:
+    """Whether the server cannot be reached or is busy, in place of having said no."""
+    return not isinstance(problem, Refused) or problem.status in _AWAY

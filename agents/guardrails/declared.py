@@ -13,7 +13,7 @@ type Identity = Literal["tokens", "keep"]
 
 TAGS: Final[tuple[str, ...]] = get_args(Tag.__value__)
 LEAVING: Final = frozenset({"llm"})  # kinds whose calls leave this process, and whose answer comes back to it
-# Kinds whose answer may come to another process: what stands for a token is known to nobody there, so data is masked.
+# Kinds whose answer may come to another process: what tokens stand for is kept, sealed, until the task ends.
 ANSWERED_LATE: Final = frozenset({"http", "external"})
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "secrets": get_args(Secrets.__value__),
@@ -40,6 +40,12 @@ class Guard:
     detects: bool = False  # looks for tagged data in texts too
     purpose: str = ""
     subject: str = ""
+    late: bool = False  # its answer may come to another process; by its kind, never declared
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """Whether what its tokens stand for has to outlive the call."""
+        return self.late and self.identity == "tokens"
 
     @property
     def reads_texts(self) -> bool:
@@ -54,7 +60,7 @@ def guard_of(kind: str, declared: Mapping[str, Any] | None) -> Guard:
     """The rules that apply: what is declared, and for agents whose calls leave this process the careful defaults."""
     said = dict(declared or {})
     if kind in ANSWERED_LATE:
-        said = {"secrets": "refuse", "injection": "flag", "detects": True, **said, "identity": "keep"}
+        said = {"secrets": "refuse", "injection": "flag", "identity": "tokens", "detects": True, **said, "late": True}
     elif kind in LEAVING:
         said = {"secrets": "refuse", "injection": "flag", "identity": "tokens", **said}
     elif declared is not None:

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections
 
+from agents import histories
 from agents.errors import AgentsError, GuardRefused
 from agents.guardrails import consent, violations
 from agents.guardrails.screen import Pass
+from agents.guardrails.tokens import Tokens
 from agents.types import AgentRequest, Completed, Failed, Json, NeedsApproval, Outcome, Usage
 
 if TYPE_CHECKING:
     from agents.specs import AgentSpec
 
 FROZEN = "agent_frozen"
+TOKENS = "tokens"  # what the history of a call that is answered late is about
 
 
 async def admit(spec: "AgentSpec", request: AgentRequest, threads: Executor) -> tuple[AgentRequest, Pass] | Failed:
     """The request as the agent may see it, or the failure of a call that must not be made."""
     going, guard = Pass(), spec.screen.guard
     try:
+        if guard.keeps_tokens:
+            await _recall(request, going)
         if guard.purpose:
             subject = _at(request.input, guard.subject)
             await _in_thread(threads, consent.require, subject, guard.purpose)
@@ -33,7 +38,28 @@ async def admit(spec: "AgentSpec", request: AgentRequest, threads: Executor) -> 
         return _noted(spike or Failed("permanent", f"guard_{refused.rule}", message, spec.version), going)
     except AgentsError as problem:  # no consent, or a sealed value that cannot be opened
         return _noted(Failed("permanent", problem.code, str(problem), spec.version), going)
-    return replace(request, input=given, veil=going if going.tokens else None), going
+    request = replace(request, input=given, veil=going if going.tokens else None)
+    return (await _leaving(request, going) if guard.keeps_tokens else request), going
+
+
+async def _recall(request: AgentRequest, going: Pass) -> None:
+    """The tokens of an earlier attempt: what an agent elsewhere has asked about, it must find again."""
+    said = await request.desk.recall(TOKENS) if request.desk and request.attempt > 1 else None
+    going.known = said["tokens"] if said else {}
+
+
+async def _leaving(request: AgentRequest, going: Pass) -> AgentRequest:
+    """The same with tokens in all that goes along, and what they stand for kept for whoever takes the answer."""
+
+    def concealed(value: dict[str, Json]) -> dict[str, Json]:
+        return going.conceal(value)  # type: ignore[return-value]
+
+    said = tuple(replace(one, action=concealed(one.action), answer=concealed(one.answer)) for one in request.approvals)
+    request = replace(request, note=str(going.conceal(request.note)), approvals=said)
+    kept = going.kept()
+    if kept and kept != going.known and request.desk:
+        await request.desk.remember(TOKENS, {"tokens": kept})
+    return request
 
 
 async def release(
@@ -53,6 +79,9 @@ async def release(
 def release_late(spec: "AgentSpec", outcome: Outcome, key: str) -> Outcome:
     """The same for an answer that came from elsewhere. Writes to the database; `key` is the call's."""
     going = Pass()
+    if spec.screen.guard.keeps_tokens and (said := histories.load(key, spec.name, TOKENS)):
+        going.tokens = Tokens({})
+        going.adopt(said["tokens"])
     outcome = _screened(spec, outcome, going)
     if broken := _broken(going, 0):
         spike = violations.record(_seen(spec, key, going, broken))

@@ -1,7 +1,7 @@
 """Text that speaks to a model instead of being data: scored by rules, and by likeness to such texts. No Django.
 
-Rules catch what is said in known ways; what none of them names is held against a small classifier (`likeness`). Both
-miss the rest; tests/fixtures/injections.tsv measures that, and docs/guardrails.md says how well. So an injection is a
+Rules catch what is said in known ways, also in disguise (`disguises`); what none of them names is held against a small
+classifier (`likeness`). Both miss the rest; tests/fixtures/injections.tsv measures that, and docs/guardrails.md says how well. So an injection is a
 reason to look, never proof of safety when absent: what an agent may do is limited by its entitlements and by gates.
 """
 
@@ -9,15 +9,17 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
-from agents.guardrails import likeness
+from agents.guardrails import disguises, lettering, likeness
+from agents.guardrails.disguises import Reading
 
 LEAST: Final = 12  # characters
 THRESHOLD: Final = 0.5
 LIKE: Final = 0.5  # what likeness alone counts for
+LIKENESS: Final = "reads like an order to a model"
+UNSEEN: Final = 0.6  # a text in characters that nobody sees, whatever it says
 MOST: Final = 200_000  # characters looked at; an attack that hides behind more is bounded by the contract's size
 _HIDDEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
-_SPACED: Final = re.compile(r"(?:\b\w ){5,}\w\b")
-_PERHAPS_SPACED: Final = re.compile(r" \w \w \w \w ")  # is in every such text, and is looked for much faster
+_WIDE: Final = re.compile(" {2,}")
 
 
 class Verdict(NamedTuple):
@@ -44,7 +46,7 @@ _NATIVE = r"(?:ignore|disregard|forget|override|bypass|set aside|drop|discard|ne
 _RULES: Final[tuple[tuple[str, float, re.Pattern[str]], ...]] = tuple(
     (name, weight, re.compile(pattern))
     for name, weight, pattern in (
-        ("overrides instructions", 0.7, rf"\b{_NATIVE}\b[^.\n]{{0,30}}\b(?:all|any|every|your|{_EARLIER})\b[^.\n]{{0,25}}\b{_ORDERS}\b"),
+        ("overrides instructions", 0.7, rf"\b{_NATIVE}\b[^.\n]{{0,30}}\b(?:all|any|every|your|{_EARLIER})\b[^.,\n]{{0,25}}\b{_ORDERS}\b"),
         ("overrides instructions", 0.7, r"\b(?:disregard|ignore)\s+(?:the\s+)?(?:above|everything (?:above|before))\b"),
         ("overrides instructions", 0.7, r"\bforget (?:everything|all)\b[^.\n]{0,20}\byou (?:were|have been) (?:told|taught)"),
         ("overrides instructions", 0.6, r"\bdo not follow your (?:original|current|actual)\b"),
@@ -52,16 +54,28 @@ _RULES: Final[tuple[tuple[str, float, re.Pattern[str]], ...]] = tuple(
         ("overrides instructions", 0.7, r"\b(?:ignoriere|vergiss|missachte)\b[^.\n]{0,30}\b(?:anweisungen|regeln|vorgaben|befehle)"),
         ("overrides instructions", 0.7, r"\b(?:ignore[zr]?|oublie[zr]?)\b[^.\n]{0,30}\b(?:instructions|consignes|règles)"),
         ("overrides instructions", 0.7, r"\b(?:ignora|olvida)\b[^.\n]{0,30}\b(?:instrucciones|reglas|istruzioni)"),
-        ("overrides instructions", 0.8, r"ignoreallpreviousinstructions|disregardallpreviousinstructions"),
         ("frees the model", 0.6, r"\byou are (?:no longer|not) bound\b|\byou are now (?:dan|an? (?:ai|model|assistant)|in (?:developer|god|jailbreak))"),
         ("frees the model", 0.5, r"\b(?:without|no|free of(?: all)?|free from(?: all)?)\s+(?:any\s+)?(?:restrictions|rules|filters?|ethical limits|guardrails|limits)\b[^.\n]{0,60}(?:\b(?:you|ai|model|answer|tell)\b|$)"),
         ("frees the model", 0.5, r"\b(?:unrestricted|uncensored|jailbroken) (?:ai|model|assistant|mode)\b|\benable developer mode\.?$"),
-        ("frees the model", 0.5, r"\bpretend (?:that )?you (?:have|are)\b"),
+        ("frees the model", 0.5, r"\bpretend (?:that )?you (?:have no|have not|have never|are not|are no longer|are (?:an? )?(?:ai|dan|un\w+ed|evil|free))\b"),
+        ("frees the model", 0.5, r"\b(?:safety|content|security) (?:protocols?|filters?|checks?|layer|polic(?:y|ies)|guidelines|training)\b[^.\n]{0,20}\b(?:disabled|off|uninstalled|suspended|lifted|not apply)\b[^\n]{0,30}\b(?:respond|answer|comply|you|without)\b"),
         ("asks for its instructions", 0.7, rf"\b(?:reveal|print|show|output|display|repeat|tell me|leak|gib|affichez)\b[^.\n]{{0,40}}\b(?:system ?prompt|systemprompt|prompt système|hidden {_ORDERS}|your (?:initial |original )?{_ORDERS}|{_ORDERS} you were given)"),
         ("asks for its instructions", 0.6, r"\brepeat the (?:text|words) above\b[^.\n]{0,30}\bverbatim|\bwhat (?:were|are) your (?:initial |original |system )?instructions\b"),
         ("asks for secrets", 0.6, r"\b(?:output|print|reveal|show|list|export|send)\b[^.\n]{0,40}\b(?:api key|passwords?|secrets|credentials)\b[^.\n]{0,30}\b(?:in your context|you know|stored in your)"),
         ("imitates the system", 0.6, r"<\|(?:im_start|im_end|system|endoftext)\|>|\[/?inst\]|<<sys>>|\"role\"\s*:\s*\"(?:system|developer)\""),
         ("imitates the system", 0.5, r"(?:^|\n)\s*(?:#+\s*)?(?:system|new (?:system )?(?:instructions?|polic(?:y|ies)))\s*:\s[^\n]{0,80}\b(?:you|assistant|must|output|approve|reply|reveal)\b"),
+        ("imitates the system", 0.5, r"(?:^|\n)[\s#*=\-\[(<]*(?:system|admin(?:istrator)?|developer|operator)\b[\])>]?(?: (?:note|notice|message|override|update))?(?: to all agents)?\s*[:\]][^\n]{0,80}\b(?:grant (?:all|this|the user)|ignore|call [a-z]+_|delete_|disable|comply|lift all|all requests|(?:the|this) user is|every request)\b"),
+        ("imitates the system", 0.5, r"\b(?:note syst[eè]me|nota del? sistema|nota di sistema|systemhinweis|hinweis an (?:die ki|das sprachmodell)|nota para el asistente|note pour l'assistant|nota per l'assistente)\s*:"),
+        ("imitates the system", 0.5, r"\bneue anweisung(?:en)?\s*:[^\n]{0,30}\b(?:ab sofort|du|gib|gibst)\b|\b(?:nouvelles (?:instructions|consignes)|nuevas instrucciones|nuove istruzioni)\s*:[^\n]{0,40}\b(?:tu|dès maintenant|a partir de ahora|da ora)\b"),
+        ("breaks out of its text", 0.6, r"\bend of (?:the )?(?:user )?(?:document|input|file|text|context|prompt|data)\b[^\w\n]{0,20}\n[^\n]{0,30}\b(?:system|instructions?|assistant|now|task|user)\b"),
+        ("breaks out of its text", 0.6, r"(?:^|\n)\s*assistant\s*:\s*(?:sure|of course|yes|okay|here is|here are|i have checked|i will)\b"),
+        ("speaks to the model", 0.5, r"\b(?:for|to) (?:the |any |all )?(?:ai|llm)s?(?: coding)? (?:agents?|assistants?|models?|reviewers?)\s*[):,]"),
+        ("speaks to the model", 0.4, r"\bwhen(?:ever)? (?:you|the assistant|the agent|the model) (?:process|read|summari[sz]e|handle|parse)(?:e?s)? this\b"),
+        ("calls a tool", 0.4, r"\b(?:call|invoke|run|use) (?:the )?[a-z]{2,20}_[a-z_]{2,30}\b"),
+        ("calls a tool", 0.3, r"\b(?:before (?:responding|answering|continuing|you (?:answer|reply|respond|continue))|without (?:asking|confirmation)|to complete (?:the|this))\b"),
+        ("hides its orders", 0.6, r"\b(?:decode|decrypt|unscramble)\b[^.\n]{0,60}\b(?:do|follow|execute|obey|carry out|run)\b[^.\n]{0,30}\b(?:what it says|instructions?|exactly|commands?|inside|it)\b"),
+        ("asks for its instructions", 0.6, r"\b(?:r[ée]v[èe]le|affiche|montre|revela|muestra|repite|rivela|mostra|ripeti|verrate|zeige?|nenne|gib)\b[^.\n]{0,30}\b(?:instructions|consignes|prompt|instrucciones|istruzioni|systemprompt|anweisungen|vorgaben)\b[^.\n]{0,15}\b(?:syst[èe]me|sistema|system|mot pour mot|palabra por palabra|parola per parola|wort für wort)\b"),
+        ("plants a memory", 0.5, r"\b(?:remember|save|store|note)\b[^.\n]{0,40}\b(?:for (?:all )?future (?:tasks|conversations|sessions|answers|requests|chats)|(?:in|to) your (?:long-term )?memory)\b"),
         ("speaks to the model", 0.6, r"\b(?:ai agents?|language models?|assistants?|ai|llms?|chatbots?)\b[^.\n]{0,20}\b(?:reading|processing|summari[sz]ing|parsing) (?:this|the)\b"),
         ("speaks to the model", 0.6, r"\b(?:note|message|attention|instructions?)\b[^.\n:]{0,12}\b(?:to|for)?\s*(?:the )?(?:ai|llm|language model|assistant|model)\s*:"),
         ("hides itself", 0.6, r"\bdo not (?:mention|reveal|tell|disclose)\b[^.\n]{0,20}\b(?:this (?:note|message|line)|the user)\b"),
@@ -77,32 +91,68 @@ _HINTS: Final = (
     *("instruction", "direct", "prompt", "rule", "guid", "polic", "ignor", "disregard", "forget", "vergiss", "olvida", "oublie"),
     *("pretend", "restrict", "filter", "limit", "developer mode", "you are now", "no longer bound", "<|", "[inst", "[/inst"),
     *("<<sys", '"role"', "reading this", "processing this", "do not mention", "do not tell", "do not reveal", "verbatim"),
+    *("anweisung", " ai ", "llm", "decode", "consigne", "istruzion", "instruccion", "when you ", "future ", "memory", "safety"),
     *("do not follow", "skip", "bypass", "task is", "delete this message", "unrestricted", "uncensored", "secrets", "password"),
 )  # fmt: skip
-_ADDRESSED: Final = re.compile(r"(?:ai|llm|model|assistant)\s*:")
+# Further ways to begin an order, each looked for only where a character that it needs stands.
+_MORE: Final = (
+    (":", re.compile(r"(?:ai|llm|model|assistant|asistente|assistente|system|système|systeme|sistema|admin|operator|developer)\]?\s*:")),
+    ("]", re.compile(r"\[system")),
+    ("_", re.compile(r"(?:call|invoke|run|use) (?:the )?[a-z]{2,20}_")),
+    ("\n", re.compile(r"end of [^\n]{0,40}\n")),
+)  # fmt: skip
 
 
 def _hints(plain: str) -> bool:
-    return any(hint in plain for hint in _HINTS) or (":" in plain and _ADDRESSED.search(plain) is not None)
+    return any(hint in plain for hint in _HINTS) or any(
+        sign in plain and pattern.search(plain) is not None for sign, pattern in _MORE
+    )
 
 
 def judge(text: str) -> Verdict:
-    """The verdict on one text."""
+    """The verdict on one text: on what it says, and if that is harmless on what it hides."""
     if len(text) < LEAST:
         return NOTHING
-    plain = text[:MOST].lower() if text.isascii() else _normal(text[:MOST])
-    if "  " in plain or (_PERHAPS_SPACED.search(plain) and _SPACED.search(plain)):
-        plain = f"{plain}\n{_SPACED.sub(lambda match: match[0].replace(' ', ''), re.sub(' {2,}', ' ', plain))}"
+    text = text[:MOST]
+    plain = text.lower() if text.isascii() else _normal(text)
+    written = _WIDE.sub(" ", plain) if "  " in plain else plain
+    by_rules, names = _ruled(written)
+    hidden: list[Reading] = []
+    if by_rules < THRESHOLD:
+        hidden = list(disguises.readings(text, plain))
+        by_rules, names = _unmasked(hidden) or (by_rules, names)
+    if by_rules < THRESHOLD and (found := _alike(written, hidden)):
+        return Verdict(round(1 - (1 - by_rules) * (1 - LIKE), 3), (*names, found), by_rules)
+    return Verdict(by_rules, names, by_rules) if names else NOTHING
+
+
+def _ruled(plain: str) -> tuple[float, tuple[str, ...]]:
+    """How much the rules say, and which of them."""
     left, names = 1.0, []
     for name, weight, pattern in _RULES if _hints(plain) else ():
         if pattern.search(plain):
             left *= 1 - weight
             names.append(name)
-    by_rules = round(1 - left, 3)
-    if by_rules < THRESHOLD and likeness.is_alike(plain):
-        left *= 1 - LIKE
-        names.append("reads like an order to a model")
-    return Verdict(round(1 - left, 3), tuple(dict.fromkeys(names)), by_rules) if names else NOTHING
+    return round(1 - left, 3), tuple(dict.fromkeys(names))
+
+
+def _unmasked(hidden: list[Reading]) -> tuple[float, tuple[str, ...]] | None:
+    """What the rules say of the first disguise that hides an attack."""
+    for reading in hidden:
+        by_rules, names = _ruled(reading.text)
+        if by_rules >= THRESHOLD:
+            return by_rules, tuple(f"{name} ({reading.disguise})" for name in names)
+        if reading.is_unseen:
+            return UNSEEN, ("hides text in invisible characters",)
+    return None
+
+
+def _alike(written: str, hidden: list[Reading]) -> str | None:
+    """Likeness to an order to a model, in what is written or in what it hides."""
+    is_spelled = any(one.disguise == lettering.APART for one in hidden)  # its single letters are no words
+    if not is_spelled and likeness.is_alike(written):
+        return LIKENESS
+    return next((f"{LIKENESS} ({one.disguise})" for one in hidden if likeness.is_alike(one.text)), None)
 
 
 NOTHING: Final = Verdict(0.0, ())

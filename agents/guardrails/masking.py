@@ -30,6 +30,7 @@ class Report:
     """What was done to one call's data. `tokens` maps what was sent to what it stands for, and never leaves."""
 
     stripped: list[str] = field(default_factory=list)
+    opened: dict[str, frozenset[str]] = field(default_factory=dict)  # tagged fields that the agent got in clear
     masked: list[dict[str, Json]] = field(default_factory=list)
     flagged: list[dict[str, Json]] = field(default_factory=list)
     unlisted: int = 0
@@ -54,11 +55,14 @@ class Report:
         told: dict[str, Json] = {}
         if self.stripped:
             told["stripped"] = list[Json](named(place) for place in self.stripped[:MOST])
+        if self.opened:
+            some = list(self.opened.items())[:MOST]
+            told["opened"] = [{"at": named(place), "tags": list[Json](sorted(tags))} for place, tags in some]
         if self.masked:
             told["masked"] = list[Json](self.masked)
         if self.flagged:
             told["flagged"] = list[Json](self.flagged)
-        more = self.unlisted + max(0, len(self.stripped) - MOST)
+        more = self.unlisted + max(0, len(self.stripped) - MOST) + max(0, len(self.opened) - MOST)
         return {**told, "more": more} if more else told
 
 

@@ -26,6 +26,7 @@ class Pass:
 
     report: Report = field(default_factory=Report)
     tokens: Tokens | None = None
+    known: Mapping[str, str] = field(default_factory=dict)  # tokens of an earlier attempt, to be used again
 
     def reveal[T: Json](self, value: T) -> T:
         """What a model says, with what its tokens stand for; of the same form."""
@@ -93,6 +94,7 @@ class Screen:
         stripper = Stripper(self.guard.sees)
         value: Json = stripper.strip(dict(given), self._input)
         going.report.stripped = stripper.names
+        going.report.opened = stripper.seen
         value = self._unseal(value, going.report)
         if self.guard.reads_texts:
             value = self._read(value, going)
@@ -123,6 +125,7 @@ class Screen:
                 return text
             tags = sealing.tags_of(text)
             if tags and tags <= self.guard.sees:
+                report.opened[place] = report.opened.get(place, frozenset()) | tags
                 return sealing.open_sealed(text).value
             for match in sealing.SEALED.finditer(text):
                 span = detectors.Span(match.start(), match.end(), match[1], match[1])
@@ -140,6 +143,7 @@ class Screen:
             self._judge(value, going.report)
         if guard.identity == "tokens":
             going.tokens = Tokens(value, keep=guard.sees)
+            going.tokens.adopt(going.known)
             return going.tokens.hide(value, going.report)
         if guard.detects and guard.sees != EVERY:
             rest = EVERY - guard.sees

@@ -130,11 +130,12 @@ def _takes_any_object(root: Mapping[str, Any], schema: Mapping[str, Any]) -> boo
 class Stripper:
     """One walk over one value: drops what the shape does not name and what is tagged beyond `sees`."""
 
-    __slots__ = ("_sees", "names")
+    __slots__ = ("_sees", "names", "seen")
 
     def __init__(self, sees: frozenset[str]) -> None:
         self._sees = sees
         self.names: list[str] = []
+        self.seen: dict[str, frozenset[str]] = {}  # tagged fields that stay
 
     def strip(self, value: Json, shape: Shape, path: str = "") -> Json:
         """The value without it; the very same object if nothing is dropped."""
@@ -155,6 +156,8 @@ class Stripper:
                 self.names.append(place)
                 changed = True
                 continue
+            if inner is not None and inner.tags:
+                self.seen[place] = inner.tags
             kept[name] = self.strip(item, inner, place) if inner is not None and inner.matters else item
             changed = changed or kept[name] is not item
         return kept if changed else value

@@ -23,7 +23,7 @@ TEXTS: Final = Path(__file__).parent / "data" / "injection_training.tsv"
 SEED: Final = 7
 STRENGTH: Final = 3.0  # inverse of the regularisation; 30 finds 7 points more and flags six times as many incidents
 BACKGROUND: Final = 4_000  # sentences
-FLAGGED: Final = 0.001  # share of the background that may lie above the threshold
+FLAGGED: Final = 0.0008  # share of the background that may lie above the threshold
 COMMON: Final = 2  # texts that a term must occur in
 _LIGHT: Final = 0.2  # weight of a background sentence against one of ours
 

@@ -30,6 +30,8 @@ def sentence(facts: Json) -> str:
     parts = []
     if names := [str(name) for name in _list(facts, "stripped")]:
         parts.append(_("kept from the agent: %(names)s") % {"names": _some(names)})
+    if opened := [str(one.get("at", "?")) for one in _list(facts, "opened") if isinstance(one, dict)]:
+        parts.append(_("given in clear: %(names)s") % {"names": _some(opened)})
     if masked := [_masked(one) for one in _list(facts, "masked") if isinstance(one, dict)]:
         parts.append(_("masked: %(what)s") % {"what": _some(list(dict.fromkeys(masked)))})
     if flagged := [one for one in _list(facts, "flagged") if isinstance(one, dict)]:
@@ -49,6 +51,16 @@ def lines(facts: Json) -> list[dict[str, str]]:
             "why": _("outside its contract, or tagged data it does not declare"),
         }
         for name in _list(facts, "stripped")
+    ]
+    found += [
+        {
+            "what": _("Given in clear"),
+            "where": str(one.get("at", "?")),
+            "why": _("the agent declares that it sees %(tags)s")
+            % {"tags": ", ".join(str(tag).upper() for tag in _list(one, "tags"))},
+        }
+        for one in _list(facts, "opened")
+        if isinstance(one, dict)
     ]
     found += [_masked_line(one) for one in _list(facts, "masked") if isinstance(one, dict)]
     found += [

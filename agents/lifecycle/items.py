@@ -1,12 +1,15 @@
 """Items about an agent: opened once, and open until a person says what came of them."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from django.db.models.functions import Now
 
 from agents import event_log
 from agents.models import Agent, AgentItem
 from agents.types import Json
+
+FROZEN: Final = "frozen"  # by its guardrails
 
 
 def open_once(agent: Agent, kind: str, words: str, facts: Mapping[str, Json]) -> bool:

@@ -15,6 +15,7 @@ from agents.models.tools import (
     Revocation,
     SecretVersion,
     Tool,
+    ToolCall,
     ToolUse,
     ToolVersion,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "SecretVersion",
     "Subscription",
     "Tool",
+    "ToolCall",
     "ToolUse",
     "ToolVersion",
     "VersionMinute",

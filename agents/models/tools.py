@@ -87,6 +87,27 @@ class ToolUse(models.Model):
         ]
 
 
+class ToolCall(models.Model):
+    """One call of a tool that is told one by one: what went in and what came back, masked and cut, for a run's story.
+
+    `seal` begins the seal of its `tool.called` event; `key` and `correlation_id` are the caller's. Goes by its age.
+    """
+
+    seal = models.CharField(max_length=16)
+    key = models.CharField(max_length=200)
+    correlation_id = models.CharField(max_length=200)
+    given = models.TextField()
+    got = models.TextField(blank=True, default="")
+    ms = models.FloatField(default=0)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["correlation_id", "seal"], name="tool_call_told"),  # a run's story
+            BrinIndex(fields=["at"], name="tool_call_by_age"),  # retention
+        ]
+
+
 class Policy(models.Model):
     """A named set of entitlements and risk rules; `current` is in force, none is until one was approved."""
 

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.models import ToolUse
+from agents.tools import calls
 
 type Key = tuple[str, str, str, str, str, str, datetime]
 
@@ -74,5 +75,6 @@ def record(counts: dict[Key, Count]) -> None:
 
 
 def write_down() -> None:
-    """Record what this process has counted."""
+    """Record what this process has counted, and what it has noted of calls."""
     record(default.drain())
+    calls.write_down()

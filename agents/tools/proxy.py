@@ -30,7 +30,7 @@ from agents.errors import (
 from agents.policies import view as policy_view
 from agents.policies.rules import Question, Ruling
 from agents.policies.view import View
-from agents.tools import limits, meter, rotation, running, secrets
+from agents.tools import calls, limits, meter, rotation, running, secrets
 from agents.tools import registry as registry_module
 from agents.tools.arguments import chosen_scopes, normal, seal
 from agents.tools.registry import ToolRegistry
@@ -251,11 +251,13 @@ class ToolProxy:
             self._count(spec.name, "failed", code=code, held=held, ms=(monotonic() - started) * 1000)
             if error.retryable or isinstance(error, ToolResultInvalid):
                 await self._in_thread(limits.failed, spec.name, f"{code}: {error}")
+            self._note(call, str(error), started)
             await self._tell_call(call, ruling, outcome=code)
             raise
         if self._limits(spec.name)[1]:
             await self._in_thread(limits.worked, spec.name)
         self._count(spec.name, "allowed", held=held, ms=(monotonic() - started) * 1000)
+        self._note(call, result, started)
         await self._tell_call(call, ruling, outcome="done")
         return _kept(call, result)
 
@@ -298,6 +300,11 @@ class ToolProxy:
         self._told += 1
         if self._request.host is not None and self._told <= MOST_TOLD:
             await self._request.host.tell(kind, secrets.mask_json(facts))
+
+    def _note(self, call: Call, got: Any, started: float) -> None:
+        if self._request.host is not None and self._told < MOST_TOLD:
+            ms, key = (monotonic() - started) * 1000, self._request.key
+            calls.default.note(call.seal, key, self._request.correlation_id, given=call.arguments, got=got, ms=ms)
 
     def _count(self, tool: str, decision: str, **facts: Any) -> None:
         meter.default.count(self._request.agent, tool, decision, key=self._request.key, **facts)

@@ -28,9 +28,12 @@ def concerns(gate: Gate) -> bool:
 
 def is_asked(gate: Gate, user: Person) -> bool:
     """Whether this person has still to judge it for themselves; who only looks on is shown everything."""
-    if not isinstance(user, User) or not concerns(gate) or not permissions.can(user, "decide_gate", gate):
-        return False
-    return of(gate, user) is None
+    return isinstance(user, User) and asks(gate, user) and of(gate, user) is None
+
+
+def asks(gate: Gate, user: Person) -> bool:
+    """Whether it asks this person for their own judgement first, given already or not."""
+    return concerns(gate) and permissions.can(user, "decide_gate", gate)
 
 
 def of(gate: Gate, user: User) -> FirstVerdict | None:

@@ -1,6 +1,7 @@
 """Queues as people make and change them: their names, and where their gates go when time runs out."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from django.contrib.auth.models import User
@@ -8,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from agents.types import Json
-from approvals import access, permissions
-from approvals.accounts.risk import NO_REASON, Why
+from approvals import access, permissions, quorums
+from approvals.accounts.risk import NO_REASON, Why, guard
 from approvals.errors import ChangeRefused, NotPermitted, UnknownName
 from approvals.models import Queue
 from orchestrator import events
@@ -49,6 +50,25 @@ def change(*, queue: Queue, title: str, escalates_to: str, by: User | None, why:
     queue.title, queue.escalates_to = title.strip(), further
     queue.save(update_fields=["title", "escalates_to"])
     _record(queue, by, {**facts, "title": queue.title, "escalates_to": escalates_to, **why.facts()})
+
+
+@transaction.atomic
+def set_quorum(*, queue: Queue, quorum: Mapping[str, Json], by: User | None, why: Why = NO_REASON) -> None:
+    """How many people must agree there at least, by risk. Asking fewer than before takes a second person."""
+    _authorise(by, why)
+    try:
+        wanted = quorums.cleaned(quorum)
+    except ValueError as wrong:
+        raise ChangeRefused(why=str(wrong)) from wrong
+    guard(by, why, quorum_risk(queue, wanted))
+    was, queue.quorum = queue.quorum, wanted
+    queue.save(update_fields=["quorum"])
+    _record(queue, by, {"what": "quorum", "was": was, "quorum": wanted, **why.facts()})
+
+
+def quorum_risk(queue: Queue, quorum: Mapping[str, Json]) -> str:
+    """Why it takes two people to set this; empty if it does not."""
+    return _("fewer people would have to agree") if quorums.is_lower(quorum, queue.quorum) else ""
 
 
 def named(name: str) -> Queue:

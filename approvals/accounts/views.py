@@ -16,9 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import duties, permissions, tokens
 from approvals.accounts import changes as pending
-from approvals.accounts import invitations, queries, risk
+from approvals.accounts import invitations, queries, risk, wording
 from approvals.accounts.queries import filled
-from approvals.models import Queue
+from approvals.models import Queue, Risk
 from orchestrator import events
 from orchestrator.errors import OrchestratorError
 from orchestrator.events import EventKind
@@ -133,10 +133,12 @@ def queue(request: HttpRequest, name: str) -> HttpResponse:
         "grants": queries.grants_on(found),
         "deciders": queries.deciders_of(found),
         "is_high": risk.is_high(found),
+        "quorum": [(wording.risk_words(name), least) for name, least in found.quorum.items()],
         "changes": queries.changes_about(queue=found.name),
         "fill": {
             "change": filled(queue=found.name, title=found.title, escalates_to=further),
             "hours": filled(queue=found.name, **row.hours),
+            "quorum": filled(queue=found.name, **{name.value: found.quorum.get(name.value, 1) for name in Risk}),
             "grant": filled(on=f"queue:{found.name}", right="Decide gates"),
         },
     }

@@ -20,6 +20,7 @@ TOLD: Final[Mapping[str, Promise]] = {
     "stop_workflow": _("Stop everything that one workflow does."),
     "stop_everything": _("Stop every agent and run at once."),
     "lift_stop": _("Let go on what was stopped."),
+    "release_agent": _("Let an agent go on that its guardrails froze after too many violations."),
     "decide_gate": _("Approve, reject or send back what agents propose, in every queue."),
     "edit_queues": _("Make queues, set their hours and where they escalate to, hand waiting decisions to people."),
     "edit_agents": _("Register agents, set their limits, freeze them and let them go on."),
@@ -39,10 +40,23 @@ GROUPS: Final[tuple[tuple[Promise, tuple[str, ...]], ...]] = (
     (_("Decide"), ("decide_gate", "edit_queues")),
     (
         _("Agents"),
-        ("edit_agents", "edit_policies", "review_prompts", "edit_quality", "manage_messages", "work_as_agent"),
+        (
+            *("edit_agents", "release_agent", "edit_policies", "review_prompts", "edit_quality"),
+            *("manage_messages", "work_as_agent"),
+        ),
     ),
     (_("Account for it"), ("see_audit", "verify_audit", "manage_access", "use_api")),
 )  # fmt: skip
+
+
+RISKS: Final[Mapping[str, Promise]] = {
+    "low": _("Low risk"), "medium": _("Medium risk"), "high": _("High risk"), "critical": _("Critical risk"),
+}  # fmt: skip
+
+
+def risk_words(risk: str) -> str:
+    """A level of risk in words."""
+    return str(RISKS[risk])
 
 
 def groups() -> list[tuple[Promise, list[str]]]:

@@ -255,3 +255,19 @@ class SurveyAnswer(models.Model):
             models.UniqueConstraint(fields=["by", "month"], name="one_survey_answer_a_month"),
             models.CheckConstraint(condition=models.Q(score__range=(1, 10)), name="survey_scores_1_to_10"),
         ]
+
+
+class Retro(models.Model):
+    """A retrospective that people held: its figures as they were then, and what they concluded. Never edited."""
+
+    title = models.CharField(max_length=200)
+    concluded = models.TextField(help_text="What was concluded, in people's own words.")
+    days = models.SmallIntegerField()
+    starts_at = models.DateTimeField()
+    held_at = models.DateTimeField(db_default=Now())
+    figures = models.JSONField(help_text="changed, judged, changed_before, judged_before, untagged, topics.")
+    workflows = ArrayField(models.BigIntegerField(), help_text="What the figures count: who sees all of these sees it.")
+    held_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-id"]

@@ -6,18 +6,27 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
+from agents.types import Json
+from approvals import permissions, policy
+from approvals.errors import FeedbackRefused, NotPermitted
 from approvals.feedback import examples, giving, proposals
-from approvals.feedback.models import Feedback, Improvement, Lesson, Proposal
+from approvals.feedback.models import Feedback, Improvement, Lesson, Proposal, Retro
 from approvals.feedback.words import word
+from orchestrator import events, services
+from orchestrator.events import EventKind
 
 WINDOWS: Final = (7, 14, 30, 90)
 USUAL: Final = 14
 TOP: Final = 5
 QUOTED: Final = 3
 MOST: Final = 5_000
+KEPT: Final = 20
+LONGEST: Final = 10_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,45 @@ def retrospective(user: User, days: int) -> Retrospective:
         unhappy=said.filter(sentiment="negative").count(),
         waiting=giving.visible(user).filter(status=Feedback.Status.OPEN).count(),
     )
+
+
+def may_hold(user: User) -> bool:
+    """Whether this person may keep a retrospective: who answers for quality, or for workflows."""
+    return permissions.can(user, "edit_quality") or permissions.can(user, "publish_version")
+
+
+@transaction.atomic
+def hold(*, by: User, days: int, title: str, concluded: str) -> Retro:
+    """Keep the figures of now with what people concluded from them. FeedbackRefused, NotPermitted."""
+    if not may_hold(by):
+        raise NotPermitted(verb="keep a retrospective")
+    title, concluded = " ".join(policy.clean_text(title).split())[:200], policy.clean_text(concluded)
+    if not title or not concluded:
+        raise FeedbackRefused(why=gettext("give it a name, and say what you concluded"))
+    if len(concluded) > LONGEST:
+        raise FeedbackRefused(why=gettext("it has at most %(most)d characters") % {"most": LONGEST})
+    found = retrospective(by, days)
+    counted = examples.visible(by).filter(stood__isnull=False, at__gt=found.starts - timedelta(days=found.days))
+    made = Retro.objects.create(
+        title=title, concluded=concluded, days=found.days, starts_at=found.starts, held_by=by,
+        figures=_figures(found), workflows=sorted(set(counted.order_by().values_list("workflow_id", flat=True))),
+    )  # fmt: skip
+    facts: dict[str, Json] = {"retrospective": made.pk, "title": title, "days": found.days}
+    events.append(EventKind.RETROSPECTIVE_HELD, actor=services.actor_of(by), data=facts)
+    return made
+
+
+def held(user: User) -> list[Retro]:
+    """The newest that were kept, of workflows that this person sees, and their own."""
+    seen = list(permissions.visible_workflows(user).order_by().values_list("pk", flat=True))
+    found = Retro.objects.filter(Q(workflows__contained_by=seen) | Q(held_by=user))
+    return list(found.select_related("held_by")[:KEPT])
+
+
+def _figures(found: Retrospective) -> dict[str, Json]:
+    numbers = ("changed", "judged", "changed_before", "judged_before", "untagged", "feedback", "unhappy")
+    topics: list[Json] = [{"key": one.key, "count": one.count, "before": one.before} for one in found.topics]
+    return {**{name: getattr(found, name) for name in numbers}, "topics": topics}
 
 
 def _topics(current: QuerySet[Lesson], before: QuerySet[Lesson]) -> list[Topic]:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents.models import Prompt
 from agents.prompts.errors import PromptError
@@ -189,13 +189,27 @@ def close_improvement(request: HttpRequest, pk: int) -> HttpResponse:
     )  # fmt: skip
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @seen_by_watchers
 def retro(request: HttpRequest) -> HttpResponse:
-    """The material of a retrospective."""
-    days = request.GET.get("days", "")
-    found = retrospective.retrospective(user_of(request), int(days) if days.isdecimal() and len(days) < 4 else 0)
-    context = {"found": found, "windows": retrospective.WINDOWS, "live": proposals.LIVE}
+    """The material of a retrospective; POST keeps it with what people concluded."""
+    user = user_of(request)
+    asked = (request.POST if request.method == "POST" else request.GET).get("days", "")
+    days = int(asked) if asked.isdecimal() and len(asked) < 4 else 0
+    if request.method == "POST":
+        posted = request.POST
+        return carried_out(
+            request,
+            lambda: retrospective.hold(
+                by=user, days=days, title=posted.get("title", ""), concluded=posted.get("concluded", "")
+            ),
+            said=_("Kept, with the figures of now."), back=reverse("feedback:retrospective"),
+        )  # fmt: skip
+    found = retrospective.retrospective(user, days)
+    context = {
+        "found": found, "windows": retrospective.WINDOWS, "live": proposals.LIVE, "held": retrospective.held(user),
+        "may_hold": retrospective.may_hold(user),
+    }  # fmt: skip
     return render(request, "approvals/feedback/retrospective.html", context)
 
 

@@ -147,6 +147,13 @@ def _stopped(facts: dict[str, Any]) -> str:
     return words % {"what": what.get(str(facts.get("scope")), _("Something")), "by": facts.get("by")}
 
 
+def _digest(facts: dict[str, Any]) -> str:
+    words = {
+        "weekly": _("The week from %(day)s, in figures."), "monthly": _("The month from %(day)s, in figures."),
+    }  # fmt: skip
+    return words.get(str(facts.get("kind")), _("The quarter from %(day)s, in figures.")) % {"day": facts.get("since")}
+
+
 _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.DECIDE: _decide,
     NoticeKind.PASSED_ON: _passed_on,
@@ -162,9 +169,17 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.COMMENTED: lambda facts: _("%(by)s said something about it.") % {"by": facts.get("by")},
     NoticeKind.RUN_FAILED: lambda facts: _("Run #%(run)s, which you started, failed.") % {"run": facts.get("run")},
     NoticeKind.STOPPED: _stopped,
+    NoticeKind.DIGEST: _digest,
     NoticeKind.CHANNEL_BROKEN: lambda facts: (
         _("%(name)s is switched off: its last messages did not arrive. %(problem)s")
         % {"name": facts.get("name"), "problem": facts.get("problem")}
+    ),
+    NoticeKind.ACCESS_WAITS: lambda facts: (
+        _("%(by)s asks for this change of access; a second person must confirm it.") % {"by": facts.get("by")}
+    ),
+    NoticeKind.PROMPT_WAITS: lambda facts: (
+        _("%(by)s asks for a review of version %(version)s of the prompt %(prompt)s.")
+        % {"by": facts.get("by"), "version": facts.get("version"), "prompt": facts.get("prompt")}
     ),
 }
 _NEXT: Final = {
@@ -180,5 +195,8 @@ _NEXT: Final = {
     NoticeKind.COMMENTED: gettext_noop("Read it"),
     NoticeKind.RUN_FAILED: gettext_noop("See why"),
     NoticeKind.STOPPED: gettext_noop("See its effect"),
+    NoticeKind.DIGEST: gettext_noop("Read it"),
     NoticeKind.CHANNEL_BROKEN: gettext_noop("Mend it"),
+    NoticeKind.ACCESS_WAITS: gettext_noop("Look and confirm"),
+    NoticeKind.PROMPT_WAITS: gettext_noop("Review"),
 }

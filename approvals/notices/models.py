@@ -22,7 +22,10 @@ class NoticeKind(models.TextChoices):
     COMMENTED = "commented"
     RUN_FAILED = "run_failed"
     STOPPED = "stopped"
+    DIGEST = "digest"  # figures of a span that is over, as this person wished
     CHANNEL_BROKEN = "channel_broken"
+    ACCESS_WAITS = "access_waits"  # a change of access that somebody else asked for waits to be confirmed
+    PROMPT_WAITS = "prompt_waits"  # a prompt that somebody else wrote waits for a review
 
 
 class Notice(models.Model):

@@ -11,14 +11,14 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import quiet
+from approvals.notices import digests, quiet, second_people
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -36,8 +36,10 @@ RISKS: Final = ("low", "medium", "high", "critical")
 KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
-    *("gate.approved", "gate.taken_back"),
-    *("stop.set", "run.failed"),
+    *("gate.approved", "gate.turned_down", "gate.taken_back"),
+    *("stop.set", "run.failed", "digest.made"),
+    *("access.proposed", "access.confirmed", "access.refused"),
+    *("prompt.submitted", "prompt.returned", "prompt.published"),
 )
 
 
@@ -82,6 +84,7 @@ class _Reading:
     notices: list[Notice] = field(default_factory=list)
     over: set[int] = field(default_factory=set)  # gates about which there is nothing left to do here
     spoken: set[tuple[int, str]] = field(default_factory=set)  # who has given a vote on which gate
+    answered: Q = field(default_factory=Q)  # notices about what a second person has answered
     _deciders: dict[int, list[User]] = field(default_factory=dict)
     _away: dict[int, int] = field(default_factory=dict)
 
@@ -114,9 +117,13 @@ def _write(reading: _Reading) -> int:
         _READERS[event.kind](reading, event)
     _withdraw(reading.over)
     _withdraw_from_voters(reading.spoken)
+    settled = second_people.told_of(reading.answered)
+    readers = set(settled.values_list("recipient_id", flat=True))
     told = Notice.objects.bulk_create(_gathered(reading.notices))
     Delivery.objects.bulk_create(deliveries(told))
-    db.nudge_notices({notice.recipient_id for notice in told if notice.recipient_id} | _readers_of(reading.over))
+    _take_back(settled)  # after the writing: it may have been answered within this very reading
+    readers |= _readers_of(reading.over) | {notice.recipient_id for notice in told if notice.recipient_id}
+    db.nudge_notices(readers)
     return len(told)
 
 
@@ -226,7 +233,7 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
     if facts.get("scope") not in _WIDE:
         return
     is_all = facts.get("scope") == "everything"
-    for person in deciders.holders("lift_stop"):
+    for person in deciders.holders("release_agent" if facts.get("guards") else "lift_stop"):
         if _is_by(event, person):
             continue
         reading.notices.append(
@@ -238,10 +245,15 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
         )  # fmt: skip
 
 
+def _digested(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += digests.notices_of(event)
+
+
 _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.opened": _opened,
     "gate.escalated": _escalated,
     "gate.approved": _settled,  # nobody is asked while it goes out
+    "gate.turned_down": _settled,
     "gate.taken_back": _opened,
     "gate.decided": _settled,
     "gate.withdrawn": _settled,
@@ -253,6 +265,13 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.stranded": _stranded,
     "run.failed": _failed,
     "stop.set": _stopped,
+    "access.proposed": second_people.access_proposed,
+    "access.confirmed": second_people.access_settled,
+    "access.refused": second_people.access_settled,
+    "prompt.submitted": second_people.prompt_submitted,
+    "prompt.returned": second_people.prompt_reviewed,
+    "prompt.published": second_people.prompt_reviewed,
+    "digest.made": _digested,
 }
 
 

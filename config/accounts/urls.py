@@ -10,7 +10,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from config.accounts import sign_in, views
+from config.accounts import sign_in, views, wall
 
 _reads_and_posts = require_http_methods(["GET", "HEAD", "POST"])
 _sign_in = _reads_and_posts(sign_in.SignIn.as_view())
@@ -56,4 +56,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/tokens/<int:pk>/revoke/", views.token_revoke, name="token-revoke"),
     path("access/people/<int:pk>/view-as/", views.view_as_start, name="view-as"),
     path("account/view-as/end/", views.view_as_end, name="view-as-end"),
+    path("account/wall/", wall.begin, name="wall"),
+    path("account/wall/end/", wall.end, name="wall-end"),
 ]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from approvals import api as gate_api
 from approvals.api import DecisionIn
-from orchestrator import api, run_page
+from orchestrator import api, narrative
 from orchestrator.api_schemas import RunIn
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
@@ -121,7 +121,7 @@ def _story(request: HttpRequest, run: int) -> list[str]:
 
 
 def _sentences(run: Any) -> list[str]:
-    return [f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.text}" for entry in run_page.story(run).entries]
+    return [f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.text}" for entry in narrative.story(run).entries]
 
 
 async def _until(look: Callable[[], Any], is_over: Callable[[Any], bool], seconds: float) -> Any:

@@ -16,7 +16,7 @@ from approvals import gate_access, permissions
 from approvals.models import Comment, Decision, Gate, Vote
 from monitoring.forensics import searching
 from monitoring.forensics.searching import Filter
-from orchestrator import ledger, run_page
+from orchestrator import ledger, narrative
 from orchestrator.happenings import Entry
 from orchestrator.models import Attempt, Event, Run, Task, task_id
 
@@ -176,7 +176,7 @@ def _agents(runs: Sequence[Run]) -> Iterator[Facts]:
 
 def _story(runs: Sequence[Run]) -> Iterator[tuple[int, Entry]]:
     for run in runs:
-        told = run_page.story(run, everything=True, length=MOST_EVENTS)
+        told = narrative.story(run, everything=True, length=MOST_EVENTS)
         yield from ((run.pk, entry) for entry in told.entries)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema
+from ninja.responses import Status
 from pydantic import Field
 
 from approvals import permissions
@@ -188,21 +189,21 @@ def promise(request: HttpRequest, workflow: Name, indicator: Name, body: Objecti
 @metric_routes.delete(
     "/objectives/{workflow}/{indicator}", response={204: None, **ERRORS}, summary="Promise it no longer"
 )
-def withdraw(request: HttpRequest, workflow: Name, indicator: Name) -> tuple[int, None]:
+def withdraw(request: HttpRequest, workflow: Name, indicator: Name) -> Status[None]:
     """Take back what was promised."""
     user = caller(request)
     objectives.withdraw(workflow=_workflow(user, workflow), by=user, indicator=indicator)
-    return 204, None
+    return Status(204, None)
 
 
 @metric_routes.post("/baselines/{workflow}", response={201: BaselineOut, **ERRORS}, summary="State a time by hand")
-def state_baseline(request: HttpRequest, workflow: Name, body: BaselineIn) -> tuple[int, BaselineOut]:
+def state_baseline(request: HttpRequest, workflow: Name, body: BaselineIn) -> Status[BaselineOut]:
     """How long the same work takes without the workflow; the newest statement counts."""
     user = caller(request)
     found = _workflow(user, workflow)
     made = objectives.state_baseline(workflow=found, by=user, minutes=body.minutes, source=body.source)
     said = BaselineOut(workflow=found.name, minutes=made.minutes, source=made.source, stated_at=made.stated_at)
-    return 201, said
+    return Status(201, said)
 
 
 def _figures(request: HttpRequest, span: str, workflow: str, agent: str = "") -> Figures:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 
 from approvals.models import RoleTerms
@@ -17,14 +17,21 @@ from monitoring.models import MeasureCursor
 from orchestrator import ledger
 
 STRETCH: Final = 10_000  # places of the ledger that one transaction measures
+SHORTEST: Final = 100
 PATIENCE_S: Final = 5.0  # of one call; beat calls again
 
 
 def catch_up(*, seconds: float = PATIENCE_S) -> int:
     """Measure on to the ledger's end, or as far as the time goes; return how many places were read."""
-    began, end, read = time.monotonic(), ledger.head(), 0
+    began, end, read, size = time.monotonic(), ledger.head(), 0, STRETCH
     while time.monotonic() - began < seconds:
-        step = _read_on(end)
+        try:
+            step = _read_on(end, size)
+        except OperationalError:  # longer than a statement may take: a stretch full of ends of very wide runs
+            if size <= SHORTEST:
+                raise
+            size = max(SHORTEST, size // 4)
+            continue
         if not step:
             break
         read += step
@@ -32,11 +39,11 @@ def catch_up(*, seconds: float = PATIENCE_S) -> int:
 
 
 @transaction.atomic
-def _read_on(end: int) -> int:
+def _read_on(end: int, size: int) -> int:
     cursor = _cursor()
     if cursor is None or cursor.pos >= end:
         return 0
-    last = min(end, cursor.pos + STRETCH)
+    last = min(end, cursor.pos + size)
     db.measure(after=cursor.pos, until=last, epoch=cursor.epoch, roles=_roles())
     read = last - cursor.pos
     _move(cursor, last)

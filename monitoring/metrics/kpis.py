@@ -90,6 +90,11 @@ class Figures:
         return self.counts["run_succeeded"].n + self.counts["run_partial"].n
 
     @cached_property
+    def loads(self) -> dict[int, Spread]:
+        """Work and wait per try, by how full the hour was."""
+        return hours_by_load(self)
+
+    @cached_property
     def lessons(self) -> QuerySet[Lesson]:
         """People's judgements of outputs within the span."""
         found = Lesson.objects.filter(at__gte=self.span.since, at__lt=self.span.until, stood__isnull=False)
@@ -179,7 +184,7 @@ def faster(f: Figures) -> Tile:
 
 def volume(f: Figures) -> Tile:
     """A106, from the hours as they were."""
-    loads = hours_by_load(f)
+    loads = f.loads
     usual, peak = loads.get(1), loads.get(FIVEFOLD)
     both = usual is not None and peak is not None and usual.p95 is not None and peak.p95 is not None
     return Tile(

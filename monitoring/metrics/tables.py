@@ -126,11 +126,12 @@ def by_agent(span: Span, scope: Scope) -> list[Row]:
 
 def by_pattern(span: Span, scope: Scope) -> list[Row]:
     """Workflows put together by the pattern that people chose, or else the one that their definition names."""
-    patterns = patterns_of(row.key for row in by_workflow(span, scope))
+    rows = by_workflow(span, scope)
+    patterns = patterns_of(row.key for row in rows)
     groups: dict[str, list[Row]] = defaultdict(list)
-    for row in by_workflow(span, scope):
+    for row in rows:
         groups[patterns.get(row.key, "")].append(row)
-    return _busiest([_joined(name, rows) for name, rows in groups.items()])
+    return _busiest([_joined(name, together) for name, together in groups.items()])
 
 
 def by_team(span: Span, scope: Scope) -> list[Row]:

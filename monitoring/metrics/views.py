@@ -44,7 +44,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "steps": tables.bottlenecks(span, f.scope)[:10],
         "by": by,
         "rows": _rows(by, f),
-        "loads": sorted(kpis.hours_by_load(f).items()),
+        "loads": sorted(f.loads.items()),
     }
     if permissions.can(user, "see_runs"):
         context |= {"talk": tables.talk(span), "used": tables.utilisation()}
@@ -94,7 +94,7 @@ def what_is_behind(request: HttpRequest, key: str) -> HttpResponse:
     f = Figures(user, span, reading.scope_of(user, workflow=found, agent=request.GET.get("agent", "")[:100]))
     context = {
         **_frame(request, f), "workflow": found, "tile": kpis.BY_KEY[key](f), "behind": behind.behind(key, f),
-        "loads": sorted(kpis.hours_by_load(f).items()) if key == "volume" else None,
+        "loads": sorted(f.loads.items()) if key == "volume" else None,
     }  # fmt: skip
     return render(request, "monitoring/metrics_behind.html", context)
 

@@ -12,7 +12,7 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext
 
-from agents.models import Assessment, MemoryItem, ModelCall, ModelHistory
+from agents.models import Assessment, MemoryItem, ModelCall, ModelHistory, ToolCall
 from agents.types import Json
 from monitoring.models import LegalHold, Mention
 from orchestrator import events, failpoints
@@ -79,6 +79,7 @@ def _runs() -> QuerySet[Run]:
 _KEPT: Final[dict[str, Callable[[], QuerySet[Model]]]] = {
     "assessments": lambda: Assessment.objects.filter(run__in=_runs().values("pk")),
     "model_calls": lambda: ModelCall.objects.filter(correlation_id__in=_runs().values("correlation_id")),
+    "tool_calls": lambda: ToolCall.objects.filter(correlation_id__in=_runs().values("correlation_id")),
     "tagged_memories": lambda: MemoryItem.objects.filter(run__in=_runs().values("pk")),
     # Not known by run: while anything is held, all of them stay.
     "model_histories": ModelHistory.objects.all,

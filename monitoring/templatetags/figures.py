@@ -72,7 +72,7 @@ def exact_percent(share: float | None) -> str:
     if share is None:
         return NOTHING
     rounded = round(100 * share, 1)
-    if rounded >= 100 and share < 1:
+    if rounded >= 100 and share < 1 - 1e-9:
         rounded = 99.9
     if rounded == 0 and share > 0:
         return "< 0.1 %"

@@ -6,6 +6,7 @@ See `core` for the mechanism and docs/steering.md for the acts. Importing this p
 from orchestrator.acts import (
     advising,
     backfilling,
+    billing,
     budgets,
     certifying,
     choosing,
@@ -81,6 +82,7 @@ __all__ = [
     "acts_for",
     "advising",
     "backfilling",
+    "billing",
     "budgets",
     "certifying",
     "choosing",

@@ -10,6 +10,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents.lifecycle import items
+from agents.lifecycle.items import FROZEN
+from agents.models import Agent
 from agents.types import Json
 from orchestrator import db, ports, stops
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, counted, register
@@ -44,6 +47,7 @@ class Holding(Act):
     """What pausing and stopping have in common."""
 
     lets_finish: ClassVar[bool]
+    guards: ClassVar[bool] = False  # set by guardrails: see `is_frozen`
 
     def permits(self, user: Person, target: Target) -> bool:
         """`steer_run` on steps and runs, `stop_workflow` on workflows, `stop_everything` and `edit_agents` beyond."""
@@ -111,9 +115,10 @@ class Holding(Act):
             act.record("stop.lifted", stop=found.pk, scope=target.scope, ref=target.ref)
         made = Stop.objects.create(
             scope=target.scope, ref=target.ref, reason=act.reason, stopped_by=act.by, stopped_at=db.clock(),
-            lets_finish=self.lets_finish,
+            lets_finish=self.lets_finish, guards=self.guards or (found is not None and found.guards),
         )  # fmt: skip
-        act.record("stop.set", stop=made.pk, scope=target.scope, ref=target.ref, lets_finish=self.lets_finish)
+        facts: dict[str, Json] = {"guards": True} if made.guards else {}
+        act.record("stop.set", stop=made.pk, scope=target.scope, ref=target.ref, lets_finish=self.lets_finish, **facts)
         below = self._hold_below(act, made)
         if not self.lets_finish:
             db.notify_shifts(f"stop:{made.pk}")
@@ -169,6 +174,13 @@ class StopIt(Holding):
     )
 
 
+class Freeze(Pause):
+    """The pause that an agent's own guardrails set; nobody is offered it."""
+
+    name = "freeze-agent"
+    guards = True
+
+
 class Resume(Act):
     """Let what a pause or a stop holds go on."""
 
@@ -181,7 +193,9 @@ class Resume(Act):
     menu = gettext_lazy("Resume…")
 
     def permits(self, user: Person, target: Target) -> bool:
-        """Whoever may lift stops; a pause also whoever may set it."""
+        """Whoever may lift stops; a pause also whoever may set it; a freeze only who may release frozen agents."""
+        if is_frozen(target):
+            return ports.rights().can(user, "release_agent")
         if target.scope == "task" or _is_pause(target):
             return may_hold(user, target) or ports.rights().can(user, "lift_stop")
         return ports.rights().can(user, "lift_stop")
@@ -239,6 +253,8 @@ def lift(act: Performing) -> None:
     found: Stop = act.plan.work
     Stop.objects.filter(pk=found.pk).update(lifted_at=Now(), lifted_by=act.by)
     act.record("stop.lifted", stop=found.pk, scope=act.target.scope, ref=act.target.ref)
+    if found.guards and isinstance(act.target.row, Agent):
+        items.close(act.target.row, FROZEN, by=act.by.get_username() if act.by else "engine", reason=act.reason)
     families.resume_with_stop(found.pk, actor=act.actor, reason=act.reason)
     db.wake_idle()
 
@@ -265,6 +281,12 @@ def may_hold(user: Person, target: Target) -> bool:
         case "workflow":
             return rights.can(user, "stop_workflow", target.row)
     return rights.can(user, "steer_run", target.row)
+
+
+def is_frozen(target: Target) -> bool:
+    """Whether an agent's guardrails froze it; a stop or termination that came on top of that changes nothing."""
+    found = in_force(target) if target.scope == "agent" else None
+    return found is not None and found.guards
 
 
 def _is_pause(target: Target) -> bool:

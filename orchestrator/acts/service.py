@@ -17,7 +17,7 @@ from orchestrator import db, ports
 from orchestrator.acts import hands
 from orchestrator.acts.core import Act, Performing, Person, Plan, Target, Undo, counted, register
 from orchestrator.acts.hands import ANEW, ASK, HELD, InHand, Unfinished
-from orchestrator.acts.holding import in_force, lift, may_hold, name_of
+from orchestrator.acts.holding import in_force, is_frozen, lift, may_hold, name_of
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.models import TASK_BITS, Run, Stop, Task
 
@@ -100,7 +100,7 @@ class Terminate(Act):
             Stop.objects.filter(pk=held.pk).update(lifted_at=Now(), lifted_by=act.by)
         made = Stop.objects.create(
             scope="agent", ref=act.target.ref, reason=act.reason, stopped_by=act.by, stopped_at=db.clock(),
-            lets_finish=False, retires=True,
+            lets_finish=False, retires=True, guards=held is not None and held.guards,
         )  # fmt: skip
         goes = _take_over(act, found)
         facts: dict[str, Json] = {"asked": goes[ASK], "held": goes[HELD]}
@@ -140,8 +140,8 @@ class Start(Act):
     menu = gettext_lazy("Start…")
 
     def permits(self, user: Person, target: Target) -> bool:
-        """Who may lift stops."""
-        return ports.rights().can(user, "lift_stop")
+        """Who may lift stops; for one that guardrails had frozen, who may release it."""
+        return ports.rights().can(user, "release_agent" if is_frozen(target) else "lift_stop")
 
     def why_not(self, target: Target) -> str:
         """Only what was terminated; what is paused or stopped is resumed."""

@@ -335,9 +335,13 @@ class Redirect(TaskAct):
         """Only an agent's step can be done by another agent, and what people agreed to only by its own fallback."""
         return super().why_not(target) or why_no_agent(target.task) or why_redirected(target.task, "")
 
+    def is_offered(self, target: Target) -> bool:
+        """Where another agent could do it."""
+        return super().is_offered(target) and bool(_fitting(target.task))
+
     def schema(self, target: Target) -> Mapping[str, Any]:
         """One of the agents that fit."""
-        fitting = [name for name in candidates(target.task) if not why_redirected(target.task, name)]
+        fitting = _fitting(target.task)
         if not fitting:
             raise ActImpossible(why=_("No other agent takes its input and promises its output."))
         field = {"type": "string", "enum": fitting, "title": _("Agent")}
@@ -345,8 +349,7 @@ class Redirect(TaskAct):
 
     def answers(self, target: Target) -> Mapping[str, Json]:
         """The first that fits."""
-        fitting = (name for name in candidates(target.task) if not why_redirected(target.task, name))
-        return {"agent": next(fitting, "")}
+        return {"agent": next(iter(_fitting(target.task)), "")}
 
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Its contract has been checked by the choice that is offered."""
@@ -369,6 +372,11 @@ class Redirect(TaskAct):
     def done(self, target: Target) -> str:
         """In one sentence."""
         return _("Step %(key)s has another agent.") % {"key": target.task.key}
+
+
+def _fitting(task: Task) -> list[str]:
+    """Agents to which this step may be given now."""
+    return [name for name in candidates(task) if not why_redirected(task, name)]
 
 
 for _act in (RetryTask(), Edit(), Redirect(), Skip(), CancelTask()):

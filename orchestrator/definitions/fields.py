@@ -76,7 +76,10 @@ GATE_FIELDS = {
     "business_hours": Field("flag", "The deadline counts working hours, by the calendar of the queue."),
     "escalation": Field("texts", "Queues that are asked one after the other, each for a deadline."),
     "rounds": Field("integer", "How often all of them are asked; once, if left out.", low=1, high=9),
-    "runway": Field("text", "An approval can be taken back so long before it goes out, such as 5m; none: not at all."),
+    "runway": Field(
+        "text", "A verdict can be taken back so long before it takes effect, such as 5m; none: not at all."
+    ),
+    "rehearse": Field("text", "Tool whose dry run with `action` is shown to people: what would happen."),
     "mitigations": Field("texts", "What softens the risk, one sentence each; shown beside it."),
     "purpose": Field("choice", "With one it is never approved by time.", choices=("strategic", "compliance")),
     "skills": Field("texts", "What whoever is suggested should know; whoever may decide still may."),

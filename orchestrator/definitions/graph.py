@@ -1,7 +1,7 @@
 """Where a plan's steps are drawn: a layered, left-to-right layout in whole pixels, for the pages that show a graph."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,8 @@ NODE_WIDTH, NODE_HEIGHT = 172, 62
 COLUMN_GAP, ROW_GAP = 38, 20
 MARGIN = 20
 MAX_SIBLINGS = 60  # more steps of one agent in one group and layer than this are drawn as one box
+MAX_BOXES = 300  # as many as a browser draws at once, and somebody can look at
+MAX_STRETCHES = 40
 MAX_EDGES = 4000
 SWEEPS = 6
 MAX_BENDS = 10  # an edge over more layers than this is drawn straight
@@ -89,25 +91,40 @@ def _layers(steps: Sequence[PlanStep]) -> list[int]:
 
 
 def _fold(steps: Sequence[PlanStep], layers: Sequence[int]) -> tuple[list[_Box], list[int]]:
-    """One box a step, or one for a family of more than MAX_SIBLINGS alike; and which box each step is in."""
-    family = [(layers[step.index], step.kind, step.agent, step.group) for step in steps]
+    """One box a step, or one for a family of steps; and which box each step is in.
+
+    Families are those of more than MAX_SIBLINGS alike. Where that leaves more boxes than anybody can look at, steps of
+    one layer and group are one box, and at last everything in a stretch of layers.
+    """
+    alike = [(layers[step.index], step.kind, step.agent, step.group) for step in steps]
+    boxes, box_of = _boxes(alike, layers, least=MAX_SIBLINGS + 1)
+    if len(boxes) > MAX_BOXES:
+        beside = [(layers[step.index], step.group) for step in steps]
+        boxes, box_of = _boxes(beside, layers, least=2)
+    if len(boxes) > MAX_BOXES:
+        stretch = -(-(max(layers) + 1) // MAX_STRETCHES)
+        boxes, box_of = _boxes(
+            [(layer // stretch,) for layer in layers], [layer // stretch for layer in layers], least=2
+        )
+    return boxes, box_of
+
+
+def _boxes(family: Sequence[Hashable], layers: Sequence[int], *, least: int) -> tuple[list[_Box], list[int]]:
+    """Families of at least so many steps are one box each."""
     sizes = Counter(family)
     boxes: list[_Box] = []
     box_of: list[int] = []
-    folded: dict[tuple[int, str, str, str], int] = {}
-    for step in steps:
-        name = family[step.index]
-        if sizes[name] > MAX_SIBLINGS and name in folded:
-            box_of.append(folded[name])
-            continue
-        folded[name] = len(boxes)
-        box_of.append(len(boxes))
-        boxes.append(_Box(layer=layers[step.index]))
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, box in enumerate(box_of):
-        members[box].append(index)
-    for box, indexes in members.items():
-        boxes[box].indexes = tuple(indexes)
+    folded: dict[Hashable, int] = {}
+    members: list[list[int]] = []
+    for index, name in enumerate(family):
+        if sizes[name] < least or name not in folded:
+            folded[name] = len(boxes)
+            boxes.append(_Box(layer=layers[index]))
+            members.append([])
+        box_of.append(folded[name])
+        members[folded[name]].append(index)
+    for box, indexes in zip(boxes, members, strict=True):
+        box.indexes = tuple(indexes)
     return boxes, box_of
 
 
@@ -181,11 +198,17 @@ def _draw(plan: Plan, boxes: list[_Box], columns: list[list[int]], chains: list[
 
 
 def _node(steps: Sequence[PlanStep], box: _Box) -> Node:
-    first = steps[box.indexes[0]]
-    count = len(box.indexes)
-    family = first.group.rpartition("/")[2] or first.agent or first.kind
-    title = first.title if count == 1 else f"{family.replace('_', ' ').capitalize()} ×{count}"
+    first, count = steps[box.indexes[0]], len(box.indexes)
+    title = first.title if count == 1 else f"{_family_name(steps, box)} ×{count}"
     return Node(box.indexes, first.key, title, first.kind, first.agent, first.group, box.x, box.y)
+
+
+def _family_name(steps: Sequence[PlanStep], box: _Box) -> str:
+    """What its steps have in common: group, agent or kind; of a mixture the first one stands for all."""
+    first, last = steps[box.indexes[0]], steps[box.indexes[-1]]
+    if (first.group, first.agent, first.kind) != (last.group, last.agent, last.kind):
+        return f"{first.title} …"
+    return (first.group.rpartition("/")[2] or first.agent or first.kind).replace("_", " ").capitalize()
 
 
 def _path(chain: Sequence[_Box]) -> str:

@@ -53,7 +53,8 @@ class GateTerms:
     rounds: int = 1  # how often all of them are asked, the first queue included
     mitigations: tuple[str, ...] = ()  # what softens the risk, in its author's words
     feedback: str = ""  # on_change: who changes or refuses it names a root cause | always: and everybody rates it
-    runway_s: float | None = None  # an approval can be taken back so long before it goes out; None: as its risk says
+    runway_s: float | None = None  # a verdict can be taken back so long before it takes effect; None: as its risk says
+    rehearse: str = ""  # tool whose dry run with the gate's action is shown
 
 
 @dataclass(frozen=True, slots=True)

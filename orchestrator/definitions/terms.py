@@ -35,10 +35,13 @@ def terms_of(step: StepSource, fields: Mapping[str, Any], problems: Problems) ->
         mitigations=tuple(fields.get("mitigations", ())),
         feedback=fields.get("feedback", ""),
         runway_s=_runway(fields.get("runway"), note),
+        rehearse=fields.get("rehearse", ""),
     )
     _check_people(step, terms, note)
     _check_purpose(terms, fields, note)
     _check_time(terms, fields, note)
+    if terms.rehearse and not fields.get("action"):
+        note("rehearse", "a dry run needs the arguments of what will be done", "give them in action")
     return terms
 
 

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
@@ -51,6 +52,9 @@ def park(job: Assignment, shift: int, given: dict[str, Json], sent: dict[str, Js
         )
         data: dict[str, Json] = {"attempt": task.attempt, "for": WAITS}
         events.append("task.waiting", actor="engine", run_id=run.pk, task_id=task.pk, data=data)
+        if deferred.guard:
+            told: dict[str, Json] = {"agent": job.step.agent, "attempt": task.attempt, "guard": deferred.guard}
+            events.append("task.guarded", actor="engine", run_id=run.pk, task_id=task.pk, data=told)
         if early:
             task.refresh_from_db()
             _go_on(task)
@@ -65,9 +69,7 @@ def _columns(job: Assignment, run: Run, task: Task, sent: dict[str, Json], defer
         "pulled": deferred.pulled,
         "key": key_of(job),
         "priority": run.priority,
-        "input": sent,
-        "note": job.claimed.note,
-        "approvals": questions.kept(task),
+        **_handed(job, task, sent, deferred),
         "correlation_id": job.correlation_id or run.correlation_id or "",
         "timeout": job.step.timeout,
         "parked_at": Now(),
@@ -81,6 +83,14 @@ def _columns(job: Assignment, run: Run, task: Task, sent: dict[str, Json], defer
         "taken_by": None,
         "ended_at": None,
     }
+
+
+def _handed(job: Assignment, task: Task, sent: dict[str, Json], deferred: Deferred) -> dict[str, Any]:
+    """What a worker gets: what the agent's guard has left of it. A remote agent has got that already."""
+    if not deferred.pulled:
+        return {"input": sent, "note": job.claimed.note, "approvals": questions.kept(task)}
+    approvals = [asdict(one) for one in deferred.approvals]
+    return {"input": deferred.given, "note": deferred.note, "approvals": approvals}
 
 
 def _early_answer(task: Task) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control` and so on."""
 
+from orchestrator.models.billing import Bill
 from orchestrator.models.choosing import PatternChoice, TeamAdvice
 from orchestrator.models.control import AgentRate, Breaker, Budget, Doorbell, Reservation, StartPace, Stop
 from orchestrator.models.core import (
@@ -37,6 +38,7 @@ __all__ = [
     "AgentRate",
     "Artifact",
     "Attempt",
+    "Bill",
     "Breaker",
     "Budget",
     "CachedResult",

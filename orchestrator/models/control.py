@@ -25,6 +25,9 @@ class Stop(models.Model):
     retires = models.BooleanField(
         default=False, db_default=False, help_text="Of an agent: it is terminated; only starting it again lifts this."
     )
+    guards = models.BooleanField(
+        default=False, db_default=False, help_text="Of an agent: its guardrails froze it; only who may release it does."
+    )
     reason = models.TextField()
     stopped_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     stopped_at = models.DateTimeField(db_default=Now())

@@ -53,7 +53,7 @@ const draw = (figure) => {
   }));
   const language = document.documentElement.lang || "en";
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
-  const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+  const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const moments = (_self, values, _axis, _space, step) =>
     values.map((value) => (step < 86400 && value % 86400 !== 0 ? hour : day).format(value * 1000));
   const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px Inter Variable, sans-serif" };

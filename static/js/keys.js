@@ -1,7 +1,7 @@
 // One-key commands: an element with data-key="a" is activated by that key; `?` lists what this page has.
 const list = document.getElementById("keys-list");
 const help = document.getElementById("keys");
-const typing = (target) => target.isContentEditable || target.closest("input:not([type=radio], [type=checkbox]), textarea, select");
+const typing = (target) => target.isContentEditable || target.closest("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
 const shown = (element) => element.offsetParent !== null || element.closest(".nav");
 let prefix = "";
 let forget = 0;

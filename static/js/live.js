@@ -279,10 +279,12 @@ function hurry() {
   else connect();
 }
 
+/** Somebody signed in again without leaving the page: the socket of the session before is, or soon will be, closed. */
 function signedIn() {
-  if (state !== "signed_out") return;
-  state = "";
+  const old = socket;
   socket = null;
+  state = "";
+  old?.close();
   connect();
 }
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from orchestrator import events
 from tests import factories, people
-from tests.functional.conftest import Site
+from tests.functional.conftest import Site, serious_problems
 
 
 @pytest.fixture
@@ -137,9 +137,82 @@ def test_audit_finds_by_person_and_verifies_the_chain(site: Site, manager: User,
     expect(page.locator("#trail")).not_to_contain_text("Run started")
 
 
-def test_wall_mode_shows_numbers_and_no_controls(site: Site, manager: User, page: Page) -> None:
+@pytest.mark.parametrize("size", [(1440, 900), (1920, 1080), (3840, 2160)])
+def test_wall_mode_shows_numbers_on_one_screen_and_no_controls(
+    site: Site, manager: User, page: Page, size: tuple[int, int]
+) -> None:
+    for number in range(9):
+        people.gate(title=f"Isolate host fin-db-{number}")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
     site.enter(page, manager, "/?wall=1")
 
     expect(page.locator("#floor-tiles")).to_be_visible()
     expect(page.get_by_role("link", name="Stop…")).to_be_hidden()
+    expect(page.get_by_role("button", name="Hold")).to_be_hidden()
     expect(page.get_by_role("navigation", name="Main", exact=True)).to_be_hidden()
+    expect(page.locator(".wall-bar .link-badge")).to_have_attribute("data-state", "live")
+    expect(page.locator(".wall-acts")).to_have_css("opacity", "0")
+    sizes = page.evaluate("[document.body.scrollHeight, document.body.scrollWidth, innerHeight, innerWidth]")
+    assert sizes[0] <= sizes[2]
+    assert sizes[1] <= sizes[3]
+    assert serious_problems(page) == []
+
+
+def test_wall_shows_its_few_controls_to_who_moves_and_is_left_by_a_key(site: Site, manager: User, page: Page) -> None:
+    site.enter(page, manager, "/?wall=1")
+    expect(page.locator("#floor-tiles")).to_be_visible()
+
+    page.mouse.move(200, 200)
+    expect(page.locator(".wall-acts")).to_have_css("opacity", "1")
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("heading", name="Watch floor")).to_be_visible()
+
+
+def test_wall_moves_a_little_each_minute_and_renews_itself(site: Site, manager: User, page: Page) -> None:
+    page.clock.install()
+    site.enter(page, manager, "/?wall=1")
+    expect(page.locator(".wall-bar .link-badge")).to_have_attribute("data-state", "live")
+    page.evaluate("document.body.dataset.kept = 'yes'")
+
+    page.clock.run_for(61_000)
+    expect(page.locator("html")).to_have_attribute("data-wall-place", "1")
+    page.clock.run_for(20 * 60_000)
+    expect(page.locator("html")).to_have_attribute("data-wall-turned", "")
+    page.clock.run_for(6 * 60 * 60_000)
+
+    expect(page.locator("body[data-kept]")).to_have_count(0)
+    expect(page.locator("#floor-tiles")).to_be_visible()
+
+
+def test_wall_that_lost_its_server_looks_old_says_so_and_comes_back(site: Site, manager: User, page: Page) -> None:
+    workflow = people.workflow("refunds")
+    site.enter(page, manager, "/?wall=1")
+    expect(page.locator(".wall-bar .link-badge")).to_have_attribute("data-state", "live")
+
+    page.context.set_offline(True)
+    page.evaluate("window.dispatchEvent(new Event('offline'))")
+    expect(page.locator(".wall-old")).to_be_visible()
+    expect(page.locator("#floor-tiles")).to_have_css("opacity", "0.45")
+    people.run(of=workflow)
+    page.context.set_offline(False)
+
+    expect(page.locator(".wall-old")).to_be_hidden()
+    expect(page.locator("#floor-flows")).to_contain_text("1 run")
+
+
+def test_screen_left_on_a_wall_opens_nothing_but_the_floor(site: Site, manager: User, page: Page) -> None:
+    site.enter(page, manager, "/?wall=1")
+    page.mouse.move(200, 200)
+    page.get_by_role("button", name="Leave it on this screen…").click()
+    page.locator("#confirm-yes").click()
+
+    expect(page.get_by_role("button", name="Sign this screen out")).to_be_visible()
+    expect(page.locator(".wall-bar .link-badge")).to_have_attribute("data-state", "live")
+    page.goto(f"{site.address}/runs/")
+    expect(page.locator("#floor-tiles")).to_be_visible()
+    people.run()
+    expect(page.locator("#floor-flows")).to_contain_text("1 run")
+    page.mouse.move(300, 300)
+    page.get_by_role("button", name="Sign this screen out").click()
+    expect(page).to_have_url(re.compile("/sign-in/"))

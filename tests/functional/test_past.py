@@ -1,6 +1,7 @@
 """The State tab and the time machine in a real browser: by keyboard, on a phone, and with nothing that overflows."""
 
 import os
+import re
 
 import pytest
 from django.db import transaction
@@ -89,6 +90,29 @@ def test_the_time_machine_goes_back_by_keyboard(site, page: Page, run, manager, 
     expect(page.get_by_role("heading", name="After event 2 of 8")).to_be_visible()
     expect(slider).to_be_focused()
     expect(page.locator(".dag .s-running")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?tab=past&n=2$"))
+    page.keyboard.press(".")
+    expect(page.get_by_role("heading", name="After event 3 of 8")).to_be_visible()
+    page.keyboard.press("]")
+    expect(page.get_by_role("heading", name="After event 8 of 8")).to_be_visible()
+    page.keyboard.press("[")
+    page.keyboard.press(".")
+    expect(page.get_by_role("heading", name="After event 2 of 8")).to_be_visible()
     shoot(page, f"past-back-{width}")
     assert fits(page)
+    assert serious_problems(page) == []
+
+
+def test_the_time_machine_shows_one_step_as_it_was_and_forks_from_there(site, page: Page, run, manager):
+    site.enter(page, manager, f"/runs/{run.pk}/?tab=past&n=2")
+
+    page.locator(".dag").get_by_role("link", name="Intake: running").click()
+    then = page.get_by_role("complementary", name="Intake")
+    expect(then).to_contain_text("Running")
+    then.get_by_role("link", name="finished").click()
+    expect(then).to_contain_text("Succeeded")
+    expect(page).to_have_url(re.compile("task=intake"))
+    page.keyboard.press("f")
+
+    expect(page.get_by_role("dialog")).to_contain_text("Fork this run")
     assert serious_problems(page) == []

@@ -37,6 +37,10 @@ GET analytics/behind/<slug:key>/             >   -   +   +   -   -   -   +   +  
 GET analytics/workflows/<slug:name>/         >   -   .   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 POST analytics/workflows/<slug:name>/promise/ >   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST analytics/workflows/<slug:name>/baseline/ >   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
+GET analytics/digests/                       >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/digests/<int:pk>/              >   -   .   .   -   -   -   .   .   .   .   .   .   -   .   .   .
+GET analytics/digests/<slug:kind>/running/   >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST analytics/digests/<slug:kind>/wish/     >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/                         >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/worth/                   >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/statements/<str:month>/  >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
@@ -49,6 +53,7 @@ GET feedback/improvements/                   >   -   +   +   +   +   +   +   +  
 GET feedback/proposals/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/retrospective/                 >   -   -   -   -   -   -   +   +   -   +   -   -   -   -   -   +
 POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -108,6 +113,8 @@ POST account/sessions/end/                   >   +   +   +   +   +   +   +   +  
 GET account/tokens/                          >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/make/                    >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/<int:pk>/revoke/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+POST account/wall/                           >   -   -   -   -   -   -   +   +   +   +   +   +   +   +   +   +
+POST account/wall/end/                       >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/view-as/end/                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST access/people/<int:pk>/view-as/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
 GET access/                                  >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
@@ -481,6 +488,7 @@ BODIES: dict[str, Any] = {
     "POST feedback/lessons/draft/": {"prompt": "greeting"},
     "POST feedback/proposals/<int:pk>/accept/": REASON,
     "POST feedback/proposals/<int:pk>/decline/": REASON,
+    "POST feedback/retrospective/": {"title": "May", "concluded": "Name sources."},
     "POST feedback/<int:pk>/answer/": {"status": "dealt", "answer": "done"},
     "POST feedback/improvements/<int:pk>/close/": {"outcome": "done"},
     "POST /feedback": {"agent": "assessor", "rating": 3},
@@ -545,6 +553,7 @@ NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: thos
 NAMES = {
     "/behind/{key}": "/behind/alone", "behind/<slug:key>": "behind/alone", "{indicator}": "completion",
     "<str:month>": "2026-01", "{month}": "2026-01", "tiers/<int:team>": "tiers/{team}",
+    "digests/<slug:kind>": "digests/weekly", "digests/<int:pk>": "digests/1",
     "inbox/views/<int:pk>": "inbox/views/1",
     "channels/<int:pk>": "channels/1",
     "audit/holds/<int:pk>": "audit/holds/1",

@@ -20,7 +20,7 @@ KINDS: Final[Mapping[str, re.Pattern[str]]] = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "grant": r"\bhereby\s+grants?\b|\bgrants?\s+(?:to\s+)?(?:you|licensee)\b"
-        r"|\byou\s+may\s+(?:reproduce|copy|convey)\b",
+        r"|\byou\s+may\s+(?:reproduce|copy|convey)\b|\bpermission\s+to\s+use,\s+copy\b|\bpermitted\s+to\s+copy\b",
         "patent": r"\bpatents?\b",
         "disclosure of source": r"\bsource\s+code\s+form\b|\bcorresponding\s+(?:application\s+)?(?:code|source)\b"
         r"|\bunder\s+the\s+terms\s+of\s+this\s+licen[sc]e\b",
@@ -33,9 +33,40 @@ KINDS: Final[Mapping[str, re.Pattern[str]]] = {
         "termination": r"\bterminat\w+",
         "governing law": r"\bgoverned\s+by\s+(?:and\s+[^.;]{0,40})?(?:the\s+)?(?:\w+\s+){0,4}laws?\b"
         r"|\bjurisdiction\s+(?:where|of)\b|\blaws?\s+of\s+the\s+(?:state|commonwealth|country)\b",
-        "acceptance": r"\bby\s+(?:copying|installing|using|exercising|accessing)\b[^.]{0,160}\b(?:agrees?|accepts?)\b",
+        "acceptance": r"\bby\s+(?:clicking|copying|installing|using|exercising|accessing)\b"
+        r"[^.]{0,160}\b(?:agrees?|accepts?)\b",
+        "definitions": r"[\"“][^\"”]{1,60}[\"”]\s*(?:\([^)]{0,40}\)\s*)?"
+        r"(?:shall\s+mean|means?|refers?\s+to|is\s+(?:a|any|the)\b)"
+        r"|\bas\s+used\s+herein\b",
+        "parties": r"\bagreement\s+is\s+(?:made\s+)?(?:by\s+and\s+)?between\b|\bis\s+entered\s+into\s+(?:by|between)\b",
+        "passing on": r"\b(?:convey|distribut|sublicen[sc]|accompany)\w*\b"
+        r"[^.]{0,160}\b(?:licen[sc]e|work|software|library|copy)\b"
+        r"|\bderivative\s+works?\b|\blarger\s+work\b|\bmodified\s+(?:files|versions?)\b",
+        "contributions": r"\bcontributions?\b[^.]{0,120}\b(?:submit|represents?|original\s+creation|licens)\w*",
+        "versions": r"\b(?:new|revised|later|subsequent|modified)\b[^.]{0,40}\bversions?\s+of\s+(?:the|this)\b"
+        r"|\blicen[sc]e\s+steward\b|\bversion\s+number\b",
+        "general provisions": r"\bentire\s+agreement\b|\bcomplete\s+agreement\b|\bseverab\w+"
+        r"|\b(?:unenforceable|invalid)\b"
+        r"|\bwaiver\b|\bcounterparts\b",
+        "confidentiality": r"\bconfidential\w*|\bnon-?disclosure\b|\btrade\s+secrets?\b",
+        "payment": r"\b(?:fees?|invoices?|price|remuneration)\b[^.]{0,120}\b(?:pay|paid|payable|due|days)\b"
+        r"|\blate\s+payment\b",
+        "term": r"\b(?:initial|renewal)\s+term\b|\brenews?\s+automatically\b|\bautomatically\s+renew\w*"
+        r"|\bterm\s+of\s+this\s+agreement\b|\bcommences?\s+on\b",
+        "data protection": r"\bpersonal\s+data\b|\bdata\s+protection\b|\bdata\s+subjects?\b|\bGDPR\b",
+        "assignment": r"\b(?:assign|transfer)\w*\b[^.]{0,80}\b(?:agreement|rights|obligations)\b[^.]{0,80}\bconsent\b",
+        "events beyond control": r"\bbeyond\s+(?:its|their|the)\s+reasonable\s+control\b"
+        r"|\bforce\s+majeure\b|\bacts?\s+of\s+god\b",
+        "disputes": r"\barbitrat\w+|\bmediation\b|\bdisputes?\b[^.]{0,80}\b(?:court|settle|resol)\w*",
+        "notices": r"\bnotices?\b[^.]{0,80}\b(?:in\s+writing|written|delivered|sent|addressed)\b",
+        "audit": r"\baudit\w*|\binspect\w*\b[^.]{0,40}\b(?:records|books)\b",
+        "service levels": r"\bservice\s+levels?\b|\bavailability\s+of\b[^.]{0,30}%|\buptime\b|\bservice\s+credits?\b",
+        "insurance": r"\binsurance\b|\binsured\b",
+        "restraint": r"\bnon-?compet\w+|\bnon-?solicit\w+"
+        r"|\bexclusiv(?:e|ity)\b[^.]{0,40}\b(?:supplier|customer|dealing|basis)\b",
     }.items()
-}
+}  # fmt: skip
+_HEADING: Final = re.compile(r"[\s\d.()A-Za-z]{0,6}[^.;:!?]{1,130}[\s=\-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +124,15 @@ _RISKS: Final[Sequence[tuple[str, str, tuple[Level, Level, Level], str]]] = (
     ("liability", r"\bin\s+no\s+event\b|\bnot\s+(?:be\s+)?liable\b", ("medium", "medium", "medium"),
      "no damages can be had from the other side"),
     ("warranty", r"\bas[\s-]is\b|\bwithout\s+warrant", ("low", "medium", "medium"), "no promise that it works"),
+    ("confidentiality", r"\bperpetual|\bindefinite|\bsurviv", ("low", "medium", "medium"),
+     "binds beyond the contract's end"),
+    ("payment", r"\binterest\b|\blate\b|\bnon-?refundable\b", ("medium", "medium", "medium"),
+     "costs more, or is not given back"),
+    ("term", r"\bautomatically|\brenews?\b", ("medium", "medium", "medium"),
+     "goes on by itself unless it is ended in time"),
+    ("restraint", r"\w", ("medium", "medium", "medium"), "limits with whom one may deal"),
+    ("data protection", r"\bpersonal\s+data\b", ("medium", "medium", "medium"),
+     "personal data is handled: is there an agreement on it?"),
     ("governing law", r"\blaws?\b|\bjurisdiction\b", ("low", "medium", "medium"), "names a law or court: is it ours?"),
 )  # fmt: skip
 _RULES: Final = tuple((kind, re.compile(words, re.IGNORECASE), levels, why) for kind, words, levels, why in _RISKS)
@@ -111,9 +151,16 @@ def clauses(text: str) -> list[Clause]:
 
 
 def recognised(text: str, found: Sequence[Clause]) -> float:
-    """The share of the text's paragraphs, by length, that are of a known kind."""
-    whole = sum(end - start for start, end in _paragraphs(text))
+    """The share of the text's paragraphs but headings, by length, that are of a known kind."""
+    kinds = {(one.start, one.end) for one in found}
+    parts = (part for part in _paragraphs(text) if part in kinds or not _is_heading(text, *part))
+    whole = sum(end - start for start, end in parts)
     return sum(end - start for start, end in {(one.start, one.end) for one in found}) / whole if whole else 0.0
+
+
+def _is_heading(text: str, start: int, end: int) -> bool:
+    """Whether a paragraph only names what follows: short, and no sentence."""
+    return end - start <= 140 and _HEADING.fullmatch(text, start, end) is not None
 
 
 def rate(clause: Clause, use: Use) -> Rating:

@@ -52,7 +52,7 @@ class Extracted(Strict):
     capabilities=["contract.extract"], tags=["legal"], timeout=20,
 )  # fmt: skip
 def extract(given: Contract, ctx: AgentContext) -> Extracted:
-    """Finds the clauses of eleven kinds and quotes each with its place."""
+    """Finds clauses by the words of their kinds and quotes each with its place."""
     if len(given.text.strip()) < _FEWEST:
         message = f"“{given.title}” has fewer than {_FEWEST} characters; that is no contract. Send its whole text."
         raise Business(message, code="too_short")

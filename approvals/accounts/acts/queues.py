@@ -1,6 +1,7 @@
 """Queues: made, renamed, where they escalate to, and their business hours."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -9,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from approvals import access
-from approvals.accounts import queues
+from approvals import access, quorums
+from approvals.accounts import queues, wording
 from approvals.accounts.acts.core import AccessAct, Answers, text
 from approvals.accounts.risk import Why
 from approvals.errors import CalendarRefused
-from approvals.models import Queue
+from approvals.models import Queue, Risk
 from orchestrator.acts.core import Plan, Target, Undo, register
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -165,6 +166,56 @@ class SetHours(_QueueAct):
         return _("The hours are kept; deadlines that run already stay as they are.")
 
 
+class SetQuorum(_QueueAct):
+    """How many people must agree in a queue."""
+
+    name = "set-quorum"
+    icon = "users"
+    title = gettext_lazy("How many people must agree in a queue")
+    action = gettext_lazy("Keep")
+    menu = gettext_lazy("How many agree…")
+    hint = gettext_lazy(
+        "At least so many for everything that comes here, failures, calls of tools and held outputs included; a "
+        "definition may ask for more, never for fewer. What is open already stays as it is."
+    )
+
+    def schema(self, target: Target) -> Mapping[str, Any]:
+        """Which queue, and a number for each risk."""
+        number = {"type": "integer", "minimum": 1, "maximum": quorums.MOST, "default": 1}
+        fields = {risk.value: {**number, "title": wording.risk_words(risk)} for risk in Risk}
+        return {"properties": {"queue": _queue_field(), **fields}, "required": ["queue"]}
+
+    def words(self, asked: Answers) -> tuple[str, ...]:
+        """Each risk with its number."""
+        found = ", ".join(f"{wording.risk_words(Risk(risk))}: {least}" for risk, least in _quorum(asked).items())
+        return (_("At least so many people must agree: %(quorum)s.") % {"quorum": found},)
+
+    def risk(self, asked: Answers) -> str:
+        """Asking fewer than before."""
+        return queues.quorum_risk(queues.named(text(asked, "queue")), _quorum(asked))
+
+    def apply(self, act: Any) -> Mapping[str, Json]:
+        """Save it, or put it before a second person."""
+        work, _was = act.plan.work
+        if work.risk:
+            return AccessAct.apply(self, replace(act, plan=replace(act.plan, work=work)))
+        return super().apply(act)
+
+    def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json]:
+        """Keep them."""
+        queue = queues.named(text(asked, "queue"))
+        queues.set_quorum(queue=queue, quorum=_quorum(asked), by=by, why=why)
+        return {"href": reverse("access:queue", args=[queue.name])}
+
+    def done(self, target: Target) -> str:
+        """In one sentence."""
+        return _("It holds for whatever comes there from now on.")
+
+
+def _quorum(asked: Answers) -> dict[str, Json]:
+    return {risk.value: asked.get(risk.value) or 1 for risk in Risk}
+
+
 def answers_of(queue: Queue) -> dict[str, Json]:
     """A queue's hours as the form of `set-hours` holds them."""
     calendar = queue.calendar
@@ -200,5 +251,5 @@ def _title_and_next() -> dict[str, Any]:
     return {"title": title, "escalates_to": {**_queue_field(), "title": _("What nobody decides in time goes on to")}}
 
 
-for _act in (MakeQueue(), ChangeQueue(), SetHours()):
+for _act in (MakeQueue(), ChangeQueue(), SetHours(), SetQuorum()):
     register(_act)

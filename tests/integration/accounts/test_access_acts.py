@@ -331,6 +331,19 @@ def test_queues_are_made_changed_timed_and_never_go_in_a_circle(adam: User) -> N
     assert Queue.objects.get(name="legal").title == "Legal"
 
 
+def test_quorum_is_raised_by_one_and_lowered_by_two(adam: User) -> None:
+    people.queue("legal")
+    raised = done(adam, "set-quorum", queue="legal", high=2, critical=3)
+    assert Queue.objects.get(name="legal").quorum == {"high": 2, "critical": 3}
+    assert raised.undo is None  # taking it back would ask fewer people
+
+    asked = done(adam, "set-quorum", queue="legal", high=1, critical=3)
+    assert Queue.objects.get(name="legal").quorum == {"high": 2, "critical": 3}
+    eve = people.person("eve", "Administrator")
+    done(eve, "confirm-change", change=asked.data["change"])
+    assert Queue.objects.get(name="legal").quorum == {"critical": 3}
+
+
 def test_skills_are_kept_and_undone(adam: User, zoe: User) -> None:
     first = done(adam, "set-skills", person="zoe", skills="Fraud, german")
     assert Profile.objects.get(user=zoe).skills == ["fraud", "german"]
@@ -347,7 +360,7 @@ def test_whoever_may_not_change_access_is_offered_nothing(role: str, zoe: User) 
         act.name for act in acts.acts_for("everything") if act.home.startswith("access:") and act.permits(eve, HERE)
     }
 
-    edits_queues = {"make-queue", "change-queue", "set-hours"}
+    edits_queues = {"make-queue", "change-queue", "set-hours", "set-quorum"}
     assert allowed == (edits_queues if role == "Human Oversight Coordinator" else set())
 
 

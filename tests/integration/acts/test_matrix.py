@@ -78,6 +78,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
 ELSEWHERE = {
     *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
+    *((scope, "record-bill") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),
     *(("team", name) for name in ("add-person", "remove-person", "remove-team")),  # test_membership
     ("workflow", "restore"),  # test_publishing
@@ -105,7 +106,8 @@ ELSEWHERE = {
     *(("everything", f"{does}-account") for does in ("close", "open", "link")),
     *(("everything", f"{does}-queue") for does in ("make", "change")),
     *(("everything", f"{does}-change") for does in ("confirm", "refuse")),
-    *(("everything", name) for name in ("invite-person", "set-skills", "set-hours", "require-mfa", "reset-mfa")),
+    *(("everything", name) for name in ("invite-person", "set-skills", "set-hours", "set-quorum")),
+    *(("everything", name) for name in ("require-mfa", "reset-mfa")),
 }
 ROLES = {
     "m": "Workflow Orchestration Manager", "d": "Agent Development Specialist", "e": "System Integration Engineer",

@@ -4,14 +4,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from agents.client import Answer, Ask, Call, Client, Permanent, Refused, Worker, agent
+from agents.client import Agent, Answer, Ask, Call, Client, Permanent, Refused, Worker, agent
 from approvals.models import Gate
 from approvals.services import decide
 from orchestrator import services
@@ -106,6 +108,55 @@ def test_long_poll_answers_as_soon_as_there_is_work(address: str, secret: str):
         start(text="hello")
         waiting.join(15)
     assert [call.input for call in found] == [{"text": "hello"}]
+
+
+class Link(httpx.HTTPTransport):
+    """A way to the server that can be cut."""
+
+    is_up = True
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not self.is_up:
+            raise httpx.ConnectError("the link is away", request=request)
+        return super().handle_request(request)
+
+
+@contextmanager
+def running(made: Worker) -> Iterator[None]:
+    thread = threading.Thread(target=made.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        made.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_worker_whose_link_is_away_keeps_its_answer_and_catches_up(address: str, secret: str, tmp_path: Path):
+    link, kept = Link(), tmp_path / "kept"
+
+    def far(given: dict[str, Any], call: Call) -> Any:
+        link.is_up = False
+        return {"said": given["text"]}
+
+    def made() -> Worker:
+        one = Worker(address, secret, agents=[Agent(echo.registration, far)], wait=0.2).when_away(lease=60, keep=kept)
+        one._client._http = httpx.Client(transport=link)
+        return one
+
+    with shift():
+        run = start(text="hello")
+        with running(made()):
+            eventually(lambda: list(kept.glob("*.json")))
+        assert [file.stat().st_mode & 0o077 for file in kept.iterdir()] == [0]
+        time.sleep(2.5)  # longer than a lease would last that nobody asked to be longer
+        assert task(run, "work").wait_for == "answer"
+        link.is_up = True
+        with running(made()):  # the machine was switched off meanwhile
+            eventually(lambda: finished(run))
+    assert (task(run, "work").output, task(run, "work").losses) == ({"said": "hello"}, 0)
+    assert not list(kept.iterdir())
 
 
 def test_command_runs_a_function_without_django(address: str, secret: str, tmp_path: Path):

@@ -12,6 +12,7 @@ from agents.adapters.http import http_agent
 from agents.calling import call
 from agents.closing import close_all
 from agents.errors import Permanent
+from agents.models import ModelHistory
 from agents.process import ProcessPool
 from agents.registry import Registry
 from agents.types import AgentRequest, Completed, Failed
@@ -24,6 +25,8 @@ INPUT = {"type": "object", "properties": {"do": {"type": "string"}}, "required":
 OUTPUT = {"type": "object", "properties": {"said": {"type": "string"}}, "required": ["said"]}
 FACTS: Any = {"input": INPUT, "output": OUTPUT, "url": "TEST_REMOTE_URL", "secret": "TEST_REMOTE_SECRET"}
 http_agent("test-remote", **FACTS)
+MAIL = {"type": "object", "properties": {"do": {"type": "string"}, "to": {"type": "string"}}, "required": ["do", "to"]}
+http_agent("test-remote-mail", **{**FACTS, "input": MAIL})
 
 
 @pytest.fixture
@@ -140,6 +143,22 @@ def test_answer_comes_later_to_a_signed_address(elsewhere: RemoteAgent):
         assert Api().post(path, {"output": {"said": "y"}}).status_code == 409
         eventually(lambda: finished(run))
     assert task(run, "work").output == {"said": "x"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_remote_agent_gets_tokens_and_its_late_answer_gets_the_data_back(elsewhere: RemoteAgent):
+    publish('  - {key: work, type: automated, agent: test-remote-mail, inputs: {do: "later", to: "jane@example.com"}}')
+    run = start()
+    with shift():
+        eventually(lambda: task(run, "work").wait_for == "answer")
+        heard = elsewhere.heard[0]
+        assert heard["input"]["to"].endswith("@masked.invalid")
+        assert "jane" not in str(heard)
+        path = "/" + heard["answer_to"].partition("/api/v1/")[2]
+        Api().post(path, {"output": {"said": f"wrote to {heard['input']['to']}"}})
+        eventually(lambda: finished(run))
+    assert task(run, "work").output == {"said": "wrote to jane@example.com"}
+    assert "jane" not in str(list(ModelHistory.objects.values()))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ from approvals.models import Gate
 from approvals.services import decide
 from orchestrator import services
 from orchestrator.engine import remote, sweep
-from orchestrator.models import Attempt, RemoteCall, Run, Stop, Task
+from orchestrator.models import Attempt, Event, RemoteCall, Run, Stop, Task
 from tests import people
 from tests.engine import eventually, finished, publish, shift, start, task
 from tests.outside import ECHO, STEP, fetched, registered, secret_of, settled, with_token, worker
@@ -293,3 +293,52 @@ def test_lost_engine_worker_does_not_lose_an_answer_that_it_took():
         eventually(lambda: finished(run))
     assert task(run, "work").output == {"said": "once"}
     assert fetched(api) == []
+
+
+def test_worker_gets_tokens_for_personal_data_and_its_answer_gets_the_data_back():
+    _, api, run = ready("write to jane@example.com about 4111 1111 1111 1111")
+    with shift():
+        eventually(lambda: parked(run))
+        [call] = fetched(api)
+        told = call["input"]["text"]
+        assert "jane@example.com" not in told
+        assert "4111" not in told
+        assert "@masked.invalid" in told
+        settled(api, call, output={"said": f"done: {told.upper()}"})
+        eventually(lambda: finished(run))
+    said = "done: WRITE TO jane@example.com ABOUT 4111 1111 1111 1111"
+    assert task(run, "work").output == {"said": said}
+    masked = Event.objects.get(run=run, kind="task.guarded").data["guard"]["masked"]
+    assert [one["kind"] for one in masked] == ["email", "card"]
+    assert "jane" not in str(list(RemoteCall.objects.values_list("input", flat=True)))
+
+
+def test_worker_that_asked_finds_its_answer_under_the_same_tokens():
+    _, api, run = ready("pay jane@example.com")
+    boss = people.person("boss", "Human Oversight Coordinator")
+    with shift():
+        eventually(lambda: parked(run))
+        [call] = fetched(api)
+        action = {"pay": call["input"]["text"]}
+        settled(api, call, question={"action": action, "reason": "it is money", "proposal": action})
+        eventually(lambda: Gate.objects.filter(status="open").exists())
+        gate = Gate.objects.get(status="open")
+        assert gate.subject["action"] == {"pay": "pay jane@example.com"}
+        decide(gate_id=gate.pk, by=boss, verdict="approve", gate_version=gate.version, note="")
+        eventually(lambda: parked(run))
+        [again] = fetched(api)
+        assert again["input"] == call["input"]
+        assert [one["action"] for one in again["approvals"]] == [action]
+
+
+def test_worker_gets_nothing_outside_its_contract():
+    _, api = worker()
+    name = {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}
+    registered(api, input={"type": "object", "properties": {"customer": name}})
+    publish('  - {key: work, type: automated, agent: outside, inputs: {customer: "${input.customer}"}}')
+    run = start(customer={"name": "Jane", "salary": 90_000})
+    with shift():
+        eventually(lambda: parked(run))
+        assert fetched(api)[0]["input"] == {"customer": {"name": "Jane"}}
+    stripped = Event.objects.get(run=run, kind="task.guarded").data["guard"]["stripped"]
+    assert stripped == ["customer.salary"]

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from agents import retention
-from agents.models import Assessment, ModelCall, PartialText, ToolUse
+from agents.models import Assessment, ModelCall, PartialText, ToolCall, ToolUse
 from agents.tasks import forget_records
 from orchestrator.models import Event
 
@@ -27,13 +27,14 @@ def records() -> None:
         ToolUse.objects.create(agent="a", tool="t", decision="allowed", hour=at, last_at=at)
         called = ModelCall.objects.create(key=f"k{number}", correlation_id="c", attempt=1, agent="a", model="m")
         ModelCall.objects.filter(pk=called.pk).update(at=at)
+        ToolCall.objects.create(seal=f"s{number}", key="k", correlation_id="c", given="{}", at=at)
         PartialText.objects.create(
             key=f"k{number}", correlation_id="c", agent="a", attempt=1, text="so far", updated_at=at
         )
 
 
 def left() -> list[int]:
-    return [model.objects.count() for model in (Assessment, ToolUse, ModelCall, PartialText)]
+    return [model.objects.count() for model in (Assessment, ToolUse, ModelCall, ToolCall, PartialText)]
 
 
 def told() -> list[dict[str, Any]]:
@@ -43,15 +44,16 @@ def told() -> list[dict[str, Any]]:
 def test_only_what_is_too_old_goes_and_an_event_says_how_much(records):
     forget_records()
 
-    assert left() == [1, 1, 1, 1]
+    assert left() == [1, 1, 1, 1, 1]
     assert not ModelCall.objects.filter(key="k0").exists()
     assert told() == [
         {"what": "assessments", "count": 1, "days": 365},
         {"what": "tool_uses", "count": 1, "days": 400},
         {"what": "model_calls", "count": 1, "days": 400},
+        {"what": "tool_calls", "count": 1, "days": 30},
     ]
     forget_records()
-    assert len(told()) == 3  # nothing to do tells nothing
+    assert len(told()) == 4  # nothing to do tells nothing
 
 
 def test_operator_says_how_long(records, settings):
@@ -59,7 +61,7 @@ def test_operator_says_how_long(records, settings):
 
     forget_records()
 
-    assert left() == [1, 1, 2, 1]
+    assert left() == [1, 1, 2, 1, 1]
 
 
 def test_what_somebody_holds_stays_however_old(records, monkeypatch):
@@ -67,10 +69,10 @@ def test_what_somebody_holds_stays_however_old(records, monkeypatch):
 
     forget_records()
 
-    assert left() == [1, 1, 2, 1]
+    assert left() == [1, 1, 2, 1, 1]
     monkeypatch.setitem(retention.HOLDS, "model_calls", [])
     forget_records()
-    assert left() == [1, 1, 1, 1]
+    assert left() == [1, 1, 1, 1, 1]
 
 
 def test_batches_are_bounded_and_the_next_go_takes_up_the_rest(monkeypatch):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import orjson
 import pytest
 from django.db.models.functions import Now
 
@@ -15,7 +16,7 @@ from approvals.models import Decision, Gate, Question
 from orchestrator import services as engine
 from orchestrator.definitions.plan import GateTerms
 from orchestrator.models import Event
-from tests import people
+from tests import people, toolbox
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the agent's own threads read the database
 
@@ -103,3 +104,42 @@ def test_stopped_agent_is_not_called(agent, ana):
     replying.answer_all()
 
     assert Question.objects.get().state == "failed"
+
+
+class TestRehearsal:
+    """What would happen, by the dry run of the tool that the definition names: before anybody approves."""
+
+    terms = GateTerms(rehearse="test.pay")
+
+    def answered(self, **facts) -> Question:
+        gate = people.gate(terms=self.terms, **facts)
+        replying.answer_all()
+        found = asking.rehearsal(gate)
+        assert found is not None
+        return found
+
+    def test_dry_run_of_the_action_is_on_the_card_and_nothing_is_done(self, ana):
+        before = list(toolbox.done)
+        found = self.answered(action={"to": "Ada", "amount": 50})
+
+        card = cards.card(found.gate, ana)
+
+        assert (found.state, found.tool, orjson.loads(found.answer)) == ("answered", "test.pay", {"would_pay": 50})
+        assert card.rehearsal == found
+        assert card.questions == ()
+        assert toolbox.done == before
+        assert Gate.objects.get(pk=found.gate_id).seal == found.seal
+
+    def test_action_that_the_tool_does_not_take_and_a_tool_without_one_say_so(self, ana):
+        wrong = self.answered(action={"isolate": "fin-db-02"})
+        self.terms = GateTerms(rehearse="test.nothing-like-it")
+        unknown = self.answered(step=1)
+
+        assert (wrong.state, "is not what tool test.pay takes" in wrong.answer) == ("failed", True)
+        assert (unknown.state, "Nobody here knows tool" in unknown.answer) == ("failed", True)
+
+    def test_gate_without_one_has_none(self, ana):
+        gate = people.gate()
+
+        assert cards.card(gate, ana).rehearsal is None
+        assert not Question.objects.exists()

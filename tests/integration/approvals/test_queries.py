@@ -74,6 +74,28 @@ def test_inbox_search_reads_titles_and_payloads(search, found):
     assert sorted(titles(queries.inbox(ana, search=search))) == found
 
 
+def test_inbox_lists_the_most_urgent_of_all_risks_however_many_wait_of_each():
+    ana = people.person("ana", decides=people.queue())
+    for title, risk, seconds in [
+        ("low 1", "low", 61), ("low 2", "low", 120), ("low 3", "low", 6000), ("high 1", "high", 900),
+        ("high 2", "high", 90_000), ("critical", "critical", 500_000),
+    ]:  # fmt: skip
+        due(people.gate(title=title, risk=risk), seconds)
+
+    assert titles(queries.inbox(ana, limit=4)) == ["high 1", "low 1", "low 2", "high 2"]
+    assert titles(queries.inbox(ana, limit=2, narrowed=queries.Narrowed(risk="high"))) == ["high 1", "high 2"]
+
+
+def test_inbox_search_fills_up_with_what_stands_within_words():
+    ana = people.person("ana", decides=people.queue())
+    due(people.gate(title="Refund", proposal={"summary": "x"}), 6000)
+    due(people.gate(title="Prefunded", proposal={"summary": "x"}), 600)
+
+    assert titles(queries.inbox(ana, search="fund")) == ["Prefunded", "Refund"]
+    assert titles(queries.inbox(ana, search="refund")) == ["Prefunded", "Refund"]
+    assert titles(queries.inbox(ana, search="refund", limit=1)) == ["Refund"]  # beginnings of words come first
+
+
 def test_inbox_search_by_number_finds_the_gate():
     ana = people.person("ana", decides=people.queue())
     gate = people.gate()
@@ -92,7 +114,7 @@ def test_inbox_costs_the_same_number_of_queries_however_long_it_is(django_assert
             services.touch_presence(gate_id=gate.pk, by=by)
             services.claim_gate(gate_id=gate.pk, by=by)
         ana = people.User.objects.get(username="ana")
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             rows = queries.inbox(ana)
             counted.append([(row.gate.run.title, row.gate.claimed_by.username, row.looking) for row in rows])
 
@@ -107,7 +129,7 @@ def test_counts_agree_with_the_list(django_assert_num_queries):
         people.gate(queue=name)
     people.gate(queue="mine", started_by=ana)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         found = queries.counts(ana)
 
     assert found.waiting == len(queries.inbox(ana)) == 2

@@ -166,7 +166,11 @@ def test_length_is_the_definitions_own_or_what_the_risk_says(ana, settings):
     lengths = [runways.seconds(gate, "approve") for gate in (grave, plain, own, keys)]
 
     assert lengths == [30.0, 0.0, 0.0, 0.0]
-    assert runways.seconds(grave, "reject") == 0.0
+    assert [runways.seconds(grave, verdict) for verdict in ("reject", "request_changes", "terminate")] == [
+        30.0,
+        0.0,
+        0.0,
+    ]
     assert isinstance(services.decide(gate_id=plain.pk, by=ana, verdict="approve", gate_version=1), Decision)
 
 
@@ -206,3 +210,29 @@ def test_drift_shows_only_what_is_new_since_one_looked(ana):
     assert [change.path for change in found.changes] == ["proposal.summary"]
     assert [one.said for one in found.happened] == ["sam commented", "sam changed what is up for decision"]
     assert Comment.objects.count() == 2
+
+
+def test_rejection_can_be_taken_back_until_it_takes_effect(ana):
+    gate, other = people.gate(terms=MINUTE), people.gate(terms=MINUTE)
+    laid = approve(gate, ana, verdict="reject", note="Wrong host.")
+    approve(other, ana, verdict="reject", note="Wrong host.")
+    assert (status_of(gate), laid.verdict) == (("open", "waiting"), "reject")
+    assert list(
+        Event.objects.filter(task_id=gate.task_id, kind="gate.turned_down").values_list("actor", flat=True)
+    ) == ["user:ana"]
+
+    runways.take_back(gate_id=gate.pk, by=ana)
+    time_is_over(other)
+
+    gate.refresh_from_db()
+    assert (status_of(gate), gate.version, Draft.objects.get(gate=gate).text) == (("open", "waiting"), 2, "Wrong host.")
+    assert status_of(other) == ("rejected", "failed")
+    assert Decision.objects.get().verdict == "reject"
+    assert list(violations()) == []
+
+
+def test_sending_back_and_ending_a_run_happen_at_once(ana):
+    for verdict in ("request_changes", "terminate"):
+        gate = people.gate(terms=MINUTE)
+        made = services.decide(gate_id=gate.pk, by=ana, verdict=verdict, gate_version=1, note="Now.")
+        assert isinstance(made, Decision)

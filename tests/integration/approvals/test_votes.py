@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from approvals import queries, services, voting
+from approvals import desk, queries, services, voting
 from approvals.errors import CardNotOpen, GateAlreadySettled, SeparationOfDuties, VotedAlready
 from approvals.models import Decision, Gate, Presence, Profile, Vote
 from orchestrator.definitions.plan import GateTerms
@@ -210,6 +210,16 @@ class TestBlind:
         assert (seen.matched, seen.assessment, seen.comments) == ((), None, ())
         assert "status" not in seen.evidence[0]
         assert len(own.comments) == 1
+
+    def test_output_is_shown_without_what_the_machine_found_of_its_claims(self):
+        (ana,) = voters("ana")
+        claims = ({"claim": "beacon", "source": "log", "status": "fabricated"},)
+        found = gate(self.terms, evidence=claims, proposal={"summary": "x", "evidence": [*claims]})
+
+        opened = desk.desk(queries.get_visible_gate_or_404(ana, found.pk), ana)
+
+        assert [piece.name for piece in opened.output] == ["summary"]
+        assert not opened.has_more
 
     def test_rejection_of_the_first_tells_nothing_before_the_second_has_spoken(self):
         ana, sam = voters("ana", "sam")

@@ -12,7 +12,7 @@ from agents.prompts import services as prompts
 from approvals import services
 from approvals.errors import FeedbackNotFound, FeedbackRefused, NotPermitted, OutcomeMissing
 from approvals.feedback import examples, learning, patterns, retrospective, watching
-from approvals.feedback.models import Improvement, Lesson
+from approvals.feedback.models import Improvement, Lesson, Retro
 from approvals.models import Gate
 from orchestrator import events
 from orchestrator.models import Event, Task
@@ -172,3 +172,34 @@ def test_patterns_count_what_stood_and_name_nobody(decided, ana):
     assert patterns.patterns(stranger, patterns.Wanted.of({}), aggregates=False).total.n == 0
     topics = retrospective.retrospective(manager, 14).topics
     assert [(topic.key, topic.count, topic.before) for topic in topics] == [("wrong_facts", 2, 0)]
+
+
+class TestRetrospectives:
+    """What a team concluded is kept with the figures of that moment, for those who see what they count."""
+
+    def test_figures_stay_as_they_were_and_are_shown_to_those_who_see_the_same_runs(self, decided):
+        manager, auditor = people.person("mia", "Workflow Orchestration Manager"), people.person("uma", "Auditor")
+        outsider = people.person("otto", "Reviewer", decides=people.queue("elsewhere"))
+        decided("reject", causes=("wrong_facts",))
+        learn()
+
+        made = retrospective.hold(by=manager, days=14, title=" May \n talk ", concluded="Ask for the log.")
+        decided("reject", causes=("wrong_facts",))
+        learn()
+
+        kept = retrospective.held(auditor)
+        assert [one.pk for one in kept] == [made.pk]
+        assert (kept[0].title, kept[0].figures["changed"], kept[0].figures["topics"]) == (
+            "May talk", 1, [{"key": "wrong_facts", "count": 1, "before": 0}],
+        )  # fmt: skip
+        assert retrospective.retrospective(manager, 14).changed == 2
+        assert retrospective.held(outsider) == []
+        assert Event.objects.get(kind="retrospective.held").actor == "user:mia"
+
+    def test_without_words_or_without_the_right_nothing_is_kept(self):
+        manager = people.person("mia", "Workflow Orchestration Manager")
+        with pytest.raises(FeedbackRefused):
+            retrospective.hold(by=manager, days=14, title="May", concluded=" ")
+        with pytest.raises(NotPermitted):
+            retrospective.hold(by=people.person("uma", "Auditor"), days=14, title="May", concluded="x")
+        assert not Retro.objects.exists()

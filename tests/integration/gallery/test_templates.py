@@ -1,5 +1,6 @@
 """Every template found publishes under strict, and each of its samples ends as it says, with people's answers."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,30 @@ def _agents(tmp_path: Any, settings: Any) -> None:
     demo.seed_queues()
     # Samples run side by side and some fail on purpose: three failures in a row would take the agent from the others.
     spare_breakers("^sample-")
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each says that it runs offline: nothing but this machine may be asked for, by name or address."""
+    asked: list[object] = []
+    real, looked_up = socket.socket.connect, socket.getaddrinfo
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith("127.") and address[0] != "::1":
+            asked.append(address)
+            raise OSError("this test is offline")
+        real(self, address)
+
+    def getaddrinfo(host: Any, *more: Any, **facts: Any) -> Any:
+        if host not in {None, "localhost", "127.0.0.1", "::1"}:
+            asked.append(host)
+            raise OSError("this test is offline")
+        return looked_up(host, *more, **facts)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    assert asked == []
 
 
 def strict(source: str) -> str:

@@ -7,9 +7,13 @@ import pytest
 from agents.guardrails import consent, sealing
 from agents.guardrails.consent import Statement
 from agents.guardrails.words import sentence
-from agents.models import Violation
+from agents.models import Agent, AgentItem, Violation
+from agents.registry import sync
 from approvals.models import Gate
+from orchestrator import acts, guarding, services
+from orchestrator.errors import FrozenByGuardrails
 from orchestrator.models import Event, Run, Stop
+from tests import people
 from tests.engine import eventually, finished, publish, shift, start, statuses, task
 from tests.integration.guardrails import agents_under_guard as guarded
 
@@ -47,8 +51,11 @@ def test_tagged_fields_are_stripped_unless_the_agent_declares_their_tag() -> Non
     inputs = "id: p1, diagnosis: flu, age: 40"
     _run(_step("guard-office", inputs=inputs))
     assert guarded.given["guard-office"] == [{"id": "p1", "age": 40}]
-    _run(_step("guard-clinic", inputs=inputs))
+    run = _run(_step("guard-clinic", inputs=inputs))
     assert guarded.given["guard-clinic"] == [{"id": "p1", "diagnosis": "flu", "age": 40}]
+    opened = Event.objects.get(run=run, kind="task.succeeded").data["guard"]
+    assert opened == {"opened": [{"at": "diagnosis", "tags": ["phi"]}]}
+    assert sentence(opened) == "given in clear: diagnosis"
 
 
 def test_text_is_masked_for_an_agent_that_sees_nothing() -> None:
@@ -74,6 +81,8 @@ def test_a_tagged_output_is_kept_sealed_and_opened_only_for_whom_it_may() -> Non
     assert sealing.open_sealed(kept["visits"]).value == 3
     assert guarded.given["guard-reader"] == [{"ssn": "123-45-6789", "visits": 3}]
     assert guarded.given["guard-plain"] == [{"text": "[PII hidden]"}]
+    opened = Event.objects.get(run=run, kind="task.succeeded", actor="agent:guard-reader").data["guard"]["opened"]
+    assert opened == [{"at": "ssn", "tags": ["pii"]}, {"at": "visits", "tags": ["phi"]}]
     assert "123-45-6789" not in str(list(Event.objects.filter(run=run).values_list("data", flat=True)))
     assert "123-45-6789" not in str([(t.input, t.output) for t in run.tasks.all()])
 
@@ -132,6 +141,42 @@ def test_without_consent_a_call_is_not_made_and_withdrawing_takes_effect_at_once
     assert "c-7" not in told
 
 
+def test_a_frozen_agent_is_released_only_by_who_may_release_it() -> None:
+    sync()
+    agent = Agent.objects.get(name="guard-blind")
+    guarding.freeze(agent.pk, reason="5 violations")
+    editor = people.person("eddie", "Agent Development Specialist")
+    boss = people.person("mona", "Workflow Orchestration Manager")
+    quality = people.person("quinn", "Quality Assurance Lead")
+    target, resume = acts.of("agent", agent.pk), acts.find("agent", "resume")
+    assert [resume.permits(one, target) for one in (editor, boss, quality)] == [False, False, True]
+    # Stopping or terminating it on top, to let that go, opens no other way.
+    acts.perform(acts.find("agent", "stop"), target, by=boss, reason="to be sure")
+    assert not resume.permits(boss, target)
+    held = Stop.objects.get(lifted_at=None)
+    with pytest.raises(FrozenByGuardrails):
+        services.lift_stop(stop_id=held.pk, by=boss, reason="it is fine")
+    asked = {"in_hand": "put before people"}
+    acts.perform(acts.find("agent", "terminate"), target, by=boss, reason="out", answers=asked)
+    assert not acts.find("agent", "start").permits(boss, target)
+    assert acts.find("agent", "start").permits(quality, target)
+    assert AgentItem.objects.filter(agent=agent, kind="frozen", closed_at=None).count() == 1
+    acts.perform(acts.find("agent", "start"), target, by=quality, reason="the rule was wrong")
+    assert not Stop.objects.filter(lifted_at=None).exists()
+    assert AgentItem.objects.get(agent=agent, kind="frozen").closed_by == "quinn"
+
+
+def test_what_somebody_paused_before_is_frozen_all_the_same() -> None:
+    sync()
+    agent = Agent.objects.get(name="guard-blind")
+    editor = people.person("eddie", "Agent Development Specialist")
+    target, resume = acts.of("agent", agent.pk), acts.find("agent", "resume")
+    acts.perform(acts.find("agent", "pause"), target, by=editor, reason="a look")
+    assert resume.permits(editor, target)
+    assert not guarding.freeze(agent.pk, reason="5 violations")
+    assert not resume.permits(editor, target)
+
+
 def test_a_spike_freezes_the_agent_asks_people_and_an_act_lets_it_go_on(settings: Any) -> None:
     settings.GUARD_SPIKE = 3
     publish(_step("guard-far"))
@@ -148,8 +193,6 @@ def test_a_spike_freezes_the_agent_asks_people_and_an_act_lets_it_go_on(settings
         assert gate.rule == "a spike of violations: stop and ask"
         assert Event.objects.filter(kind="guard.spiked").count() == 1
         waiting = start(text="harmless")
-        from orchestrator import acts
-
         acts.perform(acts.find("agent", "resume"), acts.of("agent", stop.ref), by=None, reason="looked at")
         eventually(lambda: finished(waiting))
     assert statuses(waiting) == {"s": "succeeded"}

@@ -162,10 +162,11 @@ def test_a_run_that_ends_twice_costs_each_time_what_it_cost_since(work):
     assert [(one.status, float(one.cost)) for one in ends] == [("failed", 1.0), ("succeeded", 0.25)]
 
 
-def test_who_reads_meanwhile_leaves_it_to_the_first(work):
+def test_nothing_new_is_nothing_to_read(work):
     MeasureCursor.objects.create(pos=ledger.head())
 
     assert folding.catch_up() == 0
+    assert not Measure.objects.exists()
 
 
 def _shuffle_ledger(chance: random.Random) -> None:

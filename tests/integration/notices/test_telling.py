@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from agents.prompts import services as prompts
 from approvals import access, delegation, handing, services, stranded
-from approvals.models import Channel, Delivery, Gate, Notice, NoticeCursor
+from approvals.accounts import changes
+from approvals.models import Channel, Delivery, Gate, Notice, NoticeCursor, Profile
 from approvals.notices import queries, telling
 from approvals.notices import services as notices
 from orchestrator import db, events, ledger
@@ -329,3 +331,55 @@ def test_who_changed_it_is_asked_no_more_and_the_others_are():
     tell()
 
     assert (kinds(ana), kinds(bob)) == ([], ["decide", "amended"])
+
+
+class TestSecondPeople:
+    """What waits for a second person besides gates reaches those who could be that person."""
+
+    def test_change_of_access_is_told_to_those_who_can_confirm_it_until_somebody_has(self):
+        adam, eve = (people.person(name, "Administrator") for name in ("adam", "eve"))
+        other = people.person("adam-two", "Administrator")
+        Profile.objects.create(user=other, same_as=adam)
+        change = changes.propose(
+            act="give-role", answers={"person": "zoe", "role": "Administrator"}, lines=["Zoe becomes Administrator."],
+            risk="grave", reason="holidays", by=adam,
+        )  # fmt: skip
+        tell()
+
+        assert (kinds(eve), kinds(adam), kinds(other)) == (["access_waits"], [], [])
+        told = queries.newest(eve, limit=1)[0]
+        assert (told.title, told.action) == ("Zoe becomes Administrator.", "Look and confirm")
+        assert told.sentence.startswith("adam asks for this change of access")
+        assert told.notice.path == f"/access/changes/#change-{change.pk}"
+
+        changes.settle(change, outcome="refused", by=eve, note="No.")
+        tell()
+        assert (kinds(eve), queries.unread(eve)) == ([], 0)
+
+    def test_prompt_is_told_to_its_reviewers_but_to_nobody_who_wrote_in_it(self):
+        dora, quinn = (
+            people.person("dora", "Agent Development Specialist"),
+            people.person("quinn", "Quality Assurance Lead"),
+        )
+        version = prompts.create(
+            name="greeting", title="Greeting", by=dora, text=prompts.Text(template="Hello", docs_link="/docs")
+        )
+        prompts.submit(version.pk, by=dora)
+        tell()
+
+        assert (kinds(quinn), kinds(dora)) == (["prompt_waits"], [])
+        told = queries.newest(quinn, limit=1)[0]
+        assert told.sentence == "dora asks for a review of version 1 of the prompt greeting."
+        assert told.notice.path == "/agents/prompts/greeting/"
+
+        prompts.send_back(version.pk, seen=version.digest, note="Say who speaks.", by=quinn)
+        tell()
+        assert kinds(quinn) == []
+
+    def test_what_was_answered_within_one_reading_leaves_nothing_open(self):
+        adam, eve = (people.person(name, "Administrator") for name in ("adam", "eve"))
+        change = changes.propose(act="give-role", answers={}, lines=["x"], risk="r", reason="y", by=adam)
+        changes.settle(change, outcome="refused", by=adam, note="")
+        tell()
+
+        assert kinds(eve) == []

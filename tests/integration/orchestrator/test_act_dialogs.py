@@ -6,6 +6,7 @@ from django.test import Client
 from orchestrator import forms
 from orchestrator.models import Event, Run
 from tests import factories
+from tests.api import as_user
 
 pytestmark = pytest.mark.django_db
 
@@ -70,4 +71,24 @@ def test_page_of_agents_out_of_service_says_when_there_are_none(manager):
     assert (
         "Every agent is in service"
         not in manager.get("/out-of-service/", headers={"HX-Request": "true"}).content.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [("redirect", "No other agent takes its input"), ("migrate", "The workflow has no other version.")],
+)
+def test_act_without_anything_to_choose_from_says_so(manager, run, act, words):
+    address = f"task/{run.pk << 20 | 1}" if act == "redirect" else f"run/{run.pk}"
+
+    answer = manager.get(f"/act/{address}/{act}/")
+
+    assert answer.status_code == 200
+    assert words in main_of(answer.content.decode()).replace("&#x27;", "'")
+
+
+def test_redirect_is_not_offered_where_no_other_agent_fits(manager, run):
+    assert "Redirect…" not in manager.get(f"/runs/{run.pk}/?task=second").content.decode()
+    assert (
+        as_user(factories.User.objects.get(username="maria")).get(f"/tasks/{run.pk << 20 | 1}/acts").status_code == 200
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.models import ToolUse
+from agents.models import ToolCall, ToolUse
 from approvals import services as decisions
 from approvals.models import Gate
 from orchestrator.models import Effect, Event, Run
@@ -183,3 +183,18 @@ def test_what_the_run_has_done_by_tools_is_undone_when_it_fails() -> None:
         engine.eventually(lambda: engine.statuses(run).get("undo_work") == "succeeded")
 
     assert toolbox.done[-1] == ("take_back", {"to": "ann", "amount": 50.0, "receipt": "r2"})
+
+
+def test_what_went_into_a_tool_and_came_back_is_kept_masked_for_the_story() -> None:
+    allow("agent: tool-user, tool: test.lookup, scopes: [customers]")
+    run = flow(("test.lookup", {"text": "mail to jane.doe@example.org"}), agent="tool-user")
+    with engine.shift():
+        engine.eventually(lambda: engine.finished(run))
+
+    call = ToolCall.objects.get()
+    event = Event.objects.get(run_id=run.pk, kind="tool.called")
+    assert (event.data or {})["seal"] == call.seal
+    assert call.correlation_id == run.correlation_id
+    assert "mail to [email address hidden]" in call.given
+    assert "[email address hidden]" in call.got
+    assert "jane.doe" not in call.given + call.got

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from orchestrator.definitions.graph import MAX_SIBLINGS, Layout, layout
+from orchestrator.definitions.graph import MAX_BOXES, MAX_SIBLINGS, Layout, layout
 from orchestrator.definitions.plan import Plan
 
 type Compile = Callable[[str], Plan]
@@ -45,6 +45,36 @@ def test_layout_folds_many_alike_into_one(compiled: Compile) -> None:
     folded = [node for node in drawn.nodes if node.is_folded]
     assert [node.title for node in folded] == [f"Wide ×{MAX_SIBLINGS + 1}"]
     assert sorted(index for node in drawn.nodes for index in node.indexes) == [step.index for step in plan.steps]
+
+
+def chain(length: int) -> str:
+    noop, reader = "agent: noop", "agent: reader, inputs: {text: x}"
+    steps = ", ".join(f"{{key: s{n}, type: automated, {noop if n % 25 else reader}}}" for n in range(length))
+    waits = ", ".join(f"s{n}: [s{n - 1}]" for n in range(1, length))
+    return f"steps: [{steps}]\ndependencies: {{{waits}}}"
+
+
+def test_layout_of_a_chain_too_long_to_look_at_is_folded_into_stretches(compiled: Compile) -> None:
+    plan = compiled(chain(1000))
+
+    drawn = layout(plan)
+
+    assert 2 < len(drawn.nodes) <= 40
+    assert drawn.nodes[0].title == "S0 … ×25"
+    assert len(drawn.edges) == len(drawn.nodes) - 1
+    assert sorted(index for node in drawn.nodes for index in node.indexes) == [step.index for step in plan.steps]
+
+
+def test_layout_of_too_many_groups_side_by_side_is_folded_group_by_group(compiled: Compile) -> None:
+    each = MAX_SIBLINGS - 10
+    groups = []
+    for g in range(MAX_BOXES // each + 1):
+        inner = ", ".join(f"{{key: g{g}s{n}, type: automated, agent: noop}}" for n in range(each))
+        groups.append(f"{{key: g{g}, type: parallel, steps: [{inner}]}}")
+
+    drawn = layout(compiled(f"steps: [{', '.join(groups)}]"))
+
+    assert [len(node.indexes) for node in drawn.nodes] == [each] * len(groups)
 
 
 def test_layout_keeps_parallel_chains_straight(compiled: Compile) -> None:

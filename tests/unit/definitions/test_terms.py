@@ -23,6 +23,7 @@ steps:
             "remind: [10m, 2h], business_hours: true, escalation: [lead, board], rounds: 2",
             GateTerms(remind_s=(7200.0, 600.0), business_hours=True, escalation=("lead", "board"), rounds=2),
         ),
+        ("rehearse: bank.pay, action: {amount: 1}", GateTerms(rehearse="bank.pay")),
         ("purpose: strategic, skills: [law]", GateTerms(purpose="strategic", skills=("law",))),
     ],
 )
@@ -46,6 +47,7 @@ def test_terms_are_compiled_and_survive_storage(compiled, terms, meaning):
         ("on_timeout: approve, risk: high", "of high risk is not approved by time"),
         ("on_timeout: approve, approvals: 2", "is not approved by time"),
         ("remind: [soon]", "is not a list of durations"),
+        ("rehearse: bank.pay", "needs the arguments of what will be done"),
         ("approvals: 10", "from 1 to 9"),
     ],
 )

@@ -1,6 +1,7 @@
 """The injection filter, measured: on texts of our own, and on real incidents whose descriptions talk about attacks."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,25 @@ def test_incidents_and_news_that_it_was_not_trained_on_are_hardly_ever_flagged()
         assert sum(judge(text).is_attack for text in held) <= MOST_FALSE[name] * len(held)
 
 
+def others(half: int, label: str) -> list[str]:
+    """Texts of a corpus that nobody here wrote: half 0 was looked at while rules were written, half 1 only measured."""
+    corpus = pytest.importorskip("bastioncorpus")
+    lines = (Path(corpus.__file__).parent / "corpus" / "injections.jsonl").read_text().splitlines()
+    texts = [row["text"] for row in map(json.loads, lines) if row["label"] == label]
+    return [text for text in texts if hashlib.sha256(text.encode()).digest()[0] % 2 == half]
+
+
+@pytest.mark.parametrize(("half", "least", "most"), [(0, 53 / 58, 0), (1, 39 / 60, 1 / 41)])
+def test_it_does_as_well_on_texts_of_others_as_the_page_says(half: int, least: float, most: float) -> None:
+    attacks, traps = others(half, "malicious"), others(half, "benign")
+    assert sum(judge(text).is_attack for text in attacks) / len(attacks) >= least
+    assert sum(judge(text).is_attack for text in traps) / len(traps) <= most
+
+
 def test_no_text_that_it_is_measured_on_was_learned() -> None:
     learned = {text for text, _ in training.own()}
     assert not learned & {text for part, _label, text in ROWS if part == "held"}
+    assert not learned & {*others(0, "malicious"), *others(1, "malicious"), *others(0, "benign"), *others(1, "benign")}
     assert sum(label for _, label in training.own()) > 80
 
 

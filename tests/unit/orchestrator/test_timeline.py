@@ -1,5 +1,6 @@
 """Bars say where a run's time went."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.timeline import Lived, timeline
@@ -83,3 +84,15 @@ def test_timeline_critical_path_leads_back_by_what_was_waited_for_longest():
     assert found.path == ("Start", "Slow", "Join")
     assert [bar.key for bar in found.bars if bar.is_critical] == ["join", "slow", "start"]
     assert timeline([ended("alone", 1)], start=START, end=at(2)).path == ()
+
+
+def test_timeline_says_what_the_time_on_the_critical_path_went_into():
+    first = lived("a", ready=0, tries=[(5, 30)], gates=[(30, 50)])
+    beside = lived("b", ready=0, tries=[(0, 20)])
+    last = replace(lived("c", ready=50, tries=[(50, 60)]), before=["a", "b"], ended_at=at(60))
+
+    found = timeline([replace(first, ended_at=at(50)), replace(beside, ended_at=at(20)), last], start=START, end=at(60))
+
+    assert found.path == ("A", "C")
+    assert found.path_shares == {"queue": 5, "work": 35, "human": 20, "pause": 0}
+    assert found.shares["work"] == 55

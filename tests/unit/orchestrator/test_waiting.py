@@ -32,6 +32,11 @@ def sentence(status: str = "running", **facts: Any) -> str:
         ({"gates": [gate()]}, "Waiting for Security on-call to decide “Isolate host fin-db-02”; escalates 12:00 UTC."),
         ({"gates": [gate(kind="manual", on_timeout="reject")]}, "to do “Isolate host fin-db-02”; rejected 12:00 UTC."),
         ({"gates": [gate(), gate(id=8)]}, "(and 1 more decision)"),
+        (
+            {"gates": [gate(releases_at=NOON)]},
+            "“Isolate host fin-db-02” is approved; it goes out 12:00:00 UTC unless somebody takes it back.",
+        ),
+        ({"gates": [gate(releases_at=NOON, title="Sent"), gate(title="Open")]}, "to decide “Open”; escalates"),
         ({"gates": [gate()], "running": ["Fetch"], "running_count": 3}, " Meanwhile Fetch and 2 more go on."),
         ({"gates": [gate()], "stops": STOPS}, "everything (by Ana) is stopped."),
         ({"quarantined": ["Fetch"]}, "Waiting for operations to look at Fetch."),
@@ -45,7 +50,8 @@ def sentence(status: str = "running", **facts: Any) -> str:
         ({"remaining": 8}, "Moving on: the next steps are being made ready."),
     ],
     ids=[
-        "gate", "manual", "gates", "gate-and-work", "gate-and-stop", "quarantine", "stop", "work", "much-work", "retry",
+        "gate", "manual", "gates", "going-out", "one-going-out", "gate-and-work", "gate-and-stop", "quarantine",
+        "stop", "work", "much-work", "retry",
         "limited", "ready", "counters", "nothing",
     ],
 )  # fmt: skip
