@@ -62,7 +62,7 @@ def test_nobody_is_told_of_it_and_nothing_is_learned() -> None:
 
 
 def test_a_database_with_other_runs_is_left_alone_unless_told() -> None:
-    factories.run()
+    factories.run(factories.workflow())
 
     with pytest.raises(CommandError, match="--beside-real-data"):
         _seed()

@@ -38,7 +38,7 @@ def run() -> Run:
 def records(run: Run) -> None:
     at = timezone.now() - LONG_AGO
     one = Assessment.objects.create(
-        task=1, run=run.pk, attempt=1, workflow="w", step="s", agent="a", score=50, passed=True
+        task=run.pk, run=run.pk, attempt=1, workflow="w", step="s", agent="a", score=50, passed=True
     )
     call = ModelCall.objects.create(
         key=f"k{run.pk}", correlation_id=run.correlation_id, attempt=1, agent="a", model="m"
