@@ -27,6 +27,8 @@ VERBS: Final[Mapping[str, str]] = {
     "manage_messages": _("Send, replay and route messages, put dead letters back"),
     "edit_quality": _("Edit datasets, calibration and evaluations"),
     "review_prompts": _("Review and publish prompts"),
+    "handle_alerts": _("Acknowledge, assign and silence alerts, carry out runbooks"),
+    "edit_alerts": _("Change alert rules and the on-call rotation"),
     "see_audit": _("See the audit trail"),
     "verify_audit": _("Verify the audit trail"),
     "manage_access": _("Change roles and grants"),
@@ -39,22 +41,25 @@ _WATCH_RUNS = _WATCH | {"see_runs"}
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Workflow Orchestration Manager": _WATCH_RUNS
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
-    | {"see_gate", "see_audit", "see_messages", "manage_messages", "see_oversight"},
+    | {"see_gate", "see_audit", "see_messages", "manage_messages", "see_oversight", "handle_alerts", "edit_alerts"},
     "Agent Development Specialist": _WATCH_RUNS
-    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"},
+    | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"}
+    | {"handle_alerts"},
     "System Integration Engineer": _WATCH_RUNS
-    | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"},
+    | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"}
+    | {"handle_alerts", "edit_alerts"},
     "Quality Assurance Lead": _WATCH_RUNS
     | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"}
-    | {"release_agent"},
+    | {"release_agent", "handle_alerts"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"}
-    | {"see_oversight"},
-    "Performance Analytics Specialist": _WATCH_RUNS | {"see_oversight"},
+    | {"see_oversight", "handle_alerts", "edit_alerts"},
+    "Performance Analytics Specialist": _WATCH_RUNS | {"see_oversight", "edit_alerts"},
     "Reviewer": _WATCH,  # decides in the queues that are granted, and there only
     "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
     "Administrator": _WATCH_RUNS
-    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop", "see_oversight"},
+    | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop", "see_oversight"}
+    | {"handle_alerts"},
 }
 
 # Which of our object permissions (guardian) grants which verb on that one object.
@@ -81,9 +86,10 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
         | {"see_oversight"}
     ),
     "run": frozenset({"start_run", "use_api"}),
-    "steer": frozenset({"steer_run", "manage_messages", "use_api"}),
+    "steer": frozenset({"steer_run", "manage_messages", "handle_alerts", "use_api"}),
     "publish": frozenset(
         {"publish_version", "edit_agents", "edit_policies", "edit_quality", "edit_queues", "review_prompts", "use_api"}
+        | {"edit_alerts"}
     ),
     "stop": frozenset({"stop_workflow", "stop_everything", "lift_stop", "release_agent", "use_api"}),
     "work": frozenset({"work_as_agent", "use_api"}),

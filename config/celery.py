@@ -88,6 +88,8 @@ app.conf.update(
         "tend-signals": _doorbell("tend_signals", every=3600.0),
         "rescue": _doorbell("rescue", every=5.0),
         "tell-people": _doorbell("tell_people", every=1.0, app="approvals"),
+        "watch-alerts": _doorbell("watch_alerts", every=1.0, app="monitoring"),
+        "forget-alert-counts": _doorbell("forget_alert_counts", every=3600.0, app="monitoring"),
         "measure": _doorbell("measure", every=5.0, app="monitoring"),
         "answer-questions": _doorbell("answer_questions", every=1.0, app="approvals"),
         "forget-notices": _doorbell("forget_notices", every=3600.0, app="approvals"),

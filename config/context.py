@@ -17,6 +17,9 @@ from approvals import queries as approvals
 from approvals.accounts import changes
 from approvals.notices import queries as notices
 from monitoring import queries
+from monitoring.alerts import handling as alert_handling
+from monitoring.alerts import queries as alerts
+from monitoring.alerts import visibility as alert_visibility
 from monitoring.machinery import Trouble, troubles
 from monitoring.queries import StopInForce
 
@@ -49,6 +52,7 @@ class Entry:
 WORK = (
     Entry("monitoring:floor", "eye", _("Watch floor"), "see_floor", "g f"),
     Entry("approvals:inbox", "inbox", _("Inbox"), "see_gate", "g i", "inbox"),
+    Entry("alerts:alerts", "shield-alert", _("Alerts"), "see_floor", "g e", "alerts"),
     Entry("orchestrator:runs", "play", _("Runs"), "see_runs", "g r", "runs"),
 )
 MATTER = (
@@ -142,6 +146,21 @@ class Shell:
         return queries.stops_in_force(may_lift=permissions.can(self.user, "lift_stop"))
 
     @cached_property
+    def sees_alerts(self) -> bool:
+        """Whether the pages of alerts open for the user."""
+        return alert_visibility.may_enter(self.user)
+
+    @cached_property
+    def may_handle_alerts(self) -> bool:
+        """Whether the user may acknowledge them."""
+        return alert_handling.may_handle(self.user)
+
+    @cached_property
+    def alerts(self) -> list[alerts.Line]:
+        """The critical ones that nobody has answered: on every page until somebody does."""
+        return alerts.critical(self.user)
+
+    @cached_property
     def machinery(self) -> list[Trouble]:
         """What is away of that which makes runs go on: said to everybody, for nobody should take quiet for calm."""
         return troubles()
@@ -158,7 +177,9 @@ class Shell:
         current = self.at == href or (href != "/" and self.at.startswith(href) and not self._is_deeper(href))
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
-        return Link(href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted in ("inbox", "access"))
+        return Link(
+            href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted in ("inbox", "access", "alerts")
+        )
 
     def _is_deeper(self, href: str) -> bool:
         """Whether another entry, below this one's address, is where the user is."""
@@ -169,6 +190,8 @@ class Shell:
         if what == "inbox":
             known = self._waiting()
             return approvals.counts(self.user).waiting if known is None else known
+        if what == "alerts":
+            return alerts.waiting(self.user)
         if what == "access":
             return changes.waiting().count()
         return queries.running_count(self.user) if what == "runs" else 0

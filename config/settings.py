@@ -247,7 +247,10 @@ POLICY_OPA_SECONDS = env.integer("POLICY_OPA_MS", 500, low=10, high=10_000) / 10
 LEGAL_HOLDS = "monitoring.retention.holds"
 GATEKEEPER = "approvals.gatekeeper.Gatekeeper"
 RIGHTS = "approvals.permissions"
-UPKEEP = ["approvals.tasks.tell_people"]  # what beat rings for, and the sequencer does while the broker is away
+UPKEEP = [
+    "approvals.tasks.tell_people",
+    "monitoring.tasks.watch_alerts",
+]  # what beat rings for, and the sequencer does while the broker is away
 ACCESS = "approvals.access"
 MESSAGE_ENGINE = "orchestrator.messages"
 # Others' buses (docs/messages.md): the first is preferred, the others stand in for it.

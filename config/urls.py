@@ -6,6 +6,7 @@ from config import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("monitoring.urls")),
+    path("alerts/", include("monitoring.alerts.urls")),
     path("inbox/", include("approvals.urls")),
     path("feedback/", include("approvals.feedback.urls")),
     path("", include("orchestrator.urls")),

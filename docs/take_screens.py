@@ -119,13 +119,20 @@ def page() -> str:
     """docs/screens.md."""
     parts = [f"# Screens of the reviewer's desk\n\n{INTRODUCTION}\n"]
     for screen in SCREENS:
-        wide = " ".join(f"![{screen.title}, {look}](images/desk/{screen.name}-1440-{look}.webp)" for look in SCHEMES)
-        narrow = " ".join(
-            f'<img src="images/desk/{screen.name}-390-{look}.webp" width="240" alt="{screen.title} on a phone, {look}">'
-            for look in SCHEMES
-        )
-        parts.append(f"## {screen.title}\n{screen.words}\n\n{wide}\n\n{narrow}\n")
+        wide, narrow = (shown(screen, width) for width in WIDTHS)
+        parts.append("\n\n".join(part for part in (f"## {screen.title}\n{screen.words}", wide, narrow) if part) + "\n")
     return "\n".join(parts)
+
+
+def shown(screen: Screen, width: int) -> str:
+    """The pictures of this width that there are, the narrow ones as small as they are."""
+    files = [FOLDER / f"{screen.name}-{width}-{look}.webp" for look in SCHEMES]
+    size = ' width="240"' if width == min(WIDTHS) else ""
+    return " ".join(
+        f'<img src="images/desk/{file.name}"{size} alt="{screen.title}, {width} pixels, {look}">'
+        for file, look in zip(files, SCHEMES, strict=True)
+        if file.exists()
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from monitoring import topics
 from orchestrator.models import Run
 
 _PLAIN_VERBS = {
+    "alerts": "see_floor",
     "floor": "see_floor",
     "runs": "see_runs",
     "workflows": "see_runs",

@@ -1,4 +1,4 @@
-"""The monitoring app: the watch floor, live topics, audit. It reads and never writes others' tables."""
+"""The monitoring app: the watch floor, live topics, alerts, audit. It reads and never writes others' tables."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,7 @@ from django.apps import AppConfig
 class MonitoringConfig(AppConfig):
     name = "monitoring"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from monitoring import checks  # noqa: F401, PLC0415 - they register themselves

@@ -31,6 +31,25 @@ def begin_month() -> None:
 
 
 @shared_task
+def watch_alerts() -> None:
+    """Look once at everything that alert rules are about."""
+    from monitoring.alerts import evaluation  # noqa: PLC0415 - only the control worker needs it
+
+    raised = evaluation.tick()
+    if raised:
+        log.info("alerts.raised", alerts=[alert.pk for alert in raised])
+
+
+@shared_task
+def forget_alert_counts() -> None:
+    """Delete numbers that are too old to look at."""
+    from monitoring.alerts import store  # noqa: PLC0415 - as above
+
+    while store.forget_old():
+        continue
+
+
+@shared_task
 def tell_digests() -> None:
     """Make the digests whose span is over, for whoever wants them, and tell them."""
     from monitoring.digests import telling  # noqa: PLC0415 - as above

@@ -1,6 +1,6 @@
 """What live pages may listen to, and which of it an event touches. Pure: no database, no sockets.
 
-Topics: `floor inbox runs workflows agents audit messages notices shell` and `run:<id> gate:<id> queue:<name>`.
+Topics: `alerts floor inbox runs workflows agents audit messages notices shell` and `run:<id> gate:<id> queue:<name>`.
 `notices` is each user's own: no event touches it, the hub is told whose notices changed.
 A topic says *that* something changed, never what: the browser fetches the region through a view that checks rights.
 """
@@ -10,7 +10,9 @@ from typing import Final
 
 from orchestrator.ledger import SealedEvent
 
-PLAIN: Final = frozenset({"floor", "inbox", "runs", "workflows", "agents", "audit", "messages", "notices", "shell"})
+PLAIN: Final = frozenset(
+    {"alerts", "floor", "inbox", "runs", "workflows", "agents", "audit", "messages", "notices", "shell"}
+)
 _ADDRESSED: Final = re.compile(r"(run|gate):([1-9][0-9]{0,17})|queue:([a-z0-9_-]{1,50})", re.ASCII)
 
 # Beside the run, gate or queue that an event names.
@@ -19,6 +21,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "task": frozenset({"floor", "runs", "agents"}),
     "gate": frozenset({"floor", "inbox", "runs", "shell", "audit"}),
     "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
+    "alert": frozenset({"alerts", "shell", "audit"}),
     "breaker": frozenset({"floor", "runs", "agents", "audit"}),
     "agent": frozenset({"floor", "agents", "audit"}),
     "prompt": frozenset({"agents", "audit"}),

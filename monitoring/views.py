@@ -112,9 +112,9 @@ def shell(request: HttpRequest) -> HttpResponse:
         rows = approvals.inbox(_user(request), limit=5)
         told = notices.newest(_user(request), limit=5)
         return render(request, "monitoring/bell.html", {"rows": rows, "told": told})
-    if part not in {"nav", "stops", "machinery", "told"}:
+    if part not in {"nav", "stops", "machinery", "told", "alerts"}:
         raise Http404
-    return render(request, f"components/shell_{part}.html")
+    return render(request, f"components/shell_{part}.html", {"shell_alerts_shown": part == "alerts"})
 
 
 @require_GET

@@ -110,6 +110,8 @@ class _Dialog:
             else:
                 context["problem"] = problem or str(refused)
         context["is_possible"] = _fields(self.act, self.target) is not None and not self.act.why_not(self.target)
+        if not context["is_possible"] and "needs" in context:
+            context["problem"] = context.pop("needs")  # there is nothing to fill in
         if self.request.GET.get("preview"):
             return render(self.request, "orchestrator/act.html#plan", context)
         partial = "#dialog" if getattr(self.request, "wants_partial", False) else ""

@@ -194,6 +194,18 @@ class EventKind(StrEnum):
     STOP_LIFTED = "stop.lifted"
     STOP_MEASURED = "stop.measured"
 
+    ALERT_RAISED = "alert.raised"
+    ALERT_RESOLVED = "alert.resolved"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_ASSIGNED = "alert.assigned"
+    ALERT_ESCALATED = "alert.escalated"
+    ALERT_SILENCED = "alert.silenced"
+    ALERT_UNSILENCED = "alert.unsilenced"
+    ALERT_STEP_DONE = "alert.step_done"
+    ALERT_RULE_CHANGED = "alert.rule_changed"
+    ALERT_ROTATION_CHANGED = "alert.rotation_changed"
+    ALERT_DRILLED = "alert.drilled"
+
     OBJECTIVE_SET = "objective.set"
     OBJECTIVE_WITHDRAWN = "objective.withdrawn"
     BASELINE_STATED = "baseline.stated"

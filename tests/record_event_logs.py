@@ -96,6 +96,7 @@ def _lose_its_worker(run: Run) -> Run:
 
 def _fork(run: Run, by: User) -> Run:
     """From where its first step had succeeded: that is copied, the rest runs anew."""
+    eventually(lambda: finished(run))
     at = Event.objects.filter(run=run, kind="task.succeeded").order_by("id").values_list("pk", flat=True)[0]
     return Run.objects.get(pk=_act(acts.of("run", run.pk), "fork", by, event=at).data["run"])
 

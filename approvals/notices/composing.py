@@ -147,6 +147,15 @@ def _stopped(facts: dict[str, Any]) -> str:
     return words % {"what": what.get(str(facts.get("scope")), _("Something")), "by": facts.get("by")}
 
 
+def _alert(facts: dict[str, Any]) -> str:
+    if facts.get("handed"):
+        return _("%(by)s handed this alert to you.") % {"by": facts["handed"]}
+    words = {"critical": _("Critical alert"), "warning": _("Warning")}.get(str(facts.get("severity")), _("Alert"))
+    if facts.get("drill"):
+        words = _("%(what)s, on a game day: nothing is wrong") % {"what": words}
+    return _("%(what)s; nobody has answered it yet.") % {"what": words} if facts.get("level") else f"{words}."
+
+
 def _digest(facts: dict[str, Any]) -> str:
     words = {
         "weekly": _("The week from %(day)s, in figures."), "monthly": _("The month from %(day)s, in figures."),
@@ -169,6 +178,7 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.COMMENTED: lambda facts: _("%(by)s said something about it.") % {"by": facts.get("by")},
     NoticeKind.RUN_FAILED: lambda facts: _("Run #%(run)s, which you started, failed.") % {"run": facts.get("run")},
     NoticeKind.STOPPED: _stopped,
+    NoticeKind.ALERT: _alert,
     NoticeKind.DIGEST: _digest,
     NoticeKind.CHANNEL_BROKEN: lambda facts: (
         _("%(name)s is switched off: its last messages did not arrive. %(problem)s")
@@ -195,6 +205,7 @@ _NEXT: Final = {
     NoticeKind.COMMENTED: gettext_noop("Read it"),
     NoticeKind.RUN_FAILED: gettext_noop("See why"),
     NoticeKind.STOPPED: gettext_noop("See its effect"),
+    NoticeKind.ALERT: gettext_noop("Look into it"),
     NoticeKind.DIGEST: gettext_noop("Read it"),
     NoticeKind.CHANNEL_BROKEN: gettext_noop("Mend it"),
     NoticeKind.ACCESS_WAITS: gettext_noop("Look and confirm"),

@@ -22,6 +22,7 @@ class NoticeKind(models.TextChoices):
     COMMENTED = "commented"
     RUN_FAILED = "run_failed"
     STOPPED = "stopped"
+    ALERT = "alert"  # something is wrong, and it is this person's turn to look
     DIGEST = "digest"  # figures of a span that is over, as this person wished
     CHANNEL_BROKEN = "channel_broken"
     ACCESS_WAITS = "access_waits"  # a change of access that somebody else asked for waits to be confirmed

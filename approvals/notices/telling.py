@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
 from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import digests, quiet, second_people
+from approvals.notices import alerts, digests, quiet, second_people
 from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
@@ -38,6 +38,7 @@ KINDS: Final = (
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
     *("gate.approved", "gate.turned_down", "gate.taken_back"),
     *("stop.set", "run.failed", "digest.made"),
+    *("alert.raised", "alert.escalated", "alert.assigned", "alert.acknowledged", "alert.resolved"),
     *("access.proposed", "access.confirmed", "access.refused"),
     *("prompt.submitted", "prompt.returned", "prompt.published"),
 )
@@ -83,6 +84,7 @@ class _Reading:
     starters: dict[int, tuple[User | None, str]] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     over: set[int] = field(default_factory=set)  # gates about which there is nothing left to do here
+    freed: set[str] = field(default_factory=set)  # pages of alerts that somebody looks after, or that are over
     spoken: set[tuple[int, str]] = field(default_factory=set)  # who has given a vote on which gate
     answered: Q = field(default_factory=Q)  # notices about what a second person has answered
     _deciders: dict[int, list[User]] = field(default_factory=dict)
@@ -117,13 +119,14 @@ def _write(reading: _Reading) -> int:
         _READERS[event.kind](reading, event)
     _withdraw(reading.over)
     _withdraw_from_voters(reading.spoken)
-    settled = second_people.told_of(reading.answered)
-    readers = set(settled.values_list("recipient_id", flat=True))
+    settled = (second_people.told_of(reading.answered), alerts.told_of(reading.freed))
+    readers = {reader for told in settled for reader in told.values_list("recipient_id", flat=True)}
     told = Notice.objects.bulk_create(_gathered(reading.notices))
     Delivery.objects.bulk_create(deliveries(told))
-    _take_back(settled)  # after the writing: it may have been answered within this very reading
+    for over in settled:
+        _take_back(over)  # after the writing: it may have been answered within this very reading
     readers |= _readers_of(reading.over) | {notice.recipient_id for notice in told if notice.recipient_id}
-    db.nudge_notices(readers)
+    db.nudge_notices(reader for reader in readers if reader is not None)
     return len(told)
 
 
@@ -245,6 +248,14 @@ def _stopped(reading: _Reading, event: SealedEvent) -> None:
         )  # fmt: skip
 
 
+def _alerted(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += alerts.notices_of(event)
+
+
+def _answered(reading: _Reading, event: SealedEvent) -> None:
+    reading.freed |= alerts.paths_answered(event)
+
+
 def _digested(reading: _Reading, event: SealedEvent) -> None:
     reading.notices += digests.notices_of(event)
 
@@ -265,6 +276,11 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.stranded": _stranded,
     "run.failed": _failed,
     "stop.set": _stopped,
+    "alert.raised": _alerted,
+    "alert.escalated": _alerted,
+    "alert.assigned": _alerted,
+    "alert.acknowledged": _answered,
+    "alert.resolved": _answered,
     "access.proposed": second_people.access_proposed,
     "access.confirmed": second_people.access_settled,
     "access.refused": second_people.access_settled,

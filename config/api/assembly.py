@@ -24,6 +24,7 @@ from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.parsing import StrictParser
 from config.api.prompts import prompt_routes
+from monitoring.alerts.api import alert_routes
 from monitoring.api import events
 from monitoring.costs.api import cost_routes
 from monitoring.metrics.api import metric_routes
@@ -71,6 +72,7 @@ api.add_router("/privacy", privacy_routes)
 api.add_router("/quality", quality_routes)
 api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
+api.add_router("/alerts", alert_routes)
 api.add_router("/metrics", metric_routes)
 api.add_router("/costs", cost_routes)
 api.add_router("/gates", gate_routes)

@@ -33,6 +33,7 @@ class Cast:
     def __init__(self) -> None:
         self.people = [_person(number) for number in range(PEOPLE)]
         self.refused: dict[int, str] = {}  # by root: what was refused last
+        self._granted: set[tuple[int, int]] = set()  # (person, queue)
 
     def play(self, roots: Sequence[int]) -> None:
         """Answer whatever the runs that began with these wait for."""
@@ -40,7 +41,7 @@ class Cast:
         for gate in Gate.objects.filter(run_id__in=family, status="open", releases_at=None).order_by("pk")[:AT_ONCE]:
             for person in self.people[: gate.approvals]:
                 try:
-                    _decide(gate, person)
+                    self._decide(gate, person)
                 except ApprovalsError as refusal:  # settled meanwhile, or not theirs to settle
                     self.refused[family[gate.run_id or 0]] = str(refusal)
         for task in _waiting(list(family)):
@@ -48,6 +49,16 @@ class Cast:
                 self._end_wait(task)
             except (OrchestratorError, AgentsError, ApprovalsError) as refusal:
                 self.refused[family[task.run_id]] = str(refusal)
+
+    def _decide(self, gate: Gate, person: User) -> None:
+        if (person.pk, gate.queue_id) not in self._granted:
+            access.grant(to=person, permission="decide_gates", on=Queue.objects.get(pk=gate.queue_id), by=None)
+            self._granted.add((person.pk, gate.queue_id))
+        if gate.approvals > 1:  # of two keys, both have the card open
+            services.touch_presence(gate_id=gate.pk, by=person, version=gate.version)
+        made = services.decide(gate_id=gate.pk, by=person, gate_version=gate.version, **answer_to(gate))
+        if isinstance(made, Runway):
+            runways.let_go(gate_id=gate.pk, by=person)
 
     def _end_wait(self, task: Task) -> None:
         answers: dict[str, Json] = {}
@@ -75,14 +86,6 @@ def families(roots: Sequence[int]) -> dict[int, int]:
 def _waiting(runs: Sequence[int]) -> list[Task]:
     """Their tasks that wait for the world."""
     return list(Task.objects.filter(run_id__in=runs, status=TaskStatus.WAITING, wait_for__in=ENDS_A_WAIT))
-
-
-def _decide(gate: Gate, person: User) -> None:
-    access.grant(to=person, permission="decide_gates", on=Queue.objects.get(pk=gate.queue_id), by=None)
-    services.touch_presence(gate_id=gate.pk, by=person, version=gate.version)  # two keys: both have the card open
-    made = services.decide(gate_id=gate.pk, by=person, gate_version=gate.version, **answer_to(gate))
-    if isinstance(made, Runway):
-        runways.let_go(gate_id=gate.pk, by=person)
 
 
 def answer_to(gate: Gate) -> dict[str, Any]:

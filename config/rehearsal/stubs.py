@@ -17,7 +17,12 @@ from config.rehearsal.faults import Drill, under_way
 from config.rehearsal.sampling import sample
 from orchestrator.models import Task
 
-BY_RULES: Final = "agents.library.sample_patterns:"  # they touch nothing, and their contracts are open
+# These touch nothing, and no sample could stand for their answers: contracts that are open, plans that name agents.
+BY_RULES: Final = (
+    "agents.library.sample_patterns:",
+    "agents.library.planning:plan_by_rules",
+    "agents.library.teamwork:divide",
+)
 
 
 def stub_of(spec: AgentSpec) -> AgentFunction:
@@ -30,6 +35,7 @@ def stub_of(spec: AgentSpec) -> AgentFunction:
         if answers_itself(spec):
             found = spec.function(given, ctx)
             found = await found if isawaitable(found) else found
+            found = found.model_dump(mode="json") if isinstance(found, BaseModel) else found
             return found if isinstance(found, Completed) else Completed(output=found, confidence=0.9)
         stood_in_for = await _whom_it_stands_in_for(ctx.key) if is_open(spec) else None
         return Completed(output=answer_of(stood_in_for or spec, given), confidence=0.9)
@@ -38,7 +44,7 @@ def stub_of(spec: AgentSpec) -> AgentFunction:
 
 
 def answers_itself(spec: AgentSpec) -> bool:
-    """Whether an agent is its own stub: its contract is open, so only it knows what its answer looks like."""
+    """Whether an agent is its own stub: only it knows what its answer looks like."""
     return bool(spec.config.get("pure")) or spec.entrypoint.startswith(BY_RULES)
 
 

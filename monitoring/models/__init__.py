@@ -1,5 +1,16 @@
-"""What monitoring keeps: projections of the event log, and what people ask of them."""
+"""What monitoring keeps: projections of the event log, what people ask of them, alerts and what is done about them."""
 
+from monitoring.models.alerting import (
+    Alert,
+    AlertCount,
+    AlertCursor,
+    AlertRule,
+    AlertStep,
+    GameDay,
+    Rotation,
+    Severity,
+    Silence,
+)
 from monitoring.models.forensics import Mention, MentionCursor
 from monitoring.models.measures import (
     Baseline,
@@ -15,16 +26,25 @@ from monitoring.models.measures import (
 from monitoring.models.retention import LegalHold
 
 __all__ = [
+    "Alert",
+    "AlertCount",
+    "AlertCursor",
+    "AlertRule",
+    "AlertStep",
     "Baseline",
     "Digest",
     "DigestWish",
     "Effort",
     "Ending",
+    "GameDay",
     "LegalHold",
     "Measure",
     "MeasureCursor",
     "Mention",
     "MentionCursor",
     "Objective",
+    "Rotation",
+    "Severity",
+    "Silence",
     "Tier",
 ]

@@ -12,9 +12,10 @@ function tell() {
   clock.textContent = new Date().toLocaleTimeString(root.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
-let minutes = 0;
+// By the clock and not by counting: a screen that slept, or a tab that was held back, is not behind for it.
+const began = Date.now();
 function aMinuteLater() {
-  minutes += 1;
+  const minutes = Math.floor((Date.now() - began) / MINUTE);
   root.dataset.wallPlace = String(minutes % PLACES);
   root.toggleAttribute("data-wall-turned", Math.floor(minutes / TURN_EVERY) % 2 === 1);
   if (minutes >= FRESH_AFTER) renew();

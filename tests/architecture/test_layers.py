@@ -24,6 +24,7 @@ SPEAKS_SQL = {
     "config/postgres.py",
     "config/server_address.py",
     "config/volume/filling.py",  # multiplies a million rows where they are to lie
+    "monitoring/alerts/db.py",  # a range of the log summed by subject, a count with an end: each one statement
     "monitoring/forensics/indexing.py",  # a stretch of the log in one statement
     "monitoring/hub.py",  # LISTEN on its own connection
     "monitoring/metrics/db.py",  # counts a stretch of the ledger where it lies, in one statement; sums of the rollups

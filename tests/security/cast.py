@@ -1,6 +1,7 @@
 """Who is who in the access matrix, and the one world that all of them look at."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
@@ -14,6 +15,8 @@ from approvals import access
 from approvals.feedback import secrets
 from approvals.models import Feedback, FeedbackLink, Gate, Improvement, Lesson, Proposal
 from approvals.roles import ROLES
+from monitoring.alerts import shipped
+from monitoring.models import Alert, AlertRule, Silence
 from orchestrator import callback_tokens, services
 from orchestrator.models import Artifact, ConsumerGroup, Run, Schedule, StateEntry, Stop, Wait
 from tests import factories, people
@@ -135,7 +138,19 @@ def _learned(run: Run, by: User) -> dict[str, int]:
             data=figures,
         ),
     }
-    return {name: row.pk for name, row in rows.items()}
+    return {name: row.pk for name, row in rows.items()} | _alerted(run, by)
+
+
+def _alerted(run: Run, by: User) -> dict[str, int]:
+    """An alert about this run, and a silence of another rule."""
+    shipped.seed()
+    rule, other = (AlertRule.objects.get(name=name) for name in ("failed-run", "long-run"))
+    alert = Alert.objects.create(
+        rule=rule, scope="run", subject=str(run.pk), severity="critical", message="Run failed", run_id=run.pk,
+        workflow=run.workflow, data={"about": run.title},
+    )  # fmt: skip
+    until = timezone.now() + timedelta(days=1)
+    return {"alert": alert.pk, "silence": Silence.objects.create(rule=other, until=until, reason="r", made_by=by).pk}
 
 
 def _evaluations() -> None:

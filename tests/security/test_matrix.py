@@ -32,6 +32,26 @@ START = {"workflow": "incident", "input": {}}
 # >  sent to the sign-in page                          !  401
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 PAGES = """
+GET alerts/                                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET alerts/history/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET alerts/rules/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET alerts/rules/new/                        >   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+POST alerts/rules/new/                       >   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+POST alerts/rules/try/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET alerts/rules/<slug:name>/                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST alerts/rules/<slug:name>/               >   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+POST alerts/rules/<slug:name>/remove/        >   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+GET alerts/silences/                         >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST alerts/silences/<int:pk>/end/           >   -   -   -   -   -   -   +   +   +   +   +   -   -   -   +   +
+GET alerts/on-call/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST alerts/on-call/                         >   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+GET alerts/runbooks/                         >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET alerts/runbooks/<slug:name>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET alerts/<int:pk>/                         >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST alerts/<int:pk>/acknowledge/            >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
+POST alerts/<int:pk>/assign/                 >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
+POST alerts/<int:pk>/silence/                >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
+POST alerts/<int:pk>/steps/<slug:key>/       >   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
 GET analytics/                               >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/behind/<slug:key>/             >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/workflows/<slug:name>/         >   -   .   +   -   -   -   +   +   +   +   +   +   -   +   +   +
@@ -281,6 +301,24 @@ GET workflows/schema.json                    >   +   +   +   +   +   +   +   +  
 """
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 API = """
+GET /alerts                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /alerts/chronic                          !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /alerts/inputs                           !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /alerts/rules                            !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /alerts/rules/test                      !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /alerts/rules/{name}                     !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /alerts/rules/{name}                    !   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+POST /alerts/rules/{name}/remove             !   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+GET /alerts/silences                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /alerts/silences                        !   -   -   -   -   -   -   +   +   +   +   +   -   -   -   +   +
+POST /alerts/silences/{silence_id}/end       !   -   -   -   -   -   -   +   +   +   +   +   -   -   -   +   +
+GET /alerts/on-call                          !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /alerts/on-call                         !   -   -   -   -   -   -   +   -   +   -   +   +   -   -   -   +
+GET /alerts/{alert_id}                       !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /alerts/{alert_id}/acknowledge          !   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
+POST /alerts/{alert_id}/assign               !   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
+GET /alerts/{alert_id}/runbook               !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+POST /alerts/{alert_id}/runbook/{step}       !   -   .   -   .   .   .   +   +   +   +   +   -   .   -   +   +
 GET /feedback                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /feedback                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /feedback/patterns                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -448,6 +486,7 @@ GET /workflows/{name}                        !   -   .   +   .   .   .   +   +  
 """
 #                                            ano nob oth vie wat rev req man dev eng qua coo ana Rev aud adm sup
 TOPICS = """
+alerts                                       .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 agents                                       .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 audit                                        .   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 floor                                        .   .   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -463,6 +502,11 @@ queue:oncall                                 .   .   .   .   +   +   +   +   .  
 """
 _PROMPT = {"template": "Hello.", "name": "other", "title": "Other"}
 BODIES: dict[str, Any] = {
+    "POST alerts/<int:pk>/silence/": {"hours": "1", **REASON},
+    "POST /alerts/rules/test": {"title": "Slow", "scope": "agent", "condition": "calls > 1"},
+    "POST /alerts/rules/{name}": {"title": "Failed", "scope": "run", "condition": "tasks_failed > 1", **REASON},
+    "POST /alerts/silences": {"subject": "x", "until": "2020-01-01T00:00:00Z", **REASON},
+    "POST /alerts/on-call": {"people": [], "starts_on": "2026-01-01"},
     "POST agents/prompts/<slug:name>/<int:number>/act/": {"act": "publish", "digest": "x"},
     "POST /prompts": _PROMPT,
     "POST /prompts/{name}": _PROMPT,
@@ -551,6 +595,10 @@ BODIES: dict[str, Any] = {
 # What the parts of a pattern stand for in the world of the tests.
 NOBODYS = "00000000-0000-4000-8000-000000000001"  # no message has this id: those who may see any are told so
 NAMES = {
+    "alerts/rules/<slug:name>": "alerts/rules/failed-run", "alerts/runbooks/<slug:name>": "alerts/runbooks/token-surge",
+    "alerts/silences/<int:pk>": "alerts/silences/{silence}", "alerts/<int:pk>": "alerts/{alert}",
+    "steps/<slug:key>": "steps/look", "/alerts/rules/{name}": "/alerts/rules/failed-run", "{alert_id}": "{alert}",
+    "{silence_id}": "{silence}", "/runbook/{step}": "/runbook/look",
     "/behind/{key}": "/behind/alone", "behind/<slug:key>": "behind/alone", "{indicator}": "completion",
     "<str:month>": "2026-01", "{month}": "2026-01", "tiers/<int:team>": "tiers/{team}",
     "digests/<slug:kind>": "digests/weekly", "digests/<int:pk>": "digests/1",

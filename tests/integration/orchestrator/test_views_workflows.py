@@ -47,7 +47,7 @@ def test_workflows_query_count_does_not_grow_with_the_list(manager, django_asser
         factories.workflow()
     manager.get("/workflows/")
 
-    with django_assert_max_num_queries(18):  # one of them counts the bell's notices
+    with django_assert_max_num_queries(19):  # one of them counts the bell's notices, one the alerts
         manager.get("/workflows/")
 
 

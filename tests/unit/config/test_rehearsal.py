@@ -119,4 +119,6 @@ def test_agents_that_touch_nothing_and_say_nothing_of_their_answers_are_their_ow
 
     assert answers_itself(default.get("sample-supervisor"))
     assert answers_itself(default.get("incident-generalist"))
+    assert answers_itself(default.get("rule-planner"))
+    assert answers_itself(default.get("investigation-lead"))
     assert not answers_itself(default.get("refund-generalist"))

@@ -48,7 +48,8 @@ def test_layout_folds_many_alike_into_one(compiled: Compile) -> None:
 
 
 def chain(length: int) -> str:
-    steps = ", ".join(f"{{key: s{n}, type: automated, agent: {'noop' if n % 25 else 'reader'}}}" for n in range(length))
+    noop, reader = "agent: noop", "agent: reader, inputs: {text: x}"
+    steps = ", ".join(f"{{key: s{n}, type: automated, {noop if n % 25 else reader}}}" for n in range(length))
     waits = ", ".join(f"s{n}: [s{n - 1}]" for n in range(1, length))
     return f"steps: [{steps}]\ndependencies: {{{waits}}}"
 
