@@ -145,6 +145,7 @@ def test_what_ran_when_its_run_was_cancelled_is_counted(work):
 
     end = Ending.objects.get(run=run.pk)
     assert (end.status, end.touched, float(end.cost)) == ("cancelled", True, 3.0)
+    assert float(Effort.objects.get(task=task.pk).cost) == 3.0
 
 
 def test_a_run_that_ends_twice_costs_each_time_what_it_cost_since(work):
