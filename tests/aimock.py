@@ -3,6 +3,7 @@
 A program of its own (npm, MIT), installed from its lock into `tests/fixtures/aimock` and kept; it needs no key.
 """
 
+import fcntl
 import json
 import shutil
 import socket
@@ -25,9 +26,11 @@ def install() -> None:
     """Make it what the lock says; skip, saying why, where there is no Node."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node and npm are not installed: aimock's tests are left out")
-    if not PROGRAM.exists():
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=FOLDER, check=True, timeout=INSTALL_SECONDS, capture_output=True)
+    with (FOLDER / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker installs it, or finds half of it, in the same moment
+        if not PROGRAM.exists():
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=FOLDER, check=True, timeout=INSTALL_SECONDS, capture_output=True)
 
 
 class Provider:

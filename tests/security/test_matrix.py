@@ -133,7 +133,7 @@ POST account/sessions/end/                   >   +   +   +   +   +   +   +   +  
 GET account/tokens/                          >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/make/                    >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/tokens/<int:pk>/revoke/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-POST account/wall/                           >   -   -   -   -   -   -   +   +   +   +   +   +   +   +   +   +
+POST account/wall/                           >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/wall/end/                       >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST account/view-as/end/                    >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST access/people/<int:pk>/view-as/         >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +

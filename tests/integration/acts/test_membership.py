@@ -65,7 +65,7 @@ def test_role_is_a_team_whose_preview_names_what_is_gained_and_lost(adam: User, 
 
 
 def test_right_that_another_team_gives_too_is_not_called_lost(adam: User) -> None:
-    people.person("nora", "Auditor", "Performance Analytics Specialist")
+    people.person("nora", "Workflow Orchestration Manager", "Performance Analytics Specialist")
 
     lines = acts.preview(REMOVE, target(access.role_group("Performance Analytics Specialist")), {"person": "nora"})
 

@@ -169,7 +169,7 @@ def test_pages_of_the_desk_answer_and_say_what_is_wrong(ana):
         f"/inbox/{gates[0].pk}/alike/", {"gate": [f"{one.pk}:1" for one in gates], "verdict": "approve"}
     )
 
-    assert (page.status_code, page.context["batch"].columns[0]) == (200, "Title")
+    assert (page.status_code, '<th scope="col">Title</th>' in page.text) == (200, True)
     assert (sent.status_code, Decision.objects.count()) == (302, 3)
     assert "one by one" in browser.get(f"/inbox/{lone.pk}/alike/").text
     assert browser.get("/inbox/keys/").status_code == 200
@@ -190,5 +190,7 @@ def test_search_within_words_asks_for_what_its_index_holds(ana):
         found = titles(ana, search="db-02XYZ")
 
     assert "upper((subject)::text)" in held
-    assert any('upper(("approvals_gate"."subject")::text) LIKE' in query["sql"] for query in asked.captured_queries)
+    assert any(
+        'upper(("approvals_gate"."subject")::text)::text LIKE' in query["sql"] for query in asked.captured_queries
+    )
     assert found == ["Isolate host"]

@@ -88,7 +88,7 @@ def test_rehearsal_plays_the_world_too_and_knows_the_workflows_that_are_started(
 - {key: heard, type: wait_event, event: paid, schema: {type: object, required: [n], properties: {n: {type: integer}}}}
 - {key: form, type: manual, queue: desk, form: {type: object, required: [ok], properties: {ok: {type: boolean}}}}
 - {key: child, type: subworkflow, workflow: inner}
-- {key: note, type: automated, agent: sample-note, inputs: {n: "${steps.heard.n}"},
+- {key: note, type: automated, agent: sample-note, inputs: {n: "${steps.heard.data.n}"},
    gate: {when: "true", queue: desk, title: Both, approvals: 2, two_keys: true, checklist: [seen]}}
 """,
         "dependencies: {form: [heard], child: [form], note: [child]}",

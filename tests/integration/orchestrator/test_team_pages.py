@@ -95,7 +95,7 @@ def test_api_lists_sets_and_moves_budgets_of_teams(client, mia, legal):
         answer = client.post(address, body, content_type="application/json")
         return {"status": answer.status_code, **answer.json()}
 
-    assert {row["name"] for row in client.get(f"/api/v1/teams/{legal.pk}/acts").json()} == {"set-budget"}
+    assert {row["name"] for row in client.get(f"/api/v1/teams/{legal.pk}/acts").json()} == {"record-bill", "set-budget"}
     assert act("set-budget", legal, limit=10)["status"] == 200
     told = act("move-budget", other, preview=True, **{"from": "Others", "to": "Legal", "amount": 60})
     assert told["lines"] == ["Tokens of team Others: from 100 to 40.", "Tokens of team Legal: from 10 to 70."]

@@ -129,7 +129,7 @@ def test_runs_query_count_does_not_grow_with_the_list(manager, incident, django_
         factories.run(incident, statuses=["succeeded", "running"], title=f"Run {number}")
     manager.get("/runs/")
 
-    with django_assert_max_num_queries(20):  # one of them counts alerts
+    with django_assert_max_num_queries(21):  # nine of them for the frame: badges, bell, alerts, stops
         manager.get("/runs/")
 
 
@@ -214,7 +214,7 @@ def test_run_page_query_count_does_not_grow_with_its_tasks(manager, django_asser
         manager.get(f"/runs/{created.pk}/")
 
     for created in runs:
-        with django_assert_max_num_queries(29):  # one of them counts the bell's notices, one the alerts
+        with django_assert_max_num_queries(31):  # nine of them for the frame: badges, bell, alerts, stops
             manager.get(f"/runs/{created.pk}/")
 
 

@@ -47,7 +47,7 @@ def test_workflows_query_count_does_not_grow_with_the_list(manager, django_asser
         factories.workflow()
     manager.get("/workflows/")
 
-    with django_assert_max_num_queries(19):  # one of them counts the bell's notices, one the alerts
+    with django_assert_max_num_queries(20):  # nine of them for the frame: badges, bell, alerts, stops
         manager.get("/workflows/")
 
 
