@@ -333,12 +333,13 @@ def test_worker_that_asked_finds_its_answer_under_the_same_tokens():
 
 def test_worker_gets_nothing_outside_its_contract():
     _, api = worker()
+    # A name of its own: this process knows version 1 of "outside" from other tests.
     name = {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}
-    registered(api, input={"type": "object", "properties": {"customer": name}})
-    publish('  - {key: work, type: automated, agent: outside, inputs: {customer: "${input.customer}"}}')
+    registered(api, name="nested", input={"type": "object", "properties": {"customer": name}})
+    publish('  - {key: work, type: automated, agent: nested, inputs: {customer: "${input.customer}"}}')
     run = start(customer={"name": "Jane", "salary": 90_000})
     with shift():
         eventually(lambda: parked(run))
-        assert fetched(api)[0]["input"] == {"customer": {"name": "Jane"}}
+        assert fetched(api, agents=("nested",))[0]["input"] == {"customer": {"name": "Jane"}}
     stripped = Event.objects.get(run=run, kind="task.guarded").data["guard"]["stripped"]
     assert stripped == ["customer.salary"]
