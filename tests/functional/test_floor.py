@@ -110,7 +110,7 @@ def test_audit_export_verifies_offline(site: Site, page: Page, tmp_path: Path) -
     expect(page.locator("#trail")).to_contain_text("zoe-2")
 
     with page.expect_download() as started:
-        page.get_by_role("link", name="Export").click()
+        page.get_by_role("button", name="Export").click()
     file = tmp_path / started.value.suggested_filename
     started.value.save_as(file)
 

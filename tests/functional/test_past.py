@@ -96,6 +96,7 @@ def test_the_time_machine_goes_back_by_keyboard(site, page: Page, run, manager, 
     page.keyboard.press("]")
     expect(page.get_by_role("heading", name="After event 8 of 8")).to_be_visible()
     page.keyboard.press("[")
+    expect(page.get_by_role("heading", name="After event 1 of 8")).to_be_visible()
     page.keyboard.press(".")
     expect(page.get_by_role("heading", name="After event 2 of 8")).to_be_visible()
     shoot(page, f"past-back-{width}")
