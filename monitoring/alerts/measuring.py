@@ -10,6 +10,7 @@ from typing import Final
 
 from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncHour
+from django.utils import timezone
 
 from agents.models import Agent, AgentHealth
 from approvals.models import Gate, GateStatus
@@ -21,6 +22,7 @@ from orchestrator.models import Breaker, Budget, Event, LedgerEntry, Shift
 
 DEEPEST: Final = 10_000
 MOST_BUDGETS: Final = 1_000
+_STARTED: Final = timezone.now()  # a stack that was down seals first what had been left: that is no lag
 
 
 def measure(now: datetime) -> dict[Key, Amounts]:
@@ -38,7 +40,7 @@ def measure(now: datetime) -> dict[Key, Amounts]:
 def _system(now: datetime, *, ready: int) -> dict[Key, Amounts]:
     sealed = LedgerEntry.objects.order_by("-pos").values_list("event_id", flat=True).first() or 0
     oldest = Event.objects.filter(pk__gt=sealed).order_by("pk").values_list("at", flat=True).first()
-    lag = max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+    lag = max(0.0, (now - max(oldest, _STARTED)).total_seconds()) if oldest else 0.0
     workers = Shift.objects.filter(ended_at=None, lease_until__gt=now).count()
     return {("system", ""): {"lag_s": lag, "workers": float(workers), "ready": float(ready)}}
 
