@@ -71,7 +71,7 @@ class Stack:
         """Until it has said where it is."""
         until(
             lambda: "Open http" in self.said() or self.process.poll() is not None,
-            seconds=120,  # the machine may be busy with other tests
+            seconds=60,
             what="the stack is up",
         )
         assert "Open http" in self.said(), self.said()

@@ -17,7 +17,7 @@ from config.postgres import Postgres
 from tests import prepared
 from tests.chaos.conftest import Stack, free_port, processes_of, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.chaos
 
 
 def _answers(stack: Stack) -> bool:
@@ -42,9 +42,9 @@ def test_killed_children_are_replaced_and_an_interrupt_ends_them_all(up: Callabl
         os.kill(pid, signal.SIGKILL)
 
     until(
-        lambda: all(stack.child(part) not in {0, before[part]} for part in parts), seconds=60, what="all are replaced"
+        lambda: all(stack.child(part) not in {0, before[part]} for part in parts), seconds=20, what="all are replaced"
     )
-    until(lambda: _answers(stack), seconds=60, what="the web answers again")
+    until(lambda: _answers(stack), seconds=20, what="the web answers again")
     for name in ("web", "worker", "control", "beat"):
         assert f"{name} was ended by SIGKILL; starting it again." in stack.said()
     assert "PostgreSQL ended unexpectedly; starting it again." in stack.said()
