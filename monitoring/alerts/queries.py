@@ -21,7 +21,6 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from approvals import permissions
 from monitoring.alerts import store, subjects, visibility, wording
 from monitoring.alerts.inputs import GAUGES
 from monitoring.models import Alert, AlertRule, GameDay, Severity
@@ -88,24 +87,19 @@ def line(alert: Alert, now: datetime | None = None) -> Line:
 
 def waiting(user: User) -> int:
     """How many wait for an answer and are not silenced: what the navigation counts. One query."""
-    if not visibility.may_enter(user):
-        return 0
-    found = _unanswered().filter(
-        Q(workflow=None) | Q(workflow__in=permissions.visible_workflows(user).order_by().values("pk")),
-        Q(queue=None) | Q(queue__in=permissions.visible_queues(user).order_by().values("pk")),
-    )
+    found = _unanswered(visibility.visible(user))
     return found.exclude(severity=Severity.INFO).order_by().values("pk")[:COUNTED].count()
 
 
 def critical(user: User) -> list[Line]:
     """The critical ones that nobody has answered, the newest first: every page says so until somebody does."""
-    found = visibility.visible(user).filter(pk__in=_unanswered().filter(severity=Severity.CRITICAL).values("pk"))
+    found = _unanswered(visibility.visible(user)).filter(severity=Severity.CRITICAL)
     return [line(alert) for alert in found.order_by("-pk")[:MOST]]
 
 
-def _unanswered() -> QuerySet[Alert]:
+def _unanswered(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     loud = Q(silenced_until=None) | Q(silenced_until__lte=timezone.now())
-    return Alert.objects.filter(loud, closed_at=None, acknowledged_at=None)
+    return alerts.filter(loud, closed_at=None, acknowledged_at=None)
 
 
 def closed(user: User, *, before: int = 0, rule: str = "", subject: str = "") -> tuple[list[Line], int]:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from agents.types import Json
 from monitoring.alerts.actors import actor_of
-from monitoring.alerts.errors import StepNotPossible, StepUnknown
+from monitoring.alerts.errors import AlertOver, StepNotPossible, StepUnknown
 from monitoring.models import Alert, AlertStep
 from orchestrator import acts
 from orchestrator.acts.refusals import ActNotAllowed
@@ -120,8 +120,10 @@ def _standing(step: Step, alert: Alert, user: User, done: AlertStep | None, *, m
 def perform(alert: Alert, key: str, *, by: User, reason: str = "", digest: str = "") -> AlertStep:
     """Do a step and keep that it was done, once. What an act refuses is refused here. On a drill nothing is done.
 
-    Raises StepUnknown, StepNotPossible, and whatever the act refuses with.
+    Raises AlertOver, StepUnknown, StepNotPossible, and whatever the act refuses with.
     """
+    if alert.closed_at is not None:
+        raise AlertOver(alert=alert.pk)
     book = find(alert.rule.runbook)
     step = book.step(key) if book is not None else None
     if book is None or step is None:

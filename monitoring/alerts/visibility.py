@@ -16,8 +16,8 @@ def visible(user: User) -> QuerySet[Alert]:
     """The alerts that this person may see."""
     if not may_enter(user):
         return Alert.objects.none()
-    workflows = list(permissions.visible_workflows(user).order_by().values_list("pk", flat=True))
-    queues = list(permissions.visible_queues(user).order_by().values_list("pk", flat=True))
+    workflows = permissions.visible_workflows(user).order_by().values("pk")
+    queues = permissions.visible_queues(user).order_by().values("pk")
     return Alert.objects.filter(
         Q(workflow=None) | Q(workflow__in=workflows), Q(queue=None) | Q(queue__in=queues)
     ).select_related("rule", "acknowledged_by", "assigned_to")

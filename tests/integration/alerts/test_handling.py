@@ -11,6 +11,7 @@ from agents.models import Agent
 from monitoring import checks
 from monitoring.alerts import game_days, handling, oncall, raising, rules, runbooks, shipped
 from monitoring.alerts.errors import (
+    AlertOver,
     AssigneeRefused,
     HandlingNotPermitted,
     RotationRefused,
@@ -206,6 +207,17 @@ def test_step_that_is_another_by_now_changes_nothing(mia, writer):
     with pytest.raises(StepUnknown):
         runbooks.perform(alert, "dance", by=mia)
     assert not alert.steps.exists()
+
+
+def test_step_of_an_alert_that_is_over_changes_nothing(mia, writer):
+    alert = raised("policy-violations", "writer")
+    digest = runbooks.standing(alert, mia, may_handle=True)[0].preview.digest
+    alert.cleared_at = alert.closed_at = timezone.now()
+    alert.save(update_fields=["cleared_at", "closed_at"])
+
+    with pytest.raises(AlertOver):
+        runbooks.perform(alert, "stop", by=mia, reason="late", digest=digest)
+    assert not Stop.objects.exists()
 
 
 def test_game_day_tells_people_changes_nothing_and_is_recorded(mia, writer):
