@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from agents.types import Json
 from approvals import deciders, permissions
 from monitoring.alerts import raising, visibility
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import (
     AcknowledgedAlready,
     AlertNotFound,
@@ -16,7 +17,6 @@ from monitoring.alerts.errors import (
     HandlingNotPermitted,
 )
 from monitoring.models import Alert
-from orchestrator.services import actor_of
 
 
 def may_handle(user: User) -> bool:

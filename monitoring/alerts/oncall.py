@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 
 from approvals import deciders, permissions
 from monitoring.alerts import visibility
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, RotationRefused
 from monitoring.models import Alert, Rotation, Severity
 from orchestrator import events
-from orchestrator.services import actor_of
 
 MOST: Final = 50
 LONGEST_TURN: Final = 28

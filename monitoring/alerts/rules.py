@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from agents.types import Json
 from approvals import permissions
 from monitoring.alerts import runbooks
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, RuleNotFound, RuleRefused
 from monitoring.alerts.inputs import LONGEST_WINDOW, SCOPES, Value
 from monitoring.models import AlertRule, Severity
 from orchestrator import events
 from orchestrator.definitions import expressions
-from orchestrator.services import actor_of
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{1,59}", re.ASCII)
 RESERVED: Final = frozenset({"new", "try", "test"})  # addresses beside those of rules

@@ -18,12 +18,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from agents.types import Json
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import AlertOver, StepNotPossible, StepUnknown
 from monitoring.models import Alert, AlertStep
 from orchestrator import acts
 from orchestrator.acts.refusals import ActNotAllowed
 from orchestrator.errors import OrchestratorError
-from orchestrator.services import actor_of
 
 FOLDER: Final = Path(__file__).parent / "books"
 

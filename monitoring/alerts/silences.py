@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from approvals import permissions
+from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, SilenceNotFound, SilenceRefused
 from monitoring.models import Alert, AlertRule, Silence
 from orchestrator import events
-from orchestrator.services import actor_of
 
 LONGEST: Final = timedelta(days=7)
 SHORTEST: Final = timedelta(minutes=1)
