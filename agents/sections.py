@@ -30,6 +30,7 @@ SECTIONS: Final = (
     Section("agents:prompts", "file-text", _("Prompts"), "see_agents", "g p"),
     Section("agents:tools", "sliders-horizontal", _("Tools"), "see_agents", "g o"),
     Section("agents:matrix", "list", _("Who may what"), "see_agents"),
+    Section("agents:systems", "network", _("Systems"), "see_agents"),
     Section("agents:policies", "shield-check", _("Policies"), "see_agents"),
     Section("agents:guardrails", "lock", _("Guardrails"), "see_agents"),
     Section("agents:memory", "layers", _("Memory"), "edit_agents"),

@@ -9,6 +9,7 @@ from agents.memory import views as memory
 from agents.messaging import views as messages
 from agents.policies import views as policies
 from agents.quality import views as quality
+from agents.systems.views import systems
 from agents.tools import views as tools
 
 app_name = "agents"
@@ -18,6 +19,7 @@ urlpatterns = [
     path("tools/<str:name>/", tools.tool, name="tool"),
     path("policies/", policies.policies, name="policies"),
     path("policies/<slug:name>/", policies.policy, name="policy"),
+    path("systems/", systems, name="systems"),
     path("matrix/", policies.matrix, name="matrix"),
     path("messages/", messages.page, name="messages"),
     path("messages/dead/", messages.choose, name="messages-choose"),

@@ -14,17 +14,18 @@ from approvals.able import checks, first
 from approvals.cards import Card
 from approvals.delegation_schemas import DelegationIn, DelegationOut
 from approvals.desk_schemas import RunwayOut, TakeBackIn
-from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
+from approvals.errors import GateNotFound, HandingRefused, NotPermitted, TokenNotRenewable, UnknownName
 from approvals.feedback.api_schemas import AppraisalIn
 from approvals.feedback.appraising import Given
 from approvals.models import ApiToken, Check, Decision, Gate, GateStatus, Queue, Runway, Vote
-from approvals.permissions import can_somewhere, visible_queues
-from approvals.token_schemas import NewTokenOut, TokenIn, TokenOut
+from approvals.permissions import can_somewhere, token_of, visible_queues
+from approvals.token_schemas import NewTokenOut, RenewedOut, TokenIn, TokenOut
 from orchestrator.api_errors import ERRORS, Id, Key, Limit, Line, Name, Note, caller
 
 gates = Router(tags=["Gates"])
 delegations = Router(tags=["Delegations"])
 token_routes = Router(tags=["Tokens"])
+renewing = Router(tags=["Tokens"])
 
 Idempotency = Annotated[
     Key | None,
@@ -274,7 +275,12 @@ def list_tokens(request: HttpRequest) -> list[TokenOut]:
 def create_token(request: HttpRequest, wanted: TokenIn) -> Status[NewTokenOut]:
     """Make a token and show its secret, once. Only a signed-in person can: a token makes no tokens."""
     token, secret = tokens.create(
-        user=caller(request), name=wanted.name, scopes=wanted.scopes, days=wanted.days, may_decide=wanted.may_decide
+        user=caller(request),
+        name=wanted.name,
+        scopes=wanted.scopes,
+        days=wanted.days,
+        minutes=wanted.minutes,
+        may_decide=wanted.may_decide,
     )
     token.refresh_from_db()
     return Status(201, NewTokenOut(**TokenOut.of(token).model_dump(), secret=secret))
@@ -286,6 +292,24 @@ def revoke_token(request: HttpRequest, token_id: Id) -> TokenOut:
     token = tokens.revoke(token_id=token_id, by=caller(request))
     token.refresh_from_db()
     return TokenOut.of(token)
+
+
+@renewing.post("/token", response={201: RenewedOut, **ERRORS}, summary="Renew a worker's token")
+def renew_token(request: HttpRequest) -> Status[RenewedOut]:
+    """The next secret of the token that you call with. The one in use lives on until its own end."""
+    used = token_of(caller(request))
+    if used is None:
+        raise TokenNotRenewable(reason="a browser's session has none")
+    token, secret = tokens.renew(token_id=used.pk)
+    assert token.lasts is not None
+    assert token.renewable_until is not None
+    said = RenewedOut(
+        secret=secret,
+        expires_at=token.expires_at,
+        renewable_until=token.renewable_until,
+        seconds=token.lasts.total_seconds(),
+    )
+    return Status(201, said)
 
 
 def _appraisal(answer: DecisionIn) -> Given | None:

@@ -15,7 +15,7 @@ from agents.prompts.services import Text
 from agents.types import Json
 from approvals import permissions
 
-POLICIES: Final = ("incident-lookups", "business-series")
+POLICIES: Final = ("incident-lookups", "business-series", "content-desk")
 PROMPT: Final = "incident-summary"
 AUTHOR: Final = "dev"
 _TEXT: Final = Text(

@@ -331,6 +331,12 @@ class TokenInvalid(ApprovalsError):
     status = 401
 
 
+class TokenNotRenewable(ApprovalsError):
+    """This token is not renewed: {reason}. Its owner, or an operator, makes another one."""
+
+    code = "token_not_renewable"
+
+
 class NameTaken(ApprovalsError):
     """There is an account named {name!r} already; choose another name, or change that one's roles."""
 

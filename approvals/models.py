@@ -196,7 +196,7 @@ class Decision(models.Model):
     gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="decisions")
     verdict = models.CharField(max_length=20, choices=Verdict.choices)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    via = models.CharField(max_length=20)  # browser, api, deadline
+    via = models.CharField(max_length=20)  # browser, api, file, deadline
     note = models.TextField(blank=True)
     gate_version = models.IntegerField()
     seal = models.CharField(max_length=64)
@@ -335,12 +335,22 @@ class ApiToken(models.Model):
     scopes = ArrayField(models.CharField(max_length=30), default=list)
     may_decide = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(help_text="When the last of its secrets ends.")
+    lasts = models.DurationField(null=True, help_text="How long each secret lives, of a token that its user renews.")
+    renewable_until = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class RenewedSecret(models.Model):
+    """A later secret of a token, as its hash. Each ends by itself: workers that share a token keep each their own."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="renewed")
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
 
 
 class RightsEpoch(models.Model):
@@ -383,3 +393,4 @@ from approvals.notices.models import Delivery as Delivery  # noqa: E402
 from approvals.notices.models import Notice as Notice  # noqa: E402
 from approvals.notices.models import NoticeCursor as NoticeCursor  # noqa: E402
 from approvals.notices.models import QuietHours as QuietHours  # noqa: E402
+from approvals.records.models import DecisionRecord as DecisionRecord  # noqa: E402

@@ -15,6 +15,9 @@ class TokenIn(Schema):
     name: Line = Field(min_length=1, max_length=100)
     scopes: list[Line] = Field(min_length=1, max_length=10)
     days: int = Field(90, ge=1, le=366)
+    minutes: int | None = Field(
+        None, ge=1, le=527_040, description="How long each secret lives; an hour with the scope `work`, else all days."
+    )
     may_decide: bool = False
 
 
@@ -28,6 +31,7 @@ class TokenOut(Schema):
     may_decide: bool
     created_at: datetime
     expires_at: datetime
+    renewable_until: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
 
@@ -41,3 +45,12 @@ class NewTokenOut(TokenOut):
     """The only time that the secret is shown."""
 
     secret: str
+
+
+class RenewedOut(Schema):
+    """The next secret, said once. Fetch another before it ends: the half of `seconds` is a good time."""
+
+    secret: str
+    expires_at: datetime
+    renewable_until: datetime
+    seconds: float = Field(description="How long it lives.")

@@ -10,13 +10,13 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, Q
-from django.db.models.functions import Now
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models.functions import Least, Now
 
 from agents.types import Json
 from approvals import permissions
-from approvals.errors import NotPermitted, TokenInvalid, UnknownName
-from approvals.models import ApiToken
+from approvals.errors import NotPermitted, TokenInvalid, TokenNotRenewable, UnknownName
+from approvals.models import ApiToken, RenewedSecret
 from approvals.roles import SCOPES
 from orchestrator import events, services
 from orchestrator.events import EventKind
@@ -25,19 +25,29 @@ PREFIX: Final = "wk_"
 _ALPHABET: Final = string.digits + string.ascii_letters
 _BODY, _CHECK = 43, 6  # 62**43 > 2**256; 62**6 > 2**32
 MAX_DAYS: Final = 366
+SHORT: Final = "work"  # a token with this scope lives for WORK_MINUTES and is renewed by the worker
+WORK_MINUTES: Final = 60
+MOST_LIVE: Final = 100  # secrets of one token at once: so many workers may share it
 
 
 @transaction.atomic
 def create(
-    *, user: User, name: str, scopes: list[str], days: int = 90, may_decide: bool = False
+    *, user: User, name: str, scopes: list[str], days: int = 90, minutes: int | None = None, may_decide: bool = False
 ) -> tuple[ApiToken, str]:
-    """Make a token for oneself; the second value is the secret, which is not kept and cannot be shown again."""
+    """Make a token for oneself; the second value is the secret, which is not kept and cannot be shown again.
+
+    With `minutes` a secret lives so long, and whoever holds it fetches the next one until the `days` are over. That of
+    a worker lives an hour, unless somebody says otherwise, and its client does so by itself.
+    """
     if not permissions.can(user, "use_api"):
         raise NotPermitted(verb="use the API")
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise UnknownName(what="scope", name=", ".join(unknown), known=", ".join(SCOPES))
-    secret = _generate()
+    if minutes is None and SHORT in scopes:
+        minutes = WORK_MINUTES
+    secret, until = _generate(), Now() + timedelta(days=min(max(days, 1), MAX_DAYS))
+    lasts = timedelta(minutes=max(minutes, 1)) if minutes else None
     token = ApiToken.objects.create(
         user=user,
         name=name[:100],
@@ -45,7 +55,9 @@ def create(
         digest=_digest(secret),
         scopes=sorted(set(scopes)),
         may_decide=may_decide,
-        expires_at=Now() + timedelta(days=min(max(days, 1), MAX_DAYS)),
+        lasts=lasts,
+        renewable_until=until if lasts else None,
+        expires_at=Least(Now() + lasts, until) if lasts else until,
     )
     _record(EventKind.TOKEN_CREATED, token, user)
     return token, secret
@@ -60,20 +72,43 @@ def verify(secret: str) -> ApiToken:
         raise TokenInvalid(reason="it is misspelt or not one of ours")
     digest = _digest(secret)
     unused = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
-    token = (
-        ApiToken.objects.select_related("user")
-        .annotate(expired=ExpressionWrapper(Q(expires_at__lte=Now()), output_field=BooleanField()))
-        .annotate(unused=ExpressionWrapper(unused, output_field=BooleanField()))
-        .filter(digest=digest)
-        .first()
+    own_end = Q(expires_at__lte=Now()) | Q(lasts__isnull=False, created_at__lte=Now() - F("lasts"))
+    known = ApiToken.objects.select_related("user").annotate(unused=_claim(unused))
+    token = known.annotate(expired=_claim(own_end)).filter(digest=digest).first() or (
+        known.filter(renewed__digest=digest).annotate(expired=_claim(Q(renewed__expires_at__lte=Now()))).first()
     )
-    if token is None or not hmac.compare_digest(token.digest, digest):
-        raise TokenInvalid(reason="nobody made it")
+    if token is None:
+        raise TokenInvalid(reason="nobody made it, or it was renewed long ago")
     _refuse_dead(token, expired=token.expired)
     if token.unused:
         ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=Now())
     permissions.act_through(token)
     return token
+
+
+@transaction.atomic
+def renew(*, token_id: int) -> tuple[ApiToken, str]:
+    """The next secret of a token whose secrets are short-lived; the one in use ends by itself, at its time.
+
+    Refused: a token that is made for longer, one whose time is over, and one that too many share.
+    """
+    token = ApiToken.objects.select_for_update().select_related(None).get(pk=token_id)
+    if token.lasts is None or token.renewable_until is None:
+        raise TokenNotRenewable(reason="its one secret lasts until its end")
+    if token.revoked_at is not None:
+        raise TokenNotRenewable(reason="it was revoked")
+    token.renewed.filter(expires_at__lte=Now()).delete()
+    if token.renewed.count() >= MOST_LIVE:
+        raise TokenNotRenewable(reason=f"{MOST_LIVE} of its secrets are live; give each worker its own token")
+    if not ApiToken.objects.filter(pk=token_id, renewable_until__gt=Now()).exists():
+        raise TokenNotRenewable(reason="the time for which it was made is over")
+    secret = _generate()
+    ends = Least(Now() + token.lasts, F("renewable_until"))
+    ApiToken.objects.filter(pk=token_id).update(expires_at=ends)
+    token.refresh_from_db(fields=["expires_at"])
+    RenewedSecret.objects.create(token=token, digest=_digest(secret), expires_at=token.expires_at)
+    _record(EventKind.TOKEN_RENEWED, token, token.user)
+    return token, secret
 
 
 @transaction.atomic
@@ -94,6 +129,10 @@ def is_well_formed(secret: str) -> bool:
     body, check = secret[len(PREFIX) : -_CHECK], secret[-_CHECK:]
     shaped = secret.startswith(PREFIX) and len(body) == _BODY and secret.isascii() and body.isalnum()
     return shaped and hmac.compare_digest(_checksum(body), check)
+
+
+def _claim(condition: Q) -> ExpressionWrapper:
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def _refuse_dead(token: ApiToken, *, expired: bool) -> None:

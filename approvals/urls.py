@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from approvals import acts, away_views, desk_views, views
 from approvals.able.urls import guarded
 from approvals.able.urls import urlpatterns as able
+from approvals.importing.views import import_answers
+from approvals.records.views import decision_record
 
 app_name = "approvals"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,11 +22,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<int:pk>/wake/", desk_views.wake, name="wake"),
     path("<int:pk>/alike/", desk_views.batch, name="alike"),
     path("standing/", acts.standing, name="standing"),
+    path("answers/", import_answers, name="import-answers"),
     path("away/", away_views.away, name="away"),
     path("away/<int:pk>/end/", away_views.end, name="end-delegation"),
     path("<int:pk>/hand/", away_views.hand, name="hand"),
     path("<int:pk>/", views.gate, name="gate"),
     path("<int:pk>/decide/", views.decide, name="decide"),
+    path("<int:pk>/record/", decision_record, name="record"),
     path("<int:pk>/aftermath/", acts.aftermath, name="aftermath"),
     path("<int:pk>/claim/", acts.claim, name="claim"),
     path("<int:pk>/release/", acts.release, name="release"),

@@ -15,6 +15,7 @@ from agents import sections
 from approvals import permissions
 from approvals import queries as approvals
 from approvals.accounts import changes
+from approvals.importing.views import may_import
 from approvals.notices import queries as notices
 from monitoring import queries
 from monitoring.alerts import handling as alert_handling
@@ -113,6 +114,11 @@ class Shell:
         """The pages beside that of the agents, which the search finds by their names."""
         found = sections.sections(self.user)[1:]
         return [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in found]
+
+    @cached_property
+    def answers(self) -> str:
+        """Where a file of answers is given; empty for someone who may end no wait."""
+        return reverse("approvals:import-answers") if may_import(self.user) else ""
 
     @cached_property
     def inbox(self) -> str:

@@ -219,6 +219,13 @@ class StateNotWritten(OrchestratorError):
     status = 422
 
 
+class IllegalMove(StateNotWritten):
+    """State {key!r} was not written: {problem}."""
+
+    code = "illegal_move"
+    status = 409
+
+
 class StateNotFound(OrchestratorError):
     """Run {run_id} has no state {key!r} in version {version}; list its state to see what there is."""
 

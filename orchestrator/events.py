@@ -169,6 +169,7 @@ class EventKind(StrEnum):
     GATE_TAKEN_BACK = "gate.taken_back"
     GATE_ASKED = "gate.asked"
     GATE_ANSWERED = "gate.answered"
+    GATE_RECORDED = "gate.recorded"
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_REFUSED = "gate.refused"
 
@@ -267,6 +268,7 @@ class EventKind(StrEnum):
     WORKFLOW_PATTERN_CHOSEN = "workflow.pattern_chosen"
     WORKFLOW_INSTALLED = "workflow.installed"
     WORKFLOW_ADVICE_KEPT = "workflow.advice_kept"
+    WORKSHOP_HELD = "workshop.held"
     WORKFLOW_STAFFED = "workflow.staffed"
     WORKFLOW_DEPRECATED = "workflow.version_deprecated"
     WORKFLOW_RESTORED = "workflow.version_restored"
@@ -298,6 +300,7 @@ class EventKind(StrEnum):
     TEAM_PERSON_ADDED = "team.person_added"
     TEAM_PERSON_REMOVED = "team.person_removed"
     TOKEN_CREATED = "token.created"
+    TOKEN_RENEWED = "token.renewed"
     TOKEN_REVOKED = "token.revoked"
     SESSION_SIGNED_IN = "session.signed_in"
     SESSION_SIGNED_OUT = "session.signed_out"

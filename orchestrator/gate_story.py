@@ -76,4 +76,5 @@ TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "gate.taken_back": _fixed(gettext_lazy("took back the approval of")),
     "gate.asked": _fixed(gettext_lazy("asked the agent about")),
     "gate.answered": _fixed(gettext_lazy("answered a reviewer's question about")),
+    "gate.recorded": _fixed(gettext_lazy("confirmed the record of the decision about")),
 }

@@ -28,10 +28,13 @@ from orchestrator import (
     presence,
     queries,
     schedule_views,
+    steward,
     workflow_queries,
+    workshops,
 )
 from orchestrator.acts import advising, choosing
 from orchestrator.definitions.schema import workflow_schema
+from orchestrator.engine import caching
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import Workflow, WorkflowVersion
 from orchestrator.pattern_pictures import picture_of
@@ -141,6 +144,8 @@ def _team(found: Workflow, version: WorkflowVersion) -> dict[str, Any]:
     coordinates = any(step.pattern in SELF_COORDINATING or step.select for step in plan.steps)
     return {
         "team": kept,
+        **workshops.shown(found),
+        "record": steward.record_of(found, version),
         "team_query": urlencode(kept.answers) if kept else "",
         "phases": list(PHASES.items()),
         "phase_now": phase_of(len(checks.agents_of(plan)), coordinates_itself=coordinates),
@@ -204,9 +209,18 @@ def agent_uses(request: HttpRequest, name: str) -> HttpResponse:
             "standing": budget_rows.standing("agent", agent.pk),
             "total": _sum_of(budget_rows.total(agent=agent)),
             "may_set": rights().can(user, "edit_agents"),
+            "known": True,
+            "cache": cache_of(name),
+            **workshops.shown(agent),
         }
     partial = "#uses" if getattr(request, "wants_partial", False) else ""
     return render(request, "orchestrator/agent_uses.html" + partial, context)
+
+
+def cache_of(agent: str) -> dict[str, Any] | None:
+    """How often its results were used again; None where no step asks for that."""
+    asked, hits = caching.use_of(agent)
+    return {"asked": asked, "hits": hits, "share": hits / asked, "days": caching.DAYS} if asked else None
 
 
 @require_GET

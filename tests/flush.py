@@ -16,7 +16,8 @@ from django.db.backends.utils import CursorWrapper
 from orchestrator.db import connection_parameters
 
 EVIDENCE = (
-    "approvals_decision", "approvals_vote", "approvals_appraisal", "agents_dataset", "agents_datasetcase",
+    "approvals_decision", "approvals_vote", "approvals_appraisal", "approvals_decisionrecord",
+    "agents_dataset", "agents_datasetcase",
     "agents_evaluation", "agents_evaluationcase",
 )  # fmt: skip
 # Unmanaged, so no flush of Django's knows of them.

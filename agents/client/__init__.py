@@ -12,11 +12,11 @@ def refund(given, call):
 Worker("https://watchkeeper.example", token, agents=[refund]).run()
 """
 
-from .api import Call, Client, Registration, Standing
+from .api import Call, Client, Registration, Renewed, Standing
 from .errors import Ask, Business, CallOver, Failure, Permanent, Refused, Transient
 from .worker import Agent, Answer, Worker, agent
 
 __all__ = [
     "Agent", "Answer", "Ask", "Business", "Call", "CallOver", "Client", "Failure", "Permanent", "Refused",
-    "Registration", "Standing", "Transient", "Worker", "agent",
+    "Registration", "Renewed", "Standing", "Transient", "Worker", "agent",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import Refused, Worker
+from .renewing import stored
 from .worker import Agent
 
 
@@ -18,21 +19,29 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    if not given.token:
-        return _problem("There is no token; give --token or set WATCHKEEPER_TOKEN.")
+    token = stored(given.token_file) or given.token
+    if not token:
+        return _problem(
+            "There is no token; give --token, or set WATCHKEEPER_TOKEN, or name a --token-file that has one."
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         agents = [_load(place) for place in given.agents]
     except (ImportError, AttributeError, ValueError) as problem:
         return _problem(f"{problem}; write module:function, and decorate it with agents.client.agent.")
-    worker = Worker(given.url, given.token, agents=agents, name=given.name, concurrency=given.concurrency)
+    worker = Worker(given.url, token, agents=agents, name=given.name, concurrency=given.concurrency)
     worker.when_away(lease=given.lease, keep=given.keep)
+    if given.token_file:
+        worker.keep_token(given.token_file)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     try:
         worker.run(calls=given.calls)
     except Refused as refusal:
-        return _problem(str(refusal))
+        stale = refusal.status == 401 and given.token_file and given.token_file.exists()
+        return _problem(
+            f"{refusal} ({given.token_file} was read; remove it to go on with --token)" if stale else str(refusal)
+        )
     return 0
 
 
@@ -42,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("agents", nargs="+", metavar="module:function")
     run.add_argument("--url", default=os.environ.get("WATCHKEEPER_URL", "http://127.0.0.1:8000"))
     run.add_argument("--token", default=os.environ.get("WATCHKEEPER_TOKEN", ""), help="or WATCHKEEPER_TOKEN")
+    run.add_argument(
+        "--token-file", type=Path, help="where renewed secrets are kept, for a restart; read first if it exists"
+    )
     run.add_argument("--name", default="", help="what people see; by default host and process")
     run.add_argument("--concurrency", type=int, default=4)
     run.add_argument("--lease", type=float, help="seconds that the link may be away before a call is given to others")

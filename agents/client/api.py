@@ -70,6 +70,14 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Renewed:
+    """The next secret of a token, and how many seconds it lives."""
+
+    secret: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Standing:
     """What to do about a call: anything but `go_on` means to stop."""
 
@@ -92,6 +100,12 @@ class Client:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
+
+    def renew(self) -> Renewed:
+        """Fetch the token's next secret, and use it from now on. Refused, `token_not_renewable`: it needs none."""
+        found = _known(Renewed, self._post("/token", {}))
+        self._headers = {"Authorization": f"Bearer {found.secret}"}
+        return found
 
     def register(self, registration: Registration) -> float:
         """Record an agent; returns the seconds that a lease lasts."""

@@ -19,6 +19,7 @@ from . import api
 from .api import Call, Client, Registration
 from .errors import Ask, CallOver, Failure, Refused
 from .keeping import Kept
+from .renewing import Renewing
 
 log = logging.getLogger("watchkeeper.worker")
 type Function = Callable[[dict[str, Any], Call], object]
@@ -67,6 +68,7 @@ class Worker:
         self._lease: float | None = None
         self._kept: Kept | None = None
         self._client = Client(url, token)
+        self._renewing = Renewing(self._client)
         self._agents = {one.registration.name: one for one in agents}
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self._concurrency = concurrency
@@ -84,6 +86,11 @@ class Worker:
         self._lease, self._kept = lease, Kept(keep) if keep else None
         return self
 
+    def keep_token(self, path: Path) -> Self:
+        """Keep each renewed secret in a file, readable by its owner alone: a restart goes on with it."""
+        self._renewing.path = path
+        return self
+
     def stop(self) -> None:
         """Fetch no more; `run` returns when what is worked on has ended. Safe in a signal handler's thread."""
         self._stopping.set()
@@ -91,6 +98,7 @@ class Worker:
     def run(self, *, calls: int | None = None) -> int:
         """Register, then work until `stop()`, or until so many calls are answered; returns how many were."""
         lease = self._registered()
+        self._renewing.look()
         keeper = threading.Thread(target=self._keep_leases, args=(lease / 3,), daemon=True)
         keeper.start()
         with self._client, ThreadPoolExecutor(self._concurrency) as pool:
@@ -184,6 +192,7 @@ class Worker:
 
     def _keep_leases(self, every: float) -> None:
         while not self._stopping.wait(every) or self._held:
+            self._renewing.look()
             with self._changed:
                 held = list(self._held.values())
             if not held:

@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.context import AgentContext
-from agents.library import editorial
+from agents.library import content_tools, editorial
 from agents.library.incident_contracts import Evidence
 from agents.library.text import Sentence, is_quote, sentences
 from agents.registry import agent
 
-_USUAL_WORDS = 90
+_USUAL_WORDS = content_tools.USUAL_WORDS
 _HARD_TO_READ = 40.0  # Flesch reading ease below this is for specialists
 
 
@@ -54,10 +54,9 @@ class Research(Strict):
 )
 def research(given: Source, ctx: AgentContext) -> Research:
     """Finds the sentences that carry a text's facts and keeps each with its place."""
-    facts = [
-        FactOut(quote=fact.sentence.text, start=fact.sentence.start, end=fact.sentence.end, kind=fact.kind)
-        for fact in editorial.key_facts(given.text)
-    ]
+    read = content_tools.ask(ctx, content_tools.FACTS, {"text": given.text})
+    found = content_tools.Facts.model_validate(read) if read else content_tools.facts_of(given.text)
+    facts = [FactOut.model_validate(fact.model_dump()) for fact in found.facts]
     evidence = [_evidence(fact, given) for fact in facts]
     return Research(facts=facts, evidence=evidence)
 
@@ -86,8 +85,12 @@ class Copy(Strict):
 )
 def write_brief(given: DraftInput, ctx: AgentContext) -> Copy:
     """Drafts a headline and a brief from the facts, word for word."""
-    chosen = editorial.brief(_sentences(given.facts), 2 * _USUAL_WORDS)
-    return Copy(headline=editorial.headline(given.text), brief=" ".join(sentence.text for sentence in chosen))
+    style = content_tools.Style.model_validate(content_tools.ask(ctx, content_tools.STYLE, {}) or content_tools.HOUSE)
+    chosen = editorial.brief(_sentences(given.facts), 2 * style.words)
+    return Copy(
+        headline=editorial.headline(given.text, style.headline_characters),
+        brief=" ".join(sentence.text for sentence in chosen),
+    )
 
 
 class OptimiseInput(DraftInput):
@@ -139,19 +142,20 @@ def optimise(given: OptimiseInput, ctx: AgentContext) -> Optimised:
     ]
     kept = editorial.brief(_sentences(sober or drafted), limit)
     copy = " ".join(sentence.text for sentence in kept)
-    measured = editorial.readability(copy)
+    asked = content_tools.ask(ctx, content_tools.MEASURE, {"copy_text": copy, "source": given.text})
+    measures = content_tools.Measures.model_validate(asked) if asked else content_tools.measures_of(copy, given.text)
     quoted = [_evidence(fact, given) for fact in given.facts if any(fact.start == sentence.start for sentence in kept)]
     return Optimised(
         headline=given.headline,
         brief=copy,
         markdown=f"# {given.headline}\n\n{copy}\n\nSource: {given.source}\n",
-        reading_ease=measured.ease,
-        words=measured.words,
+        reading_ease=measures.ease,
+        words=measures.words,
         findings=[
             FindingOut(rule=item.rule, text=item.text, advice=item.advice)
             for item in editorial.findings(copy, given.text)
         ],
-        changes=_changes(given.brief, copy, len(drafted) - len(sober), limit, measured),
+        changes=_changes(given.brief, copy, len(drafted) - len(sober), limit, measures),
         confidence=sum(item.status == "verified" for item in quoted) / max(1, len(quoted)),
         evidence=quoted,
     )
@@ -216,7 +220,7 @@ def _evidence(fact: FactOut, given: Source) -> Evidence:
     )
 
 
-def _changes(before: str, after: str, dropped: int, limit: int, measured: editorial.Readability) -> list[str]:
+def _changes(before: str, after: str, dropped: int, limit: int, measured: content_tools.Measures) -> list[str]:
     changes = (
         [f"Cut from {len(before.split())} to {len(after.split())} words (limit {limit})."]
         if len(after) < len(before)

@@ -52,6 +52,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "session.view_ended": _("Stopped looking as somebody"),
     "queue.changed": _("Queue changed"),
     "token.created": _("Token made"),
+    "token.renewed": _("Token renewed by who holds it"),
     "token.revoked": _("Token revoked"),
 }
 _FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)

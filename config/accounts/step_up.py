@@ -16,7 +16,7 @@ from config.accounts import fresh
 from orchestrator import acts
 from orchestrator.errors import OrchestratorError
 
-NAMED: Final = frozenset({"token-make", "access:link", "view-as"})
+NAMED: Final = frozenset({"token-make", "access:link", "view-as", "approvals:import-answers"})
 
 
 class StepUp:
@@ -62,7 +62,7 @@ def _matters_in_api(path: str, kwargs: dict[str, Any]) -> bool:
         return False
     if path.endswith("/decisions") and "gate_id" in kwargs:
         return _is_critical(kwargs["gate_id"])
-    if path == "/api/v1/tokens":
+    if path in {"/api/v1/tokens", "/api/v1/answers"}:
         return True
     return path.startswith("/api/v1/everything/acts/") and _needs_fresh("everything", str(kwargs.get("act")))
 

@@ -18,8 +18,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
 from approvals.able.api import gate_routes, reviewing_routes
-from approvals.api import delegations, gates, token_routes
+from approvals.api import delegations, gates, renewing, token_routes
 from approvals.feedback.api import feedback_routes, proposal_routes
+from approvals.importing.api import answer_routes
 from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.parsing import StrictParser
@@ -91,7 +92,9 @@ api.add_router("/prompts", prompt_routes)
 api.add_router("/callbacks", callback_routes, auth=by_secret_address)
 api.add_router("/workers/answers", workers_api.answers, auth=by_signed_address)
 api.add_router("/workers", workers_api.routes, auth=Bearer())
+api.add_router("/workers", renewing, auth=Bearer())
 api.add_router("/workers", workers_api.fetching, auth=WorkerBearer())
+api.add_router("/answers", answer_routes)
 api.add_router("/delegations", delegations)
 api.add_router("/tokens", token_routes, auth=SessionCookie())
 

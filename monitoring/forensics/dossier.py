@@ -145,6 +145,8 @@ def _gate(gate: Gate) -> Facts:
             {
                 **_said(one.decided_by, one.verdict, one.note, one.via, one.decided_at), "seal": one.seal,
                 "gate_version": one.gate_version, "before": one.before, "after": one.after, "checked": one.checked,
+                "records": [_said(kept.confirmed_by, "record", kept.text, "", kept.confirmed_at)
+                            for kept in one.records.select_related("confirmed_by")],
             }
             for one in decisions
         ],

@@ -35,6 +35,7 @@ from orchestrator.acts import (
     waits,
     weights,
     widening,
+    workshop,
 )
 from orchestrator.acts.core import (
     Act,
@@ -119,4 +120,5 @@ __all__ = [
     "waits",
     "weights",
     "widening",
+    "workshop",
 ]

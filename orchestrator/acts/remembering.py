@@ -13,7 +13,8 @@ from orchestrator.acts.core import Performing, Plan, Target, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
 from orchestrator.acts.steps import SHOWN
-from orchestrator.engine import asking, checkpoints, run_state
+from orchestrator.definitions.lifecycles import following
+from orchestrator.engine import asking, checkpoints, lifecycles, run_state
 from orchestrator.engine.run_state import SHARED, Write
 from orchestrator.errors import CheckpointNotMade, StateNotWritten
 from orchestrator.models import Run, Task
@@ -49,8 +50,8 @@ class MakeCheckpoint(RunAct):
         given: dict[str, Any] = {"decisions": [{"decision": act.answers["name"], "reasoning": act.reason}]}
         if found := act.answers.get("finding"):
             given["findings"] = [{"finding": found}]
-        if following := act.answers.get("next_step"):
-            given["next_steps"] = [following]
+        if next_step := act.answers.get("next_step"):
+            given["next_steps"] = [next_step]
         try:
             notes = notes_of.checked(given)
             name = str(act.answers["name"])
@@ -93,6 +94,7 @@ class WriteState(RunAct):
         key = str(answers.get("key", ""))
         _check_key(target.run.pk, key)
         run_state.encoded(key, answers.get("value"))
+        lifecycles.require(target.run.pk, key, answers.get("value"))
         now = run_state.current(target.run.pk, key)
         version = now.version if now else 0
         line = _("%(key)s gets version %(version)d; agents that have read an older one must read again.")
@@ -110,6 +112,66 @@ class WriteState(RunAct):
         return _("Shared state of run #%(pk)d is written.") % {"pk": target.ref}
 
 
+class MoveTicket(RunAct):
+    """A person moves what the run works on to a state that may follow."""
+
+    name = "move"
+    icon = "arrow-right"
+    title = gettext_lazy("Move the ticket")
+    action = gettext_lazy("Move")
+    menu = gettext_lazy("Move the ticket…")
+    hint = gettext_lazy("Only to a state that its workflow lets follow.")
+
+    def why_not(self, target: Target) -> str:
+        """Where its workflow declares states, and some may follow."""
+        if why := super().why_not(target):
+            return why
+        return "" if self._ways(target) else _("Its workflow declares no states, or it is in a final one.")
+
+    def schema(self, target: Target) -> Mapping[str, Any]:
+        """Which, and to where."""
+        ways = self._ways(target)
+        states = list(dict.fromkeys(state for after in ways.values() for state in after))
+        return {
+            "required": ["what", "to"],
+            "properties": {
+                "what": {"type": "string", "title": _("What"), "enum": list(ways)},
+                "to": {"type": "string", "title": _("New state"), "enum": states},
+            },
+        }
+
+    def answers(self, target: Target) -> Mapping[str, Json]:
+        """The first of them."""
+        return {"what": next(iter(self._ways(target)), "")}
+
+    def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
+        """One move. Raises IllegalMove."""
+        _refuse_after_decision(target.run)
+        name, to = str(answers.get("what", "")), str(answers.get("to", ""))
+        lifecycles.require(target.run.pk, f"{SHARED}.{name}", to)
+        now = lifecycles.state_of(target.run.pk, name, lifecycles.declared(target.run.pk)[name])
+        line = _("%(name)s: %(now)s → %(to)s. A step that begins later may move it on.")
+        return Plan((line % {"name": name, "now": now, "to": to},), {"name": name, "now": now, "to": to})
+
+    def apply(self, act: Performing) -> Mapping[str, Json]:
+        """Write it."""
+        name, to = str(act.answers["what"]), str(act.answers["to"])
+        change = Write(f"{SHARED}.{name}", to, reason=act.reason)
+        return {"version": run_state.write(act.target.run.pk, change, writer=act.actor), "state": to}
+
+    def done(self, target: Target) -> str:
+        """In one sentence."""
+        return _("It is moved.")
+
+    def _ways(self, target: Target) -> dict[str, tuple[str, ...]]:
+        run = target.run.pk
+        found = {
+            name: following(lifecycle, lifecycles.state_of(run, name, lifecycle))
+            for name, lifecycle in lifecycles.declared(run).items()
+        }
+        return {name: states for name, states in found.items() if states}
+
+
 def _refuse_after_decision(run: Run) -> None:
     """What people agreed to, or are asked about, is done with the facts that stood then."""
     if keys := asking.decided_and_followed(run):
@@ -125,5 +187,5 @@ def _check_key(run_id: int, key: str) -> None:
         raise StateNotWritten(key=key, problem=problem)
 
 
-for _act in (MakeCheckpoint(), WriteState()):
+for _act in (MakeCheckpoint(), WriteState(), MoveTicket()):
     register(_act)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.definitions import contracts, coordinating, flow, limits, quality, remembering
+from orchestrator.definitions import contracts, coordinating, flow, lifecycles, limits, quality, remembering
 from orchestrator.definitions.agents import AgentCatalogue, AgentContract, Agents, name_and_version
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem, Problems, did_you_mean
 from orchestrator.definitions.fields import LONGEST_WAIT, seconds
@@ -54,6 +54,7 @@ def compile_plan(definition: Definition, *, catalogue: AgentCatalogue, workflows
         escalation_queue=configuration.get("escalation_queue", ""),
         budgets=configuration.get("budgets", {}),
         shares=configuration.get("shares", {}),
+        lifecycles=configuration.get("lifecycles", {}),
         on_failure=definition.error_handling.get("on_failure", "stop"),
         business_queue=definition.error_handling.get("business_queue", ""),
     )
@@ -160,14 +161,18 @@ class _Compiler:
         before = len(self._wiring.before[source.key])
         for flaw in (*coordinating.join_flaws(source, before), *remembering.flaws(source, before)):
             self._note(source, *flaw)
+        for flaw in lifecycles.step_flaws(source.fields.get("moves", {}), self._definition.configuration):
+            self._note(source, *flaw)
         if "when" in source.fields and condition(source.fields["when"]) == "false":
             self._note(
                 source, "when", "is always false, so the step is never reached", "remove the step or the condition"
             )
 
     def check_budgets(self) -> None:
-        """Check the table that divides a run's budgets among the agents that its steps call."""
-        for field, message, remedy in limits.budget_flaws(self._definition.configuration, self._callees):
+        """Check the table that divides a run's budgets among the agents that its steps call, and the lifecycles."""
+        configuration = self._definition.configuration
+        found = (*limits.budget_flaws(configuration, self._callees), *lifecycles.flaws(configuration))
+        for field, message, remedy in found:
             self._problems.add(message, field=f"configuration.{field}", remedy=remedy)
 
     def _check_kind(self, source: StepSource) -> None:

@@ -168,13 +168,12 @@ RUNNABLE = {
         "all: every step before it has ended and one succeeded; any; done: all have ended, however; or a number.",
     ),
     "checkpoint": Field("text", "Name of a save point that is made when the step has succeeded."),
+    "moves": Field("mapping", "Lifecycle: the state that it is in from the beginning of this step on."),
     "conflicts": Field("group", "What must agree among the steps before; see `agreed`.", fields=CONFLICTS),
     "cancel_rest": Field("flag", "With join any or a number: cancel the other ways once enough have succeeded."),
 }
 AMOUNTS = {
-    "documents": Field(
-        "number", "Documents; an input's list `documents` counts them, otherwise one a call.", low=0, high=1e9
-    ),
+    "documents": Field("number", "Documents: those in an input's list `documents`, else one a call.", low=0, high=1e9),
     "tokens": Field("number", "Tokens, in and out.", low=0, high=1e12),
     "minutes": Field("number", "Minutes that agents work.", low=0, high=1e6),
     "calls": Field("number", "Calls of agents.", low=0, high=1e9),
@@ -348,7 +347,9 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes"})
+NOT_IN_BODY = frozenset(
+    {"checkpoint", "moves", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes"}
+)
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {
@@ -365,6 +366,7 @@ CONFIGURATION = {
     "escalation_queue": Field("name", "Queue of the people who decide then; operations, if left out."),
     "guardians": Field("list", "Agents that watch what steps put out.", fields=GUARDIAN),
     "budgets": Field("group", "What one run may use.", fields=AMOUNTS),
+    "lifecycles": Field("mapping", "States of what a run works on: name: {start, moves: {state: [following]}}."),
     "shares": Field("mapping", "Agent: share of the run's budgets; they sum to 1.0. orchestrator: all others."),
 }
 ERROR_HANDLING = {

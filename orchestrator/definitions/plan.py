@@ -1,7 +1,7 @@
 """A compiled definition: what the engine and its workers read. Plain values, stored as JSON beside the version."""
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from agents.quality.types import QualitySpec
 from agents.types import Json
@@ -153,6 +153,7 @@ class Selection:
 # A plan never changes, so its steps share what they leave out: ten thousand of them would hold seven objects each.
 _NOTHING: Final[dict[str, Json]] = {}
 _NO_ESTIMATES: Final[dict[str, float]] = {}
+_NO_MOVES: Final[dict[str, str]] = {}
 _USUAL_RETRY: Final = Retry()
 
 
@@ -162,6 +163,10 @@ def _nothing() -> dict[str, Json]:
 
 def _no_estimates() -> dict[str, float]:
     return _NO_ESTIMATES
+
+
+def _no_moves() -> dict[str, str]:
+    return _NO_MOVES
 
 
 def _usual_retry() -> Retry:
@@ -217,6 +222,7 @@ class PlanStep:
     compensate: Compensation | None = None
     shares: tuple[str, ...] = ()  # names in the run's shared state that its agent may write
     checkpoint: str = ""  # name of the save point made when it has succeeded
+    moves: dict[str, str] = field(default_factory=_no_moves)  # lifecycle: its state from the beginning of this step on
     conflicts: ConflictSpec | None = None
     effort: dict[str, float] = field(default_factory=_no_estimates)  # estimate a call by resource, reserved before it
     quality: QualitySpec | None = None  # what its output is held against before it is used
@@ -239,4 +245,7 @@ class Plan:
     on_failure: Literal["stop", "compensate"] = "stop"  # what follows when a step fails the run
     business_queue: str = ""  # people who are told of business errors and compensation
     budgets: dict[str, float] = field(default_factory=dict)  # for a run, by resource
+    lifecycles: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # by name: {"start", "moves": {state: [following]}}
     shares: dict[str, float] = field(default_factory=dict)  # of the run's budget, by agent; they sum to 1.0

@@ -10,7 +10,7 @@ from orchestrator.definitions.plan import ConflictSpec
 
 type Flaw = tuple[str, str, str]  # field, what is wrong, what to do
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}", re.ASCII)
+NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}", re.ASCII)
 _PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,9}", re.ASCII)
 _CHECKPOINT: Final = 200
 
@@ -29,6 +29,7 @@ def fields_of(step: StepSource, *, queue: str) -> dict[str, Any]:
     return {
         "shares": tuple(step.fields.get("shares", ())),
         "checkpoint": step.fields.get("checkpoint", ""),
+        "moves": step.fields.get("moves", {}),
         "conflicts": spec,
     }
 
@@ -36,7 +37,7 @@ def fields_of(step: StepSource, *, queue: str) -> dict[str, Any]:
 def flaws(step: StepSource, before: int) -> Iterator[Flaw]:
     """What would make these settings useless or unreadable."""
     for name in step.fields.get("shares", ()):
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             yield "shares", f'"{name}" is not a name', "use letters, digits, _ and -, at most 80"
     if step.key == "shared":
         yield "key", '"shared" is the name of what all steps share', "choose another"

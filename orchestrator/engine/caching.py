@@ -11,17 +11,19 @@ from datetime import timedelta
 from typing import Final
 
 import orjson
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 
 from agents.models import Agent
 from agents.registry import find as registered
 from agents.types import Completed, Json
+from orchestrator import db
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.lending import Loan
-from orchestrator.models import CachedResult
+from orchestrator.models import CachedResult, CacheUse
 
 LARGEST: Final = 1_000_000  # bytes of JSON; larger outputs are made again
+DAYS: Final = 30  # that a page counts
 PURGED: Final = 5_000  # rows deleted at a time
 
 
@@ -36,6 +38,7 @@ def find(job: Assignment, given: dict[str, Json]) -> Completed | None:
     if key is None:
         return None
     found = CachedResult.objects.filter(key=key, expires_at__gt=Now()).first()
+    _count(job.step.agent, hit=found is not None)
     if found is None:
         return None
     CachedResult.objects.filter(key=key).update(hits=F("hits") + 1)
@@ -66,6 +69,22 @@ def purge() -> int:
     """Upkeep: forget what is too old to be used; return how much."""
     old = CachedResult.objects.filter(expires_at__lte=Now()).values("pk")[:PURGED]
     return CachedResult.objects.filter(pk__in=old).delete()[0]
+
+
+def use_of(agent: str, *, days: int = DAYS) -> tuple[int, int]:
+    """How often this agent's steps looked for an earlier result of late, and how often there was one."""
+    since = db.clock().date() - timedelta(days=days - 1)
+    rows = CacheUse.objects.filter(agent__name=agent, day__gte=since)
+    found = rows.aggregate(asked=Sum("asked", default=0), hits=Sum("hits", default=0))
+    return found["asked"], found["hits"]
+
+
+def _count(agent: str, *, hit: bool) -> None:
+    """One row for each agent and day; two that make it at once count both."""
+    row = Agent.objects.filter(name=agent).values_list("pk", flat=True).first()
+    if row is not None:
+        day, _made = CacheUse.objects.get_or_create(agent_id=row, day=db.clock().date())
+        CacheUse.objects.filter(pk=day.pk).update(asked=F("asked") + 1, hits=F("hits") + int(hit))
 
 
 def _key(job: Assignment, given: dict[str, Json]) -> str | None:

@@ -134,7 +134,7 @@ def start_fork(fork: Fork, order: RunOrder, *, actor: str, reason: str) -> int:
         db.copy_tasks(new, tasks, places, statuses)
         db.advance_runs([task_id(new, place) for place in places], [status == "succeeded" for status in statuses])
     for entry in fork.state:
-        change = Write(entry.key, entry.value, expected=0, reason=f"copied from run {source.pk}")
+        change = Write(entry.key, entry.value, expected=0, reason=f"copied from run {source.pk}", restored=True)
         run_state.write(new, change, writer="engine")
     return new
 
@@ -252,7 +252,8 @@ def roll_back(run: Run, plan: Rollback, *, actor: str, reason: str) -> None:
     Effect.objects.filter(task_id__in=again).update(status="prepared", result=None, updated_at=Now())
     Task.objects.filter(pk__in=again).update(revision=F("revision") + 1)
     for change in plan.state:
-        write = Write(change.key, change.value, change.expected, change.deleted, f"rolled back to checkpoint {number}")
+        why = f"rolled back to checkpoint {number}"
+        write = Write(change.key, change.value, change.expected, change.deleted, why, restored=True)
         run_state.write(run.pk, write, writer=actor)
     alive = Task.objects.of_run(run.pk).exclude(status__in=TASK_TERMINAL).count()
     failed = Task.objects.of_run(run.pk).filter(status=TaskStatus.FAILED, parent=None).count()

@@ -15,6 +15,7 @@ from agents.cleaning import clean
 from agents.errors import OutputRejected, StateRefused
 from agents.types import Json
 from orchestrator import db
+from orchestrator.engine import lifecycles
 from orchestrator.errors import StaleState, StateNotWritten
 from orchestrator.models import StateEntry
 
@@ -34,11 +35,14 @@ class Write:
     expected: int | None = None
     deleted: bool = False
     reason: str = ""
+    restored: bool = False  # brought back by a fork or a rollback, whatever may follow what
 
 
 def write(run_id: int, change: Write, *, writer: str, task: int | None = None) -> int:
-    """Write one version, with its event, and return its number. Raises StaleState and StateNotWritten."""
+    """Write one version, with its event, and return its number. Raises StaleState, StateNotWritten, IllegalMove."""
     body = encoded(change.key, None if change.deleted else change.value)
+    if not change.restored:
+        lifecycles.require(run_id, change.key, change.value, deleted=change.deleted)
     done = db.write_state(
         db.StateWrite(run_id, change.key, change.expected, body, change.deleted, writer, task, change.reason[:1000])
     )

@@ -22,6 +22,7 @@ from orchestrator.engine import (
     caching,
     coordination,
     endings,
+    entering,
     external,
     mailing,
     questions,
@@ -45,7 +46,9 @@ def work(job: Assignment, host: Host) -> Coroutine[Any, Any, Finished | None]:
     Not a coroutine of its own: ten thousand waiting calls keep every frame between.
     """
     step = job.step
-    if step.kind in _WITH_AGENT and not (step.when or step.cancel_rest or step.publishes or step.conflicts):
+    if step.kind in _WITH_AGENT and not (
+        step.when or step.cancel_rest or step.publishes or step.conflicts or step.moves
+    ):
         return _call_agent(job, host)  # nearly always
     return _prepared(job, host)
 
@@ -59,6 +62,9 @@ async def _prepared(job: Assignment, host: Host) -> Finished | None:
             return settling.finished(job, status="skipped", facts={"reason": f"{job.step.when} is false"})
         if job.step.publishes:
             await host.in_thread(announcing.require_depth, job.claimed.run_id, job.step)
+        if job.step.moves and (illegal := await host.in_thread(entering.move, job)):
+            await settling.fail(job, host, {}, illegal)
+            return None
         if job.step.conflicts and not await _agree(job, host):
             return None
         if job.step.kind in _WITH_AGENT:

@@ -1,7 +1,7 @@
 """What the orchestrator stores, by room: `core` (workflows, runs, tasks, events), `waiting`, `control` and so on."""
 
 from orchestrator.models.billing import Bill
-from orchestrator.models.choosing import PatternChoice, TeamAdvice
+from orchestrator.models.choosing import PatternChoice, TeamAdvice, Workshop
 from orchestrator.models.control import AgentRate, Breaker, Budget, Doorbell, Reservation, StartPace, Stop
 from orchestrator.models.core import (
     TASK_BITS,
@@ -22,6 +22,7 @@ from orchestrator.models.drafts import WorkflowDraft
 from orchestrator.models.memory import (
     Artifact,
     CachedResult,
+    CacheUse,
     Checkpoint,
     Conflict,
     Content,
@@ -41,6 +42,7 @@ __all__ = [
     "Bill",
     "Breaker",
     "Budget",
+    "CacheUse",
     "CachedResult",
     "Checkpoint",
     "Conflict",
@@ -73,5 +75,6 @@ __all__ = [
     "Workflow",
     "WorkflowDraft",
     "WorkflowVersion",
+    "Workshop",
     "task_id",
 ]

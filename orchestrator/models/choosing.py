@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Now
 
+from agents.models import Agent
 from orchestrator.models.core import Workflow
 
 
@@ -47,3 +48,29 @@ class TeamAdvice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow}: {self.phase}"
+
+
+class Workshop(models.Model):
+    """What people came to in one workshop: six scores and why. The newest counts; none is changed.
+
+    Written by the act `hold-workshop`.
+    """
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, null=True, related_name="workshops")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, null=True, related_name="+")
+    scores = models.JSONField(help_text="Criterion: 1 to 5.")
+    rationale = models.TextField()
+    held_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    held_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(workflow=None, agent__isnull=False) | models.Q(workflow__isnull=False, agent=None),
+                name="workshop_about_one",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow or self.agent}: {self.scores}"

@@ -86,6 +86,18 @@ class CachedResult(models.Model):
     expires_at = models.DateTimeField()
 
 
+class CacheUse(models.Model):
+    """How often an agent's steps looked for an earlier result on one day, and found one."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    asked = models.IntegerField(default=0)
+    hits = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "day"], name="one_cache_use_a_day")]
+
+
 class Artifact(models.Model):
     """A file that a run delivered, or a large value moved out of a row; content-addressed."""
 

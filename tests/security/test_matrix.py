@@ -203,6 +203,7 @@ GET agents/policies/<slug:name>/             >   -   +   +   +   +   +   +   +  
 GET agents/tools/                            >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/tools/<str:name>/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/<slug:name>/uses/                 >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET agents/systems/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/workers/                          >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET agents/evaluations/<int:pk>/             >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -229,10 +230,14 @@ GET editor/<slug:name>/                      >   .   .   -   .   .   .   +   -  
 POST editor/                                 >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST editor/<slug:name>/                     >   .   .   -   .   .   .   +   -   -   -   -   -   .   -   -   +
 GET inbox/                                   >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/<int:pk>/record/                     >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+POST inbox/<int:pk>/record/                    >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET inbox/<int:pk>/hand/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/hand/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
+GET inbox/answers/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST inbox/answers/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET inbox/away/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
@@ -463,6 +468,7 @@ POST /tasks/{task}/notes                     !   -   .   -   .   .   .   +   -  
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /notices                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /notices/read                           !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /answers                                !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
@@ -471,6 +477,7 @@ POST /workers/agents                         !   !   !   !   !   !   !   !   !  
 POST /workers/calls                          !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/calls/{call}/release           !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/calls/{call}/settle            !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
+POST /workers/token                          !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 POST /workers/heartbeat                      !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !   !
 GET /gallery                                 !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /gallery/{name}                          !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
@@ -589,6 +596,8 @@ BODIES: dict[str, Any] = {
     "POST agents/evaluations/items/<int:pk>/close/": REASON,
     "POST /evaluations/items/{pk}/close": REASON,
     "POST /evaluations/datasets": {"name": "mine", "cases": [{"input": {"a": 1}}]},
+    "POST /answers": {"reason": "because", "answers": [{"run": 1, "step": "a", "answer": {}}]},
+    "POST inbox/answers/": {"text": "run,step\n1,a\n", **REASON},
     "POST /tokens": {"name": "mine", "scopes": ["read"]},
     "POST account/tokens/make/": {"name": "mine", "scopes": ["read"]},
 }

@@ -13,6 +13,7 @@ from approvals.roles import SCOPES
 
 EXAMPLES = """
   manage.py token create ana --name nightly --scopes read run --days 30
+  manage.py token create robot --name plant-7 --scopes work --days 365   (an hour at a time, renewed by the worker)
   manage.py token list ana
   manage.py token revoke 12
 """
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         create.add_argument("--name", default="command line")
         create.add_argument("--scopes", nargs="+", choices=list(SCOPES), default=["read"])
         create.add_argument("--days", type=int, default=90)
+        create.add_argument("--minutes", type=int, help="how long each secret lives (60 with the scope work): renewed")
         create.add_argument("--may-decide", action="store_true", help="let it decide gates (needs the scope, too)")
         verbs.add_parser("list", help="a user's tokens").add_argument("user")
         verbs.add_parser("revoke", help="end a token for good").add_argument("id", type=int)
@@ -40,7 +42,7 @@ class Command(BaseCommand):
 
     def _create(self, options: dict[str, Any]) -> None:
         owner = _user(options["user"])
-        wanted = {name: options[name] for name in ("name", "scopes", "days", "may_decide")}
+        wanted = {name: options[name] for name in ("name", "scopes", "days", "minutes", "may_decide")}
         _token, secret = tokens.create(user=owner, **wanted)
         self.stdout.write(secret)
 

@@ -11,6 +11,7 @@ from orchestrator.acts.core import _ACTS
 from orchestrator.errors import OrchestratorError, ReasonMissing
 from orchestrator.models import Event, PatternChoice, Run, Stop, Task, TeamAdvice, Timer
 from orchestrator.patterns.advising import QUESTIONS
+from orchestrator.workshops import CRITERIA
 from tests import engine, people
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,10 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
     ("agent", "start"): ("terminate", {}, "mca", "agent.started"),
     ("agent", "restart"): ("fail", {}, "me", "agent.restarted"),
     ("agent", "set-targets"): ("", {"success": 0.9, "hours": 12}, "d", "agent.targets_set"),
+    **{
+        (scope, "hold-workshop"): ("", dict.fromkeys(CRITERIA, 3), who, "workshop.held")
+        for scope, who in (("agent", "d"), ("workflow", "m"))
+    },
     ("agent", "describe"): ("", {"owner": "ana", "domains": "fraud, refunds"}, "d", "agent.described"),
     ("everything", "pause"): ("", {}, "mca", "stop.set"),
     ("everything", "stop"): ("", {}, "mca", "stop.set"),
@@ -76,7 +81,7 @@ MATRIX: dict[tuple[str, str], tuple[str, dict[str, Any], str, str]] = {
 # Held to the same by tests of their own, which build what they act on: checkpoints, state, budgets, failures, ledgers,
 # waits.
 ELSEWHERE = {
-    *(("run", name) for name in ("checkpoint", "fork", "move-budget", "rollback", "set-budget", "write-state")),
+    *(("run", name) for name in ("checkpoint", "fork", "move", "move-budget", "rollback", "set-budget", "write-state")),
     *((scope, "set-budget") for scope in ("agent", "team", "workflow")),
     *((scope, "record-bill") for scope in ("agent", "team", "workflow")),
     ("team", "move-budget"),

@@ -98,6 +98,7 @@ def test_demo_policy_is_in_force_and_its_prompt_waits_for_a_review():
     assert {policy.name: policy.current.state for policy in Policy.objects.all()} == {
         "incident-lookups": "active",
         "business-series": "active",
+        "content-desk": "active",
     }
     [version] = PromptVersion.objects.all()
     assert (version.status, version.author.username) == ("in_review", "dev")

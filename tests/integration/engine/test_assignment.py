@@ -1,21 +1,23 @@
 """Steps that name no agent, results used again, authority and priority, under a real shift."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 
 from agents.models import Agent
 from agents.registry import agent
 from agents.types import Json
 from approvals.models import Gate
-from orchestrator import services
+from orchestrator import db, services
 from orchestrator.engine import budgeting, caching, sweep
 from orchestrator.invariants import violations
-from orchestrator.models import CachedResult, Event, Run, Task
+from orchestrator.models import CachedResult, CacheUse, Event, Run, Task
 from orchestrator.states import RunStatus
-from tests import engine
+from tests import engine, people
 from tests.engine import OPEN, eventually, finished, publish, shift, start, task
 from tests.hands import Hand
 
@@ -162,6 +164,22 @@ def test_cached_result_is_used_again_for_the_same_input_and_says_so():
     assert facts["cached"] == task(first, "a").pk
     assert "cached" not in Event.objects.get(run_id=other.pk, kind="task.succeeded").data
     assert CachedResult.objects.get(task=task(first, "a").pk).hits == 1
+
+
+def test_how_often_results_are_used_again_is_counted_and_shown() -> None:
+    publish('- {key: a, type: automated, agent: test-echo, cache: 1d, inputs: {what: "${input.what}"}}')
+    for what in ("one", "two", "one", "one"):
+        ran(what=what)
+
+    assert caching.use_of("test-echo") == (4, 2)
+    CachedResult.objects.all().delete()  # what was counted stays when the results are gone
+    client = Client()
+    client.force_login(people.person("dev", "Agent Development Specialist"))
+    page = client.get("/agents/test-echo/uses/").content.decode()
+    assert "Results looked for, 30 days" in page
+    assert "50" in page.split("Hit rate")[1].split("</dd>")[0]
+    CacheUse.objects.update(day=db.clock().date() - timedelta(days=30))
+    assert caching.use_of("test-echo") == (0, 0)
 
 
 def test_cached_results_end_with_their_time_and_are_purged():
