@@ -236,8 +236,8 @@ GET inbox/<int:pk>/                          >   .   .   .   +   +   +   +   .  
 GET inbox/<int:pk>/aftermath/                >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET inbox/<int:pk>/hand/                     >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
 POST inbox/<int:pk>/hand/                    >   .   .   .   +   +   +   +   .   .   +   +   .   .   +   +   +
-GET inbox/answers/                           >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
-POST inbox/answers/                          >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+GET inbox/answers/                           >   -   +   -   -   +   +   +   -   +   -   +   -   -   -   -   +
+POST inbox/answers/                          >   -   +   -   -   +   +   +   -   +   -   +   -   -   -   -   +
 GET inbox/away/                              >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/away/                             >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
 POST inbox/away/<int:pk>/end/                >   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
@@ -468,7 +468,7 @@ POST /tasks/{task}/notes                     !   -   .   -   .   .   .   +   -  
 GET /tasks/{task}                            !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /notices                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /notices/read                           !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
-POST /answers                                !   -   +   -   +   +   +   +   -   -   +   +   -   -   +   +   +
+POST /answers                                !   -   +   -   -   +   +   +   -   +   -   +   -   -   -   -   +
 GET /tokens                                  !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /tokens                                 !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 DELETE /tokens/{token_id}                    !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .

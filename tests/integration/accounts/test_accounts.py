@@ -256,6 +256,7 @@ def test_changes_of_access_and_tokens_ask_who_you_are_again(stale: int) -> None:
         for path, body in (
             ("/act/everything/all/give-role/", role),
             ("/account/tokens/make/", {"name": "x", "scopes": "read"}),
+            ("/inbox/answers/", {"text": "run,step\n1,a", "reason": "x"}),
             (f"/access/people/{zoe.pk}/link/", {}),
             (f"/access/people/{zoe.pk}/view-as/", {}),
         ):
