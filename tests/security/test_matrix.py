@@ -74,6 +74,10 @@ GET feedback/proposals/                      >   -   +   +   +   +   +   +   +  
 GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST feedback/retrospective/                 >   -   -   -   -   -   -   +   +   -   +   -   -   -   -   -   +
+GET feedback/usability/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/usability/record/              >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST feedback/usability/<int:pk>/find/       >   -   -   -   -   -   -   -   .   -   .   -   -   -   -   -   .
+POST feedback/usability/findings/<int:pk>/close/ >   -   -   -   -   -   -   -   .   -   .   -   -   -   -   -   .
 POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -143,6 +147,7 @@ GET access/roles/                            >   .   .   .   .   .   .   +   .  
 GET access/roles/<int:pk>/                   >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 GET access/queues/                           >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 GET access/queues/<slug:name>/               >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
+GET access/responsibilities/                 >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 GET access/changes/                          >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 POST access/people/<int:pk>/link/            >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
 POST access/people/<int:pk>/link/end/        >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
@@ -608,6 +613,7 @@ NAMES = {
     "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
     "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
     "feedback/improvements/<int:pk>": "feedback/improvements/{improvement}",
+    "feedback/usability/<int:pk>": "feedback/usability/1", "usability/findings/<int:pk>": "usability/findings/1",
     "feedback/proposals/<int:pk>": "feedback/proposals/{proposal}", "feedback/<int:pk>": "feedback/{feedback}",
     "feedback/backtest/<slug:name>": "feedback/backtest/{workflow}",
     "{feedback_id}": "{feedback}", "{link_id}": "{link}", "{lesson_id}": "{lesson}",
