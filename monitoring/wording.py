@@ -353,9 +353,13 @@ def _confidence(value: Json) -> str:
     return _("confidence %(value).2f") % {"value": value} if isinstance(value, float | int) else ""
 
 
+def _hidden(_value: Json) -> str:
+    return _("hidden until you have said what you think of it")
+
+
 _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "verdict": _verdict,
-    "hidden": _text,
+    "hidden": _hidden,
     "confidence": _confidence,
     "code": _text,
     "problem": _text,

@@ -44,6 +44,7 @@ def _look_at(rota: Rota) -> int:
     now = _now(rota)
     able = deciders.by_queue().get(rota.queue_id, set())
     waiting = _waiting(rota.queue)
+    Call.objects.filter(queue=rota.queue).exclude(gate__status=GateStatus.OPEN).delete()
     _hand_over(rota, now, able, len(waiting))
     calls = Call.objects.in_bulk([gate.pk for gate in waiting], field_name="gate_id")
     made = 0

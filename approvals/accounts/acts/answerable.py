@@ -137,8 +137,9 @@ class _PartAct(_AnswerableAct):
         return {"href": reverse(self.home)}
 
     def undo(self, target: Target, plan: Plan) -> Undo | None:
-        """The other way."""
-        return Undo(self.back, plan.work[0].answers)
+        """The other way; whoever was accountable before is so again."""
+        work, was = plan.work
+        return Undo(self.name, was) if was is not None else Undo(self.back, work.answers)
 
     def done(self, target: Target) -> str:
         """In one sentence."""
@@ -158,6 +159,14 @@ class GivePart(_PartAct):
         "Those responsible and the one accountable are asked, consulted ones are told beforehand, informed ones "
         "afterwards. It gives nobody a right: of a team only those are asked who may act."
     )
+
+    def was(self, asked: Answers) -> Answers | None:
+        """Who was accountable, if this takes that from somebody."""
+        if _letter(asked) != Part.Letter.ACCOUNTABLE:
+            return None
+        found = Part.objects.filter(**changing.matter_of(text(asked, "about")), letter=Part.Letter.ACCOUNTABLE)
+        team = found.values_list("team__name", flat=True).first()
+        return {**asked, "team": team} if team else None
 
 
 class TakePart(_PartAct):

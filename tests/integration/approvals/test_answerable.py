@@ -22,7 +22,7 @@ from monitoring.models import Alert
 from orchestrator import acts, events
 from orchestrator.acts import Target
 from orchestrator.models import Event
-from tests import people
+from tests import api, people
 from tests.hands import seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -138,9 +138,9 @@ class TestParts:
             Part.objects.create(matter="incidents", team=Group.objects.get(name="Pod"), letter="A")
         assert given.undo is not None
         done(cleo, given.undo.name, **given.undo.answers)
-        assert not Part.objects.exists()
+        assert [part.team.name for part in Part.objects.filter(letter="A")] == ["Pod"]
         changed = Event.objects.filter(kind="responsibility.changed", actor="user:cleo")
-        assert [event.data["was"] for event in changed.order_by("id")] == ["", "Pod", ""]
+        assert [event.data["was"] for event in changed.order_by("id")] == ["", "Pod", "Legal"]
 
     @pytest.mark.parametrize(
         ("row", "fits"),
@@ -198,6 +198,10 @@ class TestParts:
         assert kept.undo is not None
         done(cleo, kept.undo.name, **kept.undo.answers)
         assert Queue.objects.get(name="oncall").owner is None
+        rest = api.as_user(cleo)
+        told_ = next(row for row in rest.get("/responsibilities").json() if row["name"] == "oncall")
+        assert (told_["responsible"], told_["gaps"]) == (["Pod"], ["nobody is accountable"])
+        assert [row["person"] for row in rest.get("/responsibilities/on-call").json()] == ["ana"]
         browser.force_login(ana, backend="django.contrib.auth.backends.ModelBackend")
         assert browser.get("/access/responsibilities/").status_code == 404
 

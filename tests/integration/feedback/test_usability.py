@@ -11,7 +11,7 @@ from approvals.feedback import usability
 from approvals.feedback.models import UsabilityRound
 from approvals.feedback.usability import Held
 from orchestrator.models import Event
-from tests import people
+from tests import api, people
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 6, 2)
@@ -91,3 +91,17 @@ def test_only_who_answers_for_quality_records(quinn):
     with pytest.raises(FeedbackNotFound):
         usability.find(round_id=0, text="x", severity="minor", by=quinn)
     assert "Record a round" not in page(ana)
+
+
+def test_programs_record_rounds_too(quinn):
+    rest = api.as_user(quinn)
+    body = {"title": "June", "held_on": "2026-06-02", "method": "x", "groups": ["a", "b"], "people": 2, "tries": 3}
+
+    made = rest.post("/usability", {**body, "done": 3})
+    found = rest.post(f"/usability/{made.json()['id']}/findings", {"text": "Silent.", "severity": "minor"})
+    closed = rest.post(f"/usability/findings/{found.json()['id']}/close", {"remedy": "Labelled."})
+
+    assert (made.status_code, found.status_code, closed.status_code) == (201, 201, 200)
+    (listed,) = rest.get("/usability").json()
+    assert listed["findings"][0]["remedy"] == "Labelled."
+    assert rest.post("/usability", {**body, "done": 4}).status_code == 422
