@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals import duties, permissions, tokens
+from approvals import access, duties, permissions, tokens
 from approvals.accounts import changes as pending
 from approvals.accounts import invitations, queries, risk, wording
 from approvals.accounts.acts.answerable import rota_answers
@@ -171,7 +171,10 @@ def _person(request: HttpRequest, pk: int, *, status: int = 200, **more: Any) ->
         "is_me": is_me,
         "may_change": context["may_change"] and not is_me,
         "rights": queries.rights_of(found),
-        "roles": [(group, filled(person=found.username, role=group.name)) for group in found.groups.order_by("name")],
+        "roles": [  # people leave a team that is no role on its own page
+            (group, filled(person=found.username, role=group.name) if access.is_role(group) else "")
+            for group in found.groups.order_by("name")
+        ],
         "grants": queries.grants_of(found),
         "changes": queries.changes_about(user=found.username),
         "fill": {
