@@ -17,13 +17,7 @@ class Profile(models.Model):
     time_zone = models.CharField(max_length=50, default="UTC")
     title = models.CharField(max_length=100, blank=True)
     skills = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
-    language = models.CharField(
-        max_length=10,
-        default="",
-        db_default="",
-        blank=True,
-        help_text="Chosen last; what they are told by mail is in it.",
-    )
+    language = models.CharField(max_length=10, default="", db_default="", blank=True, help_text="Chosen last.")
     keys = models.JSONField(default=dict, db_default={}, blank=True, help_text="Own keys: usual key to own one.")
     same_as = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
@@ -39,10 +33,7 @@ class Queue(models.Model):
     escalates_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
     calendar = models.JSONField(default=dict, db_default={}, blank=True, help_text="Business hours: see `calendars`.")
     quorum = models.JSONField(default=dict, db_default={}, blank=True, help_text="Least people by risk: see `quorums`.")
-    owner = models.ForeignKey(
-        Group, on_delete=models.PROTECT, null=True, blank=True, related_name="owned_queues",
-        help_text="The team that the queue is of; it gives nobody a right.",
-    )  # fmt: skip
+    owner = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="owned_queues")
 
     class Meta:
         ordering = ["title"]

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="Chosen last; what they are told by mail is in it.",
+                help_text="Chosen last.",
                 max_length=10,
             ),
         ),
@@ -42,7 +42,6 @@ class Migration(migrations.Migration):
             name="owner",
             field=models.ForeignKey(
                 blank=True,
-                help_text="The team that the queue is of; it gives nobody a right.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="owned_queues",
