@@ -13,7 +13,7 @@ DROP TRIGGER refuse_truncate ON approvals_decisionrecord;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0022_renewed_secrets"),
+        ("approvals", "0023_renewed_secrets"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
