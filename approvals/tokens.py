@@ -6,7 +6,7 @@ import secrets
 import string
 import zlib
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -74,13 +74,14 @@ def verify(secret: str) -> ApiToken:
     unused = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
     own_end = Q(expires_at__lte=Now()) | Q(lasts__isnull=False, created_at__lte=Now() - F("lasts"))
     known = ApiToken.objects.select_related("user").annotate(unused=_claim(unused))
-    token = known.annotate(expired=_claim(own_end)).filter(digest=digest).first() or (
+    found: Any = known.annotate(expired=_claim(own_end)).filter(digest=digest).first() or (
         known.filter(renewed__digest=digest).annotate(expired=_claim(Q(renewed__expires_at__lte=Now()))).first()
     )
-    if token is None:
+    if found is None:
         raise TokenInvalid(reason="nobody made it, or it was renewed long ago")
-    _refuse_dead(token, expired=token.expired)
-    if token.unused:
+    token: ApiToken = found
+    _refuse_dead(token, expired=found.expired)
+    if found.unused:
         ApiToken.objects.filter(unused, pk=token.pk).update(last_used_at=Now())
     permissions.act_through(token)
     return token
@@ -131,7 +132,7 @@ def is_well_formed(secret: str) -> bool:
     return shaped and hmac.compare_digest(_checksum(body), check)
 
 
-def _claim(condition: Q) -> ExpressionWrapper:
+def _claim(condition: Q) -> "ExpressionWrapper[BooleanField[bool, bool]]":
     return ExpressionWrapper(condition, output_field=BooleanField())
 
 

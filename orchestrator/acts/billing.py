@@ -80,9 +80,9 @@ class RecordBill(Act):
         """Keep the bill, spend it, and warn once past 80 %."""
         row, amount = act.plan.work, float(act.answers["amount"])  # type: ignore[arg-type]
         source, number = str(act.answers["source"]).strip(), str(act.answers["number"]).strip()
-        about = {"scope": act.target.scope, "ref": act.target.ref or 0, "amount": amount, "by": act.by}
+        kept = {"scope": act.target.scope, "ref": act.target.ref or 0, "amount": amount, "by": act.by}
         # Somebody may have counted it against another target meanwhile: the locks are each target's own.
-        _bill, is_new = Bill.objects.get_or_create(source=source, number=number, defaults=about)
+        _bill, is_new = Bill.objects.get_or_create(source=source, number=number, defaults=kept)
         if not is_new:
             raise BillKnown(source=source, number=number)
         budget = Budget.objects.get(pk=row.pk)
