@@ -132,7 +132,7 @@ def is_well_formed(secret: str) -> bool:
     return shaped and hmac.compare_digest(_checksum(body), check)
 
 
-def _claim(condition: Q) -> "ExpressionWrapper[BooleanField[bool, bool]]":
+def _claim(condition: Q) -> "ExpressionWrapper[Q]":
     return ExpressionWrapper(condition, output_field=BooleanField())
 
 
