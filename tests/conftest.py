@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
@@ -46,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if template := os.environ.get(_PREPARED):
         # Django still applies what is missing, and keeps content types, permissions and roles in step.
         settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
+        os.environ["BENCH_TEMPLATE"] = template  # of what `bench` and `rehearse` measure on
 
 
 def _serve(*, with_schema: bool) -> Postgres:
@@ -119,6 +122,18 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """pytest-django's own; in the end nobody else may hold the database that it drops."""
     yield
     flush.close()
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database for what all tests of a module look at: made once, there for each, and gone after the last.
+
+    What a test does to it ends with that test, as with everything else it does. The database's `now()` is that of the
+    module's beginning.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -145,8 +145,13 @@ def _answers(port: int) -> bool:
 
 
 def _maintain(command: str, name: str) -> None:
-    """CREATE or DROP a database."""
+    """CREATE or DROP a database that none of us uses any more.
+
+    DROP WITH (FORCE) is refused while autovacuum, which is a superuser's, is at work there; DROP alone ends it.
+    """
+    ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = current_user"
     with psycopg.connect(**{**db.connection_parameters(), "dbname": "postgres"}) as server:
+        server.execute(ours, [name])
         server.execute(sql.SQL(command).format(sql.Identifier(name)))
 
 
@@ -162,7 +167,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     name = connection.settings_dict["NAME"]
     with django_db_blocker.unblock():
         connection.close()
-        _maintain("DROP DATABASE IF EXISTS {} WITH (FORCE)", f"{name}_scale")
+        _maintain("DROP DATABASE IF EXISTS {}", f"{name}_scale")
         _maintain("CREATE DATABASE {}" + _like_the_tests(), f"{name}_scale")
         connection.settings_dict["NAME"] = f"{name}_scale"
         try:
@@ -171,7 +176,7 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         finally:
             connection.close()
             connection.settings_dict["NAME"] = name
-            _maintain("DROP DATABASE {} WITH (FORCE)", f"{name}_scale")
+            _maintain("DROP DATABASE {}", f"{name}_scale")
 
 
 @pytest.fixture(scope="module")

@@ -116,13 +116,13 @@ ROLES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def mia() -> User:
+@pytest.fixture(scope="module")
+def mia(module_db: None) -> User:
     return User.objects.create_user("mia")
 
 
-@pytest.fixture
-def run() -> Run:
+@pytest.fixture(scope="module")
+def run(module_db: None) -> Run:
     engine.publish(STEPS, rest="dependencies: {b: [a]}")
     return engine.start()
 
