@@ -48,17 +48,10 @@ class Broken:
     handler404, handler500 = urls.handler404, urls.handler500
 
 
-@pytest.fixture(scope="module")
-def made(module_db) -> World:
-    made = world()
-    made.browser("superuser")  # signed in for all, not by the first test and until its end
-    return made
-
-
 @pytest.fixture
-def there(settings, made) -> World:
+def there(settings) -> World:
     settings.ROOT_URLCONF = Broken
-    return made
+    return world()
 
 
 def policy(response) -> dict[str, str]:

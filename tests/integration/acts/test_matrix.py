@@ -117,13 +117,13 @@ ROLES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def mia(module_db: None) -> User:
+@pytest.fixture
+def mia() -> User:
     return User.objects.create_user("mia")
 
 
-@pytest.fixture(scope="module")
-def run(module_db: None) -> Run:
+@pytest.fixture
+def run() -> Run:
     engine.publish(STEPS, rest="dependencies: {b: [a]}")
     return engine.start()
 

@@ -37,8 +37,8 @@ def finished(run: Run, kind: str = "run.succeeded", *, actor: str = "engine") ->
     factories.event(run, kind, actor=actor)
 
 
-@pytest.fixture(scope="module")
-def work(module_db: None) -> dict[str, Any]:
+@pytest.fixture
+def work(db: None) -> dict[str, Any]:
     """Two workflows; 40 runs of the first end well, ten of them with a person's act, four others fail."""
     factories.agent("reader")
     factories.agent("writer")

@@ -29,8 +29,8 @@ TWO = HEAD + (
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def agents(module_db: None) -> None:
+@pytest.fixture(autouse=True)
+def agents() -> None:
     """Those of tests/engine.py, and the library's."""
     assert engine.OPEN
     autodiscover()

@@ -16,16 +16,12 @@ BAD = GOOD.replace("agent:", "agnt:")
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture(scope="module")
-def publisher(module_db: None) -> User:
-    engine.publish(STEP)
-    return people.person("mia", "Workflow Orchestration Manager")
-
-
 @pytest.fixture
-def mia(client: Client, publisher: User) -> User:
-    client.force_login(publisher)
-    return publisher
+def mia(client: Client) -> User:
+    engine.publish(STEP)
+    made = people.person("mia", "Workflow Orchestration Manager")
+    client.force_login(made)
+    return made
 
 
 def checked(client: Client, source: str, path: str = "/editor/flow/", **more: str) -> str:
