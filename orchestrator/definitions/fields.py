@@ -154,6 +154,7 @@ STEP = {
     "key": Field("key", "Name of the step in expressions: steps.<key>.", required=True),
     "type": Field("type", "What the step does.", required=True),
     "title": Field("text", "Name shown to people."),
+    "team": Field("text", "Team whose step it is; its people see it without seeing the rest of the run."),
 }
 RUNNABLE = {
     "when": Field("condition", "The step is skipped if this is false."),
@@ -348,7 +349,9 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes"})
+NOT_IN_BODY = frozenset(
+    {"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes", "team"}
+)
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {
