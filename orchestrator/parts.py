@@ -93,7 +93,8 @@ def part(user: Person, run: Run) -> Part:
     """The run's steps in their order. The caller has found the run by `get_run_or_404`."""
     teams = rights().teams_of(user)
     owners = _owners(run.version.teams)
-    own, others = [], []
+    own: list[PlanStep] = []
+    others: list[PlanStep] = []
     for step in plan_of(run.version_id).steps:
         (own if owners.get(step.index) in teams else others).append(step)
     shown = sorted((*own[:LISTED], *others[:LISTED]), key=lambda step: step.index)

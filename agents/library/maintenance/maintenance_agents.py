@@ -323,13 +323,12 @@ class Cutting(Strict):
 
 
 @agent(
-    "window-cutter", title="Window cutter", input=Cutting, output=OPEN,
+    "window-cutter", title="Window cutter", input=Cutting, output=Window,
     capabilities=["readings.cut"], tags=["operations", "iot"], timeout=20,
 )  # fmt: skip
-def cut(given: Cutting, ctx: AgentContext) -> dict[str, Json]:
+def cut(given: Cutting, ctx: AgentContext) -> Window:
     """Hands on the window of the newest event, as the maintenance of its asset takes it."""
-    cut_out: dict[str, Json] = _window(given.cut_from[-given.window :]).model_dump(mode="json", exclude_none=True)
-    return cut_out
+    return _window(given.cut_from[-given.window :])
 
 
 def _window(events: Sequence[StreamReading]) -> Window:
