@@ -201,7 +201,7 @@ AGENT_CALL = {
 WAITING = {
     "deadline": Field("wait", "Longest time that it may take; 7 days, if left out."),
     "on_deadline": Field(
-        "choice", "When the deadline has passed: fail the run, skip the step, or ask a person.", choices=ON_DEADLINE
+        "choice", "After the deadline: fail the run, skip the step, or ask a person.", choices=ON_DEADLINE
     ),
 }
 WORK_GATE = (
@@ -349,9 +349,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset(
-    {"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes", "team"}
-)
+NOT_IN_BODY = frozenset("checkpoint conflicts key join cancel_rest when deliver publishes team".split())
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {
