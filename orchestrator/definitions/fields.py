@@ -248,11 +248,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "queue": Field("name", "Queue of the people who do it."),
         "deadline": Field("duration", "How long people have."),
         "inputs": Field("mapping", "What the person is shown."),
-        "gate": Field(
-            "group",
-            "How the work is handed out.",
-            fields={name: GATE_FIELDS[name] for name in WORK_GATE},
-        ),
+        "gate": Field("group", "How the work is handed out.", fields={name: GATE_FIELDS[name] for name in WORK_GATE}),
     },
     "hybrid": STEP
     | RUNNABLE
