@@ -48,7 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if template := os.environ.get(_PREPARED):
         # Django still applies what is missing, and keeps content types, permissions and roles in step.
         settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
-        os.environ["BENCH_TEMPLATE"] = template  # of what `bench` and `rehearse` measure on
 
 
 def _serve(*, with_schema: bool) -> Postgres:

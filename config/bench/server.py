@@ -43,14 +43,13 @@ class Server:
             self._postgres = Postgres(self.folder / "postgres-home")
             self._base = self._postgres.start()
             self.version = self._postgres.version
-        # Tests have a database with the schema already; what it lacks is applied.
-        self._use(self._create(_TEMPLATE, template=os.environ.get("BENCH_TEMPLATE", "")))
+        self._use(self._create(_TEMPLATE))
         call_command("migrate", interactive=False, verbosity=0)
         connection.close()
 
     def fresh(self, name: str) -> str:
         """Make a database for a workload, let Django use it in this process, and return its address."""
-        return self._use(self._create(f"{name}_{len(self._made)}", template=f"{self._prefix}{_TEMPLATE}"))
+        return self._use(self._create(f"{name}_{len(self._made)}", template=_TEMPLATE))
 
     def stop(self) -> None:
         """Remove what was made."""
@@ -68,7 +67,7 @@ class Server:
         full = f"{self._prefix}{name}"
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(full))
         if template:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(f"{self._prefix}{template}"))
         try:
             with self._connect() as base:
                 base.execute(statement)

@@ -11,11 +11,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals.models import Gate
 from approvals.services import decide
+from config.api.assembly import api
 from config.api.limits import buckets
 from monitoring import admission, topics
 from orchestrator import answer_tokens
 from tests import people
-from tests.api import described
 from tests.security.cast import CALLBACK, PERSONAS, World, world
 
 pytestmark = pytest.mark.django_db
@@ -702,7 +702,7 @@ def operations() -> set[str]:
     """The REST routes, as their OpenAPI document lists them."""
     return {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
-        for path, operations in described()["paths"].items()
+        for path, operations in api.get_openapi_schema()["paths"].items()
         for method in operations
     }
 
@@ -745,12 +745,14 @@ def full_buckets() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def there(module_db: None) -> World:
-    """One world for all."""
-    made = world()
-    for persona in PERSONAS:
-        made.browser(persona)  # signing in writes; what is asked afterwards must not
-    return made
+def there(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """One world for all: every test's own changes end with it, the world with the module."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = world()
+        for persona in PERSONAS:
+            made.browser(persona)  # signing in writes; what is asked afterwards must not
+        yield made
+        transaction.set_rollback(True)
 
 
 def test_every_route_has_a_line(there):
