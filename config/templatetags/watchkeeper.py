@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django import template
+from django.contrib.auth.models import User
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -202,6 +203,12 @@ def duration(seconds: float | timedelta | None) -> str:
     if whole < 172_800:
         return str(_("%(n)d h") % {"n": whole // 3600})
     return ngettext("%(n)d day", "%(n)d days", whole // 86_400) % {"n": whole // 86_400}
+
+
+@register.filter
+def person(user: User | None) -> str:
+    """A person's full name, or else the user name."""
+    return (user.get_full_name() or user.username) if user else ""
 
 
 @register.filter
