@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 
 from agents import sections
 from approvals import gate_access, permissions, wording
+from config import stored_words
 from orchestrator import rendering
 from orchestrator.models import Workflow
 from orchestrator.story import actor_of
@@ -180,6 +181,12 @@ def relative(delta: timedelta) -> str:
 def spoken(name: object) -> str:
     """A stored name as people say it: `amount_cents` is "Amount cents"."""
     return wording.spoken(str(name))
+
+
+@register.filter
+def word(stored: str, of: str) -> str:
+    """A stored word of one sort as people say it: `{{ version.kind|word:"agent" }}`."""
+    return stored_words.word(stored, of)
 
 
 @register.filter
