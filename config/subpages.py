@@ -23,7 +23,7 @@ BELOW: Final[Mapping[str, tuple[Subpage, ...]]] = {
         Subpage("approvals:looks", "eye", _("Second looks")),
         Subpage("approvals:own", "activity", _("Your reviewing")),
         Subpage("approvals:away", "users", _("Away and stand-ins")),
-        Subpage("approvals:keys", "list", _("Your own keys")),
+        Subpage("approvals:keys", "list", _("Your keys")),
     ),
     "alerts:alerts": (
         Subpage("alerts:history", "rotate-ccw", _("History of alerts")),

@@ -184,8 +184,8 @@ def spoken(name: object) -> str:
 
 
 @register.filter
-def word(stored: str, of: str) -> str:
-    """A stored word of one sort as people say it: `{{ version.kind|word:"agent" }}`."""
+def stored_word(stored: str, of: str) -> str:
+    """A stored word of one sort as people say it: `{{ version.kind|stored_word:"agent" }}`."""
     return stored_words.word(stored, of)
 
 
