@@ -1,4 +1,4 @@
-"""What people call the words that are stored: kinds, levels, verdicts. Templates show them by the filter `stored_word`."""
+"""What people call stored words: kinds, levels, verdicts. Templates show them by the filter `stored_word`."""
 
 from collections.abc import Mapping
 from typing import Final
