@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
+from orchestrator.story import said_reason
 
 type Facts = Mapping[str, Json]
 
@@ -333,6 +334,10 @@ def _text(value: Json) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
 
 
+def _reason(value: Json) -> str:
+    return said_reason(_text(value))
+
+
 def _name(value: Json) -> str:
     """A username; a number says nothing to a reader."""
     return _text(value) if isinstance(value, str) else ""
@@ -360,7 +365,7 @@ _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "role": _text,
     "permission": _text,
     "user": _name,
-    "reason": _text,
+    "reason": _reason,
     "note": _text,
     "words": _text,
     "agent": _labelled(gettext_lazy("agent")),

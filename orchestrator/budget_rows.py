@@ -53,6 +53,8 @@ class Row:
         """The same in the user's language, as tables have it."""
         what = {"what": resources().get(self.resource, self.resource), "ref": self.ref, "of": self.name or self.ref}
         match self.scope:
+            case "run" if not self.ref:
+                return _("%(what)s of each run") % what
             case "run":
                 return _("%(what)s of run %(ref)s") % what
             case "run_agent" if self.ref:

@@ -205,7 +205,8 @@ def _together(before: Standing, after: Standing) -> tuple[str, ...]:
         words = _("Separation of duties: %(person)s would hold both “%(first)s” and “%(second)s”.")
         names = _names(new)
         found += [
-            words % {"person": names[user], "first": VERBS[first], "second": VERBS[second]} for user in sorted(new)
+            words % {"person": names[user], "first": _(VERBS[first]), "second": _(VERBS[second])}
+            for user in sorted(new)
         ]
     return tuple(found)
 
@@ -244,7 +245,7 @@ def _rights(rights: frozenset[Right], titles: Mapping[tuple[str, int], str]) -> 
     told = []
     for verb, kind, ref in sorted(rights, key=lambda right: (order.index(right[0]), right[1:])):
         on = titles.get((kind, ref), f"#{ref}")
-        told.append(VERBS[verb] if not kind else f"{VERBS[verb]} ({on})")
+        told.append(_(VERBS[verb]) if not kind else f"{_(VERBS[verb])} ({on})")
     return "; ".join(told)
 
 

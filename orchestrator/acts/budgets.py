@@ -92,7 +92,7 @@ class SetBudget(Act):
         limit = answers.get("limit")
         if limit is None:
             if row.pk is None or row.scope == "run":
-                raise LimitMissing(words=row.words)
+                raise LimitMissing(words=row.said)
             gone = _("%(words)s: no limit any more.") % {"words": row.said}
             return Plan((gone, *_goes_on(row)), {"from": row.limit}, row)
         assert isinstance(limit, int | float)

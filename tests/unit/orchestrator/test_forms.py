@@ -78,7 +78,10 @@ def test_read_json_refuses_what_is_not_an_object(text):
 
 def test_options_of_a_choice_are_shown_in_the_words_beside_them() -> None:
     [known, plain] = forms.fields_of(
-        {"properties": {"who": forms.choice("Whose", {"ana": "Ana Ribeiro"}), "how": {"enum": ["fast"]}}, "required": ["who"]}
+        {
+            "properties": {"who": forms.choice("Whose", {"ana": "Ana Ribeiro"}), "how": {"enum": ["fast"]}},
+            "required": ["who"],
+        }
     )
 
     assert known.choices == [("ana", "Ana Ribeiro")]
