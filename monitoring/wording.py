@@ -341,10 +341,6 @@ def _text(value: Json) -> str:
     return text if len(text) <= 120 else text[:119] + "…"
 
 
-def _reason(value: Json) -> str:
-    return said_reason(_text(value))
-
-
 def _name(value: Json) -> str:
     """A username; a number says nothing to a reader."""
     return _text(value) if isinstance(value, str) else ""
@@ -377,7 +373,7 @@ _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "role": _text,
     "permission": _text,
     "user": _name,
-    "reason": _reason,
+    "reason": lambda value: said_reason(_text(value)),
     "note": _text,
     "words": _text,
     "agent": _labelled(gettext_lazy("agent")),

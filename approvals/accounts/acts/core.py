@@ -16,7 +16,7 @@ from approvals import access, db, permissions
 from approvals.accounts import changes
 from approvals.accounts.rehearsal import rehearse
 from approvals.accounts.risk import NO_REASON, Why
-from orchestrator import forms
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo
 
 type Answers = Mapping[str, Json]
@@ -124,7 +124,7 @@ def named(user: User) -> str:
 
 def _named(title: str, names: Mapping[str, str]) -> dict[str, Any]:
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 150, "title": title}
-    return {**field, **forms.choice(title, names)} if 0 < len(names) <= OFFERED else field
+    return {**field, **choice(title, names)} if 0 < len(names) <= OFFERED else field
 
 
 def text(answers: Answers, name: str) -> str:

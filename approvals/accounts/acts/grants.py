@@ -18,7 +18,7 @@ from approvals.accounts.risk import Why
 from approvals.errors import ChangeRefused, UnknownName
 from approvals.models import Queue
 from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, VERBS, WORKFLOW_GRANTS
-from orchestrator import forms
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Target, register
 from orchestrator.models import Workflow
 
@@ -42,10 +42,16 @@ class _Grant(AccessAct):
         """To whom, what, and on which."""
         fields = {
             "to": _named(_("To whom"), _holders(), "person:… or team:…"),
-            "right": forms.choice(_("Right"), {words: _(words) for words in WORDS.values()}),
+            "right": choice(_("Right"), {words: _(words) for words in WORDS.values()}),
             "on": _named(_("On"), _objects(), "workflow:…, queue:… or agent:…"),
         }
         return {"properties": fields, "required": ["to", "right", "on"]}
+
+    def words(self, asked: Answers) -> tuple[str, ...]:
+        """Who, what and on which, as people call them."""
+        holder, (permission, on) = _holder(text(asked, "to")), self._what(asked)
+        whose = (holder.get_full_name() or holder.username) if isinstance(holder, User) else holder.name
+        return (str(self.line) % {"to": whose, "right": _(WORDS[permission]), "on": on.title or on.name},)
 
     def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json]:
         """Grant it, or take it back."""
@@ -168,7 +174,7 @@ def _objects() -> dict[str, str]:
 
 def _named(title: str, names: Mapping[str, str], hint: str) -> dict[str, Any]:
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "title": title}
-    return {**field, **(forms.choice(title, names) if 0 < len(names) <= OFFERED else {"description": hint})}
+    return {**field, **(choice(title, names) if 0 < len(names) <= OFFERED else {"description": hint})}
 
 
 for _act in (GrantRight(), RevokeRight()):

@@ -16,7 +16,7 @@ from approvals.accounts.acts.core import AccessAct, Answers, text
 from approvals.accounts.risk import Why
 from approvals.errors import CalendarRefused
 from approvals.models import Queue, Risk
-from orchestrator import forms
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Plan, Target, Undo, register
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -247,7 +247,7 @@ def queue_field() -> dict[str, Any]:
     """A field that names a queue."""
     titles = dict(Queue.objects.order_by("name").values_list("name", "title")[:500])
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 50, "title": _("Queue")}
-    return {**field, **forms.choice(_("Queue"), titles)} if titles else field
+    return {**field, **choice(_("Queue"), titles)} if titles else field
 
 
 def _title_and_next() -> dict[str, Any]:

@@ -35,3 +35,13 @@ def test_rules_that_come_with_the_product_are_called_in_the_users_language(germa
     shown = german.get("/alerts/rules/").text
 
     assert [rule.title for rule in shipped.RULES if f">{rule.title}<" in shown] == []
+
+
+@pytest.mark.django_db
+def test_search_says_in_the_users_language_how_a_run_stands(german: Client) -> None:
+    factories.run(factories.workflow("refunds"), statuses=["ready"], title="Refund 7")
+
+    shown = german.get("/search/?q=refund").text
+
+    assert "Refund 7" in shown
+    assert "Läuft" in shown

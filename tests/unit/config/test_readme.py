@@ -10,7 +10,7 @@ READERS = {"text", "flag", "integer", "choice", "words", "networks", "database",
 # Read, but nobody's to set: between our own processes, by the tests, or other programs' own.
 INTERNAL = {
     *("BENCH_LLM_URL", "CELERY_SKIP_CHECKS", "CHROMIUM", "DJANGO_SETTINGS_MODULE", "STATIC_FROM_SOURCE"),
-    *("PATH", "PYENV_ROOT", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV", "NO_COLOR"),
+    *("PATH", "PYENV_ROOT", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "NO_COLOR"),
     *("WATCHKEEPER_FAILPOINTS", "WATCHKEEPER_FAILPOINT_SEED", "WATCHKEEPER_PAGES"),
 }
 
