@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
@@ -131,6 +131,8 @@ def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     module's beginning.
     """
     with django_db_blocker.unblock(), transaction.atomic():
+        with connection.cursor() as cursor:  # on a busy machine it is idle for longer than the server lets others be
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
         transaction.set_rollback(True)
 
