@@ -30,7 +30,7 @@ class Link:
 
     href: str
     icon: str
-    word: str | Promise
+    word: str
     key: str
     current: bool
     count: str = ""
@@ -112,7 +112,7 @@ class Shell:
     def below_agents(self) -> list[Link]:
         """The pages beside that of the agents, which the search finds by their names."""
         found = sections.sections(self.user)[1:]
-        return [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in found]
+        return [Link(reverse(one.url), one.icon, str(one.title), one.key, current=False) for one in found]
 
     @cached_property
     def inbox(self) -> str:
@@ -178,7 +178,13 @@ class Shell:
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
         return Link(
-            href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted in ("inbox", "access", "alerts")
+            href,
+            entry.icon,
+            str(entry.word),
+            entry.key,
+            current,
+            shown,
+            hot=entry.counted in ("inbox", "access", "alerts"),
         )
 
     def _is_deeper(self, href: str) -> bool:
