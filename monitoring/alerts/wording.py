@@ -197,7 +197,12 @@ def _lag(said: Said) -> str:
 
 
 def _nobody(said: Said) -> str:
-    return _("no worker is at work, and %(count)s tasks are ready") % {"count": said.text("ready_tasks")}
+    words = ngettext(
+        "no worker is at work, and %(count)s task is ready",
+        "no worker is at work, and %(count)s tasks are ready",
+        int(said.number("ready_tasks")),
+    )
+    return words % {"count": said.text("ready_tasks")}
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = {
