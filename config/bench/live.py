@@ -163,9 +163,10 @@ def _wait_for_all(stack: Stack, tabs: Tabs, *, since: float) -> float:
 
 def _storm(stack: Stack, tabs: Tabs) -> float:
     """Seconds from the moment that a killed web process answers again until every tab is back where it was."""
+    killed = time.time()
     stack.restart_web()
     back = time.time()
-    return max(0.0, _wait_for_all(stack, tabs, since=back) - back)
+    return max(0.0, _wait_for_all(stack, tabs, since=killed) - back)  # some may be back before it has told us
 
 
 def _stretch(stack: Stack, tabs: Tabs, workflow: str, runs_per_s: float, seconds: float) -> Heard:
