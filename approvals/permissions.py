@@ -11,6 +11,7 @@ from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from agents.models import Agent
@@ -49,6 +50,7 @@ class Rights:
     limit: frozenset[str] | None = None
     agents: Grants = field(default_factory=dict)
     needs_mfa: bool = False  # one of their roles asks for a second factor
+    teams: frozenset[str] = frozenset()  # names of those they are in; roles are none
 
     def allows(self, verb: str, grants: Grants, ref: int) -> bool:
         """Whether the verb holds on one object."""
@@ -101,6 +103,15 @@ def visible_workflows(user: Person, verb: str = "see_runs") -> QuerySet[Workflow
     return _allowed(Workflow.objects.all(), rights_of(user), verb, "workflows")
 
 
+def teams_of(user: Person) -> frozenset[str]:
+    """The teams, by name, whose steps of a run the user may see without seeing the run as a whole.
+
+    None through a token that opens no runs. Steps of other teams are then known by name and status (`parts`).
+    """
+    rights = rights_of(user)
+    return rights.teams if rights.within_limit("see_runs") else frozenset()
+
+
 def who_may(workflow: Workflow) -> list[Holder]:
     """Roles and people with a right on this workflow: roles that hold it everywhere, then each grant on it alone."""
     made = RoleTerms.objects.filter(is_own=True).values_list("group__name", "verbs")
@@ -113,7 +124,7 @@ def who_may(workflow: Workflow) -> list[Holder]:
         for name, codename in granted:
             found[name, is_role] = found.get((name, is_role), frozenset()) | WORKFLOW_GRANTS.get(codename, frozenset())
     return [
-        Holder(name, is_role, tuple(words for verb, words in VERBS.items() if verb in verbs))
+        Holder(name, is_role, tuple(gettext(words) for verb, words in VERBS.items() if verb in verbs))
         for (name, is_role), verbs in found.items()
         if verbs
     ]
@@ -135,6 +146,14 @@ def granted_to(group: Group) -> list[tuple[Workflow | Queue | Agent, str]]:
 def visible_queues(user: Person) -> QuerySet[Queue]:
     """The queues whose gates the user may see."""
     return _allowed(Queue.objects.all(), rights_of(user), "see_gate", "queues")
+
+
+def queue_ids(user: Person, verb: str) -> frozenset[int] | None:
+    """Ids of the queues on whose gates the user may do `verb`; None: all."""
+    rights = rights_of(user)
+    if not rights.within_limit(verb):
+        return frozenset()
+    return None if verb in rights.everywhere else frozenset(rights.queues.get(verb, ()))
 
 
 def decidable_queues(user: Person) -> QuerySet[Queue]:
@@ -188,9 +207,9 @@ def _read(user: User) -> Rights:
     limit = verbs_of_token(token.scopes, may_decide=token.may_decide) if token else None
     if user.is_superuser:
         return Rights(frozenset(VERBS), {}, {}, limit)
-    columns = ("groups__name", "groups__terms__verbs", "groups__terms__needs_mfa", "profile__same_as")
-    found = list(User.objects.filter(pk=user.pk).values_list(*columns))
-    roles = {name: made or () for name, made, _mfa, _main in found if name}
+    terms = ("groups__terms__verbs", "groups__terms__needs_mfa", "groups__terms__is_own")
+    found = list(User.objects.filter(pk=user.pk).values_list("groups__name", *terms, "profile__same_as"))
+    roles = {name: made or () for name, made, *_terms in found if name}
     duties.remember_person(user, next((main for *_role, main in found if main), user.pk))
     granted = _object_grants(user)
     return Rights(
@@ -199,7 +218,8 @@ def _read(user: User) -> Rights:
         queues=_by_verb(granted["queue"], QUEUE_GRANTS),
         limit=limit,
         agents=_by_verb(granted["agent"], AGENT_GRANTS),
-        needs_mfa=any(mfa for _name, _made, mfa, _main in found),
+        needs_mfa=any(mfa for _name, _made, mfa, *_rest in found),
+        teams=frozenset(name for name, _made, _mfa, is_role, _main in found if name and not is_role) - ROLES.keys(),
     )
 
 

@@ -17,12 +17,14 @@ from approvals import queries as approvals
 from approvals.accounts import changes
 from approvals.importing.views import may_import
 from approvals.notices import queries as notices
+from config import subpages
 from monitoring import queries
 from monitoring.alerts import handling as alert_handling
 from monitoring.alerts import queries as alerts
 from monitoring.alerts import visibility as alert_visibility
 from monitoring.machinery import Trouble, troubles
 from monitoring.queries import StopInForce
+from orchestrator import parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Link:
 
     href: str
     icon: str
-    word: str | Promise
+    word: str
     key: str
     current: bool
     count: str = ""
@@ -65,7 +67,7 @@ MATTER = (
     Entry("approvals:oversight", "users", _("How people decide"), "see_oversight", "g o"),
     Entry("monitoring:metrics", "activity", _("Analytics"), "see_runs", "g n"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
-    Entry("access:people", "key-round", _("Access"), "manage_access", "g c", "access"),
+    Entry("access:people", "key-round", _("Access"), "see_audit", "g c", "access"),
 )
 
 
@@ -110,10 +112,13 @@ class Shell:
         return any(link.current for link in self.rest)
 
     @cached_property
-    def below_agents(self) -> list[Link]:
-        """The pages beside that of the agents, which the search finds by their names."""
-        found = sections.sections(self.user)[1:]
-        return [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in found]
+    def below(self) -> list[Link]:
+        """The pages beside those of the navigation, which the search finds by their names."""
+        beside = self._beside_agents
+        found = [Link(reverse(one.url), one.icon, str(one.title), one.key, current=False) for one in beside]
+        opened = {entry.view for entry in (*WORK, *MATTER) if self._may(entry)} | {""}
+        pages = (page for above, pages in subpages.BELOW.items() if above in opened for page in pages)
+        return found + [Link(reverse(page.view), page.icon, str(page.word), "", current=False) for page in pages]
 
     @cached_property
     def answers(self) -> str:
@@ -172,11 +177,17 @@ class Shell:
         return troubles()
 
     @property
+    def _beside_agents(self) -> list[sections.Section]:
+        return sections.sections(self.user)[1:]
+
+    @property
     def _links(self) -> list[Link]:
         return [link for group in self.groups for link in group]
 
     def _may(self, entry: Entry) -> bool:
-        return permissions.can_somewhere(self.user, entry.verb)
+        if permissions.can_somewhere(self.user, entry.verb):
+            return True
+        return entry.counted == "runs" and parts.some(self.user)  # their teams' part of some
 
     def _link(self, entry: Entry) -> Link:
         href = reverse(entry.view)
@@ -184,7 +195,13 @@ class Shell:
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
         return Link(
-            href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted in ("inbox", "access", "alerts")
+            href,
+            entry.icon,
+            str(entry.word),
+            entry.key,
+            current,
+            shown,
+            hot=entry.counted in ("inbox", "access", "alerts"),
         )
 
     def _is_deeper(self, href: str) -> bool:
@@ -199,7 +216,7 @@ class Shell:
         if what == "alerts":
             return alerts.waiting(self.user)
         if what == "access":
-            return changes.waiting().count()
+            return changes.waiting().count() if permissions.can(self.user, "manage_access") else 0
         return queries.running_count(self.user) if what == "runs" else 0
 
 

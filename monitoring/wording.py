@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
+from orchestrator.story import said_reason
 
 type Facts = Mapping[str, Json]
 
@@ -251,6 +252,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "workflow.unpaced": gettext_lazy("Workflow at full pace again"),
     "workflow.full_pace": gettext_lazy("Workflow let go at full pace by a person"),
     "task.guarded": gettext_lazy("Data of a task masked or stripped"),
+    "task.withheld": gettext_lazy("Critical output held: nobody had approved it"),
     "guard.violated": gettext_lazy("Guardrail broken"),
     "guard.spiked": gettext_lazy("Agent frozen after violations"),
     "data.revealed": gettext_lazy("Sealed data looked at"),
@@ -375,7 +377,7 @@ _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "role": _text,
     "permission": _text,
     "user": _name,
-    "reason": _text,
+    "reason": lambda value: said_reason(_text(value)),
     "note": _text,
     "words": _text,
     "agent": _labelled(gettext_lazy("agent")),

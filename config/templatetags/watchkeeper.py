@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django import template
+from django.contrib.auth.models import User
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from django.utils.translation import ngettext
 
 from agents import sections
 from approvals import gate_access, permissions, wording
+from config import stored_words
 from orchestrator import rendering
 from orchestrator.models import Workflow
 from orchestrator.story import actor_of
@@ -146,6 +148,18 @@ def when(moment: datetime | None) -> SafeString | str:
     )
 
 
+@register.filter
+def from_now(moment: datetime) -> str:
+    """A moment in relative words."""
+    return relative(moment - timezone.now())
+
+
+@register.filter
+def exactly(moment: datetime) -> str:
+    """A moment in full, in the user's zone."""
+    return exact(timezone.localtime(moment))
+
+
 @register.simple_tag
 def clock(moment: datetime | None) -> SafeString | str:
     """The time of day of a moment, with its day unless that is today; everything on hover."""
@@ -182,6 +196,12 @@ def spoken(name: object) -> str:
 
 
 @register.filter
+def stored_word(stored: str, of: str) -> str:
+    """A stored word of one sort as people say it: `{{ version.kind|stored_word:"agent" }}`."""
+    return stored_words.word(stored, of)
+
+
+@register.filter
 def said(value: object) -> object:
     """A stored value as people say it: yes, no, and a dash for nothing."""
     if isinstance(value, bool):
@@ -202,6 +222,12 @@ def duration(seconds: float | timedelta | None) -> str:
     if whole < 172_800:
         return str(_("%(n)d h") % {"n": whole // 3600})
     return ngettext("%(n)d day", "%(n)d days", whole // 86_400) % {"n": whole // 86_400}
+
+
+@register.filter
+def person(user: User | None) -> str:
+    """A person's full name, or else the user name."""
+    return (user.get_full_name() or user.username) if user else ""
 
 
 @register.filter

@@ -65,7 +65,7 @@ def _any(rule: AlertRule, scope: str, said: Said) -> str:
         f"{name} {said.text(name, inputs.of(name).unit)}" for name in said.named if name in inputs.names
     )
     about = f" {said.about}" if said.about else ""
-    return f"{rule.title}:{about} ({numbers})" if numbers else f"{rule.title}:{about}"
+    return f"{rule.said}:{about} ({numbers})" if numbers else f"{rule.said}:{about}"
 
 
 def _tool_errors(said: Said) -> str:
@@ -197,7 +197,12 @@ def _lag(said: Said) -> str:
 
 
 def _nobody(said: Said) -> str:
-    return _("no worker is at work, and %(count)s tasks are ready") % {"count": said.text("ready_tasks")}
+    words = ngettext(
+        "no worker is at work, and %(count)s task is ready",
+        "no worker is at work, and %(count)s tasks are ready",
+        int(said.number("ready_tasks")),
+    )
+    return words % {"count": said.text("ready_tasks")}
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = {

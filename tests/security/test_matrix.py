@@ -278,6 +278,8 @@ GET patterns/<slug:name>/                    >   -   +   +   -   -   -   +   +  
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET runs/parts/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET runs/<int:pk>/part/                      >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/incomplete/                         >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/upcoming/                           >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
@@ -441,6 +443,8 @@ POST /groups/{name}/remove                   !   -   .   -   .   .   .   +   -  
 POST /groups/{name}/replay                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /runs                                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /runs                                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+GET /parts                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /parts/{run_id}                          !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/budgets                   !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/acts                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +

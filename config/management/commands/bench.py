@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.bench.agents  # noqa: F401  registers them in this process
-from config.bench import desk, guard, interruptions, language, messaging, pages, report, throughput, volume
+from config.bench import desk, guard, interruptions, language, live, messaging, pages, report, throughput, volume
 from config.bench.measure import Result
 from config.bench.plan import Bench
 from config.bench.server import Server
@@ -28,11 +28,13 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "runs": (throughput.runs,),
     "gate": (interruptions.gate,),
     "wait": (partial(throughput.wait, agents=1000), partial(throughput.wait, agents=10_000)),
+    "workers": (throughput.workers,),
     "crash": (interruptions.crash,),
     "fair": (throughput.fair,),
     "halt": (interruptions.halt,),
     "messages": (messaging.messages,),
     "guard": (guard.guard,),
+    "live": (live.live,),
     "desk": (desk.desk,),
     "pages": (pages.pages,),
     "llm": (language.llm,),

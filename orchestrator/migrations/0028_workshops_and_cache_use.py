@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0015_tool_calls"),
-        ("orchestrator", "0025_bills"),
+        ("orchestrator", "0027_recent_signals"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
