@@ -46,6 +46,7 @@ RULES: Final = (
     Shipped("out-of-service", "Agent is out of service", "agent", "out_of_service", _WARNING, 5, _TOOL),
     Shipped("queue-depth", "Work piles up", "lane", "queue_depth > 5000", _WARNING, 1),
     Shipped("sequencer-lag", "Events are sealed late", "system", "sequencer_lag_s > 10.0", _CRITICAL, 1),
+    Shipped("export-fails", "Others' systems are not told", "system", "export_failing_s > 300.0", _WARNING, 1),
     Shipped("no-workers", "Nobody works", "system", "workers == 0 && ready_tasks > 0", _CRITICAL, 1),
     Shipped("token-surge", "Agent uses unusually many tokens", "agent", "tokens_sigma > 4.0", _WARNING, 60, _SURGE),
     Shipped("slow-agent", "Agent is unusually slow", "agent", "duration_sigma > 4.0", _WARNING),
