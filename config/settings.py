@@ -286,6 +286,7 @@ SIEM_FORMAT = env.choice("SIEM_FORMAT", "json", ("json", "cef"))
 SIEM_AUTHORIZATION = env.text("SIEM_AUTHORIZATION", "")
 LOG_EVENTS = env.flag("LOG_EVENTS", default=False)
 OUTLETS = [name for name, wanted in (("traces", TRACES["endpoint"]), ("siem", SIEM_URL), ("log", LOG_EVENTS)) if wanted]
+UPKEEP += ["monitoring.tasks.export"] if OUTLETS else []
 DECISIONS = "approvals.labels"
 EVENT_LOG = "orchestrator.events"
 

@@ -36,7 +36,7 @@ class TraceContext:
     def _record(self, trace: Trace, request: HttpRequest, response: HttpResponse, took: timedelta) -> None:
         # The pattern of the address, never the address itself: that may hold a secret, or somebody's words.
         route = request.resolver_match.route if request.resolver_match else ""
-        facts = {
+        facts: dict[str, str | int] = {
             "http.request.method": request.method or "",
             "http.route": route,
             "http.response.status_code": response.status_code,

@@ -199,7 +199,7 @@ def tries(after: int, until: int) -> list[Try]:
 def told(after: int, until: int, kinds: Sequence[str] | None = None) -> list[Told]:
     """The events of it, or those of some kinds, with what they belong to."""
     rows = _rows(_ALL_EVENTS if kinds is None else _EVENTS, after, until, kinds or ())
-    return [Told(*row[:7], _object(row[7]), *row[8:]) for row in rows]
+    return [Told(*(*row[:7], _object(row[7]), *row[8:])) for row in rows]
 
 
 def _rows(query: str, after: int, until: int, kinds: Sequence[str]) -> list[tuple[Any, ...]]:

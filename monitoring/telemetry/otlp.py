@@ -19,11 +19,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.re import parse_env_headers
 
-from agents.tools import secrets
+from monitoring.telemetry import names
 from monitoring.telemetry.sending import SECONDS, Sender
 from monitoring.telemetry.spans import Fact, Span
 
-LONGEST: Final = 200  # characters of a name or a text
 _SCOPE: Final = InstrumentationScope("watchkeeper", "1")
 _KINDS: Final[Mapping[str, SpanKind]] = {kind.name.lower(): kind for kind in SpanKind}
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
@@ -86,7 +85,7 @@ def _is_named() -> bool:
 def _readable(span: Span) -> ReadableSpan:
     status = Status(StatusCode.ERROR) if span.failed else Status(StatusCode.UNSET)
     return ReadableSpan(
-        name=_text(span.name), context=_context(span.trace, span.id),
+        name=names.clean(span.name), context=_context(span.trace, span.id),
         parent=_context(span.trace, span.parent) if span.parent else None, resource=resource(),
         attributes={name: _plain(value) for name, value in span.facts.items()},
         links=[Link(_context(*link)) for link in span.links], kind=_KINDS[span.kind], instrumentation_scope=_SCOPE,
@@ -103,9 +102,4 @@ def _ns(at: datetime) -> int:
 
 
 def _plain(value: Fact) -> Fact:
-    return _text(value) if isinstance(value, str) else value
-
-
-def _text(value: str) -> str:
-    """Names are no place for secrets; should one stand in one, it ends here."""
-    return secrets.mask(value)[:LONGEST]
+    return names.clean(value) if isinstance(value, str) else value

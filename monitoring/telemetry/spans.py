@@ -22,6 +22,7 @@ from orchestrator.models import Run
 type Kind = Literal["internal", "server", "client", "producer", "consumer"]
 type Fact = str | int | float | bool
 
+NO_LINKS: Final[tuple[tuple[str, str], ...]] = ()
 LEAST_WAIT: Final = timedelta(milliseconds=1)  # in the queue: less is not worth a span of its own
 COORDINATING: Final = frozenset({"map", "loop", "pattern", "assured", "subworkflow", "parallel", "conditional"})
 # What the coordinator did between tries, as moments.
@@ -73,10 +74,10 @@ def _run(end: RunEnd) -> Iterator[Span]:
     facts["watchkeeper.run.status"] = end.kind.removeprefix("run.")
     if end.customer:
         facts["watchkeeper.customer"] = keyring.pseudonym(end.customer)
-    parent, links = end.caller or "", ()
+    parent, links = end.caller or "", NO_LINKS
     if end.parent_task is not None:
         above = (trace_id_of(end.parent_correlation or ""), span_id_of("task", end.parent_task))
-        parent, links = (above[1], ()) if above[0] == trace else (parent, (above,))
+        parent, links = (above[1], NO_LINKS) if above[0] == trace else (parent, (above,))
     failed = end.kind == "run.failed"
     yield Span(
         trace, span_id_of("run", end.run), parent, f"run {end.workflow}", end.began, end.ended, facts, failed=failed,
@@ -114,7 +115,8 @@ def _try(one: Try) -> Iterator[Span]:
     is_away = one.agent_kind in ("http", "external")
     yield Span(
         trace, span_id_of("attempt", one.task, one.number), task,
-        f"invoke_agent {one.agent}" if one.agent else one.step, one.began, max(one.began, one.ended), facts, kind="client" if is_away else "internal",
+        f"invoke_agent {one.agent}" if one.agent else one.step, one.began, max(one.began, one.ended), facts,
+        kind="client" if is_away else "internal",
         failed=one.status in ("failed", "expired"), links=links,
     )  # fmt: skip
 
@@ -221,10 +223,10 @@ def of_own(rows: Iterable[OwnSpan]) -> list[Span]:
 
 
 def _own(row: OwnSpan, run_trace: str) -> Span:
-    trace, parent, links = row.trace, row.parent, ()
+    trace, parent, links = row.trace, row.parent, NO_LINKS
     if run_trace and run_trace != row.trace:
         above = (run_trace, span_id_of("run", row.run or 0))
-        trace, parent, links = (trace, parent, (above,)) if parent else (*above, ())
+        trace, parent, links = (trace, parent, (above,)) if parent else (*above, NO_LINKS)
     facts = {**row.facts, **({"watchkeeper.run": row.run} if row.run else {})}
     kind: Kind = row.kind if row.kind in ("server", "client", "producer", "consumer") else "internal"  # type: ignore[assignment]
     return Span(

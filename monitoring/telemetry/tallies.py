@@ -84,8 +84,12 @@ def _stretch(end: int) -> int:
     last = min(end, first + STRETCH)
     with connection.cursor() as statement:
         statement.execute(_COUNT, {"after": first, "until": last, "kinds": list(_COUNTED)})
-    TallyCursor.objects.filter(pk=cursor.pk).update(pos=last)
+    _note(last)
     return last - first
+
+
+def _note(pos: int) -> None:
+    TallyCursor.objects.update(pos=pos)
 
 
 def add(name: str, label: str, word: str, *, n: int, total: float) -> None:

@@ -13,8 +13,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.guardrails import keyring
-from agents.tools import secrets
 from agents.tracing import trace_id_of
+from monitoring.telemetry import names
 from monitoring.telemetry.db import Told
 
 # An event's own name, or the family before its dot.
@@ -67,7 +67,6 @@ NAMING: Final = frozenset(
     }
 )  # fmt: skip
 _NAME: Final = re.compile(r"[\w.@:+/-]{1,100}")
-_LONGEST: Final = 100
 
 
 class Entry(BaseModel):
@@ -97,7 +96,7 @@ class Entry(BaseModel):
 def entry_of(told: Told) -> Entry:
     """The event in these words. Raises pydantic.ValidationError where it has not the form of one."""
     kind = type_of(told.kind, told.actor, told.data)
-    correlation = secrets.mask(told.correlation or "")[:_LONGEST]
+    correlation = names.clean(told.correlation or "")
     return Entry(
         pos=told.pos, event=told.kind, type=kind, severity=_severity(told.kind, kind), at=told.at,
         actor=told.actor, agent_id=_agent(told), customer_id=keyring.pseudonym(told.customer) if told.customer else "",
@@ -121,7 +120,7 @@ def _severity(kind: str, type_: str) -> int:
 
 def _agent(told: Told) -> str:
     named = told.data.get("agent")
-    if isinstance(named, str) and _NAME.fullmatch(named):
+    if isinstance(named, str) and _is_name("agent", named):
         return named
     return told.actor.removeprefix("agent:") if told.actor.startswith("agent:") else told.agent or ""
 
@@ -137,4 +136,4 @@ def _facts(data: Mapping[str, Any]) -> dict[str, int | float | bool | str]:
 
 
 def _is_name(field: str, value: str) -> bool:
-    return field in NAMING and _NAME.fullmatch(value) is not None and secrets.mask(value) == value
+    return field in NAMING and _NAME.fullmatch(value) is not None and names.clean(value) == value

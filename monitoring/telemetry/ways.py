@@ -14,7 +14,7 @@ from monitoring.models import Outlet, OwnSpan
 from monitoring.telemetry import db, own_spans, siem, spans, taxonomy
 from monitoring.telemetry.pump import Way
 from monitoring.telemetry.sending import Refused
-from monitoring.telemetry.spans import Span
+from monitoring.telemetry.spans import Fact, Span
 from orchestrator.models import Shift
 
 MOST_OWN: Final = 500
@@ -61,14 +61,14 @@ def _shifts(outlet: Outlet, until: datetime) -> list[Span]:
 
 
 def _shift(row: Shift) -> Span:
-    facts = {
+    facts: dict[str, Fact] = {
         "watchkeeper.layer": "coordinator", "messaging.system": "celery", "messaging.operation.name": "work_shift",
         "watchkeeper.shift": row.pk, "watchkeeper.pool": row.pool, "watchkeeper.end": row.end_reason or "over",
     }  # fmt: skip
     ended = row.ended_at or row.started_at
     return Span(
         trace_id_of(f"shift {row.pk}"), span_id_of("shift", row.pk), "", "run work_shift", row.started_at, ended, facts,
-        kind="consumer", failed=row.end_reason in ("lost", "swept"),
+        kind="consumer", failed=row.end_reason == "lost",
     )  # fmt: skip
 
 

@@ -265,6 +265,8 @@ POST gallery/<slug:name>/install/            >   -   -   -   -   -   -   +   -  
 POST gallery/<slug:name>/try/<int:number>/   >   -   .   .   -   -   -   .   .   .   .   .   .   -   .   .   .
 GET patterns/                                >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET patterns/<slug:name>/                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET metrics                                  !   -   -   -   -   -   -   +   -   +   -   -   +   -   -   +   +
+GET telemetry/                               >   -   -   -   -   -   -   +   -   +   -   -   +   -   -   +   +
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -357,6 +359,10 @@ POST /prompts/{name}/{number}/render         !   -   +   +   +   +   +   +   +  
 POST /prompts/{name}/{number}/send-back      !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 POST /prompts/{name}/{number}/submit         !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 PUT /prompts/{name}/{number}                 !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET /telemetry/events                        !   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+GET /telemetry/figures                       !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST /telemetry/figures                      !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
+GET /telemetry/outlets                       !   -   -   -   -   -   -   +   -   +   -   -   +   -   -   +   +
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /policies                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /policies/matrix                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -561,6 +567,7 @@ BODIES: dict[str, Any] = {
     "POST /workflows": PUBLISHED,
     "POST /workflows/validate": PUBLISHED,
     "POST /runs": START,
+    "POST /telemetry/figures": {"name": "tickets_closed", "value": 1, "key": "t1"},
     "POST /runs/{run_id}/acts/{act}": REASON,
     "POST /tasks/{task}/acts/{act}": REASON,
     "POST /tasks/{task}/notes": {"text": "mind the budget"},
