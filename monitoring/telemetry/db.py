@@ -4,7 +4,8 @@ A stretch is a range of places in the ledger. Each statement reads that range al
 names by primary keys: how many runs and events there are in all makes no difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from django.db import connection
 
 # Where a run's input names whose case it is, the first that is there.
 CUSTOMER_FIELDS: Final = ("customer_id", "customer", "client_id", "account_id", "patient_id", "subject_id")
+_LOCKS: Final = 7303  # advisory locks of two numbers: this one, and an outlet's
 RUN_ENDS: Final = ("run.succeeded", "run.partly_succeeded", "run.failed", "run.cancelled")
 TASK_ENDS: Final = ("task.succeeded", "task.failed", "task.skipped")
 TRY_ENDS: Final = (
@@ -96,6 +98,39 @@ SELECT e.pos, e.id, e.run_id, e.task_id, e.kind, e.at, e.actor, e.data, r.correl
   LEFT JOIN agents_agent g ON g.id = t.agent_id
  ORDER BY e.pos
 """  # noqa: S608 - as above
+_COUNT: Final = """
+WITH stretch AS (
+    SELECT pos, event_id FROM orchestrator_ledger WHERE pos > %(after)s AND pos <= %(until)s
+), seen AS MATERIALIZED (
+    SELECT e.run_id, e.kind, e.actor, e.data
+      FROM orchestrator_event e JOIN stretch s ON s.event_id = e.id
+     WHERE e.id BETWEEN (SELECT min(event_id) FROM stretch) AND (SELECT max(event_id) FROM stretch)
+       AND e.kind = ANY (%(kinds)s)
+)
+INSERT INTO monitoring_tally AS t (name, label, word, n, total)
+SELECT x.name, left(coalesce(x.label, ''), 100), left(coalesce(x.word, ''), 40), count(*), 0
+  FROM seen e
+  LEFT JOIN orchestrator_run r ON r.id = e.run_id
+  LEFT JOIN orchestrator_workflow w ON w.id = r.workflow_id
+ CROSS JOIN LATERAL (VALUES
+    (CASE WHEN e.kind LIKE 'run.%%' THEN 'runs' END, w.name, split_part(e.kind, '.', 2)),
+    (CASE WHEN e.kind LIKE 'task.%%' THEN 'tasks' END, w.name, split_part(e.kind, '.', 2)),
+    (CASE WHEN e.kind LIKE 'gate.%%' THEN 'gates' END, w.name,
+        coalesce(e.data ->> 'verdict', split_part(e.kind, '.', 2))),
+    (CASE WHEN e.kind IN ('policy.refused', 'guard.violated', 'tool.refused') THEN 'violations' END,
+        coalesce(e.data ->> 'agent', CASE WHEN e.actor LIKE 'agent:%%' THEN substr(e.actor, 7) END), ''),
+    (CASE WHEN e.kind = 'tool.called' THEN 'tool_calls' END, e.data ->> 'tool', ''),
+    (CASE WHEN e.kind = 'tool.called' AND coalesce(e.data ->> 'outcome', 'done') NOT IN ('done', 'kept')
+        THEN 'tool_errors' END, e.data ->> 'tool', ''),
+    (CASE WHEN e.kind = 'alert.raised' THEN 'alerts' END, e.data ->> 'rule', e.data ->> 'severity')
+ ) AS x (name, label, word)
+ WHERE x.name IS NOT NULL GROUP BY 1, 2, 3
+ON CONFLICT (name, label, word) DO UPDATE SET n = t.n + EXCLUDED.n
+"""
+_ADD: Final = """
+INSERT INTO monitoring_tally AS t (name, label, word, n, total) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (name, label, word) DO UPDATE SET n = t.n + EXCLUDED.n, total = t.total + EXCLUDED.total
+"""
 _ALL_EVENTS: Final = _EVENTS.replace("\n       AND e.kind = ANY (%(kinds)s)", "")
 
 
@@ -217,3 +252,29 @@ def _object(value: object) -> dict[str, Any]:
     """Django's raw cursors hand jsonb over as text, others as values."""
     found = orjson.loads(value) if isinstance(value, str | bytes) else value
     return found if isinstance(found, dict) else {}
+
+
+def count(after: int, until: int, kinds: Sequence[str]) -> None:
+    """Add what a stretch says of these kinds to the tallies."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"after": after, "until": until, "kinds": list(kinds)})
+
+
+def add_to_tally(name: str, label: str, word: str, *, n: int, total: float) -> None:
+    """Add to one tally, which is made if it is not there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, [name, label, word, n, total])
+
+
+@contextmanager
+def alone(number: int) -> Iterator[bool]:
+    """Whether this session has the lock of this number for the block; it is gone with the session."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCKS, number])
+        mine: bool = cursor.fetchone()[0]
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCKS, number])

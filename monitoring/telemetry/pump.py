@@ -7,24 +7,22 @@
 4. What is refused for what it is, is sent in halves; a single event that is still refused is counted as lost.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from monitoring.models import Outlet
+from monitoring.telemetry import db
 from monitoring.telemetry.sending import Refused, Undelivered
 from orchestrator import ledger
 
-_LOCKS: Final = 7303  # advisory locks, of two numbers: this one, and the outlet's
 STRETCH: Final = 500  # places of the ledger that go out at once
 FAR_BEHIND: Final = 1_000_000  # spans of what lies further back are not worth sending; events of the audit trail are
 LONGEST_WAIT: Final = 60.0
@@ -50,7 +48,7 @@ def run(ways: dict[str, Way]) -> int:
 
 def _send_on(way: Way) -> int:
     taken = 0
-    with _only(way.name) as mine:
+    with db.alone(list(Outlet.Name.values).index(way.name)) as mine:
         if not mine:
             return 0
         for _ in range(MOST_TURNS):
@@ -136,17 +134,3 @@ def _note_failure(outlet: Outlet, problem: Undelivered) -> None:
 
 def _later(seconds: float) -> datetime:
     return timezone.now() + timedelta(seconds=seconds)
-
-
-@contextmanager
-def _only(name: str) -> Iterator[bool]:
-    number = list(Outlet.Name.values).index(name)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCKS, number])
-        mine: bool = cursor.fetchone()[0]
-    try:
-        yield mine
-    finally:
-        if mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCKS, number])

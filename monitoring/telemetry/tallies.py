@@ -8,7 +8,7 @@ what happened meanwhile, too.
 from datetime import timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -24,36 +24,6 @@ _COUNTED: Final = (
     *db.RUN_ENDS, *db.TASK_ENDS, "run.started", "task.retry_scheduled", "task.lost", "policy.refused", "guard.violated",
     "tool.called", "tool.refused", "gate.opened", "gate.decided", "alert.raised",
 )  # fmt: skip
-
-_COUNT: Final = """
-WITH stretch AS (
-    SELECT pos, event_id FROM orchestrator_ledger WHERE pos > %(after)s AND pos <= %(until)s
-), seen AS MATERIALIZED (
-    SELECT e.run_id, e.kind, e.actor, e.data
-      FROM orchestrator_event e JOIN stretch s ON s.event_id = e.id
-     WHERE e.id BETWEEN (SELECT min(event_id) FROM stretch) AND (SELECT max(event_id) FROM stretch)
-       AND e.kind = ANY (%(kinds)s)
-)
-INSERT INTO monitoring_tally AS t (name, label, word, n, total)
-SELECT x.name, left(coalesce(x.label, ''), 100), left(coalesce(x.word, ''), 40), count(*), 0
-  FROM seen e
-  LEFT JOIN orchestrator_run r ON r.id = e.run_id
-  LEFT JOIN orchestrator_workflow w ON w.id = r.workflow_id
- CROSS JOIN LATERAL (VALUES
-    (CASE WHEN e.kind LIKE 'run.%%' THEN 'runs' END, w.name, split_part(e.kind, '.', 2)),
-    (CASE WHEN e.kind LIKE 'task.%%' THEN 'tasks' END, w.name, split_part(e.kind, '.', 2)),
-    (CASE WHEN e.kind LIKE 'gate.%%' THEN 'gates' END, w.name,
-        coalesce(e.data ->> 'verdict', split_part(e.kind, '.', 2))),
-    (CASE WHEN e.kind IN ('policy.refused', 'guard.violated', 'tool.refused') THEN 'violations' END,
-        coalesce(e.data ->> 'agent', CASE WHEN e.actor LIKE 'agent:%%' THEN substr(e.actor, 7) END), ''),
-    (CASE WHEN e.kind = 'tool.called' THEN 'tool_calls' END, e.data ->> 'tool', ''),
-    (CASE WHEN e.kind = 'tool.called' AND coalesce(e.data ->> 'outcome', 'done') NOT IN ('done', 'kept')
-        THEN 'tool_errors' END, e.data ->> 'tool', ''),
-    (CASE WHEN e.kind = 'alert.raised' THEN 'alerts' END, e.data ->> 'rule', e.data ->> 'severity')
- ) AS x (name, label, word)
- WHERE x.name IS NOT NULL GROUP BY 1, 2, 3
-ON CONFLICT (name, label, word) DO UPDATE SET n = t.n + EXCLUDED.n
-"""
 
 
 def asked() -> None:
@@ -82,8 +52,7 @@ def _stretch(end: int) -> int:
         return 0
     first = max(cursor.pos, end - FAR_BEHIND)
     last = min(end, first + STRETCH)
-    with connection.cursor() as statement:
-        statement.execute(_COUNT, {"after": first, "until": last, "kinds": list(_COUNTED)})
+    db.count(first, last, _COUNTED)
     _note(last)
     return last - first
 
@@ -94,12 +63,7 @@ def _note(pos: int) -> None:
 
 def add(name: str, label: str, word: str, *, n: int, total: float) -> None:
     """Count something that no event tells, in the caller's transaction."""
-    with connection.cursor() as statement:
-        statement.execute(
-            "INSERT INTO monitoring_tally AS t (name, label, word, n, total) VALUES (%s, %s, %s, %s, %s)"
-            " ON CONFLICT (name, label, word) DO UPDATE SET n = t.n + EXCLUDED.n, total = t.total + EXCLUDED.total",
-            [name, label, word, n, total],
-        )
+    db.add_to_tally(name, label, word, n=n, total=total)
 
 
 def rows() -> list[Tally]:
