@@ -21,6 +21,7 @@ SPEAKS_SQL = {
     "approvals/db.py",
     "config/bench/desk.py",  # makes twenty thousand gates of a few
     "config/bench/measure.py",  # the floor: one plain durable commit
+    "config/bench/server.py",  # drops the databases that it has made
     "config/postgres.py",
     "config/server_address.py",
     "config/volume/filling.py",  # multiplies a million rows where they are to lie

@@ -29,6 +29,7 @@ from approvals import access, tokens
 from approvals.models import Gate
 from config import commands
 from config.bench import definitions
+from config.bench.server import drop
 from config.datadir import DataDir
 from config.processes import Child
 from orchestrator import db, services
@@ -144,10 +145,9 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _maintain(command: str, name: str) -> None:
-    """CREATE or DROP a database."""
-    with psycopg.connect(**{**db.connection_parameters(), "dbname": "postgres"}) as server:
-        server.execute(sql.SQL(command).format(sql.Identifier(name)))
+def _server() -> psycopg.Connection[Any]:
+    """A session that makes and drops databases."""
+    return psycopg.connect(**{**db.connection_parameters(), "dbname": "postgres"})
 
 
 def _like_the_tests() -> str:
@@ -162,8 +162,9 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     name = connection.settings_dict["NAME"]
     with django_db_blocker.unblock():
         connection.close()
-        _maintain("DROP DATABASE IF EXISTS {} WITH (FORCE)", f"{name}_scale")
-        _maintain("CREATE DATABASE {}" + _like_the_tests(), f"{name}_scale")
+        with _server() as server:
+            drop(server, f"{name}_scale")
+            server.execute(sql.SQL("CREATE DATABASE {}" + _like_the_tests()).format(sql.Identifier(f"{name}_scale")))
         connection.settings_dict["NAME"] = f"{name}_scale"
         try:
             call_command("migrate", interactive=False, verbosity=0)
@@ -171,7 +172,8 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         finally:
             connection.close()
             connection.settings_dict["NAME"] = name
-            _maintain("DROP DATABASE {} WITH (FORCE)", f"{name}_scale")
+            with _server() as server:
+                drop(server, f"{name}_scale")
 
 
 @pytest.fixture(scope="module")
