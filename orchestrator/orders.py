@@ -1,6 +1,6 @@
 """Orders for runs: an input checked against its workflow, ready for the engine to start."""
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +53,7 @@ def draw_up(
         input_json=orjson.dumps(cleaned).decode(),
         user=user,
         key=key,
-        correlation=correlation or _trace() or uuid.uuid4().hex,
+        correlation=correlation or _trace() or secrets.token_hex(16),
         priority=plan.priority if priority is None else priority,
         weight=workflow.weight or max(plan.weight, 1),
         actor=actor,

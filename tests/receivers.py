@@ -48,7 +48,8 @@ class Receiver:
     def bodies(self) -> list[bytes]:
         found = []
         for _path, headers, body in self.requests:
-            found.append(gzip.decompress(body) if headers.get("Content-Encoding", "").lower() == "gzip" else body)
+            told = {name.lower(): value.lower() for name, value in headers.items()}
+            found.append(gzip.decompress(body) if told.get("content-encoding") == "gzip" else body)
         return found
 
     @property

@@ -11,7 +11,7 @@ from agents.models import Agent
 from approvals import tokens
 from monitoring.models import TallyCursor
 from monitoring.telemetry import exposition, tallies
-from orchestrator.models import Budget, Shift, Workflow
+from orchestrator.models import Budget, Lane, Shift, Workflow
 from tests import api, factories, people
 from tests.integration.metrics.conftest import seal
 
@@ -125,6 +125,7 @@ def test_autoscalers_are_told_what_waits_and_how_many_workers_it_would_fill(sett
     assert exposition.workers_wanted("default", ready, {"default": 79}) == 4  # 240 of 80 each; threads: 20 of 6.4
     assert exposition.workers_wanted("eu", ready, {}) == 1
     assert exposition.workers_wanted("us", ready, {}) == 0
+    Lane.objects.get_or_create(name="default")
     factories.run(factories.workflow("w", factories.steps("a")), statuses=["ready"])
     Shift.objects.create(process="w1", capacity=1000, lease_until="2999-01-01T00:00:00Z")
     found = read()

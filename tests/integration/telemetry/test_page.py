@@ -65,6 +65,7 @@ def test_five_minutes_without_success_raise_an_alert_that_goes_with_its_cause(le
     assert alert.rule.name == "export-fails"
     Outlet.objects.update(failing_since=None)
     evaluation.tick(now + timedelta(minutes=3))
+    evaluation.tick(now + timedelta(minutes=5))  # calm for a minute
     alert.refresh_from_db()
     assert alert.cleared_at is not None
 

@@ -139,8 +139,10 @@ def test_a_stretch_of_a_large_run_reads_its_input_once(django_assert_num_queries
         factories.event(run, "run.paused")
     seal()
 
+    head = ledger.head()
+
     with django_assert_num_queries(1):
-        found = db.told(0, ledger.head())
+        found = db.told(0, head)
 
     assert {one.customer for one in found if one.run == run.pk} == {"5"}
     with connection.cursor() as cursor:
