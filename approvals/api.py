@@ -13,7 +13,7 @@ from approvals import access, delegation, handing, queries, runways, services, t
 from approvals.able import checks, first
 from approvals.cards import Card
 from approvals.delegation_schemas import DelegationIn, DelegationOut
-from approvals.desk_schemas import RunwayOut, TakeBackIn
+from approvals.desk_schemas import DryRunOut, RunwayOut, TakeBackIn
 from approvals.errors import GateNotFound, HandingRefused, NotPermitted, UnknownName
 from approvals.feedback.api_schemas import AppraisalIn
 from approvals.feedback.appraising import Given
@@ -112,6 +112,7 @@ class GateDetailOut(GateOut):
     blind: bool = Field(description="Others' votes and the machine's verdict are hidden until you have voted.")
     first_asked: bool = Field(description="Judge for yourself first (POST first); then confidence is shown.")
     votes: list[VoteOut]
+    dry_run: DryRunOut | None = Field(description="What doing it would do, where the gate has a tool say so.")
     runway: RunwayOut | None = Field(description="Approved, and not out yet.")
     decision: DecisionOut | None
 
@@ -332,6 +333,7 @@ def _card(card: Card) -> GateDetailOut:
         first_asked=card.judges_first,
         votes=[_vote(vote, hidden=card.hidden) for vote in card.standing.votes],
         looking=[user.username for user in card.looking],
+        dry_run=DryRunOut.of(card.rehearsal) if card.rehearsal else None,
         runway=RunwayOut.of(card.runway) if card.runway else None,
         decision=_decision(card.decision) if card.decision else None,
     )

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import calendars, policy, voting
+from approvals import calendars, policy, quorums, voting
 from approvals.able import minutes
 from approvals.models import Decision, Gate, GateKind, GateStatus, Queue, Verdict
 from orchestrator import events, services
@@ -43,6 +43,7 @@ def stages(gate: Gate, queues: Sequence[Queue]) -> tuple[Stage, ...]:
     trail, current, at, found = list(gate.trail), gate.queue_id, gate.deadline_at, list[Stage]()
     while (further := _further(gate, terms, queues, trail, current)) is not None and len(found) < MOST_STAGES:
         found.append(Stage(at, further, "escalate"))
+        terms = _raised(gate, terms, further)
         trail, current = [*trail, current], further.pk
         at = _after(terms, further, at, gate.deadline_s)
     return (*found, Stage(at, None, _end(gate, terms)))
@@ -167,14 +168,24 @@ def _escalate(gate: Gate, terms: GateTerms, queue: Queue, *, actor: str = ENGINE
     before = gate.queue
     gate.trail = [*gate.trail, before.pk]
     gate.queue = queue
+    raised = _raised(gate, terms, queue)
+    gate.approvals = raised.approvals  # votes that were given stay: they were for the same thing
     gate.claimed_by, gate.claimed_until = None, None  # whoever took it may not even see the new queue
     gate.escalations = F("escalations") + 1
     gate.version = F("version") + 1
     gate.deadline_at = _next_deadline(gate, terms)
-    gate.save(update_fields=["trail", "queue", "claimed_by", "claimed_until", "escalations", "version", "deadline_at"])
+    moved = ("trail", "queue", "claimed_by", "claimed_until", "escalations", "version", "deadline_at", "approvals")
+    gate.save(update_fields=moved)
     arm(gate)
     facts: dict[str, Json] = {"from": before.name, "queue": queue.name, "escalations": gate.escalations}
+    if raised != terms:
+        facts["approvals"] = raised.approvals
     _record(EventKind.GATE_ESCALATED, gate, {**facts, **({"reason": why} if why else {})}, actor=actor)
+
+
+def _raised(gate: Gate, terms: GateTerms, queue: Queue) -> GateTerms:
+    """What holds in the queue that it comes to: as many people as that one asks for, if those are more."""
+    return quorums.raised(terms, queue, kind=gate.kind, risk=gate.risk)
 
 
 def _keep_open(gate: Gate, terms: GateTerms) -> None:

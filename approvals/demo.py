@@ -55,6 +55,7 @@ PEOPLE: Final = (
     Person("paula", "Paula Costa", "Performance Analytics Specialist", "Performance analyst"),
     Person("nora", "Nora Lindqvist", "Auditor", "Internal auditor"),
     Person("adam", "Adam Kowalski", "Administrator", "Administrator"),
+    Person("greta", "Greta Holm", "Administrator", "Deputy administrator"),  # confirms what adam asks for, and he hers
 )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from ninja import Schema
 from pydantic import Field
 
-from approvals.models import Runway
+from approvals.models import Question, Runway
 from orchestrator.api_errors import Line
 
 
@@ -26,6 +26,20 @@ class RunwayOut(Schema):
             gate=row.gate_id, verdict=row.verdict, by=row.decided_by.username, decided_at=row.decided_at,
             releases_at=row.due_at, held=row.held,
         )  # fmt: skip
+
+
+class DryRunOut(Schema):
+    """What a tool's dry run says that doing it would do. Nothing was done, and nothing sealed changes."""
+
+    tool: str
+    state: str = Field(description="asked: it is being made; answered; failed: `says` tells why there is none.")
+    says: str = Field(description="The tool's own words.")
+    at: datetime | None
+
+    @staticmethod
+    def of(row: Question) -> "DryRunOut":
+        """From a row."""
+        return DryRunOut(tool=row.tool, state=row.state, says=row.answer, at=row.answered_at)
 
 
 class TakeBackIn(Schema):

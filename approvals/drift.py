@@ -31,6 +31,7 @@ _HAPPENED: Final[Mapping[str, str | Promise]] = {
     "gate.asked": _("%(by)s asked the agent"),
     "gate.answered": _("the agent answered"),
     "gate.reminded": _("its deadline came near"),
+    "gate.called": _("the next on call was called"),
     "run.paused": _("%(by)s paused the run"),
     "run.resumed": _("%(by)s resumed the run"),
     "task.edited": _("%(by)s edited an input of the run"),

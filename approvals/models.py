@@ -1,6 +1,6 @@
 """Gates, decisions and what people need to decide. `services.decide()` is the only code that settles a gate."""
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
@@ -17,6 +17,7 @@ class Profile(models.Model):
     time_zone = models.CharField(max_length=50, default="UTC")
     title = models.CharField(max_length=100, blank=True)
     skills = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
+    language = models.CharField(max_length=10, default="", db_default="", blank=True, help_text="Chosen last.")
     keys = models.JSONField(default=dict, db_default={}, blank=True, help_text="Own keys: usual key to own one.")
     same_as = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
@@ -32,6 +33,7 @@ class Queue(models.Model):
     escalates_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
     calendar = models.JSONField(default=dict, db_default={}, blank=True, help_text="Business hours: see `calendars`.")
     quorum = models.JSONField(default=dict, db_default={}, blank=True, help_text="Least people by risk: see `quorums`.")
+    owner = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="owned_queues")
 
     class Meta:
         ordering = ["title"]
@@ -364,6 +366,10 @@ from approvals.able.models import Sitting as Sitting  # noqa: E402
 from approvals.accounts.models import AccessChange as AccessChange  # noqa: E402
 from approvals.accounts.models import Invitation as Invitation  # noqa: E402
 from approvals.accounts.models import RoleTerms as RoleTerms  # noqa: E402
+from approvals.answerable.models import Call as Call  # noqa: E402
+from approvals.answerable.models import Part as Part  # noqa: E402
+from approvals.answerable.models import Rota as Rota  # noqa: E402
+from approvals.answerable.models import TeamKind as TeamKind  # noqa: E402
 from approvals.desk_models import GateBefore as GateBefore  # noqa: E402
 from approvals.desk_models import Question as Question  # noqa: E402
 from approvals.desk_models import Runway as Runway  # noqa: E402
@@ -378,6 +384,8 @@ from approvals.feedback.models import LessonCursor as LessonCursor  # noqa: E402
 from approvals.feedback.models import Proposal as Proposal  # noqa: E402
 from approvals.feedback.models import Retro as Retro  # noqa: E402
 from approvals.feedback.models import SurveyAnswer as SurveyAnswer  # noqa: E402
+from approvals.feedback.models import UsabilityFinding as UsabilityFinding  # noqa: E402
+from approvals.feedback.models import UsabilityRound as UsabilityRound  # noqa: E402
 from approvals.notices.models import Channel as Channel  # noqa: E402
 from approvals.notices.models import Delivery as Delivery  # noqa: E402
 from approvals.notices.models import Notice as Notice  # noqa: E402

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from approvals import deciders, delegation, voting
+from approvals.answerable import raci
 from approvals.models import Gate, GateStatus, Profile
 
 
@@ -20,6 +21,7 @@ class Candidate:
     knows: tuple[str, ...]
     on_hand: int
     is_away: bool
+    answers: bool  # for it, by a part of one of their teams
 
 
 def candidates(gate: Gate, *, apart_from: User | None = None) -> list[Candidate]:
@@ -30,11 +32,15 @@ def candidates(gate: Gate, *, apart_from: User | None = None) -> list[Candidate]
     wanted = voting.terms_of(gate).skills
     skills = dict(Profile.objects.filter(user__in=ids).values_list("user_id", "skills")) if wanted else {}
     load, away = _load(ids), delegation.away_now()
+    answering = raci.members(raci.parts_of_gate(gate), raci.ACTING)
     found = [
-        Candidate(user, tuple(one for one in wanted if one in skills.get(user.pk, ())), load[user.pk], user.pk in away)
+        Candidate(
+            user, tuple(one for one in wanted if one in skills.get(user.pk, ())), load[user.pk], user.pk in away,
+            user.pk in answering,
+        )
         for user in users
-    ]
-    return sorted(found, key=lambda one: (one.is_away, -len(one.knows), one.on_hand))
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: (one.is_away, not one.answers, -len(one.knows), one.on_hand))
 
 
 def _load(users: Collection[int]) -> Counter[int]:

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 
 from approvals import stranded
+from approvals.answerable import calling
 
 log = structlog.get_logger(__name__)
 
@@ -44,10 +45,12 @@ def forget_notices() -> None:
 
 @shared_task
 def watch_gates() -> None:
-    """Put gates that nobody can answer before the administrators."""
+    """Put gates that nobody can answer before the administrators, and call the next on call where nobody does."""
     opened, closed = stranded.look()
     if opened or closed:
         log.info("gates.stranded", opened=opened, closed=closed)
+    if called := calling.look():
+        log.info("gates.called", called=called)
 
 
 @shared_task

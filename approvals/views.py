@@ -175,7 +175,7 @@ def _refused(request: HttpRequest, pk: int, typed: desk.Typed, refusal: Orchestr
 def _moved(request: HttpRequest, pk: int, *, status: int) -> HttpResponse:
     """What happened to a card that this person had open and may not see any more, with what they typed; else 404."""
     typed = policy.clean_text(request.POST.get("note", ""))[: policy.NOTE_LIMIT]
-    found = moved.away(pk, user_of(request), typed=typed)
+    found = moved.away(pk, user_of(request), typed=typed, posted=request.POST)
     if found is None:
         raise Http404
     part = "top" if request.GET.get("part") == "top" else "card" if _wants_partial(request) else ""

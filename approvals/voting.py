@@ -5,7 +5,7 @@ A vote counts while the gate's seal is the one it was given for. Whoever calls h
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -49,8 +49,9 @@ class Standing:
 
 
 def terms_of(gate: Gate) -> GateTerms:
-    """Who must agree, as it was sealed with what people see."""
-    return terms_from_json(gate.subject.get("terms") or {})
+    """Who must agree, as it was sealed with what people see, and as queues it came to since have raised it."""
+    sealed = terms_from_json(gate.subject.get("terms") or {})
+    return replace(sealed, approvals=gate.approvals) if gate.approvals > sealed.approvals else sealed
 
 
 def standing(gate: Gate) -> Standing:

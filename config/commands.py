@@ -12,9 +12,9 @@ def web(host: str, port: int) -> list[str]:
     """A web server. Any number may serve one database."""
     address = ["--host", host, "--port", str(port)]
     limits = ["--ws-max-size", "65536", "--timeout-graceful-shutdown", "3"]
-    # Only whoever ends TLS for us may say who a client is: believed from anybody, it defeats every throttle.
-    if not env.flag("HTTPS", default=False):
-        limits.append("--no-proxy-headers")
+    # Only whoever stands in front of us may say who a client is: believed from anybody, it defeats every throttle.
+    proxies = env.networks("TRUSTED_PROXIES", "127.0.0.1" if env.flag("HTTPS", default=False) else "")
+    limits += ["--forwarded-allow-ips", ",".join(proxies)] if proxies else ["--no-proxy-headers"]
     quietly = ["--no-server-header", "--no-access-log", "--log-level", "warning"]
     return [sys.executable, "-m", "uvicorn", "config.asgi:application", *address, *limits, *quietly]
 

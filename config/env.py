@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -151,6 +152,21 @@ def mailers(name: str) -> dict[str, Any]:
 def words(name: str, default: str = "") -> list[str]:
     """What a variable lists, with commas between."""
     return [word for word in (part.strip() for part in text(name, default).split(",")) if word]
+
+
+def networks(name: str, default: str = "") -> list[str]:
+    """Addresses and networks that a variable lists, with commas between. Never everybody: that would be no list."""
+    found = words(name, default)
+    for one in found:
+        try:
+            everybody = ip_network(one).prefixlen == 0
+        except ValueError:
+            everybody = True
+        if everybody:
+            raise ImproperlyConfigured(
+                f"{name}={one!r} is no address or network; write it as 10.0.0.7 or 10.0.0.0/24, with commas between."
+            )
+    return found
 
 
 def openid_provider(prefix: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from axes.helpers import get_cool_off
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.i18n import set_language
 
+from approvals.models import Profile
 from config import outage
 from config.templatetags.watchkeeper import RISKS, STATUSES, duration
 from config.vendor import ICONS
@@ -20,7 +22,10 @@ from config.vendor import ICONS
 @login_not_required
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Remember the language in a cookie and go back to where one was; also for who has not signed in."""
+    """Remember the language, in a cookie and for what they are told elsewhere, and go back; also for strangers."""
+    user, wanted = request.user, request.POST.get("language", "")
+    if isinstance(user, User) and wanted in dict(settings.LANGUAGES):  # mails have no cookie to go by
+        Profile.objects.update_or_create(user=user, defaults={"language": wanted})
     return set_language(request)
 
 

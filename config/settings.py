@@ -106,6 +106,14 @@ DATABASES["default"]["OPTIONS"] = {
     # No lock, statement or idle transaction may outlive these: an operator at night must never find a wedged database.
     "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
 }
+# Shared by every web process: codes that were used, and how often somebody tried. `locmem` would be each one's own.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "approvals_cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = [
@@ -271,6 +279,8 @@ MAILERS = env.mailers("EMAIL_URL")
 HAS_MAIL_SERVER = bool(env.text("EMAIL_URL", ""))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "watchkeeper@localhost")
 NOTICE_HOSTS = env.words("NOTICE_HOSTS")
+# What a queue's own channels are written in, and people who have never chosen a language.
+NOTICE_LANGUAGE = env.choice("NOTICE_LANGUAGE", "en", ("en", "de"))
 # Hosts of push services besides those of the browsers' makers.
 PUSH_HOSTS = env.words("PUSH_HOSTS")
 # Keeping people able (docs/reviewers.md): hidden checks among what they see, own judgement first, their minutes.

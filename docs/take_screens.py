@@ -48,8 +48,10 @@ SCREENS = (
     Screen("card", "ana", "/inbox/", ".queue-row", "Card", "What is asked, and the verdicts."),
     Screen("sign-off", "tom", "/inbox/?queue=editors", ".queue-row", "Sign-off", "A text before it is published."),
     Screen("access", "adam", "/access/roles/", "", "Access", "Roles and rights as a matrix that people can read."),
+    Screen("responsibilities", "adam", "/access/responsibilities/", "", "Responsibilities", "Who answers for what."),
     Screen("person", "adam", "/access/", "main table a", "One person", "What they may do and why, and their devices."),
     Screen("feedback", "quinn", "/feedback/", "", "Feedback", "What people said of outputs, and what waits."),
+    Screen("accessibility", "quinn", "/feedback/usability/", "", "Accessibility", "What is known, and what is not."),
     Screen("reviewers", "olga", "/inbox/oversight/", "", "How people decide", "Promises, checks, second looks."),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from approvals import gate_access, permissions
+from approvals import blinding, gate_access, permissions
 from approvals.models import Queue
 from monitoring import wording
 from monitoring.forensics import searching
@@ -97,7 +97,12 @@ def _lines(user: User, events: Sequence[SealedEvent]) -> list[Line]:
         Task.objects.filter(pk__in={event.task_id for event in events if event.task_id}).values_list("pk", "key")
     )
     titles = dict(Queue.objects.values_list("name", "title")) if any(event.kind in _ASKING for event in events) else {}
-    return [replace(_line(event, runs, tasks, titles), href=_href(user, event)) for event in events]
+    hidden = blinding.tasks(user, runs)
+    told = [
+        replace(event, data=blinding.told(event.kind, event.data)) if event.task_id in hidden else event
+        for event in events
+    ]
+    return [replace(_line(event, runs, tasks, titles), href=_href(user, event)) for event in told]
 
 
 def _line(event: SealedEvent, runs: Mapping[int, str], tasks: Mapping[int, str], titles: Mapping[str, str]) -> Line:

@@ -123,6 +123,8 @@ KINDS: Final[Mapping[str, Promise]] = {
     "gate.stranded": gettext_lazy("Gate without people"),
     "gate.mended": gettext_lazy("Gate has people again"),
     "queue.changed": gettext_lazy("Queue changed"),
+    "queue.handed_over": gettext_lazy("On call handed over"),
+    "responsibility.changed": gettext_lazy("Responsibility changed"),
     "delegation.made": gettext_lazy("Somebody stands in"),
     "delegation.ended": gettext_lazy("Standing in ended"),
     "feedback.given": gettext_lazy("Feedback given"),
@@ -132,6 +134,9 @@ KINDS: Final[Mapping[str, Promise]] = {
     "improvement.opened": gettext_lazy("Improvement asked for"),
     "improvement.closed": gettext_lazy("Improvement closed"),
     "retrospective.held": gettext_lazy("Retrospective kept"),
+    "usability.recorded": gettext_lazy("Usability tests recorded"),
+    "usability.found": gettext_lazy("Usability finding recorded"),
+    "usability.closed": gettext_lazy("Usability finding closed"),
     "lesson.chosen": gettext_lazy("Correction judged as an example"),
     "lesson.drafted": gettext_lazy("Examples put into a prompt's draft"),
     "proposal.made": gettext_lazy("Change of a gate proposed"),
@@ -139,6 +144,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "proposal.accepted": gettext_lazy("Proposal accepted"),
     "proposal.declined": gettext_lazy("Proposal declined"),
     "gate.reminded": gettext_lazy("Gate due soon"),
+    "gate.called": gettext_lazy("Next on call called"),
     "gate.approved": gettext_lazy("Gate approved, and not out yet"),
     "gate.turned_down": gettext_lazy("Gate rejected, and not out yet"),
     "gate.held": gettext_lazy("Approval held back by a stop or pause"),
@@ -222,6 +228,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "role.granted": gettext_lazy("Role granted"),
     "role.revoked": gettext_lazy("Role revoked"),
     "team.made": gettext_lazy("Team made"),
+    "team.placed": gettext_lazy("Team's kind changed"),
     "team.removed": gettext_lazy("Team removed"),
     "team.person_added": gettext_lazy("Person added to a team"),
     "team.person_removed": gettext_lazy("Person removed from a team"),
@@ -347,8 +354,13 @@ def _confidence(value: Json) -> str:
     return _("confidence %(value).2f") % {"value": value} if isinstance(value, float | int) else ""
 
 
+def _hidden(_value: Json) -> str:
+    return _("hidden until you have said what you think of it")
+
+
 _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "verdict": _verdict,
+    "hidden": _hidden,
     "confidence": _confidence,
     "code": _text,
     "problem": _text,

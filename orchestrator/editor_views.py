@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from agents.types import Json
-from orchestrator import act_views, acts, drafts, publishing, queries, workflow_queries
+from orchestrator import act_views, acts, definition_words, drafts, publishing, queries, workflow_queries
 from orchestrator.acts import Target
 from orchestrator.definitions.errors import DefinitionError, DefinitionProblem
 from orchestrator.errors import OrchestratorError
@@ -145,7 +145,7 @@ def _verdict(user: User, workflow: Workflow | None, current: WorkflowVersion | N
 
 
 def _in_order(problems: tuple[DefinitionProblem, ...]) -> list[DefinitionProblem]:
-    return sorted(problems, key=lambda problem: problem.line)
+    return definition_words.told(sorted(problems, key=lambda problem: problem.line))
 
 
 def _text(user: User, posted: Mapping[str, str]) -> Text:

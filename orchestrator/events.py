@@ -4,7 +4,6 @@ The engine's SQL functions insert their events themselves; everything else calls
 Readers never read this table by id: they read `orchestrator.ledger`, which is gap-free and in order.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
@@ -15,6 +14,7 @@ from django.db import connection, transaction
 from agents import tracing
 from agents.types import Json
 from orchestrator.errors import OrchestratorError
+from orchestrator.redacting import redact
 
 MAX_DATA_BYTES: Final = 16_384
 
@@ -164,6 +164,7 @@ class EventKind(StrEnum):
     GATE_STRANDED = "gate.stranded"
     GATE_MENDED = "gate.mended"
     GATE_REMINDED = "gate.reminded"
+    GATE_CALLED = "gate.called"
     GATE_DECIDED = "gate.decided"
     GATE_APPROVED = "gate.approved"
     GATE_TURNED_DOWN = "gate.turned_down"
@@ -175,6 +176,8 @@ class EventKind(StrEnum):
     GATE_REFUSED = "gate.refused"
 
     QUEUE_CHANGED = "queue.changed"
+    QUEUE_HANDED_OVER = "queue.handed_over"
+    RESPONSIBILITY_CHANGED = "responsibility.changed"
     DELEGATION_MADE = "delegation.made"
     DELEGATION_ENDED = "delegation.ended"
 
@@ -184,6 +187,9 @@ class EventKind(StrEnum):
     FEEDBACK_LINK_REVOKED = "feedback.link_revoked"
     IMPROVEMENT_OPENED = "improvement.opened"
     IMPROVEMENT_CLOSED = "improvement.closed"
+    USABILITY_RECORDED = "usability.recorded"
+    USABILITY_FOUND = "usability.found"
+    USABILITY_CLOSED = "usability.closed"
     RETROSPECTIVE_HELD = "retrospective.held"
     LESSON_CHOSEN = "lesson.chosen"
     LESSON_DRAFTED = "lesson.drafted"
@@ -299,6 +305,7 @@ class EventKind(StrEnum):
     TEAM_REMOVED = "team.removed"
     TEAM_PERSON_ADDED = "team.person_added"
     TEAM_PERSON_REMOVED = "team.person_removed"
+    TEAM_PLACED = "team.placed"
     TOKEN_CREATED = "token.created"
     TOKEN_REVOKED = "token.revoked"
     SESSION_SIGNED_IN = "session.signed_in"
@@ -363,39 +370,3 @@ def _encode(kind: str, data: Mapping[str, Json] | None) -> str | None:
         problem = f"its data has {len(body)} bytes, more than {MAX_DATA_BYTES}; store a reference"
         raise EventRefused(kind=kind, problem=problem)
     return body.decode()
-
-
-MASK: Final = "[masked]"
-_SECRET_NAME = re.compile(
-    r"(?i)(^|[_\-.])(password|passwd|secret|(api|access|private)[_\-]?key|authorization|cookie)($|[_\-.])"
-)
-_SECRET_TEXT = re.compile(
-    r"""
-    \b(?:sk|pk|rk)[-_](?:[a-z0-9]+[-_])*[A-Za-z0-9_\-]{16,}      # OpenAI, Anthropic, Stripe
-    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                              # AWS access key id
-    | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_\w{20,}        # GitHub
-    | \bglpat-[\w\-]{20,} | \bxox[abprs]-[\w\-]{10,}             # GitLab, Slack
-    | \bAIza[\w\-]{35}                                           # Google
-    | \bwk_[A-Za-z0-9]{20,}                                     # our own tokens
-    | \beyJ[\w\-]{10,}\.[\w\-]{10,}\.[\w\-]*                     # JSON web token
-    | (?i:\bbearer\s+)[A-Za-z0-9._~+/\-]{16,}=*
-    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----[\s\S]*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|$)
-    | (?<=://)[^/\s:@]{1,100}:[^/\s@]{1,200}(?=@)                # user:password in an address
-    """,
-    re.VERBOSE,
-)
-
-
-def redact(value: Json) -> Json:
-    """The same JSON with values that are secrets by their name or by their look replaced by a mask."""
-    if isinstance(value, str):
-        return _SECRET_TEXT.sub(MASK, value).replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, list):
-        return [redact(item) for item in value]
-    if isinstance(value, dict):
-        return {name: MASK if _hides(name, item) else redact(item) for name, item in value.items()}
-    return value
-
-
-def _hides(name: str, item: Json) -> bool:
-    return isinstance(item, str) and item != "" and _SECRET_NAME.search(name) is not None

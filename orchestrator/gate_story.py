@@ -68,6 +68,7 @@ TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "gate.stranded": _fixed(gettext_lazy("found nobody left to decide")),
     "gate.mended": _fixed(gettext_lazy("has somebody to decide again")),
     "gate.reminded": _fixed(gettext_lazy("asked once more, as it is due soon")),
+    "gate.called": _fixed(gettext_lazy("called the next on call for")),
     "gate.decided": _decided,
     "gate.withdrawn": _fixed(gettext_lazy("nobody needs to decide any more")),
     "gate.refused": _fixed(gettext_lazy("tried to decide and was refused")),

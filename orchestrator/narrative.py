@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.contrib.auth.models import AnonymousUser, User
 
 from agents.types import Json
-from orchestrator import quoting
+from orchestrator import quoting, unbiased
 from orchestrator.happenings import Entry, Happening
 from orchestrator.models import TASK_BITS, Event, LedgerEntry, Run
 from orchestrator.ports import GateFact, gatekeeper, rights
@@ -72,10 +72,12 @@ def narrative(
     return Story(tuple(merged), older, short)
 
 
-def events_told(run: Run, events: Sequence[Happened]) -> list[tuple[Happened, Entry]]:
-    """These events of a run, each with its sentence."""
+def events_told(
+    run: Run, events: Sequence[Happened], *, hidden: frozenset[int] = frozenset()
+) -> list[tuple[Happened, Entry]]:
+    """These events of a run, each with its sentence; of `hidden` tasks without what machines think of them."""
     found = Event.objects.filter(pk__in=[event.id for event in events], run_id=run.pk)
-    rows = {row[0]: row for row in found.values_list(*_COLUMNS)}
+    rows = {row[0]: row for row in _without_opinions(found.values_list(*_COLUMNS), hidden)}
     told = _told([(rows[event.id], event.pos) for event in events], [run])
     return list(zip(events, told, strict=True))
 
@@ -87,15 +89,21 @@ def _rows(
     ids = [run.pk for run in runs]
     events = Event.objects.filter(run_id__in=ids)
     # Whoever is yet to judge an output for themselves is not told what machines think of it.
-    if isinstance(user, User) and (hidden := gatekeeper().hidden_tasks(user, ids)):
+    hidden = gatekeeper().hidden_tasks(user, ids) if isinstance(user, User) else frozenset()
+    if hidden:
         events = events.exclude(task_id__in=hidden, kind__in=JUDGEMENTS)
     if short:
         events = events.exclude(kind__in=ROUTINE)
     if before is not None:
         events = events.filter(id__lt=before)
-    rows = list(events.order_by("-id").values_list(*_COLUMNS)[: length + 1])
+    rows = _without_opinions(events.order_by("-id").values_list(*_COLUMNS)[: length + 1], hidden)
     shown = rows[:length]
     return shown, shown[-1][0] if len(rows) > length else None, short
+
+
+def _without_opinions(rows: Iterable[tuple[Any, ...]], hidden: frozenset[int]) -> list[tuple[Any, ...]]:
+    """Rows of `_COLUMNS`; those of hidden tasks do not say how sure an agent is."""
+    return [(*row[:5], unbiased.without(row[5]), *row[6:]) if row[1] in hidden else row for row in rows]
 
 
 def _told_rows(rows: list[tuple[Any, ...]], runs: Sequence[Run]) -> list[tuple[tuple[Any, ...], Entry]]:

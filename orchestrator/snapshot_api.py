@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
-from orchestrator import snapshots, state_queries
+from orchestrator import snapshots, state_queries, unbiased
 from orchestrator.api import visible_run
 from orchestrator.api_errors import ERRORS, Line, RunId, caller
 from orchestrator.models import TASK_BITS, Checkpoint, StateEntry
@@ -113,11 +113,12 @@ class SnapshotOut(Schema):
     checkpoints: dict[int, str]
 
 
-def written(found: Snapshot, pos: int) -> bytes:
+def written(found: Snapshot, pos: int, *, hidden: frozenset[int] = frozenset()) -> bytes:
     """A SnapshotOut as it is sent. Five thousand tasks are written as they are: a model for each took half the time."""
     state: RunState = found.state
     keys, statuses, first = found.keys_of_tasks(), found.statuses, found.run.pk << TASK_BITS
-    values = [StateOut.of(entry) for _, entry in sorted(found.values().items())]
+    kept = unbiased.entries((entry for _, entry in sorted(found.values().items())), hidden)
+    values = [StateOut.of(entry) for entry in kept]
     return orjson.dumps(
         {
             "run": found.run.pk,
@@ -141,32 +142,37 @@ def written(found: Snapshot, pos: int) -> bytes:
 def run_at(request: HttpRequest, run_id: RunId, pos: Pos) -> HttpResponse:
     """Status, tasks, shared state, gates and checkpoints just after this place of the ledger, rebuilt from events."""
     found = snapshots.at_pos(visible_run(caller(request), run_id), pos)
-    return HttpResponse(written(found, pos), content_type="application/json; charset=utf-8")
+    hidden = unbiased.hidden_tasks(caller(request), found.run)
+    return HttpResponse(written(found, pos, hidden=hidden), content_type="application/json; charset=utf-8")
 
 
 @past.get("/{run_id}/state", response={200: list[StateOut], **ERRORS}, summary="List a run's shared state")
 def list_state(request: HttpRequest, run_id: RunId, search: Line = "") -> list[StateOut]:
     """The newest version of each key, in order; `search` looks into keys and values. At most 1,000."""
     run = visible_run(caller(request), run_id)
-    return [StateOut.of(entry) for entry in state_queries.newest(run.pk, search=search)]
+    found = state_queries.newest(run.pk, search=search)
+    return [StateOut.of(entry) for entry in unbiased.entries(found, unbiased.hidden_tasks(caller(request), run))]
 
 
 @past.get("/{run_id}/state/{key}", response={200: list[StateOut], **ERRORS}, summary="Get a state key's history")
 def state_history(request: HttpRequest, run_id: RunId, key: StateKey) -> list[StateOut]:
     """Every version of a key, the newest first. At most 500."""
     run = visible_run(caller(request), run_id)
-    return [StateOut.of(entry) for entry in state_queries.history(run.pk, key)]
+    found = state_queries.history(run.pk, key)
+    return [StateOut.of(entry) for entry in unbiased.entries(found, unbiased.hidden_tasks(caller(request), run))]
 
 
 @past.get("/{run_id}/state/{key}/diff", response={200: DiffOut, **ERRORS}, summary="Compare two versions")
 def state_diff(request: HttpRequest, run_id: RunId, key: StateKey, old: Version = 0, new: Version = 1) -> DiffOut:
     """What changed between two versions of a key; version 0 is before the first."""
     run = visible_run(caller(request), run_id)
-    return DiffOut.of(key, old, new, state_queries.diff(run.pk, key, old, new))
+    hidden = unbiased.hidden_tasks(caller(request), run)
+    return DiffOut.of(key, old, new, state_queries.diff(run.pk, key, old, new, hidden=hidden))
 
 
 @past.get("/{run_id}/checkpoints", response={200: list[CheckpointOut], **ERRORS}, summary="List a run's checkpoints")
 def list_checkpoints(request: HttpRequest, run_id: RunId) -> list[CheckpointOut]:
     """The newest first. At most 1,000."""
     run = visible_run(caller(request), run_id)
-    return [CheckpointOut.of(made) for made in Checkpoint.objects.filter(run=run).order_by("-number")]
+    found = Checkpoint.objects.filter(run=run).order_by("-number")
+    return [CheckpointOut.of(made) for made in unbiased.checkpoints(found, unbiased.hidden_tasks(caller(request), run))]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from agents.types import Json
-from orchestrator import state_queries
+from orchestrator import state_queries, unbiased
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Checkpoint, Conflict, Run, StateEntry, Task
 
@@ -34,25 +34,30 @@ class Mark:
     x: float
 
 
-def state(run: Run, given: Mapping[str, str]) -> dict[str, Any]:
-    """Keys, and beside them one key's history with the difference of two versions."""
+def state(run: Run, given: Mapping[str, str], *, hidden: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """Keys, and beside them one key's history with the difference of two versions.
+
+    `hidden`: tasks that the reader is yet to judge (`unbiased`).
+    """
     search = given.get("q", "").strip()[:200]
-    entries = state_queries.newest(run.pk, search=search)
+    entries = unbiased.entries(state_queries.newest(run.pk, search=search), hidden)
     context: dict[str, Any] = {
         "search": search,
         "rows": rows_of(entries),
-        "found": state_queries.results(run.pk, search),
-        "checkpoints": list(Checkpoint.objects.filter(run=run).order_by("-number")[:CHECKPOINTS]),
+        "found": [one for one in state_queries.results(run.pk, search) if one.task_id not in hidden],
+        "checkpoints": unbiased.checkpoints(
+            Checkpoint.objects.filter(run=run).order_by("-number")[:CHECKPOINTS], hidden
+        ),
         "conflicts": list(Conflict.objects.filter(run=run).order_by("-id")[:CONFLICTS]),
     }
     if key := given.get("key", "")[:200]:
-        context |= _history(run, key, given)
+        context |= _history(run, key, given, hidden)
     return context
 
 
-def _history(run: Run, key: str, given: Mapping[str, str]) -> dict[str, Any]:
+def _history(run: Run, key: str, given: Mapping[str, str], hidden: frozenset[int]) -> dict[str, Any]:
     try:
-        versions = state_queries.history(run.pk, key)
+        versions = unbiased.entries(state_queries.history(run.pk, key), hidden)
     except OrchestratorError:
         return {}
     newest = versions[0].version
@@ -60,7 +65,7 @@ def _history(run: Run, key: str, given: Mapping[str, str]) -> dict[str, Any]:
     old = _number(given.get("old", ""), newest)
     old = new - 1 if old is None else old
     try:
-        changes = [_shown(change) for change in state_queries.diff(run.pk, key, old, new)]
+        changes = [_shown(change) for change in state_queries.diff(run.pk, key, old, new, hidden=hidden)]
     except OrchestratorError:
         changes = []
     return {"key": key, "versions": rows_of(versions), "old": old, "new": new, "changes": changes}

@@ -7,6 +7,7 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from agents.types import Json
+from orchestrator import unbiased
 from orchestrator.errors import StateNotFound
 from orchestrator.models import StateEntry, Task
 from orchestrator.states import TaskStatus
@@ -51,18 +52,21 @@ def history(run_id: int, key: str) -> list[StateEntry]:
     return found
 
 
-def diff(run_id: int, key: str, old: int, new: int) -> list[Change]:
-    """What changed from one version of a key to another; version 0 is nothing. Raises StateNotFound."""
-    return list(changes(_value(run_id, key, old), _value(run_id, key, new)))[:MOST_CHANGES]
+def diff(run_id: int, key: str, old: int, new: int, *, hidden: frozenset[int] = frozenset()) -> list[Change]:
+    """What changed from one version of a key to another; version 0 is nothing. Raises StateNotFound.
+
+    `hidden`: tasks that the reader is yet to judge (`unbiased`).
+    """
+    return list(changes(_value(run_id, key, old, hidden), _value(run_id, key, new, hidden)))[:MOST_CHANGES]
 
 
-def _value(run_id: int, key: str, version: int) -> Json:
+def _value(run_id: int, key: str, version: int, hidden: frozenset[int]) -> Json:
     if version == 0:
         return None
     found = StateEntry.objects.filter(run_id=run_id, key=key, version=version).first()
     if found is None:
         raise StateNotFound(run_id=run_id, key=key, version=version)
-    value: Json = found.value
+    value: Json = unbiased.entries([found], hidden)[0].value
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from orchestrator import drawing, narrative, snapshots
+from orchestrator import drawing, narrative, snapshots, unbiased
 from orchestrator.definitions.graph import Node
 from orchestrator.errors import OrchestratorError
 from orchestrator.happenings import Entry
@@ -34,20 +34,24 @@ class Then:
     is_folded: bool
 
 
-def past(run: Run, given: Mapping[str, str]) -> dict[str, Any]:
-    """The run just after one of its events: by its number `n`, by a place `pos` of the ledger, or the newest."""
+def past(run: Run, given: Mapping[str, str], *, hidden: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """The run just after one of its events: by its number `n`, by a place `pos` of the ledger, or the newest.
+
+    `hidden`: tasks that the reader is yet to judge (`unbiased`).
+    """
     count = Event.objects.filter(run_id=run.pk).count()
     number = max(1, min(_number(run, given) or count, count))
     happened = snapshots.event_number(run.pk, number)
     if happened is None:
         return {"count": 0}
     context: dict[str, Any] = {"count": count, "number": number, "happened": happened}
-    context["around"] = narrative.events_told(run, snapshots.events_around(run.pk, number, length=AROUND))
+    around = snapshots.events_around(run.pk, number, length=AROUND)
+    context["around"] = narrative.events_told(run, around, hidden=hidden)
     try:
         found = snapshots.at_event(run, happened.id)
     except OrchestratorError as problem:
         return context | {"problem": str(problem)}
-    entries = [entry for _, entry in sorted(found.values().items())]
+    entries = unbiased.entries((entry for _, entry in sorted(found.values().items())), hidden)
     return context | {
         "picture": picture(found),
         "status": found.state.status,

@@ -29,6 +29,7 @@ from orchestrator import (
     services,
     state_page,
     time_machine,
+    unbiased,
 )
 from orchestrator.acts import Target
 from orchestrator.engine.outcomes import payload
@@ -119,9 +120,11 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
             context["timeline"] = gantt.of(found)
             context["marks"] = state_page.marks(found, seconds=context["timeline"].seconds)
         case "state":
-            context |= state_page.state(found, request.GET) | {"acts_of": _state_acts(request, found)}
+            hidden = unbiased.hidden_tasks(user_of(request), found)
+            context |= state_page.state(found, request.GET, hidden=hidden) | {"acts_of": _state_acts(request, found)}
         case "past":
-            context |= time_machine.past(found, request.GET) | {"acts_of": _state_acts(request, found)}
+            hidden = unbiased.hidden_tasks(user_of(request), found)
+            context |= time_machine.past(found, request.GET, hidden=hidden) | {"acts_of": _state_acts(request, found)}
         case "narrative":
             context |= _narrative(user_of(request), found, request.GET)
         case "files":

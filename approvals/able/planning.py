@@ -19,7 +19,7 @@ from agents.types import Json
 from approvals import db, permissions, policy
 from approvals.able import checks, disguise, draws
 from approvals.models import Care, Check, Decision, Delivery, Gate, GoldCase, Notice, Queue, SecondLook, Sitting
-from approvals.notices import telling
+from approvals.notices import ways
 from approvals.notices.models import NoticeKind
 
 MOST_OWED: Final = 2
@@ -129,5 +129,5 @@ def _tell(check: Check) -> None:
         recipient=check.reviewer, pos=-check.pk, kind=NoticeKind.DECIDE, risk=gate.risk, title=gate.title, facts=facts,
         path=f"/inbox/{check.pk}/",
     )  # fmt: skip
-    Delivery.objects.bulk_create(telling.deliveries([notice]))
+    Delivery.objects.bulk_create(ways.deliveries([notice]))
     db.nudge_notices([check.reviewer_id])

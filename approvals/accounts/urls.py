@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from approvals.accounts import views
+from approvals.accounts import answerable_views, views
 
 app_name = "access"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("roles/<int:pk>/", views.role, name="role"),
     path("queues/", views.queues, name="queues"),
     path("queues/<slug:name>/", views.queue, name="queue"),
+    path("responsibilities/", answerable_views.answerable, name="answerable"),
     path("changes/", views.changes, name="changes"),
 ]

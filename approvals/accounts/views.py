@@ -10,27 +10,31 @@ from django.core.mail import send_mail
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals import duties, permissions, tokens
+from approvals import access, duties, permissions, tokens
 from approvals.accounts import changes as pending
 from approvals.accounts import invitations, queries, risk, wording
+from approvals.accounts.acts.answerable import rota_answers
 from approvals.accounts.queries import filled
+from approvals.answerable import rotas
 from approvals.models import Queue, Risk
 from orchestrator import events
 from orchestrator.errors import OrchestratorError
 from orchestrator.events import EventKind
 from orchestrator.services import actor_of
 
+BY_QUEUES = ("queues", "answerable")  # pages that whoever may edit queues needs
 SHOWN = ("", "active", "invited", "closed", "no-factor")
 
 
 @require_GET
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody with an account."""
-    context = _base(request, "people")
+    context = base(request, "people")
     search, show = request.GET.get("q", "").strip()[:100], request.GET.get("show", "")
     rows, has_more = queries.people(search, show if show in SHOWN else "")
     context |= {"people": rows, "has_more": has_more, "search": search, "show": show, "most": queries.MOST}
@@ -81,7 +85,7 @@ def revoke_token(request: HttpRequest, pk: int, token: int) -> HttpResponse:
 @require_GET
 def roles(request: HttpRequest) -> HttpResponse:
     """Roles and rights as a matrix that people can read."""
-    context = _base(request, "roles")
+    context = base(request, "roles")
     found = queries.roles()
     return render(request, "access/roles.html", {**context, "roles": found, "matrix": queries.matrix(found)})
 
@@ -89,7 +93,7 @@ def roles(request: HttpRequest) -> HttpResponse:
 @require_GET
 def role(request: HttpRequest, pk: int) -> HttpResponse:
     """One role or team: what it allows, who is in it, and what is granted to it."""
-    context = _base(request, "roles")
+    context = base(request, "roles")
     found, group = queries.role(pk), Group.objects.filter(pk=pk).first()
     if group is None:
         raise Http404
@@ -115,14 +119,14 @@ def role(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def queues(request: HttpRequest) -> HttpResponse:
     """Where gates wait for people."""
-    return render(request, "access/queues.html", {**_base(request, "queues"), "queues": queries.queues()})
+    return render(request, "access/queues.html", {**base(request, "queues"), "queues": queries.queues()})
 
 
 @require_GET
 def queue(request: HttpRequest, name: str) -> HttpResponse:
     """One queue: its people, its hours, where it goes on to."""
-    context = _base(request, "queues")
-    found = Queue.objects.select_related("escalates_to").filter(name=name).first()
+    context = base(request, "queues")
+    found = Queue.objects.select_related("escalates_to", "owner", "rota").filter(name=name).first()
     if found is None:
         raise Http404
     row = next(one for one in queries.queues() if one.queue.pk == found.pk)
@@ -133,6 +137,7 @@ def queue(request: HttpRequest, name: str) -> HttpResponse:
         "grants": queries.grants_on(found),
         "deciders": queries.deciders_of(found),
         "is_high": risk.is_high(found),
+        "on_call": rotas.coming(found.rota, timezone.now()) if hasattr(found, "rota") else None,
         "quorum": [(wording.risk_words(name), least) for name, least in found.quorum.items()],
         "changes": queries.changes_about(queue=found.name),
         "fill": {
@@ -140,6 +145,8 @@ def queue(request: HttpRequest, name: str) -> HttpResponse:
             "hours": filled(queue=found.name, **row.hours),
             "quorum": filled(queue=found.name, **{name.value: found.quorum.get(name.value, 1) for name in Risk}),
             "grant": filled(on=f"queue:{found.name}", right="Decide gates"),
+            "owner": filled(queue=found.name, team=found.owner.name if found.owner else ""),
+            "rota": filled(queue=found.name, **rota_answers(found)),
         },
     }
     return render(request, "access/queue.html", context)
@@ -148,14 +155,14 @@ def queue(request: HttpRequest, name: str) -> HttpResponse:
 @require_GET
 def changes(request: HttpRequest) -> HttpResponse:
     """What waits for a second person, and what was changed of late."""
-    context = _base(request, "changes")
+    context = base(request, "changes")
     rows = [(one, pending.is_own(one, context["user_seen"]), filled(change=one.pk)) for one in pending.waiting()]
     context |= {"rows": rows, "settled": queries.settled_changes(), "changes": queries.changes_about()}
     return render(request, "access/changes.html" + _part(request, "body"), context)
 
 
 def _person(request: HttpRequest, pk: int, *, status: int = 200, **more: Any) -> HttpResponse:
-    context = _base(request, "people")
+    context = base(request, "people")
     found, me = _user_or_404(pk), context["user_seen"]
     is_me = duties.person_of(found) == duties.person_of(me)
     standing = queries.standing_of(found)
@@ -164,7 +171,10 @@ def _person(request: HttpRequest, pk: int, *, status: int = 200, **more: Any) ->
         "is_me": is_me,
         "may_change": context["may_change"] and not is_me,
         "rights": queries.rights_of(found),
-        "roles": [(group, filled(person=found.username, role=group.name)) for group in found.groups.order_by("name")],
+        "roles": [  # people leave a team that is no role on its own page
+            (group, filled(person=found.username, role=group.name) if access.is_role(group) else "")
+            for group in found.groups.order_by("name")
+        ],
         "grants": queries.grants_of(found),
         "changes": queries.changes_about(user=found.username),
         "fill": {
@@ -179,13 +189,13 @@ def _person(request: HttpRequest, pk: int, *, status: int = 200, **more: Any) ->
     return render(request, "access/person.html", context, status=status)
 
 
-def _base(request: HttpRequest, at: str) -> dict[str, Any]:
+def base(request: HttpRequest, at: str) -> dict[str, Any]:
     """What every page of access needs; for whoever may neither change nor check access there is no such page."""
     user = request.user
     assert isinstance(user, User)
     may_change = permissions.can(user, "manage_access")
     may_queues = permissions.can(user, "edit_queues")
-    if not may_change and not permissions.can(user, "see_audit") and not (may_queues and at == "queues"):
+    if not may_change and not permissions.can(user, "see_audit") and not (may_queues and at in BY_QUEUES):
         raise Http404
     count = pending.waiting().count()
     return {"at": at, "may_change": may_change, "may_queues": may_queues, "user_seen": user, "waiting_count": count}

@@ -20,9 +20,10 @@ from approvals.feedback.words import CAUSES
 from approvals.models import Queue
 from approvals.views import user_of
 from orchestrator.errors import OrchestratorError
-from orchestrator.models import Run
+from orchestrator.models import Run, Task
 
 RATINGS = tuple(range(1, 6))
+STEPS = 500  # of a run, to choose from
 _BODY = 100_000  # bytes of a form from outside; a comment of 5,000 characters fits several times
 
 
@@ -72,12 +73,17 @@ def run_links(request: HttpRequest) -> HttpResponse:
             _link, secret = links.make(
                 run_id=about.run.pk, by=user, about=request.POST.get("about", ""),
                 queue=request.POST.get("queue", "")[:50], days=_number(request.POST.get("days")) or 0,
+                task_id=_number(request.POST.get("task")),
             )  # fmt: skip
             context["address"] = request.build_absolute_uri(reverse("feedback:form", args=[secret]))
         except OrchestratorError as refusal:
             context["problem"], status = str(refusal), refusal.status
     context |= {"links": links.of_run(about.run), "queues": Queue.objects.all(), "days": links.DAYS}
     context["may_make"] = links.may_make(user, about.run)
+    context["steps"] = list(Task.objects.of_run(about.run.pk).order_by("id").values_list("pk", "key")[:STEPS])
+    context["step"] = _number(request.POST.get("task")) or _number(request.GET.get("task"))
+    keys = dict(context["steps"])
+    context["links"] = [(link, keys.get(link.task_id, "")) for link in context["links"]]
     return render(request, "approvals/feedback/links.html", context, status=status)
 
 

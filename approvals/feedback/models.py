@@ -271,3 +271,47 @@ class Retro(models.Model):
 
     class Meta:
         ordering = ["-id"]
+
+
+class UsabilityRound(models.Model):
+    """A round of usability tests that was held with people: who they were, what they did. Never edited."""
+
+    title = models.CharField(max_length=200)
+    held_on = models.DateField()
+    method = models.TextField(help_text="How it was held: moderated or not, with which tasks.")
+    groups = ArrayField(models.CharField(max_length=100), help_text="Whom it was held with: a screen reader's users, …")
+    people = models.SmallIntegerField()
+    tries = models.SmallIntegerField(help_text="Tasks that were tried, over all people.")
+    done = models.SmallIntegerField(help_text="Of these, how many were completed without help.")
+    recorded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-held_on", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(people__gte=1, done__gte=0, tries__gte=models.F("done")),
+                name="usability_round_adds_up",
+            )
+        ]
+
+
+class UsabilityFinding(models.Model):
+    """What stopped or slowed people in a round, and how it was mended. Closed once."""
+
+    class Severity(models.TextChoices):
+        MINOR = "minor"
+        SERIOUS = "serious"
+        BLOCKING = "blocking"
+
+    round = models.ForeignKey(UsabilityRound, on_delete=models.PROTECT, related_name="findings")
+    text = models.TextField()
+    severity = models.CharField(max_length=20, choices=Severity.choices)
+    criterion = models.CharField(max_length=50, blank=True, help_text="Of WCAG, such as 2.4.7.")
+    found_at = models.DateTimeField(db_default=Now())
+    remedy = models.TextField(blank=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["id"]

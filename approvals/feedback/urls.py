@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from approvals.feedback import give_views, proposal_views, views
+from approvals.feedback import give_views, proposal_views, usability_views, views
 
 
 class Secret(StringConverter):
@@ -34,6 +34,10 @@ urlpatterns: list[URLPattern] = [
     path("backtest/", proposal_views.backtest_page, name="backtest"),
     path("backtest/<slug:name>/", proposal_views.in_editor, name="backtest-editor"),
     path("retrospective/", views.retro, name="retrospective"),
+    path("usability/", usability_views.report, name="usability"),
+    path("usability/record/", usability_views.record, name="record-usability"),
+    path("usability/<int:pk>/find/", usability_views.find, name="find-usability"),
+    path("usability/findings/<int:pk>/close/", usability_views.close, name="close-usability"),
     path("survey/", views.answer_survey, name="survey"),
     path("<int:pk>/answer/", views.answer, name="answer"),
     path("form/<secret:secret>/", give_views.form, name="form"),

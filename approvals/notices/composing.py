@@ -135,6 +135,16 @@ def _many(facts: dict[str, Any]) -> str:
     return words % {"count": count, "queue": facts["queue"]}
 
 
+def _on_call(facts: dict[str, Any]) -> str:
+    count = int(facts.get("count") or 0)
+    words = ngettext(
+        "Your turn on call for %(queue)s begins; %(count)d decision waits.",
+        "Your turn on call for %(queue)s begins; %(count)d decisions wait.",
+        count,
+    )
+    return words % {"count": count, "queue": facts.get("queue")}
+
+
 def _decided(facts: dict[str, Any]) -> str:
     done = wording.verdict_look(str(facts.get("verdict"))).done
     by = str(facts.get("by"))
@@ -171,6 +181,16 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.AMENDED: lambda facts: (
         _("It was edited, so earlier votes are void: it waits in %(queue)s again.") % {"queue": facts["queue"]}
     ),
+    NoticeKind.CALLED: lambda facts: (
+        _("Nobody has taken it up in %(queue)s yet, and it is your turn; until %(until)s.")
+        % {"queue": facts["queue"], "until": _until(facts)}
+    ),
+    NoticeKind.ON_CALL: _on_call,
+    NoticeKind.CONSULTED: lambda facts: (
+        _("It is decided in %(queue)s until %(until)s, and you are consulted: say what you think of it.")
+        % {"queue": facts["queue"], "until": _until(facts)}
+    ),
+    NoticeKind.INFORMED: lambda facts: _("%(what)s You are kept informed of it.") % {"what": _decided(facts)},
     NoticeKind.HANDED: _handed,
     NoticeKind.STRANDED: lambda facts: _("Nobody can decide it: %(why)s.") % {"why": facts.get("why")},
     NoticeKind.MANY: _many,
@@ -187,6 +207,10 @@ _SENTENCES: Final[dict[NoticeKind, Callable[[dict[str, Any]], str]]] = {
     NoticeKind.ACCESS_WAITS: lambda facts: (
         _("%(by)s asks for this change of access; a second person must confirm it.") % {"by": facts.get("by")}
     ),
+    NoticeKind.POLICY_WAITS: lambda facts: (
+        _("%(by)s proposed version %(number)s of the tool policy %(policy)s; a second person must approve it.")
+        % {"by": facts.get("by"), "number": facts.get("number"), "policy": facts.get("policy")}
+    ),
     NoticeKind.PROMPT_WAITS: lambda facts: (
         _("%(by)s asks for a review of version %(version)s of the prompt %(prompt)s.")
         % {"by": facts.get("by"), "version": facts.get("version"), "prompt": facts.get("prompt")}
@@ -198,6 +222,11 @@ _NEXT: Final = {
     NoticeKind.STILL_OPEN: gettext_noop("Decide"),
     NoticeKind.REMINDED: gettext_noop("Decide"),
     NoticeKind.AMENDED: gettext_noop("Look again"),
+    NoticeKind.CALLED: gettext_noop("Decide"),
+    NoticeKind.ON_CALL: gettext_noop("Open the inbox"),
+    NoticeKind.CONSULTED: gettext_noop("Say what you think"),
+    NoticeKind.INFORMED: gettext_noop("Read it"),
+    NoticeKind.POLICY_WAITS: gettext_noop("Review"),
     NoticeKind.HANDED: gettext_noop("Decide"),
     NoticeKind.STRANDED: gettext_noop("See who could"),
     NoticeKind.MANY: gettext_noop("Open the inbox"),

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -24,7 +25,7 @@ from approvals import db, permissions
 from approvals.models import Channel, Delivery, Notice
 from approvals.notices import composing, places, push
 from approvals.notices.models import ChannelKind, DeliveryStatus, NoticeKind
-from approvals.notices.telling import BROKEN_AFTER, RISKS
+from approvals.notices.ways import BROKEN_AFTER, RISKS
 
 LEASE: Final = timedelta(seconds=60)
 SPACING: Final = timedelta(seconds=60)  # between two messages of one channel; what comes meanwhile goes together
@@ -131,7 +132,7 @@ def _send(parcel: Parcel) -> str:
     """Send one message; return what was wrong, or nothing."""
     channel = parcel.channel
     zone = channel.owner.profile.time_zone if channel.owner and hasattr(channel.owner, "profile") else "UTC"
-    with timezone.override(zone), translation.override("en"):
+    with timezone.override(zone), translation.override(language_of(channel)):
         text = composing.message(parcel.notices, says_titles=channel.says_titles, why=why(channel))
     try:
         send(channel, text, reference=f"notice-{parcel.deliveries[0].pk}")
@@ -144,6 +145,12 @@ def _send(parcel: Parcel) -> str:
         log.exception("notices.channel_failed", channel=channel.pk)
         return gettext("It could not be sent; the log of the server says why.")
     return ""
+
+
+def language_of(channel: Channel) -> str:
+    """What its reader chose last; a queue's own channels, and people who never chose, have the installation's."""
+    profile = getattr(channel.owner, "profile", None)
+    return (profile.language if profile else "") or settings.NOTICE_LANGUAGE
 
 
 def _forget(channel: Channel) -> None:

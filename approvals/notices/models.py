@@ -14,6 +14,10 @@ class NoticeKind(models.TextChoices):
     PASSED_ON = "passed_on"  # a gate whose deadline passed came here
     STILL_OPEN = "still_open"  # nobody decided in time, and it is asked again
     HANDED = "handed"  # somebody put a gate before this very person
+    CALLED = "called"  # whoever was on call has not taken it up, and it is this person's turn
+    ON_CALL = "on_call"  # this person's turn on call begins
+    CONSULTED = "consulted"  # this person is to say what they think before others decide it
+    INFORMED = "informed"  # it was decided, and this person is kept informed
     REMINDED = "reminded"  # its deadline comes nearer
     AMENDED = "amended"  # it was edited, and what people said of it before is void
     STRANDED = "stranded"  # nobody is left who could decide it: for administrators
@@ -26,6 +30,7 @@ class NoticeKind(models.TextChoices):
     DIGEST = "digest"  # figures of a span that is over, as this person wished
     CHANNEL_BROKEN = "channel_broken"
     ACCESS_WAITS = "access_waits"  # a change of access that somebody else asked for waits to be confirmed
+    POLICY_WAITS = "policy_waits"  # a policy of tools that somebody else proposed waits to be approved
     PROMPT_WAITS = "prompt_waits"  # a prompt that somebody else wrote waits for a review
 
 

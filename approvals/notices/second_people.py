@@ -1,4 +1,4 @@
-"""What waits for a second person besides gates: a change of access to confirm, a prompt to review. Read by `telling`.
+"""What waits for a second person besides gates: a change of access, a prompt, a policy of tools. Read by `telling`.
 
 Whoever asked is not told, in any account of theirs; whoever could answer is, until somebody has.
 """
@@ -11,6 +11,8 @@ from agents.models import PromptVersion
 from agents.prompts.services import may_review
 from agents.types import Json
 from approvals import deciders, duties
+from approvals.answerable import raci
+from approvals.answerable.models import Part
 from approvals.models import AccessChange, Notice
 from approvals.notices.models import NoticeKind
 from orchestrator.ledger import SealedEvent
@@ -55,14 +57,17 @@ def prompt_submitted(reading: Reading, event: SealedEvent) -> None:
         "prompt": version.prompt.name, "version": version.number, "by": event.actor.removeprefix("user:"),
     }  # fmt: skip
     writers = set(duties.persons(version.editors).values())
-    for person in deciders.holders("review_prompts"):
-        if may_review(version, person) and duties.person_of(person) not in writers:
-            reading.notices.append(
-                Notice(
-                    recipient=person, pos=event.pos, kind=NoticeKind.PROMPT_WAITS, risk="medium",
-                    title=version.prompt.title[:300], facts=facts, path=f"/agents/prompts/{version.prompt.name}/",
-                )
-            )  # fmt: skip
+    able = [
+        person for person in deciders.holders("review_prompts")
+        if may_review(version, person) and duties.person_of(person) not in writers
+    ]  # fmt: skip
+    for person in raci.asked_about(Part.Matter.PROMPTS, able):
+        reading.notices.append(
+            Notice(
+                recipient=person, pos=event.pos, kind=NoticeKind.PROMPT_WAITS, risk="medium",
+                title=version.prompt.title[:300], facts=facts, path=f"/agents/prompts/{version.prompt.name}/",
+            )
+        )  # fmt: skip
 
 
 def prompt_reviewed(reading: Reading, event: SealedEvent) -> None:
@@ -70,6 +75,13 @@ def prompt_reviewed(reading: Reading, event: SealedEvent) -> None:
     facts = event.data or {}
     about = {"facts__prompt": facts.get("prompt"), "facts__version": facts.get("version")}
     _answer(reading, Q(kind=NoticeKind.PROMPT_WAITS, **about))
+
+
+def policy_answered(reading: Reading, event: SealedEvent) -> None:
+    """There is nothing left to approve."""
+    facts = event.data or {}
+    about = {"facts__policy": facts.get("policy"), "facts__number": facts.get("number")}
+    _answer(reading, Q(kind=NoticeKind.POLICY_WAITS, **about))
 
 
 def told_of(answered: Q) -> QuerySet[Notice]:

@@ -19,7 +19,7 @@ from approvals.errors import BadHours, ChannelNotFound, ChannelRefused, NotPermi
 from approvals.models import Channel, Delivery, Notice, Queue
 from approvals.notices import composing, delivering, places, push
 from approvals.notices.models import ChannelKind, DeliveryStatus, Pace, QuietHours
-from approvals.notices.telling import BROKEN_AFTER, RISKS
+from approvals.notices.ways import BROKEN_AFTER, RISKS
 from orchestrator import events, services
 from orchestrator.events import EventKind
 

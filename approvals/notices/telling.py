@@ -6,20 +6,19 @@ The cursor, the notices and their deliveries are one transaction: a crash repeat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from agents.types import Json
 from approvals import db, deciders, delegation, permissions
-from approvals.models import Channel, Delivery, Gate, GateStatus, Notice, NoticeCursor
-from approvals.notices import alerts, digests, quiet, second_people
-from approvals.notices.models import DeliveryStatus, NoticeKind, QuietHours
+from approvals.models import Delivery, Gate, GateStatus, Notice, NoticeCursor
+from approvals.notices import alerts, digests, parts, second_people
+from approvals.notices.models import DeliveryStatus, NoticeKind
+from approvals.notices.ways import RISKS, deliveries
 from orchestrator import ledger
 from orchestrator.ledger import SealedEvent
 from orchestrator.models import Run
@@ -27,20 +26,19 @@ from orchestrator.models import Run
 STRETCH: Final = 20_000  # places of the log that one transaction reads
 MOST_AT_ONCE: Final = 20  # gates of one queue in one reading; more are told in one line
 _WIDE: Final = ("everything", "workflow", "agent")  # stops of one run or step concern who steers it, and they see it
-BROKEN_AFTER: Final = 5  # messages in a row that did not arrive
 ASKING: Final = (
     *(NoticeKind.DECIDE, NoticeKind.PASSED_ON, NoticeKind.STILL_OPEN),
-    *(NoticeKind.REMINDED, NoticeKind.AMENDED),
+    *(NoticeKind.REMINDED, NoticeKind.AMENDED, NoticeKind.CALLED, NoticeKind.CONSULTED),
 )
-RISKS: Final = ("low", "medium", "high", "critical")
 KINDS: Final = (
     *("gate.opened", "gate.escalated", "gate.decided", "gate.withdrawn", "gate.commented"),
     *("gate.assigned", "gate.reminded", "gate.voted", "gate.amended", "gate.stranded"),
-    *("gate.approved", "gate.turned_down", "gate.taken_back"),
+    *("gate.approved", "gate.turned_down", "gate.taken_back", "gate.called", "queue.handed_over"),
     *("stop.set", "run.failed", "digest.made"),
     *("alert.raised", "alert.escalated", "alert.assigned", "alert.acknowledged", "alert.resolved"),
     *("access.proposed", "access.confirmed", "access.refused"),
     *("prompt.submitted", "prompt.returned", "prompt.published"),
+    *("policy.proposed", "policy.activated", "policy.rejected"),
 )
 
 
@@ -87,8 +85,7 @@ class _Reading:
     freed: set[str] = field(default_factory=set)  # pages of alerts that somebody looks after, or that are over
     spoken: set[tuple[int, str]] = field(default_factory=set)  # who has given a vote on which gate
     answered: Q = field(default_factory=Q)  # notices about what a second person has answered
-    _deciders: dict[int, list[User]] = field(default_factory=dict)
-    _away: dict[int, int] = field(default_factory=dict)
+    audience: parts.Audience = field(init=False)
 
     def __post_init__(self) -> None:
         ids = {gate for event in self.news if (gate := _gate_of(event)) is not None}
@@ -98,20 +95,7 @@ class _Reading:
         for run in Run.objects.filter(pk__in=failed).select_related("started_by", "workflow"):
             self.starters[run.pk] = (run.started_by, run.title or run.workflow.title)
 
-        self._away = delegation.away_now() if ids else {}
-
-    def deciders(self, gate: Gate) -> list[User]:
-        """Who is told of a gate of this queue: nobody with a hand in it, and who stands in for whoever is away."""
-        if gate.queue_id not in self._deciders:
-            self._deciders[gate.queue_id] = self._there(deciders.asked(gate.queue))
-        return [person for person in self._deciders[gate.queue_id] if not permissions.is_own_request(person, gate)]
-
-    def _there(self, people: Sequence[User]) -> list[User]:
-        if not self._away:
-            return list(people)
-        there = (delegation.stands_in(person.pk, self._away) for person in people)
-        ids = {pk for pk in there if pk is not None}
-        return list(User.objects.filter(pk__in=ids, is_active=True).order_by("pk"))
+        self.audience = parts.Audience(delegation.away_now() if ids else {})
 
 
 def _write(reading: _Reading) -> int:
@@ -150,9 +134,22 @@ def _ask(reading: _Reading, event: SealedEvent, kind: NoticeKind) -> None:
     if gate is None or gate.status != GateStatus.OPEN or gate.releases_at is not None:
         return
     facts: dict[str, Json] = {"queue": gate.queue.title, "deadline": gate.deadline_at.isoformat()}
-    for person in reading.deciders(gate):
+    is_new = kind in (NoticeKind.DECIDE, NoticeKind.PASSED_ON)
+    asked = reading.audience.first(gate, event.at) if is_new else reading.audience.deciders(gate)
+    for person in asked:
         reading.notices.append(_about(gate, event, kind, facts, recipient=person))
+    for person in parts.consulted(reading.audience, gate, asked) if is_new else ():
+        reading.notices.append(_about(gate, event, NoticeKind.CONSULTED, facts, recipient=person))
     reading.notices.append(_about(gate, event, kind, facts, queue=gate.queue))
+
+
+def _called(reading: _Reading, event: SealedEvent) -> None:
+    gate = reading.gates.get(_gate_of(event) or 0)
+    if gate is None or gate.status != GateStatus.OPEN or gate.releases_at is not None:
+        return
+    facts: dict[str, Json] = {"queue": gate.queue.title, "deadline": gate.deadline_at.isoformat()}
+    for person in parts.called(event):
+        reading.notices.append(_about(gate, event, NoticeKind.CALLED, facts, recipient=person))
 
 
 def _reminded(reading: _Reading, event: SealedEvent) -> None:
@@ -199,12 +196,15 @@ def _settled(reading: _Reading, event: SealedEvent) -> None:
         return
     reading.over.add(gate.pk)
     reading.notices = [notice for notice in reading.notices if notice.gate_id != gate.pk]
-    facts = event.data or {}
-    asker = gate.run.started_by
-    if event.kind != "gate.decided" or asker is None or _is_by(event, asker):
+    if event.kind != "gate.decided":
         return
-    told: dict[str, Json] = {"verdict": facts.get("verdict"), "by": event.actor.removeprefix("user:")}
-    reading.notices.append(_about(gate, event, NoticeKind.DECIDED, told, recipient=asker, path=f"/runs/{gate.run_id}/"))
+    told: dict[str, Json] = {"verdict": (event.data or {}).get("verdict"), "by": event.actor.removeprefix("user:")}
+    for person in parts.informed(reading.audience, gate, event.actor):
+        reading.notices.append(_about(gate, event, NoticeKind.INFORMED, told, recipient=person))
+    asker = gate.run.started_by
+    if asker is not None and not _is_by(event, asker):
+        where = f"/runs/{gate.run_id}/"
+        reading.notices.append(_about(gate, event, NoticeKind.DECIDED, told, recipient=asker, path=where))
 
 
 def _commented(reading: _Reading, event: SealedEvent) -> None:
@@ -256,6 +256,14 @@ def _answered(reading: _Reading, event: SealedEvent) -> None:
     reading.freed |= alerts.paths_answered(event)
 
 
+def _handed_over(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += parts.handed_over(event)
+
+
+def _proposed(reading: _Reading, event: SealedEvent) -> None:
+    reading.notices += parts.policy_proposed(event)
+
+
 def _digested(reading: _Reading, event: SealedEvent) -> None:
     reading.notices += digests.notices_of(event)
 
@@ -271,6 +279,8 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "gate.commented": _commented,
     "gate.assigned": _handed,
     "gate.reminded": _reminded,
+    "gate.called": _called,
+    "queue.handed_over": _handed_over,
     "gate.voted": _voted,
     "gate.amended": _amended,
     "gate.stranded": _stranded,
@@ -287,6 +297,9 @@ _READERS: Final[dict[str, Callable[[_Reading, SealedEvent], None]]] = {
     "prompt.submitted": second_people.prompt_submitted,
     "prompt.returned": second_people.prompt_reviewed,
     "prompt.published": second_people.prompt_reviewed,
+    "policy.proposed": _proposed,
+    "policy.activated": second_people.policy_answered,
+    "policy.rejected": second_people.policy_answered,
     "digest.made": _digested,
 }
 
@@ -346,44 +359,6 @@ def _take_back(told: QuerySet[Notice]) -> None:
 def _readers_of(gates: set[int]) -> set[int]:
     told = Notice.objects.filter(gate__in=gates, recipient__isnull=False) if gates else Notice.objects.none()
     return set(told.values_list("recipient_id", flat=True))
-
-
-def deliveries(told: Sequence[Notice]) -> list[Delivery]:
-    """These notices on the ways that their readers have chosen; unsaved."""
-    people = {notice.recipient_id for notice in told if notice.recipient_id}
-    queues = {notice.queue_id for notice in told if notice.queue_id}
-    working = Channel.objects.filter(removed_at=None, failures__lt=BROKEN_AFTER).select_related("owner__profile")
-    by_owner: dict[int | None, list[Channel]] = defaultdict(list)
-    for channel in working.filter(owner__in=people, owner__is_active=True):
-        by_owner[channel.owner_id].append(channel)
-    by_queue: dict[int | None, list[Channel]] = defaultdict(list)
-    for channel in working.filter(queue__in=queues):
-        by_queue[channel.queue_id].append(channel)
-    hours = hours_of(people)
-    now = timezone.now()
-    return [
-        Delivery(notice=notice, channel=channel, due_at=_due(now, notice, channel, hours))
-        for notice in told
-        for channel in (by_owner[notice.recipient_id] if notice.recipient_id else by_queue[notice.queue_id])
-        if RISKS.index(notice.risk) >= RISKS.index(channel.least_risk)
-    ]
-
-
-def hours_of(people: Iterable[int | None]) -> dict[int | None, quiet.Hours]:
-    """The quiet hours of these people, by their own clocks; who has set none is always awake."""
-    ids = [pk for pk in people if pk]
-    zones = dict(User.objects.filter(pk__in=ids).values_list("pk", F("profile__time_zone")))
-    found: dict[int | None, quiet.Hours] = {pk: quiet.Hours(zone or "UTC") for pk, zone in zones.items()}
-    for row in QuietHours.objects.filter(user__in=ids):
-        found[row.user_id] = quiet.Hours(
-            found[row.user_id].zone, row.starts, row.ends, row.weekends, row.critical_passes, row.is_on, row.digest_at
-        )
-    return found
-
-
-def _due(now: datetime, notice: Notice, channel: Channel, hours: dict[int | None, quiet.Hours]) -> datetime:
-    mine = hours.get(notice.recipient_id) or quiet.Hours("UTC")
-    return quiet.due_at(now, pace=channel.pace, risk=notice.risk, hours=mine)
 
 
 def _gate_of(event: SealedEvent) -> int | None:

@@ -17,7 +17,7 @@ from approvals import permissions
 from approvals.models import Queue
 from approvals.notices import places, push, queries, services
 from approvals.notices.models import ChannelKind, Pace
-from approvals.notices.telling import RISKS
+from approvals.notices.ways import RISKS
 from approvals.views import user_of
 from orchestrator.errors import OrchestratorError
 

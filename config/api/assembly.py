@@ -18,8 +18,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from agents.messaging.errors import MessagingError
 from agents.prompts.errors import PromptError
 from approvals.able.api import gate_routes, reviewing_routes
+from approvals.accounts.answerable_api import answerable_routes
 from approvals.api import delegations, gates, token_routes
 from approvals.feedback.api import feedback_routes, proposal_routes
+from approvals.feedback.usability_api import usability_routes
 from approvals.notices.api import notice_routes
 from config.api.auth import Bearer, SessionCookie, WorkerBearer, by_secret_address, by_signed_address
 from config.api.parsing import StrictParser
@@ -82,6 +84,8 @@ api.add_router("/gates", gates)
 api.add_router("/reviewing", reviewing_routes)
 api.add_router("/notices", notice_routes)
 api.add_router("/feedback", feedback_routes)
+api.add_router("/usability", usability_routes)
+api.add_router("/responsibilities", answerable_routes)
 api.add_router("/proposals", proposal_routes)
 api.add_router("/stops", stopping)
 api.add_router("/tasks", address_routes)

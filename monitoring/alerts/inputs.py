@@ -105,6 +105,7 @@ def _queue(n: Numbers) -> Mapping[str, Value]:
     return {
         "gates_open": _count(n, "open"),
         "gates_overdue": _count(n, "overdue"),
+        "gates_gravest": _count(n, "grave"),
         "oldest_wait_s": float(n.get("oldest_s", 0.0)),
     }
 
@@ -214,6 +215,7 @@ SCOPES: Final[Mapping[str, Scope]] = {
             (
                 Input("gates_open", _("decisions that wait")),
                 Input("gates_overdue", _("of these, how many are past their deadline")),
+                Input("gates_gravest", _("of these, how many are of critical risk and need several people")),
                 Input("oldest_wait_s", _("how long the oldest has waited"), "s"),
             ),
             _queue,

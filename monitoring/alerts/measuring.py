@@ -59,11 +59,16 @@ def _queues(now: datetime) -> dict[Key, Amounts]:
     """Along the index of the inbox. Approved gates that only wait to go out need nobody."""
     waiting = Gate.objects.filter(status=GateStatus.OPEN, releases_at=None).order_by()
     overdue = Count("pk", filter=Q(deadline_at__lte=now))
-    rows = waiting.values_list("queue__name").annotate(count=Count("pk"), late=overdue, since=Min("opened_at"))
+    grave = Count("pk", filter=Q(risk="critical", approvals__gt=1))
+    found = waiting.values_list("queue__name")
+    rows = found.annotate(count=Count("pk"), late=overdue, grave=grave, since=Min("opened_at"))
     return {
-        ("queue", name): {"open": float(count), "overdue": float(late), "oldest_s": (now - since).total_seconds()}
-        for name, count, late, since in rows
-    }
+        ("queue", name): {
+            "open": float(count), "overdue": float(late), "grave": float(gravest),
+            "oldest_s": (now - since).total_seconds(),
+        }
+        for name, count, late, gravest, since in rows
+    }  # fmt: skip
 
 
 def _budgets() -> dict[Key, Amounts]:

@@ -6,9 +6,9 @@ have been asked, to everybody who may handle alerts. Without a rotation everybod
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -16,6 +16,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from approvals import deciders, permissions
+from approvals.answerable import raci
+from approvals.answerable.models import Part
+from approvals.answerable.turns import first_there, turn_at
 from monitoring.alerts import visibility
 from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, RotationRefused
@@ -47,24 +50,6 @@ class Terms:
     minutes: int
 
 
-def turn_at(rotation: Rotation, moment: datetime) -> tuple[int, datetime, datetime]:
-    """The place in the rotation whose turn it is, and from when to when it is that. Turns are whole local days."""
-    zone = ZoneInfo(rotation.zone)
-    local = moment.astimezone(zone)
-    day = local.date() if local.hour >= rotation.hour else local.date() - timedelta(days=1)
-    number = (day - rotation.starts_on).days // rotation.days
-    first = rotation.starts_on + timedelta(days=number * rotation.days)
-    return (
-        number % len(rotation.people),
-        _handover(rotation, first),
-        _handover(rotation, first + timedelta(days=rotation.days)),
-    )
-
-
-def _handover(rotation: Rotation, day: date) -> datetime:
-    return datetime.combine(day, time(rotation.hour), tzinfo=ZoneInfo(rotation.zone)).astimezone(UTC)
-
-
 def current(moment: datetime) -> Turn | None:
     """Whose turn it is; None without a rotation of people who are still here."""
     return next(iter(turns(moment, count=1)), None)
@@ -88,8 +73,8 @@ def turns(moment: datetime, *, count: int) -> list[Turn]:
 
 
 def _from(people: Sequence[int], place: int, active: dict[int, User]) -> User | None:
-    order = [*people[place:], *people[:place]]
-    return next((active[pk] for pk in order if pk in active), None)
+    found = first_there(people, place, active)
+    return active[found] if found is not None else None
 
 
 def get() -> Rotation | None:
@@ -105,7 +90,7 @@ def told(alert: Alert, moment: datetime) -> list[User]:
 def _asked(alert: Alert, moment: datetime) -> list[User]:
     if alert.assigned_to is not None and alert.assigned_to.is_active:
         return [alert.assigned_to]
-    rotation, everybody = get(), deciders.holders("handle_alerts")
+    rotation, everybody = get(), raci.asked_about(Part.Matter.INCIDENTS, deciders.holders("handle_alerts"))
     if rotation is None or not rotation.people or alert.level >= len(rotation.people):
         return everybody
     active = User.objects.filter(is_active=True).in_bulk(rotation.people)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from agents.types import Json
 from approvals import permissions
-from monitoring.alerts import runbooks
+from monitoring.alerts import runbooks, shipped
 from monitoring.alerts.actors import actor_of
 from monitoring.alerts.errors import HandlingNotPermitted, RuleNotFound, RuleRefused
 from monitoring.alerts.inputs import LONGEST_WINDOW, SCOPES, Value
@@ -118,6 +118,10 @@ def change(name: str, wanted: Wanted, *, by: User, reason: str) -> AlertRule:
     rule = AlertRule.objects.select_for_update().filter(name=name).first()
     if rule is None:
         raise RuleNotFound(name=name)
+    if name == shipped.GRAVEST and not permissions.can(by, "edit_queues"):
+        raise HandlingNotPermitted(
+            verb=_("change the alert of the gravest matters: that takes the right to edit queues")
+        )
     if rule.scope != wanted.scope:
         raise RuleRefused(problem=_("a rule goes on looking at what it looked at; make another one"))
     _fill(rule, wanted, by)

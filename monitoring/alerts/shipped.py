@@ -22,6 +22,7 @@ class Shipped:
     runbook: str = "look-into-it"
 
 
+GRAVEST: Final = "gravest-waits"  # B126: only who answers for queues may change it (`rules`)
 _WARNING, _CRITICAL = Severity.WARNING, Severity.CRITICAL
 _SURGE, _TOOL = "token-surge", "tool-failure"
 
@@ -42,6 +43,7 @@ RULES: Final = (
         "guardrail-breach",
     ),
     Shipped("overdue-gates", "Decisions are past their deadline", "queue", "gates_overdue > 0", _WARNING, 1),
+    Shipped(GRAVEST, "A matter of critical risk waits for several people", "queue", "gates_gravest > 0", _CRITICAL, 1),
     Shipped("silent-agent", "Agent is silent", "agent", "silent", _CRITICAL, 5),
     Shipped("out-of-service", "Agent is out of service", "agent", "out_of_service", _WARNING, 5, _TOOL),
     Shipped("queue-depth", "Work piles up", "lane", "queue_depth > 5000", _WARNING, 1),

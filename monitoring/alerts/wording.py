@@ -161,6 +161,16 @@ def _overdue(said: Said) -> str:
     return words % {"name": said.about, "count": late, "span": said.text("oldest_wait_s", "s")}
 
 
+def _gravest(said: Said) -> str:
+    count = int(said.number("gates_gravest"))
+    words = ngettext(
+        "%(count)d matter of critical risk waits for several people in %(name)s",
+        "%(count)d matters of critical risk wait for several people in %(name)s",
+        count,
+    )
+    return words % {"name": said.about, "count": count}
+
+
 def _stranded(said: Said) -> str:
     count = int(said.number("stranded_runs"))
     words = ngettext(
@@ -187,7 +197,12 @@ def _lag(said: Said) -> str:
 
 
 def _nobody(said: Said) -> str:
-    return _("no worker is at work, and %(count)s tasks are ready") % {"count": said.text("ready_tasks")}
+    words = ngettext(
+        "no worker is at work, and %(count)s task is ready",
+        "no worker is at work, and %(count)s tasks are ready",
+        int(said.number("ready_tasks")),
+    )
+    return words % {"count": said.text("ready_tasks")}
 
 
 def _untold(said: Said) -> str:
@@ -207,6 +222,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = {
     "overrides": _overrides,
     "policy-violations": _violations,
     "overdue-gates": _overdue,
+    "gravest-waits": _gravest,
     "silent-agent": lambda said: (
         _("agent %(name)s is silent: nobody who does its work was heard of") % {"name": said.about}
     ),

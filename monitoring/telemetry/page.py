@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -51,13 +52,10 @@ class Shown:
     def sentence(self) -> str:
         """How it is, in one sentence."""
         if not self.is_on:
-            return _("Switched off: nothing is collected, and nothing goes out. %(switch)s switches it on.") % {
-                "switch": self.switch
-            }
+            return _("Nothing is collected, and nothing goes out; %(switch)s switches it on.") % {"switch": self.switch}
         if self.failing_since:
-            return _(
-                "Fails for %(since)s: %(problem)s. Nothing is lost yet; %(behind)s events wait, and it is tried again."
-            ) % {"since": timesince(self.failing_since), "problem": self.problem, "behind": self.behind}
+            words = _("For %(since)s: %(problem)s. What waits is kept, and tried again.")
+            return words % {"since": timesince(self.failing_since), "problem": self.problem}
         lost = ""
         if self.lost:
             lost = " " + ngettext("%(n)s was refused and is lost.", "%(n)s were refused and are lost.", self.lost) % {
@@ -65,8 +63,8 @@ class Shown:
             }
         if self.sent_at is None:
             return _("Ready; nothing has happened yet that would go out.") + lost
-        return _("Works: %(sent)s went out, the last %(ago)s ago.") % {
-            "sent": self.sent, "ago": timesince(self.sent_at),
+        return _("%(sent)s went out, the last %(ago)s ago.") % {
+            "sent": number_format(self.sent, force_grouping=True), "ago": timesince(self.sent_at),
         } + lost  # fmt: skip
 
 

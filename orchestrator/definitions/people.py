@@ -58,7 +58,9 @@ def unknown_queues(definition: Definition, known: Collection[str]) -> list[Defin
 
 def _remedy(queue: str, known: Collection[str]) -> str:
     nearest = did_you_mean(queue, sorted(known)) or "name one that exists"
-    return f"{nearest}{'' if nearest.endswith('?') else '.'} Or let publishing make it (make_queues)"
+    if nearest.endswith("?"):
+        return f"{nearest} Or let publishing make it (make_queues)"
+    return f"{nearest}. Or let publishing make it (make_queues)"
 
 
 def unfit_queues(definition: Definition) -> list[DefinitionProblem]:

@@ -35,8 +35,8 @@ def test_an_administrator_sees_what_goes_where_and_since_when_it_fails(
 
     site.enter(page, factories.user("adam", "Administrator"), "/telemetry/")
 
-    expect(page.get_by_text("Fails for")).to_contain_text("cannot be reached")
-    expect(page.get_by_text("Works:")).to_contain_text("48211 went out")
+    expect(page.get_by_text("For 7")).to_contain_text("cannot be reached")
+    expect(page.get_by_text("went out, the last")).to_contain_text("48,211")
     expect(page.get_by_text("tickets_closed", exact=True)).to_be_visible()
     page.screenshot(path=tmp_path / f"telemetry-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -74,6 +74,10 @@ GET feedback/proposals/                      >   -   +   +   +   +   +   +   +  
 GET feedback/backtest/                       >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/retrospective/                  >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST feedback/retrospective/                 >   -   -   -   -   -   -   +   +   -   +   -   -   -   -   -   +
+GET feedback/usability/                      >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST feedback/usability/record/              >   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST feedback/usability/<int:pk>/find/       >   -   -   -   -   -   -   -   .   -   .   -   -   -   -   -   .
+POST feedback/usability/findings/<int:pk>/close/ >   -   -   -   -   -   -   -   .   -   .   -   -   -   -   -   .
 POST feedback/survey/                        >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET feedback/give/                           >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 POST feedback/give/                          >   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -143,6 +147,7 @@ GET access/roles/                            >   .   .   .   .   .   .   +   .  
 GET access/roles/<int:pk>/                   >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 GET access/queues/                           >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 GET access/queues/<slug:name>/               >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
+GET access/responsibilities/                 >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 GET access/changes/                          >   .   .   .   .   .   .   +   .   +   +   +   .   .   +   +   +
 POST access/people/<int:pk>/link/            >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
 POST access/people/<int:pk>/link/end/        >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   +   +
@@ -326,6 +331,12 @@ POST /feedback                               !   -   +   +   +   +   +   +   +  
 GET /feedback/patterns                       !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /feedback/lessons                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /feedback/improvements                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /usability                               !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+POST /usability                              !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
+POST /usability/{round_id}/findings          !   -   -   -   -   -   -   -   .   -   .   -   -   -   -   -   .
+POST /usability/findings/{finding_id}/close  !   -   -   -   -   -   -   -   .   -   .   -   -   -   -   -   .
+GET /responsibilities                        !   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+GET /responsibilities/on-call                !   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
 GET /feedback/survey                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /feedback/survey                        !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /feedback/{feedback_id}/answer          !   -   .   -   .   .   .   -   +   -   +   -   -   .   -   -   +
@@ -547,6 +558,17 @@ BODIES: dict[str, Any] = {
     "POST /feedback/lessons/{lesson_id}/choice": {"accepted": True},
     "POST /feedback/improvements/{improvement_id}/close": {"outcome": "done"},
     "POST /feedback/survey": {"score": 9},
+    "POST /usability": {
+        "title": "June",
+        "held_on": "2026-06-02",
+        "method": "Moderated.",
+        "groups": ["a", "b"],
+        "people": 2,
+        "tries": 4,
+        "done": 3,
+    },
+    "POST /usability/{round_id}/findings": {"text": "The slider is silent.", "severity": "minor"},
+    "POST /usability/findings/{finding_id}/close": {"remedy": "It has a label."},
     "POST /proposals/backtest": {"workflow": "incident", "step": "assess"},
     "POST /proposals/{proposal_id}/accept": REASON,
     "POST /proposals/{proposal_id}/decline": REASON,
@@ -615,10 +637,11 @@ NAMES = {
     "feedback/give/": "feedback/give/?run={run}", "feedback/links/<int:pk>": "feedback/links/{link}",
     "feedback/lessons/<int:pk>": "feedback/lessons/{lesson}", "<secret:secret>": "a" * 43,
     "feedback/improvements/<int:pk>": "feedback/improvements/{improvement}",
+    "feedback/usability/<int:pk>": "feedback/usability/1", "usability/findings/<int:pk>": "usability/findings/1",
     "feedback/proposals/<int:pk>": "feedback/proposals/{proposal}", "feedback/<int:pk>": "feedback/{feedback}",
     "feedback/backtest/<slug:name>": "feedback/backtest/{workflow}",
     "{feedback_id}": "{feedback}", "{link_id}": "{link}", "{lesson_id}": "{lesson}",
-    "{improvement_id}": "{improvement}", "{proposal_id}": "{proposal}",
+    "{round_id}": "1", "{finding_id}": "1", "{improvement_id}": "{improvement}", "{proposal_id}": "{proposal}",
     "access/people/<int:pk>": "access/people/{person}", "access/roles/<int:pk>": "access/roles/{team}",
     "access/queues/<slug:name>": "access/queues/oncall", "tokens/<int:token>": "tokens/1",
     **{f"account/{what}/<int:pk>": f"account/{what}/1" for what in ("keys", "sessions", "tokens")},

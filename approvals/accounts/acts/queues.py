@@ -21,7 +21,9 @@ from orchestrator.acts.core import Plan, Target, Undo, register
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class _QueueAct(AccessAct):
+class QueueAct(AccessAct):
+    """A change that whoever may edit queues may make."""
+
     icon = "inbox"
     home = "access:queues"
     verb = "edit_queues"
@@ -47,7 +49,7 @@ class _QueueAct(AccessAct):
         return Undo(self.name, was) if was is not None else None
 
 
-class MakeQueue(_QueueAct):
+class MakeQueue(QueueAct):
     """Make a queue."""
 
     name = "make-queue"
@@ -81,7 +83,7 @@ class MakeQueue(_QueueAct):
         return _("The queue is made; grant people the right to decide there.")
 
 
-class ChangeQueue(_QueueAct):
+class ChangeQueue(QueueAct):
     """Rename a queue, or let it escalate elsewhere."""
 
     name = "change-queue"
@@ -92,7 +94,7 @@ class ChangeQueue(_QueueAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which, and what about it."""
-        return {"properties": {"queue": _queue_field(), **_title_and_next()}, "required": ["queue", "title"]}
+        return {"properties": {"queue": queue_field(), **_title_and_next()}, "required": ["queue", "title"]}
 
     def words(self, asked: Answers) -> tuple[str, ...]:
         """Where it goes on to, also when that is nowhere."""
@@ -116,7 +118,7 @@ class ChangeQueue(_QueueAct):
         return _("The queue is changed; deadlines that run already stay as they are.")
 
 
-class SetHours(_QueueAct):
+class SetHours(QueueAct):
     """When a queue's people work."""
 
     name = "set-hours"
@@ -130,7 +132,7 @@ class SetHours(_QueueAct):
         """Which queue, and the hours."""
         line = {"type": "string", "maxLength": 190}
         fields = {
-            "queue": _queue_field(),
+            "queue": queue_field(),
             "zone": {**line, "title": _("Time zone"), "description": _("Europe/Berlin, say; empty for always.")},
             "days": {
                 **line, "title": _("Days"), "description": _("mon to sun, separated by commas."),
@@ -166,7 +168,7 @@ class SetHours(_QueueAct):
         return _("The hours are kept; deadlines that run already stay as they are.")
 
 
-class SetQuorum(_QueueAct):
+class SetQuorum(QueueAct):
     """How many people must agree in a queue."""
 
     name = "set-quorum"
@@ -183,7 +185,7 @@ class SetQuorum(_QueueAct):
         """Which queue, and a number for each risk."""
         number = {"type": "integer", "minimum": 1, "maximum": quorums.MOST, "default": 1}
         fields = {risk.value: {**number, "title": wording.risk_words(risk)} for risk in Risk}
-        return {"properties": {"queue": _queue_field(), **fields}, "required": ["queue"]}
+        return {"properties": {"queue": queue_field(), **fields}, "required": ["queue"]}
 
     def words(self, asked: Answers) -> tuple[str, ...]:
         """Each risk with its number."""
@@ -240,7 +242,8 @@ def _calendar(asked: Answers) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _queue_field() -> dict[str, Any]:
+def queue_field() -> dict[str, Any]:
+    """A field that names a queue."""
     names = list(Queue.objects.order_by("name").values_list("name", flat=True)[:500])
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 50, "title": _("Queue")}
     return {**field, "enum": names} if names else field
@@ -248,7 +251,7 @@ def _queue_field() -> dict[str, Any]:
 
 def _title_and_next() -> dict[str, Any]:
     title = {"type": "string", "minLength": 1, "maxLength": 100, "pattern": r"^\S.*$", "title": _("Title")}
-    return {"title": title, "escalates_to": {**_queue_field(), "title": _("What nobody decides in time goes on to")}}
+    return {"title": title, "escalates_to": {**queue_field(), "title": _("What nobody decides in time goes on to")}}
 
 
 for _act in (MakeQueue(), ChangeQueue(), SetHours(), SetQuorum()):

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 import orchestrator
 from agents.errors import AgentsError
 from agents.library.written_summary import VARIABLE
-from approvals import demo, demo_content
+from approvals import demo, demo_content, demo_teams
 from orchestrator import services
 from orchestrator.errors import DefinitionError
 
@@ -30,6 +30,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         made = demo.seed_people(queues, settings.DATA_DIR)
         demo.seed_views()
+        demo_teams.seed_teams()
         demo_content.seed_policy()
         demo_content.seed_prompt()
         if made:

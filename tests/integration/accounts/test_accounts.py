@@ -11,7 +11,7 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.test import Client
 
 from approvals import access
@@ -407,3 +407,19 @@ def test_token_is_shown_once_and_only_to_its_maker() -> None:
     assert sign_in("eve")[0].post(f"/account/tokens/{token.pk}/revoke/").status_code == 404
     browser.post(f"/account/tokens/{token.pk}/revoke/")
     assert Client().get("/api/v1/runs", headers={"Authorization": f"Bearer {secret[1]}"}).status_code == 401
+
+
+def test_code_is_used_once_by_all_web_processes_together() -> None:
+    account("zoe", "Reviewer")
+    browser, _answer = sign_in("zoe")
+    secret = with_app(browser)
+    code = code_of(secret)
+
+    first, _answer = sign_in("zoe")
+    first.post("/sign-in/code/", {"code": code})
+    caches.close_all()
+    del caches["default"]  # as another process: nothing that this one remembers
+    second, _answer = sign_in("zoe")
+    second.post("/sign-in/code/", {"code": code})
+
+    assert (is_in(first), is_in(second)) == (True, False)

@@ -107,6 +107,7 @@ ELSEWHERE = {
     *(("everything", f"{does}-queue") for does in ("make", "change")),
     *(("everything", f"{does}-change") for does in ("confirm", "refuse")),
     *(("everything", name) for name in ("invite-person", "set-skills", "set-hours", "set-quorum")),
+    *(("everything", name) for name in ("set-team-kind", "set-owner", "give-part", "take-part", "set-rota")),
     *(("everything", name) for name in ("require-mfa", "reset-mfa")),
 }
 ROLES = {

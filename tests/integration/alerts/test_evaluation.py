@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from approvals.models import Notice
 from approvals.notices import telling
-from monitoring.alerts import baselines, evaluation, handling, silences, store
+from monitoring.alerts import baselines, evaluation, handling, rules, silences, store
 from monitoring.alerts.errors import AcknowledgedAlready, AlertNotFound, HandlingNotPermitted, SilenceRefused
+from monitoring.alerts.rules import Wanted
 from monitoring.models import Alert, AlertCount, AlertRule, Severity
 from orchestrator import events
 from orchestrator.models import Breaker, Budget, Event, Run
+from orchestrator.ports import GateTerms
 from tests import factories, people
 from tests.hands import seal
 
@@ -169,6 +171,28 @@ def test_budgets_overdue_gates_breakers_and_workers_are_watched(mia):
     assert {"budget-80", "budget-10-left", "out-of-service", "overdue-gates"} <= set(names())
     assert Alert.objects.get(rule__name="budget-80").message == "92 % of tokens of agent writer is used"
     assert Alert.objects.get(rule__name="overdue-gates").queue_id == gate.queue_id
+
+
+def test_what_is_gravest_is_an_alert_at_once_that_only_who_answers_for_queues_can_switch_off(mia):
+    cleo = people.person("cleo", "Human Oversight Coordinator")
+    people.gate(risk="critical")  # one person decides it
+    look()
+    assert "gravest-waits" not in names()
+    people.gate(risk="critical", terms=GateTerms(approvals=2))
+
+    look()
+
+    alert = Alert.objects.get(rule__name="gravest-waits")
+    assert (alert.severity, alert.message) == (
+        "critical", "1 matter of critical risk waits for several people in Oncall",
+    )  # fmt: skip
+    rule = alert.rule
+    off = Wanted(
+        rule.title, rule.scope, rule.condition, rule.severity, rule.window, rule.subject, rule.runbook, enabled=False
+    )
+    with pytest.raises(HandlingNotPermitted):
+        rules.change("gravest-waits", off, by=mia, reason="noise")
+    assert rules.change("gravest-waits", off, by=cleo, reason="noise").enabled is False
 
 
 def test_warning_closes_itself_and_a_critical_alert_waits_to_be_acknowledged(mia):

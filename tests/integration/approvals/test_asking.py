@@ -16,7 +16,7 @@ from approvals.models import Decision, Gate, Question
 from orchestrator import services as engine
 from orchestrator.definitions.plan import GateTerms
 from orchestrator.models import Event
-from tests import people, toolbox
+from tests import api, people, toolbox
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the agent's own threads read the database
 
@@ -126,6 +126,9 @@ class TestRehearsal:
 
         assert (found.state, found.tool, orjson.loads(found.answer)) == ("answered", "test.pay", {"would_pay": 50})
         assert card.rehearsal == found
+        reader = people.person("lou", "Auditor")
+        told = api.as_user(reader).get(f"/gates/{found.gate_id}").json()["dry_run"]
+        assert (told["tool"], told["state"], told["says"]) == ("test.pay", "answered", found.answer)
         assert card.questions == ()
         assert toolbox.done == before
         assert Gate.objects.get(pk=found.gate_id).seal == found.seal

@@ -4,13 +4,17 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 
 from agents.models import Assessment
 from approvals import services
 from approvals.models import Gate
+from monitoring import trail
 from orchestrator import events
 from orchestrator.definitions.plan import GateTerms
+from orchestrator.engine import run_state
+from orchestrator.engine.run_state import Write
 from orchestrator.models import Task
 from tests import api, people
 from tests.hands import seal
@@ -29,6 +33,13 @@ def gate() -> Gate:
     facts = {"score": 87, "passed": True, "confidence": 0.61}
     events.append(events.EventKind.QUALITY_ASSESSED, actor="engine", run_id=found.run_id, task_id=found.task_id,
                   data=facts)  # fmt: skip
+    finding = [{"agent_id": "assessor", "confidence": 0.61, "finding": "It beacons"}]
+    with transaction.atomic():
+        run_state.write(
+            found.run_id, Write("assess.findings", finding, reason="found"), writer="agent:assessor", task=found.task_id
+        )
+    facts = {"key": "assess.findings", "version": 1, "number": 1, "confidence": 0.61}
+    events.append("finding.discovered", actor="agent:assessor", run_id=found.run_id, task_id=found.task_id, data=facts)
     Assessment.objects.create(
         task=found.task_id, run=found.run_id, attempt=1, workflow="incident", step="assess", agent="assessor",
         score=87, passed=True,
@@ -54,13 +65,20 @@ def seen(user: User, gate: Gate) -> dict[str, Any]:
         "story": SCORE in story,
         "tasks": rest.get(f"/runs/{gate.run_id}/tasks").json()["items"][0]["confidence"],
         "task": rest.get(f"/tasks/{gate.task_id}").json()["confidence"],
+        "trail": any("score" in line.detail or "0.61" in line.detail for line in trail.stream(user)),
+        "state": "0.61" in str(rest.get(f"/runs/{gate.run_id}/state").json())
+        or "0.61" in client.get(f"/runs/{gate.run_id}/?tab=state&key=assess.findings").content.decode()
+        or "0.61" in str(rest.get(f"/runs/{gate.run_id}/state/assess.findings/diff").json())
+        or "0.61" in client.get(f"/runs/{gate.run_id}/?tab=past").content.decode(),
         "events": [event["data"].get("score") for event in told if event["kind"] == "quality.assessed"],
         "assessments": len(rest.get("/quality/assessments").json()),
     }
 
 
-NOTHING = {"page": False, "story": False, "tasks": None, "task": None, "events": [None], "assessments": 0}
-EVERYTHING = {"page": True, "story": True, "tasks": 0.61, "task": 0.61, "events": [87], "assessments": 1}
+NOTHING = {"page": False, "story": False, "tasks": None, "task": None, "events": [None], "assessments": 0,
+           "trail": False, "state": False}  # fmt: skip
+EVERYTHING = {"page": True, "story": True, "tasks": 0.61, "task": 0.61, "events": [87], "assessments": 1,
+              "trail": True, "state": True}  # fmt: skip
 
 
 def test_whoever_is_asked_blindly_reads_no_opinion_anywhere_until_they_have_voted(gate):

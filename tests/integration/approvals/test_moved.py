@@ -85,3 +85,18 @@ def test_for_everybody_else_it_does_not_exist(moved, who):
     assert client.post(f"/inbox/{moved.pk}/decide/", {"verdict": "approve", "version": 1}).status_code == 404
     assert client.post(f"/inbox/{moved.pk}/draft/", {"note": "x"}).status_code == 404
     assert not Draft.objects.exists()
+
+
+def test_fields_that_were_changed_are_shown_as_typed_and_kept_as_a_draft(moved):
+    sent = {
+        "verdict": "edit", "version": 1, "note": "Smaller", "key": "k",
+        "answer.summary": "Isolate only its web port", "answer.amount": "12.5",
+    }  # fmt: skip
+    text = browser("ana").post(f"/inbox/{moved.pk}/decide/", sent, headers=PARTIAL).content.decode()
+
+    assert "Isolate only its web port" in text
+    assert ">Amount</label>" not in text  # nobody touched it
+    kept = Draft.objects.get(gate=moved)
+    assert (kept.text, kept.answer["summary"]) == ("Smaller", "Isolate only its web port")
+    again = browser("ana").get(f"/inbox/{moved.pk}/").content.decode()
+    assert "Isolate only its web port" in again

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 
-from approvals import queries, services, voting
+from approvals import deadlines, queries, services, voting
 from approvals.accounts import queues
 from approvals.accounts.risk import Why
 from approvals.errors import InvalidAnswer, SecondPersonNeeded, SeparationOfDuties
@@ -177,3 +177,53 @@ def test_whoever_had_a_hand_in_it_counts_nowhere():
     with pytest.raises(SeparationOfDuties):
         say(found, ana, "retry")
     assert isinstance(say(found, sam, "retry"), Vote)
+
+
+@pytest.fixture
+def passed_on() -> Gate:
+    """A high risk for one person in its first queue, gone on to one that asks for two."""
+    lead = people.queue("lead")
+    queues.set_quorum(queue=lead, quorum={"high": 2}, by=None)
+    people.queue("first", escalates_to=lead)
+    found = people.gate(queue="first", risk="high")
+    people.deadline(found)
+    found.refresh_from_db()
+    return found
+
+
+def test_queue_that_a_gate_goes_on_to_asks_for_its_own_number_of_people(passed_on):
+    lena, luis = (people.person(name, decides=people.queue("lead")) for name in ("lena", "luis"))
+
+    assert (passed_on.queue.name, passed_on.approvals) == ("lead", 2)
+    assert Event.objects.get(kind="gate.escalated").data["approvals"] == 2
+    assert isinstance(say(passed_on, lena), Vote)
+    assert Task.objects.get(pk=passed_on.task_id).status == "waiting"
+    assert isinstance(say(passed_on, luis), Decision)
+    assert voting.terms_of(passed_on).approvals == 2
+
+
+def test_votes_that_were_given_before_it_went_on_still_count():
+    lead = people.queue("lead")
+    queues.set_quorum(queue=lead, quorum={"high": 3}, by=None)
+    first = people.queue("first", escalates_to=lead)
+    ana = people.person("ana", decides=first)
+    found = people.gate(queue="first", risk="high", terms=TWO)
+    assert isinstance(say(found, ana), Vote)
+    people.deadline(found)
+    found.refresh_from_db()
+
+    standing = voting.standing(found)
+
+    assert (standing.approving, standing.missing) == (1, 2)
+
+
+def test_what_happens_if_nobody_acts_is_foretold_with_the_raised_number():
+    lead = people.queue("lead")
+    queues.set_quorum(queue=lead, quorum={"medium": 2}, by=None)
+    people.queue("first")
+    terms = GateTerms(escalation=("lead",))
+    found = people.gate(queue="first", risk="medium", terms=terms, on_timeout="approve")
+
+    fate = deadlines.stages(found, list(Queue.objects.all()))
+
+    assert [one.outcome for one in fate] == ["escalate", "stays_open"]  # time approves nothing that needs two

@@ -12,7 +12,7 @@ from approvals.feedback import giving, links, survey
 from approvals.feedback.giving import Said
 from approvals.feedback.models import Feedback, FeedbackLink
 from approvals.models import Gate
-from orchestrator.models import Event
+from orchestrator.models import Event, Task
 from tests import people
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +134,23 @@ def _signed_in(user):
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def test_link_about_one_step_is_made_on_the_page_and_what_comes_of_it_is_about_that_step(max_):
+    people.queue()
+    run = people.run(by=max_)
+    browser = _signed_in(max_)
+    task = Task.objects.of_run(run.pk).order_by("id").first()
+    assert task is not None
+
+    page = browser.get(f"/feedback/links/?run={run.pk}&task={task.pk}")
+    assert f'<option value="{task.pk}" selected>' in page.text
+    made = browser.post(
+        f"/feedback/links/?run={run.pk}", {"about": "Your refund", "queue": "oncall", "days": "3", "task": task.pk}
+    )
+
+    link = FeedbackLink.objects.get(task_id=task.pk)
+    assert task.key in made.text
+    secret = made.text.split("/feedback/form/")[1].split("/")[0]
+    given, _receipt = giving.receive(secret, Said(2, "Too late"), sender="1.2.3.4")
+    assert (given.task_id, given.link) == (task.pk, link)

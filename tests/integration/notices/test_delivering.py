@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 
 from approvals import access
 from approvals import services as approvals
 from approvals.errors import ChannelNotFound, ChannelRefused, NotPermitted, TooManyChannels
 from approvals.models import Channel, Delivery, Notice, Queue
-from approvals.notices import composing, delivering, services, telling
+from approvals.notices import composing, delivering, services, telling, ways
 from orchestrator.models import Event
 from tests import outlets, people
 from tests.hands import seal
@@ -170,7 +171,7 @@ def test_channel_that_takes_nothing_is_switched_off_and_its_owner_is_told(mail):
     mail.refusal = "550 no such box"
     seal()
     telling.tell()
-    for _ in range(telling.BROKEN_AFTER):
+    for _ in range(ways.BROKEN_AFTER):
         assert delivering.deliver() == 1
         later()
 
@@ -374,3 +375,25 @@ def test_who_lost_the_right_to_see_it_hears_no_more_of_it(mail):
     assert delivering.deliver() == 0
     assert mail.mails == []
     assert Delivery.objects.get().status == "withdrawn"
+
+
+def test_mail_is_in_the_language_that_its_reader_chose_last_and_a_queues_channel_in_the_installations(
+    mail, hook, settings
+):
+    ana = person()
+    by_mail(ana)
+    cleo = people.person("cleo", "Human Oversight Coordinator")
+    by_hook(cleo, hook, queue=people.queue())
+    browser = Client()
+    browser.force_login(ana, backend="django.contrib.auth.backends.ModelBackend")
+    browser.post("/language/", {"language": "de"})
+    people.gate(title="Isolate host")
+    tell()
+
+    assert "Wartet auf eine Entscheidung in Oncall" in mail.mails[0].get_content()
+    assert "Waits for a decision in Oncall" in str(hook.posted[0])
+    settings.NOTICE_LANGUAGE = "de"
+    later()
+    people.gate(title="Isolate another")
+    tell()
+    assert "Wartet auf eine Entscheidung in Oncall" in str(hook.posted[1])

@@ -31,7 +31,7 @@ def look(name: str = "Administrator") -> str:
 def test_what_is_off_says_how_to_switch_it_on(settings: Any) -> None:
     text = look()
 
-    assert text.count("Switched off: nothing is collected") == 3
+    assert text.count("Nothing is collected, and nothing goes out") == 3
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in text
     assert "Nobody has asked yet" in text
 
@@ -44,8 +44,8 @@ def test_what_fails_says_since_when_why_and_that_nothing_is_lost(lead: Any, sett
 
     text = look().replace("\xa0", " ")
 
-    assert "Fails for 7 minutes: collector answered 503. Nothing is lost yet" in text
-    assert "Works: 12 went out" in text
+    assert "For 7 minutes: collector answered 503. What waits is kept" in text
+    assert "12 went out, the last" in text
     assert "1 was refused and is lost." in text
     assert "https://collector.example.org:4318" in text
     assert "secret-path" not in text

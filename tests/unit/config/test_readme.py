@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-READERS = {"text", "flag", "integer", "choice", "words", "database", "mailers", "get", "pop", "getenv"}
+READERS = {"text", "flag", "integer", "choice", "words", "networks", "database", "mailers", "get", "pop", "getenv"}
 # Read, but nobody's to set: between our own processes, by the tests, or other programs' own.
 INTERNAL = {
     *("BENCH_LLM_URL", "CELERY_SKIP_CHECKS", "CHROMIUM", "DJANGO_SETTINGS_MODULE", "STATIC_FROM_SOURCE"),

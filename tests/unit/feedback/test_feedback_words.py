@@ -41,3 +41,15 @@ def test_block_of_hostile_corrections_is_text_to_a_prompt():
     assert compiled.names == {"name"}
     assert compiled.render({"name": "n"}) == "Before n\n" + shown
     assert "secret" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "mood"),
+    [
+        ("Das war hilfreich, danke!", "positive"), ("Die Antwort ist falsch und unklar.", "negative"),
+        ("Das ist nicht gut", "negative"), ("Kein Fehler", "positive"), ("Es kam am Montag an.", "neutral"),
+        ("Very helpful, thanks", "positive"), ("Not good at all", "negative"), ("Hola, ¿qué tal?", "neutral"),
+    ],
+)  # fmt: skip
+def test_mood_is_guessed_in_english_and_in_german(text, mood):
+    assert sentiment.of(text) == mood

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.alerts import oncall, rules, runbooks, runs, shipped, wording
+from approvals.answerable import turns
+from monitoring.alerts import rules, runbooks, runs, shipped, wording
 from monitoring.alerts.errors import RuleRefused
 from monitoring.alerts.inputs import SCOPES
 from monitoring.models import AlertRule, Rotation
@@ -104,12 +105,12 @@ def test_turns_follow_each_other_without_gap_or_overlap(hours, days, people, hou
     )
     moment = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(hours=hours)
 
-    place, starts, ends = oncall.turn_at(rotation, moment)
-    after, next_starts, _next_ends = oncall.turn_at(rotation, ends)
+    place, starts, ends = turns.turn_at(rotation, moment)
+    after, next_starts, _next_ends = turns.turn_at(rotation, ends)
 
     assert starts <= moment < ends == next_starts
     assert after == (place + 1) % people
-    assert oncall.turn_at(rotation, ends - timedelta(seconds=1))[0] == place
+    assert turns.turn_at(rotation, ends - timedelta(seconds=1))[0] == place
 
 
 @pytest.mark.parametrize("book", runbooks.every().values(), ids=lambda book: book.name)
@@ -121,3 +122,18 @@ def test_shipped_runbooks_say_everything_in_both_languages(book):
     assert book.contacts
     assert len({step.key for step in book.steps}) == len(book.steps)
     assert [text for text in texts if isinstance(text, str) or not {"en", "de"} <= text.keys()] == []
+
+
+@pytest.mark.parametrize("name", ["token-surge", "tool-failure", "guardrail-breach"])
+def test_three_runbooks_have_contacts_texts_success_and_steps_that_override_or_lead_there(name):
+    book = runbooks.find(name)
+
+    assert book is not None
+    assert book.contacts
+    assert book.templates
+    assert len(book.success) >= 2
+    assert any(step.act for step in book.steps)
+    for text in (book.title, book.about, *book.success, *(step.title for step in book.steps)):
+        assert not isinstance(text, str)
+        assert text["en"]
+        assert text["de"]
