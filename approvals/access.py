@@ -82,6 +82,12 @@ def is_role(team: Group) -> bool:
     return team.name in ROLES or RoleTerms.objects.filter(group=team, is_own=True).exists()
 
 
+def team_names() -> frozenset[str]:
+    """The teams that are no roles."""
+    roles = RoleTerms.objects.filter(is_own=True).values("group")
+    return frozenset(Group.objects.exclude(pk__in=roles).exclude(name__in=list(ROLES)).values_list("name", flat=True))
+
+
 def role_names() -> list[str]:
     """Every role, the shipped ones first."""
     return [

@@ -49,6 +49,7 @@ class Rights:
     limit: frozenset[str] | None = None
     agents: Grants = field(default_factory=dict)
     needs_mfa: bool = False  # one of their roles asks for a second factor
+    teams: frozenset[str] = frozenset()  # names of those they are in; roles are none
 
     def allows(self, verb: str, grants: Grants, ref: int) -> bool:
         """Whether the verb holds on one object."""
@@ -99,6 +100,15 @@ def is_own_request(user: Person, gate: Gate) -> bool:
 def visible_workflows(user: Person, verb: str = "see_runs") -> QuerySet[Workflow]:
     """The workflows on which the user may do `verb`."""
     return _allowed(Workflow.objects.all(), rights_of(user), verb, "workflows")
+
+
+def teams_of(user: Person) -> frozenset[str]:
+    """The teams, by name, whose steps of a run the user may see without seeing the run as a whole.
+
+    None through a token that opens no runs. Steps of other teams are then known by name and status (`parts`).
+    """
+    rights = rights_of(user)
+    return rights.teams if rights.within_limit("see_runs") else frozenset()
 
 
 def who_may(workflow: Workflow) -> list[Holder]:
@@ -188,9 +198,9 @@ def _read(user: User) -> Rights:
     limit = verbs_of_token(token.scopes, may_decide=token.may_decide) if token else None
     if user.is_superuser:
         return Rights(frozenset(VERBS), {}, {}, limit)
-    columns = ("groups__name", "groups__terms__verbs", "groups__terms__needs_mfa", "profile__same_as")
-    found = list(User.objects.filter(pk=user.pk).values_list(*columns))
-    roles = {name: made or () for name, made, _mfa, _main in found if name}
+    terms = ("groups__terms__verbs", "groups__terms__needs_mfa", "groups__terms__is_own")
+    found = list(User.objects.filter(pk=user.pk).values_list("groups__name", *terms, "profile__same_as"))
+    roles = {name: made or () for name, made, *_terms in found if name}
     duties.remember_person(user, next((main for *_role, main in found if main), user.pk))
     granted = _object_grants(user)
     return Rights(
@@ -199,7 +209,8 @@ def _read(user: User) -> Rights:
         queues=_by_verb(granted["queue"], QUEUE_GRANTS),
         limit=limit,
         agents=_by_verb(granted["agent"], AGENT_GRANTS),
-        needs_mfa=any(mfa for _name, _made, mfa, _main in found),
+        needs_mfa=any(mfa for _name, _made, mfa, *_rest in found),
+        teams=frozenset(name for name, _made, _mfa, is_role, _main in found if name and not is_role) - ROLES.keys(),
     )
 
 

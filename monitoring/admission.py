@@ -11,6 +11,7 @@ from approvals.able import checks
 from approvals.models import Gate, Queue
 from approvals.permissions import can, can_somewhere, epoch, refresh
 from monitoring import topics
+from orchestrator import parts
 from orchestrator.models import Run
 
 _PLAIN_VERBS = {
@@ -72,11 +73,11 @@ def _may_join(user: User, topic: str) -> bool:
         return user.is_active
     if family == "run":
         run = Run.objects.filter(pk=int(ref)).only("workflow_id").first()
-        return run is not None and can(user, "see_runs", run)
+        return run is not None and (can(user, "see_runs", run) or parts.runs(user).filter(pk=run.pk).exists())
     if family == "gate":
         gate = Gate.objects.filter(pk=int(ref)).only("queue_id").first() or checks.shown(int(ref), user)
         return gate is not None and can(user, "see_gate", gate)
     if family == "queue":
         queue = Queue.objects.filter(name=ref).first()
         return queue is not None and can(user, "see_gate", queue)
-    return can_somewhere(user, _PLAIN_VERBS[family])
+    return can_somewhere(user, _PLAIN_VERBS[family]) or (family == "runs" and parts.some(user))

@@ -15,7 +15,7 @@ from agents.models import Agent
 from approvals import permissions
 from approvals.models import Gate
 from monitoring.models import Mention
-from orchestrator import acts
+from orchestrator import acts, parts
 from orchestrator.acts import Act, Target
 from orchestrator.models import Run
 
@@ -62,9 +62,14 @@ def _runs(user: User, wanted: str) -> Iterator[Hit]:
     # Asked for by themselves, so that each goes along its own index.
     about = Mention.objects.filter(kind=Mention.Kind.INCIDENT, name=wanted).order_by("-pos")[:EACH]
     exact = Q(correlation_id=wanted) | Q(pk__in=list(about.values_list("run_id", flat=True)))
-    for run in _newest(runs.filter(exact), runs.filter(matching)):
+    found = _newest(runs.filter(exact), runs.filter(matching))
+    for run in found:
         aside = f"{run.workflow.title} · {run.get_status_display()}"
         yield Hit(_("Runs"), "play", f"#{run.pk} {run.title}", aside, reverse("orchestrator:run", args=[run.pk]))
+    if not found and _is_number(wanted):
+        for run in parts.runs(user).filter(pk=int(wanted)):  # of which nothing is said but that it is there
+            href = reverse("orchestrator:part", args=[run.pk])
+            yield Hit(_("Runs"), "play", f"#{run.pk}", f"{run.workflow.title} · {run.get_status_display()}", href)
 
 
 def _newest(*found: QuerySet[Run]) -> list[Run]:

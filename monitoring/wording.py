@@ -249,6 +249,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "workflow.unpaced": gettext_lazy("Workflow at full pace again"),
     "workflow.full_pace": gettext_lazy("Workflow let go at full pace by a person"),
     "task.guarded": gettext_lazy("Data of a task masked or stripped"),
+    "task.withheld": gettext_lazy("Critical output held: nobody had approved it"),
     "guard.violated": gettext_lazy("Guardrail broken"),
     "guard.spiked": gettext_lazy("Agent frozen after violations"),
     "data.revealed": gettext_lazy("Sealed data looked at"),

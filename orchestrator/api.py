@@ -10,7 +10,7 @@ from ninja import Header, Query, Router
 from ninja.responses import Status
 
 from agents.models import Agent
-from orchestrator import checks, details, notes, queries, run_page, services, stops
+from orchestrator import checks, details, notes, parts, queries, run_page, services, stops
 from orchestrator.api_errors import ERRORS, Cursor, Forbidden, Id, Key, Limit, Name, RunId, caller
 from orchestrator.api_schemas import (
     CheckedOut,
@@ -72,6 +72,7 @@ def validate(request: HttpRequest, definition: DefinitionIn) -> CheckedOut:
         plan = compile_plan(found, catalogue=catalogue, workflows=catalogue.workflow)
         services.may_publish(plan, file=definition.file, by=caller(request))
         services.check_queues(found, make=definition.make_queues)
+        services.check_teams(found)
         warnings = checks.look(found, plan, catalogue=catalogue)
         checks.refuse_if_strict(found, warnings)
         return CheckedOut(valid=True, problems=[], advice=_advice(found, plan), warnings=_shown_all(warnings))
@@ -258,7 +259,7 @@ def visible_run(user: User, run_id: int) -> Run:
 
 def _visible_task(user: User, pk: int) -> Task:
     found = Task.objects.filter(pk=pk).first()
-    if found is None or not rights().can(user, "see_runs", found):
+    if found is None or not (rights().can(user, "see_runs", found) or parts.is_own(user, found)):
         raise Http404
     return found
 

@@ -371,6 +371,7 @@ class GroupOut(Schema):
     workflow: str
     signal: str
     match: str
+    recent: int
     enabled: bool
     position: int
     head: int
@@ -384,7 +385,7 @@ class GroupOut(Schema):
         """From a group and where it stands."""
         group = standing.group
         return GroupOut(
-            name=group.name, workflow=group.workflow.name, signal=group.signal, match=group.match,
+            name=group.name, workflow=group.workflow.name, signal=group.signal, match=group.match, recent=group.recent,
             enabled=group.enabled, position=group.position, head=standing.head, behind=standing.behind,
             replays=group.replays, created_by=group.created_by.username if group.created_by else None,
             created_at=group.created_at,

@@ -73,6 +73,7 @@ class EventKind(StrEnum):
     TASK_REDIRECTED = "task.redirected"
     TASK_NOTED = "task.noted"
     TASK_GUARDED = "task.guarded"
+    TASK_WITHHELD = "task.withheld"
     TASK_COPIED = "task.copied"
     TASK_ROLLED_BACK = "task.rolled_back"
     TASK_RESTARTED = "task.restarted"

@@ -22,13 +22,14 @@ from orchestrator.views import user_of
 def make(request: HttpRequest, name: str) -> HttpResponse:
     """Let the workflow start by itself for each signal of a name."""
     user, workflow = _managed(request, name)
-    given = {field: request.POST.get(field, "").strip() for field in ("group", "signal", "match")}
+    given = {field: request.POST.get(field, "").strip() for field in ("group", "signal", "match", "recent")}
     try:
         groups.create(
             name=given["group"],
             workflow=workflow,
             signal=given["signal"],
             match=given["match"],
+            recent=_number(given["recent"]) if given["recent"] else 0,
             from_start=request.POST.get("from_start") == "on",
             by=user,
         )
@@ -77,7 +78,7 @@ def _managed(request: HttpRequest, name: str) -> tuple[User, Workflow]:
     return user, workflow
 
 
-def _position(text: str) -> int:
+def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
@@ -90,7 +91,7 @@ _ACTS: Final[dict[str, Callable[[str, User, HttpRequest], object]]] = {
     ),
     "replay": lambda group, user, request: groups.replay(
         name=group,
-        position=_position(request.POST.get("position", "")),
+        position=_number(request.POST.get("position", "")),
         by=user,
         reason=request.POST.get("reason", ""),
     ),

@@ -18,6 +18,7 @@ from orchestrator.errors import GroupExists, GroupNotFound, GroupRefused
 from orchestrator.models import ConsumerGroup, Signal, Workflow
 from orchestrator.ports import rights
 
+MOST_RECENT: Final = 500  # signals that one run is given
 COUNTED: Final = 10_000  # signals behind that are counted; more are "at least so many"
 
 
@@ -36,24 +37,36 @@ def standings(groups: QuerySet[ConsumerGroup]) -> list[Standing]:
 
 
 @transaction.atomic
-def create(
-    *, name: str, workflow: Workflow, signal: str, match: str = "", from_start: bool = False, by: User | None
+def create(  # noqa: PLR0913 - what a group is
+    *,
+    name: str,
+    workflow: Workflow,
+    signal: str,
+    match: str = "",
+    recent: int = 0,
+    from_start: bool = False,
+    by: User | None,
 ) -> ConsumerGroup:
     """Let a workflow start by itself for each signal of a name: for new ones, or for all that are still kept.
 
+    Its runs get the signal's data, or with `recent` that of the last so many signals of the same key.
     Raises GroupRefused, GroupExists.
     """
     _check(name, signal, match)
+    if not 0 <= recent <= MOST_RECENT:
+        problem = gettext("must be from 0 to %(most)s") % {"most": MOST_RECENT}
+        raise GroupRefused(field="recent", problem=problem)
     services.lock_signal(signal)  # what is being published now is either before the position or after it
     position = 0 if from_start else _head(signal)
     try:
         with transaction.atomic():
             group = ConsumerGroup.objects.create(
-                name=name, workflow=workflow, signal=signal, match=match, position=position, created_by=by
-            )
+                name=name, workflow=workflow, signal=signal, match=match, recent=recent, position=position,
+                created_by=by,
+            )  # fmt: skip
     except IntegrityError as problem:
         raise GroupExists(name=name) from problem
-    _tell("group.created", group, by=by, reason="", position=position)
+    _tell("group.created", group, by=by, reason="", position=position, **({"recent": recent} if recent else {}))
     waits.set_timer("group", group.pk)
     return group
 

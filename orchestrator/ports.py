@@ -169,6 +169,10 @@ class Rights(Protocol):
         """The workflows on which the user may do `verb`."""
         ...
 
+    def teams_of(self, user: User | AnonymousUser) -> frozenset[str]:
+        """The teams, by name, whose steps of a run the user may see without seeing the run as a whole."""
+        ...
+
     def who_may(self, workflow: Workflow) -> list[Holder]:
         """Roles and people with a right on this workflow, as its page lists them."""
         ...
@@ -179,6 +183,10 @@ class Access(Protocol):
 
     def is_role(self, team: Group) -> bool:
         """Whether the team stands for a role."""
+        ...
+
+    def team_names(self) -> frozenset[str]:
+        """The teams that definitions may name: no roles."""
         ...
 
     def gains(self, user: User, team: Group) -> list[str]:

@@ -5,7 +5,6 @@ Owns its transaction and appends its event in it. `examine` says what `publish` 
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -26,7 +25,7 @@ from orchestrator.definitions.serialise import plan_to_json
 from orchestrator.engine import authorising
 from orchestrator.errors import WorkflowFrozen
 from orchestrator.models import Budget, Step, Workflow, WorkflowVersion
-from orchestrator.ports import gatekeeper
+from orchestrator.ports import access, gatekeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ def examine(*, source: str, file: str, by: User | None, make_queues: bool = Fals
     authorising.require_author(plan, file=file, by=by)
     _require_budgets(plan, file)
     missing = check_queues(definition, make=make_queues)
+    check_teams(definition)
     warnings = checks.look(definition, plan, catalogue=catalogue)
     checks.refuse_if_strict(definition, warnings, strict=strict)
     return Examined(definition, plan, warnings, missing)
@@ -72,7 +72,7 @@ def publish(
     digest = hashlib.sha256(source.encode()).hexdigest()
     if workflow.current_version and workflow.current_version.digest == digest:
         return workflow.current_version
-    version = _store_version(workflow, definition.values, plan, source=source, digest=digest, by=by)
+    version = _store_version(workflow, definition, plan, source=source, digest=digest, by=by)
     version.checks = checks.stored(found.warnings)
     version.save(update_fields=["checks"])
     make_current(version, definition, by=by, queues=found.missing, reason=reason)
@@ -87,7 +87,7 @@ def keep_aside(found: Examined, *, source: str, by: User | None) -> WorkflowVers
     authorising.require_author(found.plan, file=found.definition.file, by=by)
     workflow = Workflow.objects.select_for_update(no_key=True).get(name=found.plan.name)
     digest = hashlib.sha256(source.encode()).hexdigest()
-    version = _store_version(workflow, found.definition.values, found.plan, source=source, digest=digest, by=by)
+    version = _store_version(workflow, found.definition, found.plan, source=source, digest=digest, by=by)
     version.checks, version.deprecated_at = checks.stored(found.warnings), Now()
     version.save(update_fields=["checks", "deprecated_at"])
     return version
@@ -120,6 +120,13 @@ def check_queues(definition: Definition, *, make: bool) -> list[str]:
     return sorted({named.queue for named in people.queues_named(definition)} - known)
 
 
+def check_teams(definition: Definition) -> None:
+    """Raises DefinitionError where a step belongs to a team that does not exist; a role is none."""
+    problems = people.unknown_teams(definition, access().team_names())
+    if problems:
+        raise DefinitionError(problems)
+
+
 def may_publish(plan: Plan, *, file: str, by: User) -> None:
     """Raises SubworkflowNotPermitted naming each step that starts what `by` may not start."""
     authorising.require_author(plan, file=file, by=by)
@@ -139,17 +146,21 @@ def _require_budgets(plan: Plan, file: str) -> None:
 
 
 def _store_version(
-    workflow: Workflow, document: dict[str, Any], plan: Plan, *, source: str, digest: str, by: User | None
+    workflow: Workflow, definition: Definition, plan: Plan, *, source: str, digest: str, by: User | None
 ) -> WorkflowVersion:
+    # Beside the plan, not in it: no worker needs to know, and one of an earlier release could not read it.
+    places = {step.key: step.index for step in plan.steps}
+    teams = {team: [places[key] for key in keys] for team, keys in people.teams_named(definition).items()}
     last = workflow.versions.order_by("-number").values_list("number", flat=True).first() or 0
     version = WorkflowVersion.objects.create(
         workflow=workflow,
         number=last + 1,
         source=source,
-        definition=document,
+        definition=definition.values,
         plan=plan_to_json(plan),
         digest=digest,
         published_by=by,
+        teams=teams,
     )
     agents = dict(Agent.objects.filter(name__in={s.agent for s in plan.steps if s.agent}).values_list("name", "id"))
     Step.objects.bulk_create(

@@ -22,6 +22,7 @@ from orchestrator.states import TASK_TERMINAL
 
 publish = publishing.publish
 check_queues = publishing.check_queues
+check_teams = publishing.check_teams
 may_publish = publishing.may_publish
 lock_run = transitions.lock_run
 lock_signal = waits_db.lock_signal

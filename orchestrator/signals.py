@@ -20,12 +20,20 @@ from orchestrator.ports import rights
 from orchestrator.services import actor_of
 
 FIRED: Final = timedelta(days=7)  # how long fired timers are kept
+KEPT: Final = int(announcing.RETENTION.total_seconds()) // 60  # minutes, unless its sender says less
 CHUNK: Final = 5_000  # rows forgotten in one statement
 
 
 @transaction.atomic
-def publish(
-    *, name: str, data: Mapping[str, Any], key: str = "", sender_id: str | None = None, by: User | None, actor: str = ""
+def publish(  # noqa: PLR0913 - what a signal is
+    *,
+    name: str,
+    data: Mapping[str, Any],
+    key: str = "",
+    sender_id: str | None = None,
+    keep_minutes: int = KEPT,
+    by: User | None,
+    actor: str = "",
 ) -> tuple[Signal, bool]:
     """Record one signal, handed out once it has committed; a sender's own `sender_id` again returns that, and False.
 
@@ -45,7 +53,7 @@ def publish(
         data=cleaned,
         dedup=sender_id or None,
         sent_by=sender,
-        expires_at=Now() + announcing.RETENTION,
+        expires_at=Now() + timedelta(minutes=min(max(keep_minutes, 1), KEPT)),
     )
     signal.refresh_from_db(fields=["sent_at", "expires_at"])
     waits.set_timer("signal", signal.pk)

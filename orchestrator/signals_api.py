@@ -31,6 +31,7 @@ class SignalIn(Schema):
     key: Line = Field("", max_length=200, description="What it is about; a step may wait for one key only.")
     data: dict[str, Any] = Field(default={}, description="At most 48 kB of JSON.")
     id: Key | None = None
+    keep_minutes: int = Field(signals.KEPT, ge=1, le=signals.KEPT, description="How long it is kept; 30 days at most.")
 
 
 class CallbackOut(Schema):
@@ -53,6 +54,11 @@ class GroupIn(Schema):
     workflow: Name
     signal: SignalName
     match: Text = ""
+    recent: int = Field(
+        0, ge=0, le=groups.MOST_RECENT,
+        description="A run's input is {recent: [...]}, the data of the last so many signals of the same key, the "
+        "oldest first; 0: the signal's data alone.",
+    )  # fmt: skip
     from_start: bool = False
 
 
@@ -66,7 +72,9 @@ class ReplayIn(ReasonIn):
 def publish_signal(request: HttpRequest, sent: SignalIn) -> Status[SignalOut]:
     """Tell every step that waits for it, and every consumer group. It reaches workflows whose runs you may start."""
     user = _sender(request)
-    signal, is_new = signals.publish(name=sent.name, key=sent.key, data=sent.data, sender_id=sent.id, by=user)
+    signal, is_new = signals.publish(
+        name=sent.name, key=sent.key, data=sent.data, sender_id=sent.id, keep_minutes=sent.keep_minutes, by=user
+    )
     return Status(201 if is_new else 200, SignalOut.of(signal))
 
 
@@ -140,8 +148,9 @@ def make_group(request: HttpRequest, made: GroupIn) -> Status[GroupOut]:
         raise WorkflowNotFound(name=made.workflow)
     _may_manage(user, workflow)
     group = groups.create(
-        name=made.name, workflow=workflow, signal=made.signal, match=made.match, from_start=made.from_start, by=user
-    )
+        name=made.name, workflow=workflow, signal=made.signal, match=made.match, recent=made.recent,
+        from_start=made.from_start, by=user,
+    )  # fmt: skip
     return Status(201, _shown(group))
 
 

@@ -325,6 +325,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.spawned": _spawned,
     "task.noted": _noted,
     "task.guarded": _guarded,
+    "task.withheld": _fixed(gettext_lazy("was to go out without the people it needs: it is held")),
     "guard.violated": _violated,
     "guard.spiked": _spiked,
     "task.copied": lambda event: _("was copied from run #%(run)s") % {"run": event.facts.get("run", "?")},

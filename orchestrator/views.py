@@ -22,6 +22,7 @@ from orchestrator import (
     forms,
     gantt,
     narrative,
+    parts,
     progress,
     queries,
     rendering,
@@ -68,6 +69,8 @@ def runs(request: HttpRequest) -> HttpResponse:
     """The newest runs, filtered and searched, each with what it waits for."""
     user = user_of(request)
     if not rights().can_somewhere(user, "see_runs"):
+        if parts.some(user):
+            return redirect("orchestrator:parts")
         raise PermissionDenied(_("Your roles do not show you any runs. An administrator can change that."))
     wanted = _filter(request.GET)
     context: dict[str, Any] = {"page": queries.run_list(user, wanted), "wanted": wanted, "filters": FILTERS}
@@ -75,6 +78,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         context |= {
             "workflows": rights().visible_workflows(user).order_by("title").only("name", "title"),
             "may_start": rights().can_somewhere(user, "start_run"),
+            "has_parts": parts.some(user),
         }
     return render(request, _template(request, "runs", "rows"), context)
 
@@ -93,7 +97,12 @@ def _filter(given: Mapping[str, str]) -> queries.RunFilter:
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """One run: its head, and one tab below it. Each is a region that refreshes by itself."""
     user = user_of(request)
-    found = queries.get_visible_run_or_404(user, pk)
+    try:
+        found = queries.get_visible_run_or_404(user, pk)
+    except Http404:
+        if _wants_partial(request):
+            raise
+        return redirect("orchestrator:part", parts.get_run_or_404(user, pk).pk)
     part = request.GET.get("part", "tab") if _wants_partial(request) else ""
     context: dict[str, Any] = {"run": found, "tabs": TABS, "is_live": found.status not in RUN_TERMINAL}
     if part != "tab":
@@ -170,7 +179,7 @@ def _selected(user: User, found: Run, key: str) -> dict[str, Any]:
     if card is None:
         return {}
     target = acts.of("task", card.task.pk)
-    outside = {"outside": agent_service.call_of(card.task)}
+    outside = {"outside": agent_service.call_of(card.task), "team": parts.team_of(found, step.index) if step else ""}
     steering = {"task_acts": acts.possible(user, target), "held": queries.held(target.scope, target.ref)}
     return {"selected": key, "card": card, "output": rendering.pieces(card.task.output), **steering, **outside}
 

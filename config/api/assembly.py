@@ -36,6 +36,7 @@ from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.errors import OrchestratorError
 from orchestrator.messages_api import message_routes
+from orchestrator.parts_api import part_routes
 from orchestrator.privacy_api import privacy_routes
 from orchestrator.quality_api import evaluation_routes, quality_routes
 from orchestrator.schedules_api import schedule_routes
@@ -58,6 +59,7 @@ api = NinjaAPI(
 api.add_router("/workflows", workflows)
 api.add_router("/runs", runs)
 api.add_router("/tasks", tasks)
+api.add_router("/parts", part_routes)
 api.add_router("/agents", act_api.agents)
 api.add_router("/agents", service_api.agents)
 api.add_router("/workers", service_api.workers)

@@ -48,6 +48,7 @@ TARGETS: Final = (
     Target("wait", "peak_rss_mb", "MB", "at most", 150, 150, at=("agents", 1000)),
     Target("wait", "seconds", "s", "at most", 2.5, 2.5, at=("agents", 10_000)),
     Target("wait", "peak_rss_mb", "MB", "at most", 150, 150, at=("agents", 10_000)),
+    Target("workers", "ratio", "", "at least", 1.8, 2.0),
     Target("crash", "lost", "tasks", "at most", 0, 0),
     Target("crash", "recovery_s", "s", "at most", 3, 1.5),
     Target("fair", "start_ms", "ms", "at most", 250, 50),

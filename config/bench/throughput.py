@@ -1,4 +1,4 @@
-"""Workloads that ask how fast: chain, fanout, runs, wait, fair. Times are the database's unless said otherwise."""
+"""Workloads that ask how fast: chain, fanout, runs, wait, workers, fair. Times are the database's unless said so."""
 
 from datetime import datetime
 
@@ -94,6 +94,31 @@ def wait(bench: Bench, agents: int) -> Result:
             spread={"seconds": spread},
             basis_ms=seconds * 1000,
         )
+
+
+def workers(bench: Bench) -> Result:
+    """The same run on one worker process and on two, each with room for 20 agents of 20 ms: does nothing between them
+    keep the second one from doing as much as the first?
+    """
+    width, repeats = bench.scaled(2000), bench.repeats(3)
+    with bench.running("one", Team(workers=1, capacity=20)) as stack:
+        alone = width / _side_by_side(stack, width, repeats)[0]
+    with bench.running("two", Team(workers=2, capacity=20)) as stack:
+        seconds, (least, most) = _side_by_side(stack, width, repeats)
+        both = width / seconds
+        return bench.result(
+            stack,
+            parameters={"width": width, "task_ms": 20, "repeats": repeats},
+            seconds=seconds,
+            figures={"ratio": both / alone, "tasks_per_s_1": alone, "tasks_per_s_2": both},
+            spread={"tasks_per_s_2": (width / most, width / least)},
+            basis_ms=1000 / both,
+        )
+
+
+def _side_by_side(stack: Stack, width: int, repeats: int) -> tuple[float, tuple[float, float]]:
+    stack.publish("workers", definitions.side_by_side("workers", width, seconds=0.02))
+    return median_of([timed(stack, "workers", submitting=False) for _ in range(repeats)])
 
 
 def fair(bench: Bench) -> Result:

@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from django.contrib.auth.models import Group
+
 from agents.models import Agent
 from agents.types import Json
 from config.bench.server import Server
 from config.bench.stack import Stack, Team, TookTooLong
 from config.rehearsal.faults import ENVIRONMENT, Drill, outage
 from config.rehearsal.playing import TROUBLE, Cast, families
+from orchestrator.definitions.load import load
 from orchestrator.engine.plans import plan_of
 from orchestrator.models import Breaker, Workflow
 from orchestrator.states import RUN_TERMINAL
@@ -143,6 +146,8 @@ def _publish(subjects: Sequence[Subject], stack: Stack) -> None:
     sources = {name: source for subject in subjects for name, source in subject.starts}
     sources |= {subject.workflow: subject.source for subject in subjects}
     for name, source in sources.items():
+        for team in {step.fields.get("team") for step in load(source, file=name).steps} - {None}:
+            Group.objects.get_or_create(name=team)
         stack.publish(name, source)
     agents = Agent.objects.filter(breaker=None)
     Breaker.objects.bulk_create(Breaker(agent=agent, reset_s=BREAKER_SECONDS) for agent in agents)

@@ -154,6 +154,7 @@ STEP = {
     "key": Field("key", "Name of the step in expressions: steps.<key>.", required=True),
     "type": Field("type", "What the step does.", required=True),
     "title": Field("text", "Name shown to people."),
+    "team": Field("text", "Team whose step it is; its people see it without seeing the rest of the run."),
 }
 RUNNABLE = {
     "when": Field("condition", "The step is skipped if this is false."),
@@ -200,7 +201,7 @@ AGENT_CALL = {
 WAITING = {
     "deadline": Field("wait", "Longest time that it may take; 7 days, if left out."),
     "on_deadline": Field(
-        "choice", "When the deadline has passed: fail the run, skip the step, or ask a person.", choices=ON_DEADLINE
+        "choice", "After the deadline: fail the run, skip the step, or ask a person.", choices=ON_DEADLINE
     ),
 }
 WORK_GATE = (
@@ -247,11 +248,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "queue": Field("name", "Queue of the people who do it."),
         "deadline": Field("duration", "How long people have."),
         "inputs": Field("mapping", "What the person is shown."),
-        "gate": Field(
-            "group",
-            "How the work is handed out.",
-            fields={name: GATE_FIELDS[name] for name in WORK_GATE},
-        ),
+        "gate": Field("group", "How the work is handed out.", fields={name: GATE_FIELDS[name] for name in WORK_GATE}),
     },
     "hybrid": STEP
     | RUNNABLE
@@ -348,7 +345,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
     "sequential": STEP | {"steps": Field("steps", "Steps that run one after the other.", required=True)},
 }
 BODY_TYPES = frozenset({"automated", "manual", "hybrid", "subworkflow", "wait_event", "wait_callback", "timer"})
-NOT_IN_BODY = frozenset({"checkpoint", "conflicts", "key", "join", "cancel_rest", "when", "deliver", "publishes"})
+NOT_IN_BODY = frozenset("checkpoint conflicts key join cancel_rest when deliver publishes team".split())
 GROUPS = frozenset({"parallel", "sequential"})
 
 CONFIGURATION = {

@@ -96,18 +96,20 @@ class _StepReader:
         self._seen: set[str] = set()
         self._count = 0
 
-    def read(self, values: list[Any], path: str) -> Iterator[StepSource]:
+    def read(self, values: list[Any], path: str, team: str = "") -> Iterator[StepSource]:
+        """The steps among these, and those in their groups; `team` owns those that name none."""
         for value in values:
             self._count += 1
             if self._problems.is_full or self._is_too_many():
                 return
             fields = self._shape.step(value, self._count)
             if fields and self._is_new(fields.get("key"), value):
-                yield from self._read_one(fields, value, path)
+                yield from self._read_one(fields, value, path, fields.get("team") or team)
 
-    def _read_one(self, fields: dict[str, Any], value: Any, path: str) -> Iterator[StepSource]:
+    def _read_one(self, fields: dict[str, Any], value: Any, path: str, team: str) -> Iterator[StepSource]:
         key, kind, line = fields["key"], value["type"], self._parsed.line(value)
         if kind not in GROUPS:
+            fields |= {"team": team} if team else {}
             yield StepSource(key, kind, fields.get("title") or _title(key), fields, path, line)
             return
         inner = f"{path}/{key}" if path else key
@@ -119,7 +121,7 @@ class _StepReader:
         children = fields.get("steps", [])
         keys = tuple(str(child["key"]) for child in children if isinstance(child, dict) and "key" in child)
         self.groups[key] = Group(key, kind, keys, line)
-        yield from self.read(children, inner)
+        yield from self.read(children, inner, team)
 
     def _is_new(self, key: str | None, value: Any) -> bool:
         if key is None:

@@ -1,4 +1,4 @@
-"""The queues of people that a definition names, where it names them, and which of them do not exist. Pure."""
+"""The queues and teams of people that a definition names, where, and which of them do not exist. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -61,6 +61,28 @@ def _remedy(queue: str, known: Collection[str]) -> str:
     if nearest.endswith("?"):
         return f"{nearest} Or let publishing make it (make_queues)"
     return f"{nearest}. Or let publishing make it (make_queues)"
+
+
+def teams_named(definition: Definition) -> dict[str, list[str]]:
+    """The keys of each team's steps."""
+    found: dict[str, list[str]] = {}
+    for step in definition.steps:
+        if team := step.fields.get("team", ""):
+            found.setdefault(team, []).append(step.key)
+    return found
+
+
+def unknown_teams(definition: Definition, known: Collection[str]) -> list[DefinitionProblem]:
+    """A problem for each step that belongs to a team which does not exist, with the nearest one that does."""
+    return [
+        DefinitionProblem(
+            definition.file, step.key, "team", f'"{step.fields["team"]}" is not a team',
+            did_you_mean(step.fields["team"], sorted(known)) or "name one that exists, or make it on the page of teams",
+            step.line,
+        )
+        for step in definition.steps
+        if step.fields.get("team", "") not in {"", *known}
+    ][:MAX_PROBLEMS]  # fmt: skip
 
 
 def unfit_queues(definition: Definition) -> list[DefinitionProblem]:

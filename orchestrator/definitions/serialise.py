@@ -35,10 +35,24 @@ _NESTED: dict[str, type] = {
     "quality": QualitySpec,
     "consensus": ConsensusSpec,
 }
+_KNOWN = (Plan, PlanStep, Branch, *_NESTED.values())
 _TUPLES = frozenset(
     "dependencies successors needs then allowed tags agents fields checks required sections facts guardians "
     "checklist remind_s escalation skills mitigations".split()
 )
+
+
+class UnknownField(ValueError):
+    """A plan of a later release has a field that this one does not know: it is for that one's workers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"the field {name} is not known to this release")
+
+
+def every_field() -> frozenset[str]:
+    """All fields that this release knows in plans, each with the name of what it belongs to."""
+    return frozenset(f"{made.__name__}.{name}" for made in _KNOWN for name in _defaults(made))
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -50,6 +64,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 def plan_from_json(stored: Mapping[str, Any]) -> Plan:
     """The plan that `plan_to_json` stored, by this or an earlier release."""
     alike = _Alike()
+    _refuse_unknown(Plan, stored)
     return Plan(**{**stored, "steps": tuple(step_from_json(alike.kept_once(step)) for step in stored["steps"])})
 
 
@@ -104,7 +119,13 @@ def _to_json(value: Any) -> Any:
     return value
 
 
+def _refuse_unknown(made: type, stored: Mapping[str, Any]) -> None:
+    if unknown := stored.keys() - _defaults(made).keys():
+        raise UnknownField(f"{made.__name__}.{min(unknown)}")
+
+
 def _from_json(made: type, stored: Mapping[str, Any]) -> Any:
+    _refuse_unknown(made, stored)
     values = dict(stored)
     for name, value in stored.items():
         if name == "branches":

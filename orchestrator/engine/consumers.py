@@ -94,7 +94,7 @@ def _start(group: ConsumerGroup, signal: Signal) -> None:
     """The run is its sender's request: nobody decides about what they have brought about."""
     order = orders.draw_up(
         orders.find_workflow(group.workflow.name),
-        signal.data,
+        _input_of(group, signal),
         user=sender.pk if (sender := sender_of(signal)) is not None else group.created_by_id,
         title="",
         key=announcing.key_of(group.pk, group.replays, signal),  # with spaces, which no caller's key may have
@@ -104,6 +104,18 @@ def _start(group: ConsumerGroup, signal: Signal) -> None:
     )
     if orders.started_before(order) is None:
         starting.begin(order)
+
+
+def _input_of(group: ConsumerGroup, signal: Signal) -> dict[str, Json]:
+    """The signal's data; or with `recent` that of the last signals of its key up to it, the oldest first.
+
+    What came later is never among them: handed on again, a signal that is kept with those before it says the same.
+    """
+    if not group.recent:
+        data: dict[str, Json] = signal.data
+        return data
+    until = Signal.objects.filter(name=signal.name, key=signal.key, pk__lte=signal.pk).order_by("-pk")
+    return {"recent": list(reversed(until.values_list("data", flat=True)[: group.recent]))}
 
 
 def refusal_of(signal: Signal, workflow: Workflow) -> str:

@@ -12,13 +12,16 @@ from agents.types import Completed, Failed, Json, NeedsApproval
 from orchestrator import events
 from orchestrator.budgets import NOTHING
 from orchestrator.definitions import expressions
+from orchestrator.definitions.serialise import UnknownField
 from orchestrator.engine import (
     breakers,
     compensation,
     conflicts,
     failures,
     gates,
+    lanes,
     mailing,
+    oversight,
     questions,
     rewinding,
     steering,
@@ -95,6 +98,26 @@ def open_tool_gate(job: Assignment, shift: int, given: dict[str, Json], outcome:
     fence, actor = _fence(job, shift), f"agent:{job.step.agent}"
     if transitions.wait_for_people(fence, request, version=outcome.version, actor=actor):
         _worked(job)
+
+
+@transaction.atomic
+def withhold_output(job: Assignment, shift: int, given: dict[str, Json], outcome: Completed) -> None:
+    """A critical output that its rule wants people for was about to go out unasked: it waits for them all the same."""
+    transitions.lock_run(job.claimed.run_id)
+    task = transitions.fenced(_fence(job, shift))
+    if task is not None:
+        oversight.withheld(task, actor="engine", why="its rule asks people, and nobody was asked")
+        open_output_gate(job, shift, given, outcome)
+
+
+@transaction.atomic
+def withhold_approval(job: Assignment, shift: int, proposal: dict[str, Json], context: dict[str, Any]) -> None:
+    """The same for the output that an approval step was about to let pass."""
+    transitions.lock_run(job.claimed.run_id)
+    task = transitions.fenced(_fence(job, shift))
+    if task is not None:
+        oversight.withheld(task, actor="engine", why="its rule asks people, and nobody was asked")
+        open_approval_gate(job, shift, proposal, context)
 
 
 def is_undecided(job: Assignment) -> bool:
@@ -215,7 +238,18 @@ def end_failed(job: Assignment, shift: int, given: dict[str, Json], outcome: Fai
 def decline(job: Assignment, shift: int) -> None:
     """This release does not know the step's kind: put the task where only workers look that do."""
     transitions.lock_run(job.claimed.run_id)
-    transitions.decline(_fence(job, shift), kind=job.step.kind)
+    transitions.decline(_fence(job, shift), kind=job.step.kind, what=f"steps of type {job.step.kind}")
+
+
+def end_unread(shift: int, pk: int, attempt: int, problem: Exception) -> None:
+    """A task that could not be read: for the workers of a later release if it is one of theirs, else for people."""
+    if isinstance(problem, UnknownField):
+        with transaction.atomic():
+            transitions.lock_run(pk >> TASK_BITS)
+            fence, name = Fence(task_id=pk, attempt=attempt, shift=shift), problem.name
+            transitions.decline(fence, kind=lanes.of_field(name), what=f"the field {name} of its definition")
+    else:
+        fail_abruptly(shift, pk, attempt, "task_unreadable")
 
 
 @transaction.atomic

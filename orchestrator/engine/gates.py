@@ -52,7 +52,7 @@ def for_output(
         queue=spec.queue,
         rule=f"sample of {spec.sample:.3%}, where this does not hold: {spec.when}" if drawn else spec.when or "true",
         matched=clauses.matched(spec.when, context) if spec.when and kind == "approval" and not drawn else (),
-        risk=_risk(spec.risk, context),
+        risk=risk_of(spec.risk, context),
         proposal=subject.proposal,
         action=action,
         allowed=tuple(verdict for verdict in spec.allowed if not (sent_back_enough and verdict == "request_changes")),
@@ -235,7 +235,7 @@ def _literal(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def _risk(text: str, context: Mapping[str, Any]) -> str:
+def risk_of(text: str, context: Mapping[str, Any]) -> str:
     """A level; what is not one is treated as the highest."""
     value = str(expressions.resolve(text, context)).lower()
     return value if value in _RISKS else "critical"

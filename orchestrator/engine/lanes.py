@@ -18,6 +18,11 @@ def for_kind(kind: str) -> str:
     return f"kind:{kind}"
 
 
+def of_field(name: str) -> str:
+    """The kind under which tasks wait whose plan has a field that the worker did not know."""
+    return f"field.{name}"[:40]
+
+
 def lane_for(isolation: str, pool: str = DEFAULT) -> str:
     """The lane of an agent's tasks in a pool."""
     return pool if isolation == "loop" else blocking(pool)

@@ -9,7 +9,17 @@ from agents.errors import EffectUnknown
 from agents.guardrails import guarding
 from agents.types import Awaits, Completed, Deferred, Failed, Json, NeedsApproval, Outcome
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.engine import assuring, delivery, endings, guardians, mailing, remote, sampling, waiting_steps
+from orchestrator.engine import (
+    assuring,
+    delivery,
+    endings,
+    guardians,
+    mailing,
+    oversight,
+    remote,
+    sampling,
+    waiting_steps,
+)
 from orchestrator.engine.assignment import Assignment
 from orchestrator.engine.host import Host
 from orchestrator.errors import SignalRefused, SignalTooDeep
@@ -50,6 +60,10 @@ async def complete(
         return None
     if await asks_people(job, host, output=outcome.output, confidence=outcome.confidence):
         await host.in_thread(endings.open_output_gate, job, host.shift, given, outcome)
+        return None
+    known = {**job.context, "output": outcome.output, "confidence": outcome.confidence}
+    if job.step.gate is not None and oversight.must_ask(job.step, known):
+        await host.in_thread(endings.withhold_output, job, host.shift, given, outcome)
         return None
     if job.step.deliver or job.step.checkpoint or job.step.publishes or job.mail:
         await host.in_thread(endings.complete_delivering, job, host.shift, given, outcome)

@@ -29,7 +29,7 @@ from orchestrator.db import Claimed
 from orchestrator.engine import delivery, threads
 from orchestrator.engine.assignment import BARE, Assignment
 from orchestrator.engine.connecting import connect, reconnect
-from orchestrator.engine.endings import fail_abruptly
+from orchestrator.engine.endings import end_unread, fail_abruptly
 from orchestrator.engine.host import Host
 from orchestrator.engine.lanes import room_for
 from orchestrator.engine.opener import Opener
@@ -247,11 +247,11 @@ class Shift:
             return await self._brief(claimed)
         except ShiftEnded:
             raise
-        except Exception:
+        except Exception as problem:
             if len(claimed) > 1:
                 return [job for one in claimed for job in await self._assign([one])]
             log.exception("task_unreadable", task_id=claimed[0].id, attempt=claimed[0].attempt)
-            await threads.database(fail_abruptly, self._id, claimed[0].id, claimed[0].attempt, "task_unreadable")
+            await threads.database(end_unread, self._id, claimed[0].id, claimed[0].attempt, problem)
             return []
 
     async def _brief(self, claimed: list[Claimed]) -> list[Assignment]:

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from agents.messaging import upkeep as messages
 from agents.types import Json
 from orchestrator import db, presence
+from orchestrator.definitions.serialise import every_field
 from orchestrator.engine import (
     admission,
     breakers,
@@ -23,6 +24,7 @@ from orchestrator.engine import (
     consumers,
     deadlines,
     gates,
+    lanes,
     mailing,
     remote,
     scheduling,
@@ -75,7 +77,7 @@ def sweep_once() -> None:
 @transaction.atomic
 def adopt_declined() -> None:
     """Tasks that workers of an older release declined go to those of this one."""
-    transitions.adopt(KINDS)
+    transitions.adopt([*KINDS, *(lanes.of_field(name) for name in every_field())])
 
 
 def _quarantine(pk: int) -> None:

@@ -25,6 +25,7 @@ from orchestrator.engine import (
     conflicts,
     delivery,
     lanes,
+    oversight,
     questions,
     run_state,
     waits,
@@ -138,7 +139,7 @@ def complete_running(fence: Fence, result: Result, *, step: PlanStep, actor: str
 
 
 def complete_waiting(pk: int, *, output: dict[str, Json], actor: str) -> None:
-    """A person's verdict lets a waiting task go on with `output`."""
+    """A person's verdict lets a waiting task go on with `output`; a critical one without a verdict stays held."""
     task = waiting_task(pk)
     if questions.approve(task, output, actor=actor):
         return
@@ -146,6 +147,9 @@ def complete_waiting(pk: int, *, output: dict[str, Json], actor: str) -> None:
     if step.conflicts and conflicts.answer(task, output, actor=actor):
         make_ready(task)
         events.append("task.returned", actor=actor, run_id=task.run_id, task_id=pk, data={"attempt": task.attempt})
+        return
+    if oversight.is_unapproved(task, step, output):  # somebody came by another way than the gate
+        oversight.withheld(task, actor=actor, why="nobody has approved it at its gate")
         return
     delivery.deliver(task, step, output)
     _succeed(task, step, output=output, actor=actor)
@@ -224,26 +228,25 @@ def skip_waiting(pk: int, *, actor: str) -> None:
     db.advance_runs([task.pk], [False])
 
 
-def decline(fence: Fence, *, kind: str) -> bool:
-    """Give a running task back, into a lane that only workers who know its kind take from."""
+def decline(fence: Fence, *, kind: str, what: str) -> bool:
+    """Give a running task back, into a lane that only workers who know its kind (`lanes`) take from."""
     task = fenced(fence)
     if task is None:
         return False
-    end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "unknown_kind", "message": f"No worker knew {kind}."})
+    end_attempt(task, AttemptStatus.SUSPENDED, error={"code": "unknown_kind", "message": f"No worker knew {what}."})
     move(task, TaskStatus.READY, lane=lanes.for_kind(kind), shift=None, ready_at=Now())
-    data: dict[str, Json] = {"attempt": task.attempt, "reason": f"its worker does not know steps of type {kind}"}
+    data: dict[str, Json] = {"attempt": task.attempt, "reason": f"its worker does not know {what}"}
     events.append("task.released", actor=f"shift:{fence.shift}", run_id=task.run_id, task_id=task.pk, data=data)
     return True
 
 
 def adopt(kinds: Iterable[str]) -> int:
     """Bring tasks that older workers declined back to where workers of this release take from; return how many."""
-    adopted = 0
-    for kind in kinds:
-        declined = Task.objects.filter(status=TaskStatus.READY, held=False, lane=lanes.for_kind(kind))
-        for task in list(declined.filter(limited=False, suspect=False)[:1000]):
-            lock_run(task.run_id)
-            adopted += declined.filter(pk=task.pk).update(lane=lanes.pool_of(step_in_trouble(task).lane))
+    adopted, known = 0, [lanes.for_kind(kind) for kind in kinds]
+    declined = Task.objects.filter(status=TaskStatus.READY, held=False, lane__in=known)
+    for task in list(declined.filter(limited=False, suspect=False)[:1000]):
+        lock_run(task.run_id)
+        adopted += declined.filter(pk=task.pk).update(lane=lanes.pool_of(step_in_trouble(task).lane))
     if adopted:
         db.wake_idle()
     return adopted

@@ -24,6 +24,7 @@ from orchestrator.engine import (
     endings,
     external,
     mailing,
+    oversight,
     questions,
     remote,
     settling,
@@ -219,9 +220,12 @@ async def _approval(job: Assignment, host: Host) -> Finished | None:
     proposal = job.context["steps"].get(key)
     if proposal is None:  # the reviewed step was skipped: nothing to review
         return settling.finished(job, status="skipped", facts={"reason": f"{key} has no output"})
-    if not await settling.asks_people(job, host, output=proposal):
-        return settling.finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
     context = {**job.context, "output": proposal}
+    if not await settling.asks_people(job, host, output=proposal):
+        if not oversight.must_ask(job.step, context):
+            return settling.finished(job, status="succeeded", facts={"rule": "not required"}, output=proposal)
+        await host.in_thread(endings.withhold_approval, job, host.shift, proposal, context)
+        return None
     await host.in_thread(endings.open_approval_gate, job, host.shift, proposal, context)
     return None
 

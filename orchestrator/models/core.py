@@ -69,6 +69,11 @@ class WorkflowVersion(models.Model):
         default=list, db_default=[], help_text="What the publishing checks warned of: see orchestrator.checks."
     )
     digest = models.CharField(max_length=64)
+    teams = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="Whose steps are whose: the places of each team's in the plan, by its name.",
+    )
     published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True)
     published_at = models.DateTimeField(db_default=Now())
     deprecated_at = models.DateTimeField(null=True, blank=True, help_text="Since then no run comes to it.")

@@ -76,6 +76,11 @@ class ConsumerGroup(models.Model):
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="consumer_groups")
     signal = models.CharField(max_length=200)
     match = models.TextField(blank=True, default="", help_text="CEL over event; empty matches all.")
+    recent = models.SmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="The last so many signals of the same key are a run's input, as `recent`; 0: the signal's own data.",
+    )
     position = models.BigIntegerField(default=0, help_text="The last signal that was handed on.")
     replays = models.IntegerField(default=0, help_text="Times it was set back; part of a run's idempotency key.")
     enabled = models.BooleanField(default=True)

@@ -11,13 +11,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from config.bench.measure import children_of, rss_mb
 from orchestrator.engine import delivery
 from orchestrator.invariants import violations
 from orchestrator.models import Run, Task
-from tests.chaos.workers import address
+from tests.chaos.workers import Site, address, begin, ended
 from tests.engine import eventually, finished, publish, shift, start, task
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
@@ -60,6 +62,37 @@ def watched(*runs: Run) -> Iterator[list[list[float]]]:
 
 def percentile(seconds: list[float], share: float) -> float:
     return sorted(seconds)[int(len(seconds) * share)]
+
+
+@pytest.fixture
+def site(transactional_db: None, folder: Path, settings: Any) -> Iterator[Site]:
+    settings.DATA_DIR = folder
+    made = Site(folder, shifts=1)
+    yield made
+    made.end()
+
+
+def test_worker_process_maps_5000_items_and_lets_others_at_its_run_with_flat_memory(site: Site) -> None:
+    """The same in a Celery worker of its own, which this process only watches."""
+    each = "- {key: each, type: map, over: input.items, body: {type: automated, agent: chaos-slow}}"
+    site.open(1)
+    first = begin(each, items=list(range(1000)))
+    site.until(lambda: ended(first), seconds=60, what="a smaller one has ended")
+    (process,) = children_of(site.workers[0].pid)
+    before, held = rss_mb(process), []
+
+    run = begin(each, items=list(range(WIDE)))
+    with watched(run, first) as waits:
+        site.until(lambda: held.append(rss_mb(process)) or ended(run), seconds=150, what="the wide one has ended")
+
+    assert run.status == "succeeded"
+    assert delivery.unpack(task(run, "each").output)["succeeded"] == WIDE
+    assert len(site.started(run)) == WIDE
+    of_run, at_rest = waits
+    assert len(of_run) > 100
+    assert percentile(of_run, 0.99) < 0.25 + percentile(at_rest, 0.99)
+    assert max(held) - before < 100
+    assert not list(violations())
 
 
 def test_map_over_5000_items_lets_others_at_its_run_and_keeps_its_memory_flat() -> None:

@@ -60,15 +60,23 @@ class Site:
             "SHIFT_SECONDS": "30",
         } | more  # fmt: skip
 
-    def worker(self, children: int = 1, **more: str) -> subprocess.Popen[bytes]:
-        """Start a worker with so many processes in its pool; `more` goes into its environment."""
+    def worker(self, children: int = 1, *, tree: Path = ROOT, **more: str) -> subprocess.Popen[bytes]:
+        """Start a worker with so many processes in its pool; `more` goes into its environment.
+
+        `tree` is the source that it runs: this one, or that of an earlier release.
+        """
         queue = queue_of(more.get("POOL", DEFAULT))
         command = [sys.executable, "-m", "config.celery_command", "worker", "-Q", queue, "-P", "prefork", "-c"]
         command += [str(children), "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         command += ["-n", f"chaos-{len(self.workers)}@%h"]
         log = self.folder.joinpath(f"worker-{len(self.workers)}.log").open("wb")
         process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment(**more), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            command,
+            cwd=tree,
+            env=self.environment(PYTHONPATH=str(tree), **more),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         log.close()
         self.workers.append(process)
@@ -147,12 +155,12 @@ def live_shifts() -> int:
     return ShiftRow.objects.filter(ended_at=None).count()
 
 
-def begin(steps: str, *, rest: str = "", name: str = "chaos") -> Run:
-    """Publish a workflow and start a run of it."""
+def begin(steps: str, *, rest: str = "", name: str = "chaos", **given: Any) -> Run:
+    """Publish a workflow and start a run of it with this input."""
     sync()
     source = f"metadata: {{name: {name}, title: Chaos}}\nsteps:\n{steps}\n{rest}"
     services.publish(source=source, file="t.yaml", by=None, make_queues=True)
-    return services.start_run(workflow=name, input={}, by=None, actor="feed")
+    return services.start_run(workflow=name, input=given, by=None, actor="feed")
 
 
 def ended(run: Run) -> bool:

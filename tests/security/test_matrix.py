@@ -275,6 +275,8 @@ GET telemetry/                               >   -   -   -   -   -   -   +   -  
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
+GET runs/parts/                              >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET runs/<int:pk>/part/                      >   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET runs/<int:pk>/files/<int:artifact_pk>/   >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET runs/incomplete/                         >   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/upcoming/                           >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
@@ -442,6 +444,8 @@ POST /groups/{name}/remove                   !   -   .   -   .   .   .   +   -  
 POST /groups/{name}/replay                   !   -   .   -   .   .   .   +   -   +   -   -   -   .   -   -   +
 GET /runs                                    !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 POST /runs                                   !   -   .   -   .   .   .   +   +   +   -   -   -   .   -   -   +
+GET /parts                                   !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
+GET /parts/{run_id}                          !   -   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 GET /runs/{run_id}                           !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/budgets                   !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
 GET /runs/{run_id}/acts                      !   -   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +

@@ -23,6 +23,8 @@ from agents.types import Json
 
 type Priority = Literal["none", "planned", "urgent"]
 
+FEWEST = 24  # readings that a verdict needs
+_GRAVITY: tuple[Priority, ...] = ("none", "planned", "urgent")
 _URGENT_SCORE = 7.0  # twice the bound of an outlier
 _DUE_DAYS = {"urgent": 1, "planned": 14}
 # What a technician does first about each kind of finding.
@@ -51,7 +53,7 @@ class Window(Strict):
     asset: str = Field(min_length=1, max_length=100)
     sensor: str = Field(min_length=1, max_length=100)
     unit: str = Field(default="", max_length=20)
-    readings: list[ReadingIn] = Field(min_length=24, max_length=500)
+    readings: list[ReadingIn] = Field(min_length=FEWEST, max_length=500)
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
     accuracy: FiniteFloat = Field(default=0.0, ge=0)
@@ -262,6 +264,86 @@ def log(given: LogRequest, ctx: AgentContext) -> LogEntry:
     return LogEntry(text=f"{given.sensor}: {given.outcome.readings} readings, {given.outcome.in_words}; {after}")
 
 
+class StreamReading(ReadingIn):
+    """One event of a sensor, as it comes every few seconds."""
+
+    asset: str = Field(min_length=1, max_length=100)
+    sensor: str = Field(min_length=1, max_length=100)
+    unit: str = Field(default="", max_length=20)
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
+    accuracy: FiniteFloat = Field(default=0.0, ge=0)
+
+
+class Stream(Strict):
+    """The last events of one sensor, the oldest first; the newest is the one that is judged, in a window of so many."""
+
+    recent: list[StreamReading] = Field(min_length=1, max_length=500)
+    window: int = Field(default=60, ge=FEWEST, le=499)
+
+
+class Watched(Strict):
+    """What the newest event changes: `alert` if its window is graver than the one before it."""
+
+    alert: bool
+    priority: Priority
+    readings: int
+    confidence: float = Field(ge=0, le=1)
+    in_words: str
+    evidence: list[Evidence]
+
+
+@agent(
+    "reading-watcher", title="Reading watcher", input=Stream, output=Watched,
+    capabilities=["readings.watch"], tags=["operations", "iot"], timeout=20,
+)  # fmt: skip
+def watch(given: Stream, ctx: AgentContext) -> Watched:
+    """Judges the window that ends with the newest event and the one before it: what is wrong is told once."""
+    now = given.recent[-given.window :]
+    if len(now) < FEWEST:
+        words = f"none: {len(now)} of {FEWEST} readings that a verdict needs"
+        return Watched(alert=False, priority="none", readings=len(now), confidence=1.0, in_words=words, evidence=[])
+    found, before = detect(_window(now), ctx), given.recent[-given.window - 1 : -1]
+    was: Priority = detect(_window(before), ctx).priority if len(before) >= FEWEST else "none"
+    return Watched(
+        alert=_GRAVITY.index(found.priority) > _GRAVITY.index(was),
+        priority=found.priority,
+        readings=found.readings,
+        confidence=found.confidence,
+        in_words=found.in_words,
+        evidence=found.evidence,
+    )
+
+
+class Cutting(Strict):
+    """The events out of which the window is cut that was judged."""
+
+    cut_from: list[StreamReading] = Field(min_length=FEWEST, max_length=500)
+    window: int = Field(default=60, ge=FEWEST, le=499)
+
+
+@agent(
+    "window-cutter", title="Window cutter", input=Cutting, output=Window,
+    capabilities=["readings.cut"], tags=["operations", "iot"], timeout=20,
+)  # fmt: skip
+def cut(given: Cutting, ctx: AgentContext) -> Window:
+    """Hands on the window of the newest event, as the maintenance of its asset takes it."""
+    return _window(given.cut_from[-given.window :])
+
+
+def _window(events: Sequence[StreamReading]) -> Window:
+    newest = events[-1]
+    return Window(
+        asset=newest.asset,
+        sensor=newest.sensor,
+        unit=newest.unit,
+        readings=[ReadingIn(at=one.at, value=one.value) for one in events],
+        low=newest.low,
+        high=newest.high,
+        accuracy=newest.accuracy,
+    )
+
+
 def _register() -> FileRegister:
     return FileRegister(settings.DATA_DIR / "maintenance-orders", "WO")
 
@@ -271,6 +353,8 @@ _SKILLS = (
     Skill("order_for", Placing, place),
     Skill("diagnosis", PlanRequest, plan),
     Skill("readings", Window, detect),
+    Skill("recent", Stream, watch),
+    Skill("cut_from", Cutting, cut),
 )
 
 

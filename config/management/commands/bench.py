@@ -28,6 +28,7 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "runs": (throughput.runs,),
     "gate": (interruptions.gate,),
     "wait": (partial(throughput.wait, agents=1000), partial(throughput.wait, agents=10_000)),
+    "workers": (throughput.workers,),
     "crash": (interruptions.crash,),
     "fair": (throughput.fair,),
     "halt": (interruptions.halt,),

@@ -9,8 +9,10 @@ from django.db.models.functions import Now
 
 from approvals.models import Gate
 from approvals.services import decide
-from orchestrator.definitions.plan import StepKind
+from orchestrator.definitions import serialise
+from orchestrator.definitions.plan import PlanStep, StepKind
 from orchestrator.engine import plans, sweep, work
+from orchestrator.engine import shift as shifts
 from orchestrator.invariants import violations
 from orchestrator.models import Attempt, Timer
 from orchestrator.states import RunStatus
@@ -35,6 +37,31 @@ def test_old_worker_declines_a_new_kind_and_a_new_worker_runs_it(monkeypatch):
 
     assert run.status == RunStatus.SUCCEEDED
     assert Attempt.objects.get(task_id=task(run, "each").pk, number=1).error["code"] == "unknown_kind"
+    assert not list(violations())
+
+
+def test_old_worker_declines_a_plan_with_a_new_field_and_a_new_worker_runs_it(monkeypatch):
+    """What an author asks for in a later release's words is never run without it, and never asked about."""
+    publish("- {key: a, type: automated, agent: test-echo, timeout: 5s}")
+    run = start()
+    plans.plan_of.cache_clear()
+    every = serialise._defaults
+    with monkeypatch.context() as old:
+        less = {name: default for name, default in every(PlanStep).items() if name != "timeout"}
+        old.setattr(serialise, "_defaults", lambda made: less if made is PlanStep else every(made))
+        old.setattr(shifts, "_known_plans", {})
+        with shift():
+            eventually(lambda: task(run, "a").lane == "kind:field.PlanStep.timeout")
+        sweep.adopt_declined()
+        assert task(run, "a").lane == "kind:field.PlanStep.timeout"
+    assert task(run, "a").failures == 0
+    assert not Gate.objects.filter(run=run).exists()
+
+    sweep.adopt_declined()
+    with shift():
+        eventually(lambda: finished(run))
+
+    assert run.status == RunStatus.SUCCEEDED
     assert not list(violations())
 
 

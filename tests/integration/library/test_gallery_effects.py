@@ -1,9 +1,11 @@
 """Side effects of the gallery: one order for each run, undone with it, and a run for each window that comes."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from agents import registry
 from agents.errors import Business
@@ -14,7 +16,7 @@ from approvals.services import decide
 from orchestrator import groups, services, signals
 from orchestrator.gallery import templates
 from orchestrator.gallery.templates import Template
-from orchestrator.models import Run, Workflow
+from orchestrator.models import Run, Signal, Workflow
 from tests.engine import eventually, finished, shift
 from tests.hands import reviewer
 
@@ -109,3 +111,66 @@ def test_a_window_of_readings_that_comes_as_a_signal_starts_its_run() -> None:
         eventually(lambda: Run.objects.filter(workflow__name=template.name, status="succeeded").exists())
 
     assert Run.objects.filter(workflow__name=template.name).count() == 1
+
+
+def readings() -> list[dict[str, Any]]:
+    """The 61 events of the sample in which the last one raises an alert, one each five seconds."""
+    template = templates.find("iot-readings")
+    assert template is not None
+    return [dict(one) for one in template.samples[2].input["recent"]]
+
+
+def windows() -> list[tuple[str, list[Any]]]:
+    """The alerts that were raised, in their order: the asset, and the window that each is about."""
+    raised = Signal.objects.filter(name="sensor.window").order_by("pk")
+    return [(signal.key, signal.data["readings"]) for signal in raised]
+
+
+def listening() -> tuple[Workflow, Workflow]:
+    """Both workflows with the groups that start them: one run for each reading, one for each alert."""
+    for name in ("iot-readings", "iot-maintenance"):
+        published(name)
+    each, alerts = (Workflow.objects.get(name=name) for name in ("iot-readings", "iot-maintenance"))
+    groups.create(name="readings", workflow=each, signal="sensor.reading", recent=61, by=None)
+    groups.create(name="alerts", workflow=alerts, signal="sensor.window", by=None)
+    return each, alerts
+
+
+def send(sent: list[dict[str, Any]]) -> None:
+    """The first 41 are kept for an hour, the rest for a day; another sensor speaks, too."""
+    for number, one in enumerate(sent):
+        kept = 60 if number < 41 else 24 * 60
+        signals.publish(
+            name="sensor.reading", key="Mast 3", data=one, sender_id=f"m3-{number}", keep_minutes=kept, by=None,
+            actor="feed",
+        )  # fmt: skip
+    signals.publish(name="sensor.reading", key="Mast 4", data={**sent[0], "asset": "Mast 4"}, by=None, actor="feed")
+
+
+def again(each: Workflow, *, runs: int) -> None:
+    """Hand on everything that is kept once more, until there are so many runs."""
+    groups.replay(name="readings", position=0, by=reviewer("ben"), reason="to see the same")
+    eventually(lambda: Run.objects.filter(workflow=each, status="succeeded").count() == runs)
+
+
+def test_stream_of_readings_raises_one_alert_that_replay_raises_again_until_the_past_is_purged() -> None:
+    """B045: one event each five seconds, and what is kept decides what a replay can say."""
+    each, alerts = listening()
+    send(readings())
+
+    with shift():
+        eventually(lambda: Run.objects.filter(workflow=each, status="succeeded").count() == 62)
+        eventually(lambda: Gate.objects.filter(workflow=alerts, status="open").count() == 1)
+        first = windows()
+        assert [(key, len(window)) for key, window in first] == [("Mast 3, Seattle", 60)]
+        lengths = sorted(len(run.input["recent"]) for run in Run.objects.filter(workflow=each))
+        assert lengths == sorted([*range(1, 62), 1]), "each with those of its key before it"
+
+        again(each, runs=124)
+        assert windows() == [first[0], first[0]]
+
+        Signal.objects.filter(name="sensor.reading", expires_at__lt=Now() + timedelta(hours=2)).update(expires_at=Now())
+        signals.forget_old()
+        assert Signal.objects.filter(name="sensor.reading", key="Mast 3").count() == 20
+        again(each, runs=145)
+    assert windows() == [first[0], first[0]], "twenty readings are too few for a verdict"
