@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext
 from guardian.models import GroupObjectPermission
 from guardian.shortcuts import assign_perm, remove_perm
 
@@ -102,7 +103,7 @@ def gains(user: User, team: Group) -> list[str]:
     verbs = verbs_of(permissions.verbs_by_role([team.name])) - verbs_of(permissions.verbs_by_role(others))
     granted = GroupObjectPermission.objects.filter(group=team).select_related("permission", "content_type")[:MOST_NAMED]
     single = [f"{one.permission.name}: {one.content_object}" for one in granted]
-    return [words for verb, words in VERBS.items() if verb in verbs] + single
+    return [gettext(words) for verb, words in VERBS.items() if verb in verbs] + single
 
 
 def holds_rights(team: Group) -> bool:

@@ -335,7 +335,12 @@ def _place(piece: rendering.Piece) -> int:
 
 
 def _is_shown_elsewhere(piece: rendering.Piece, card: Card) -> bool:
-    """Evidence, alternatives and the action have sections of their own; the output as stored stays one click away."""
+    """Evidence, alternatives and the action have sections of their own; the output as stored stays one click away.
+
+    What the agent thinks of its own output is kept from whoever is yet to judge it.
+    """
+    if card.hidden and piece.name == "confidence":
+        return True
     # As it is sealed: a card that keeps opinions back shows the evidence without what the machine found of it.
     elsewhere: list[Json] = [card.gate.subject["evidence"], card.gate.subject["alternatives"]]
     elsewhere += [value for value in card.action.values() if isinstance(value, list | dict)]

@@ -11,6 +11,7 @@ from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from agents.models import Agent
@@ -123,7 +124,7 @@ def who_may(workflow: Workflow) -> list[Holder]:
         for name, codename in granted:
             found[name, is_role] = found.get((name, is_role), frozenset()) | WORKFLOW_GRANTS.get(codename, frozenset())
     return [
-        Holder(name, is_role, tuple(words for verb, words in VERBS.items() if verb in verbs))
+        Holder(name, is_role, tuple(gettext(words) for verb, words in VERBS.items() if verb in verbs))
         for (name, is_role), verbs in found.items()
         if verbs
     ]

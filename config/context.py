@@ -16,6 +16,7 @@ from approvals import permissions
 from approvals import queries as approvals
 from approvals.accounts import changes
 from approvals.notices import queries as notices
+from config import subpages
 from monitoring import queries
 from monitoring.alerts import handling as alert_handling
 from monitoring.alerts import queries as alerts
@@ -66,7 +67,7 @@ MATTER = (
     Entry("monitoring:metrics", "activity", _("Analytics"), "see_runs", "g n"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
     Entry("monitoring:telemetry", "external-link", _("Telemetry"), "see_metrics", "g y"),
-    Entry("access:people", "key-round", _("Access"), "manage_access", "g c", "access"),
+    Entry("access:people", "key-round", _("Access"), "see_audit", "g c", "access"),
 )
 
 
@@ -111,10 +112,12 @@ class Shell:
         return any(link.current for link in self.rest)
 
     @cached_property
-    def below_agents(self) -> list[Link]:
-        """The pages beside that of the agents, which the search finds by their names."""
-        found = sections.sections(self.user)[1:]
-        return [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in found]
+    def below(self) -> list[Link]:
+        """The pages beside those of the navigation, which the search finds by their names."""
+        found = [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in self._beside_agents]
+        opened = {entry.view for entry in (*WORK, *MATTER) if self._may(entry)} | {""}
+        pages = (page for above, pages in subpages.BELOW.items() if above in opened for page in pages)
+        return found + [Link(reverse(page.view), page.icon, page.word, "", current=False) for page in pages]
 
     @cached_property
     def inbox(self) -> str:
@@ -168,6 +171,10 @@ class Shell:
         return troubles()
 
     @property
+    def _beside_agents(self) -> list[sections.Section]:
+        return sections.sections(self.user)[1:]
+
+    @property
     def _links(self) -> list[Link]:
         return [link for group in self.groups for link in group]
 
@@ -197,7 +204,7 @@ class Shell:
         if what == "alerts":
             return alerts.waiting(self.user)
         if what == "access":
-            return changes.waiting().count()
+            return changes.waiting().count() if permissions.can(self.user, "manage_access") else 0
         return queries.running_count(self.user) if what == "runs" else 0
 
 

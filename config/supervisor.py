@@ -100,7 +100,9 @@ class Supervisor:
         if self._model:
             shared[VARIABLE] = self._model.address
         environment.share(self._home, shared)
-        return os.environ | shared | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+        # Where the apps in EXTRA_APPS may be stays known to the children.
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        return os.environ | shared | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
 
     def _prepare(self, env: dict[str, str]) -> None:
         """Run `manage.py prepare`, showing what it is at; its output is in logs/prepare.log."""

@@ -38,6 +38,7 @@ class Hit:
     title: str
     aside: str
     href: str
+    status: str = ""
 
 
 def find(user: User, text: str) -> list[Hit]:
@@ -64,12 +65,12 @@ def _runs(user: User, wanted: str) -> Iterator[Hit]:
     exact = Q(correlation_id=wanted) | Q(pk__in=list(about.values_list("run_id", flat=True)))
     found = _newest(runs.filter(exact), runs.filter(matching))
     for run in found:
-        aside = f"{run.workflow.title} · {run.get_status_display()}"
-        yield Hit(_("Runs"), "play", f"#{run.pk} {run.title}", aside, reverse("orchestrator:run", args=[run.pk]))
+        href = reverse("orchestrator:run", args=[run.pk])
+        yield Hit(_("Runs"), "play", f"#{run.pk} {run.title}", run.workflow.title, href, run.status)
     if not found and _is_number(wanted):
         for run in parts.runs(user).filter(pk=int(wanted)):  # of which nothing is said but that it is there
             href = reverse("orchestrator:part", args=[run.pk])
-            yield Hit(_("Runs"), "play", f"#{run.pk}", f"{run.workflow.title} · {run.get_status_display()}", href)
+            yield Hit(_("Runs"), "play", f"#{run.pk}", run.workflow.title, href, run.status)
 
 
 def _newest(*found: QuerySet[Run]) -> list[Run]:
@@ -83,8 +84,8 @@ def _gates(user: User, wanted: str) -> Iterator[Hit]:
     newest = Gate.objects.order_by("-pk").values("pk")[:RECENT]
     matching = Q(pk=int(wanted)) if _is_number(wanted) else Q(pk__in=newest, title__icontains=wanted)
     for gate in gates.filter(matching).order_by("-pk")[:EACH]:
-        aside = f"{gate.queue.title} · {gate.get_status_display()}"
-        yield Hit(_("Gates"), "hand", f"{gate.title}", aside, reverse("approvals:gate", args=[gate.pk]))
+        href = reverse("approvals:gate", args=[gate.pk])
+        yield Hit(_("Gates"), "hand", f"{gate.title}", gate.queue.title, href, gate.status)
 
 
 def _agents(user: User, wanted: str) -> Iterator[Hit]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
+from orchestrator.story import said_reason
 
 type Facts = Mapping[str, Json]
 
@@ -374,7 +375,7 @@ _FACTS: Final[Mapping[str, Callable[[Json], str]]] = {
     "role": _text,
     "permission": _text,
     "user": _name,
-    "reason": _text,
+    "reason": lambda value: said_reason(_text(value)),
     "note": _text,
     "words": _text,
     "agent": _labelled(gettext_lazy("agent")),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from agents.registry import budget_of
@@ -16,6 +17,14 @@ from orchestrator.engine.plans import plan_of
 from orchestrator.models import Attempt, Budget, Run, Workflow, WorkflowVersion, task_id
 
 NEWEST_RUNS: Final = 1000  # over which totals are summed
+
+
+def resources() -> dict[str, str]:
+    """What can be limited, in people's words."""
+    return {
+        "documents": _("Documents"), "tokens": _("Tokens"), "minutes": _("Minutes"), "calls": _("Calls"),
+        "cost": _("Cost"),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +49,23 @@ class Row:
         return budgets.words(about, name=self.name)
 
     @property
-    def title(self) -> str:
-        """The same at the beginning of a sentence."""
-        return self.words[:1].upper() + self.words[1:]
+    def said(self) -> str:
+        """The same in the user's language, as tables have it."""
+        what = {"what": resources().get(self.resource, self.resource), "ref": self.ref, "of": self.name or self.ref}
+        match self.scope:
+            case "run" if not self.ref:
+                return _("%(what)s of each run") % what
+            case "run":
+                return _("%(what)s of run %(ref)s") % what
+            case "run_agent" if self.ref:
+                return _("%(what)s of %(agent)s in run %(ref)s") % {**what, "agent": self.of or REST}
+            case "run_agent":
+                return _("%(what)s of %(agent)s in each run") % {**what, "agent": self.of or REST}
+            case "workflow":
+                return _("%(what)s of workflow %(of)s") % what
+            case "agent":
+                return _("%(what)s of agent %(of)s") % what
+        return _("%(what)s of team %(of)s") % what
 
     @property
     def left(self) -> float:

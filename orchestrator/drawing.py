@@ -97,7 +97,7 @@ def _box(node: Node, marks: list[Mark], *, now: datetime) -> Box:
 
 def _single(node: Node, mark: Mark | None, *, now: datetime) -> str:
     if mark is None:
-        return node.agent or _kind(node.kind)
+        return node.agent or kind_word(node.kind)
     match mark.looks:
         case "waiting":
             return waiting_for(mark.wait_for)
@@ -124,7 +124,7 @@ def waiting_for(wait_for: str) -> str:
 
 def _family(node: Node, counts: Counter[str], done: int, count: int) -> str:
     if not counts:
-        return node.agent or _kind(node.kind)
+        return node.agent or kind_word(node.kind)
     text = _("%(done)d of %(count)d") % {"done": done, "count": count}
     return text + _(", %(count)d failed") % {"count": counts["failed"]} if counts["failed"] else text
 
@@ -143,7 +143,8 @@ def _word(status: str, marks: list[Mark]) -> str:
     return words.get(status, status)
 
 
-def _kind(kind: str) -> str:
+def kind_word(kind: str) -> str:
+    """What people call a kind of step."""
     kinds = {
         "automated": _("agent"),
         "manual": _("a person's work"),

@@ -1,5 +1,6 @@
 """The form that starts a run, made from the workflow's input schema. Pure: a schema in, fields and a document out."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -13,6 +14,7 @@ type FieldKind = Literal["line", "text", "date", "number", "integer", "yes_no", 
 
 LONG_TEXT: Final = 200  # a string that may be longer gets several lines
 PREFIX: Final = "input."
+WORDS: Final = "x-words"  # beside an `enum` of ours: what people call each option
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class Field:
     options: tuple[str, ...] = ()
     value: str = ""
     problem: str = ""
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The options, with what people call them."""
+        return [(option, self.words.get(option, option)) for option in self.options]
 
     @property
     def control(self) -> str:
@@ -44,7 +52,18 @@ class Answer:
     @property
     def is_readable(self) -> bool:
         """Whether every field could be read."""
-        return not any(field.problem for field in self.fields)
+        return not any(one.problem for one in self.fields)
+
+
+def choice(title: str, words: Mapping[str, object]) -> dict[str, Any]:
+    """The schema of a choice: what is stored, and what people call it."""
+    said = {option: str(one) for option, one in words.items()}
+    return {"type": "string", "enum": list(said), "title": title, WORDS: said}
+
+
+def yes_or_no(title: str) -> dict[str, Any]:
+    """The schema of a question."""
+    return choice(title, {"yes": _("Yes"), "no": _("No")})
 
 
 def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -97,7 +116,9 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     value = default if isinstance(default, str) else orjson.dumps(default).decode()
     kind = _kind(spec, options)
     told = (str(spec.get("description", "")), _bounds(spec) if kind in ("integer", "number") else "")
-    return Field(name, title, kind, " ".join(filter(None, told)), required, options, value)
+    known = spec.get(WORDS)
+    words = {str(option): str(said) for option, said in known.items()} if isinstance(known, dict) else {}
+    return Field(name, title, kind, " ".join(filter(None, told)), required, options, value, words=words)
 
 
 def _bounds(spec: Mapping[str, Any]) -> str:

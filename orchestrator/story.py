@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from agents.guardrails import words as guard_words
+from agents.marking import marked
 from agents.types import Json
 from orchestrator import gate_story, judged_story, state_story, tool_story
 from orchestrator.budgets import words as budget_words
@@ -16,6 +17,15 @@ from orchestrator.timed_story import by_hand, moment, timed
 
 # Kinds that every task has twice: left out of the short story, which keeps what people did and what went wrong.
 ROUTINE: Final = frozenset({"task.started", "task.succeeded", "task.released", "state.written", "task.copied"})
+
+# Why the engine leaves a step out, as its SQL stores it.
+_LEFT_OUT: Final = frozenset(
+    {
+        marked("its branch was not taken"),
+        marked("nothing before it ran"),
+        marked("too few of the steps before it succeeded"),
+    }
+)
 
 # People act on these too.
 _REASONED: Final = frozenset({"task.noted", "task.restarted", "task.terminated", "state.written"})
@@ -54,6 +64,11 @@ def actor_of(actor: str) -> tuple[Who, str]:
     ) if kind == "feed" else ""
 
 
+def said_reason(reason: str) -> str:
+    """A reason as it is shown: the engine's own in the user's language, a person's as it was typed."""
+    return _(reason) if reason in _LEFT_OUT else reason
+
+
 def _reason(event: Happening) -> str:
     """The reason of something a person did to the run; the engine's own reasons are part of its sentence."""
     by_a_person = event.actor.startswith("user:") and event.kind != "task.skipped"  # whose sentence has it already
@@ -74,7 +89,7 @@ def _run_started(event: Happening) -> str:
 
 
 def _task_skipped(event: Happening) -> str:
-    reason = event.facts.get("reason")
+    reason = said_reason(str(event.facts.get("reason") or ""))
     return _("was skipped: %(reason)s") % {"reason": reason} if reason else _("was skipped: its condition did not hold")
 
 

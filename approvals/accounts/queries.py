@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
@@ -57,25 +58,25 @@ KINDS: Final[Mapping[str, Promise]] = {
     "token.revoked": _("Token revoked"),
 }
 _FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
-_TOLD: Final = (
-    "user",
-    "role",
-    "permission",
-    "right",
-    "on",
-    "to",
-    "main",
-    "act",
-    "queue",
-    "what",
-    "about",
-    "team",
-    "part",
-    "owner",
-    "skills",
-    "reason",
-    "name",
-)
+_TOLD: Final[Mapping[str, str | Promise]] = {
+    "user": pgettext_lazy("fact", "account"),
+    "role": pgettext_lazy("fact", "role"),
+    "permission": pgettext_lazy("fact", "right"),
+    "right": pgettext_lazy("fact", "right"),
+    "on": pgettext_lazy("fact", "on"),
+    "to": pgettext_lazy("fact", "to"),
+    "main": pgettext_lazy("fact", "person of"),
+    "act": pgettext_lazy("fact", "act"),
+    "queue": pgettext_lazy("fact", "queue"),
+    "what": pgettext_lazy("fact", "what"),
+    "about": pgettext_lazy("fact", "about"),
+    "team": pgettext_lazy("fact", "team"),
+    "part": pgettext_lazy("fact", "part"),
+    "owner": pgettext_lazy("fact", "owner"),
+    "skills": pgettext_lazy("fact", "skills"),
+    "reason": pgettext_lazy("fact", "why"),
+    "name": pgettext_lazy("fact", "name"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +310,7 @@ def _role(group: Any, people: int, terms: RoleTerms | None) -> Role:
 
 
 def _right(verb: str, sources: list[str]) -> RightRow:
-    return RightRow(verb, VERBS[verb], wording.TOLD.get(verb, ""), verb in GRAVE, sources)
+    return RightRow(verb, gettext(VERBS[verb]), wording.TOLD.get(verb, ""), verb in GRAVE, sources)
 
 
 def _grant(one: Any, to: str, holder: str) -> Grant | None:
@@ -327,8 +328,15 @@ def _codename(one: Grant) -> str:
 
 def _change(event: Event) -> Change:
     facts: Mapping[str, Any] = event.data or {}
-    told = [(name, _plain(facts[name])) for name in _TOLD if facts.get(name) not in (None, "", [])]
+    known = {name: words for name, words in _TOLD.items() if facts.get(name) not in (None, "", [])}
+    told = [(str(words), _said(name, facts[name])) for name, words in known.items()]
     return Change(event.at, event.actor.removeprefix("user:"), KINDS[event.kind], told)
+
+
+def _said(name: str, value: Any) -> str:
+    """A fact's value as people call it: a permission by what it lets one do."""
+    words = WORDS.get(value, VERBS.get(value)) if name in ("permission", "right") and isinstance(value, str) else None
+    return gettext(words) if words else _plain(value)
 
 
 def _plain(value: Any) -> str:

@@ -60,12 +60,13 @@ class Effects:
     left: tuple[tuple[int, str, str], ...]  # gate's id, its title, its queue's title
     unpublishable: tuple[str, ...]  # titles of workflows
     duties: tuple[str, ...]  # sentences about what takes two people, or should not be one person's
+    made: Mapping[int, str]  # accounts that are open only then, with their names: taken back, nobody could say them
 
     def lines(self) -> tuple[str, ...]:
         """Who gains and who loses what, in words."""
         if not self.gains and not self.losses:
             return (_("What anybody may do stays as it is."),)
-        names = _names({*self.gains, *self.losses})
+        names = {**_names({*self.gains, *self.losses}), **self.made}
         titles = _titles(right for rights in (*self.gains.values(), *self.losses.values()) for right in rights)
         return (
             *_told(self.gains, names, titles, _("%(person)s may now: %(rights)s.")),
@@ -81,9 +82,9 @@ class Effects:
         return (*found, *self.duties)
 
     def bound(self) -> Json:
-        """What somebody who was shown this has agreed to."""
+        """What somebody who was shown this has agreed to. An account that is made has another number each time."""
         rights: list[Json] = [
-            [user, sign, *right]
+            [self.made.get(user, user), sign, *right]
             for sign, changed in (("+", self.gains), ("-", self.losses))
             for user, held in changed.items()
             for right in held
@@ -98,16 +99,17 @@ class _TakenBack(Exception):
 def rehearse(change: Callable[[], object]) -> Effects:
     """Make the change, see what it does, and take it back. Raises whatever the change refuses with."""
     with transaction.atomic():
-        before, after = standing(), None
+        before, after, made = standing(), None, dict[int, str]()
         try:
             with transaction.atomic():
                 change()
                 after = standing()
+                made = _names(after.holds.keys() - before.holds.keys())
                 raise _TakenBack
         except _TakenBack:
             pass
         assert after is not None
-        return compare(before, after)
+        return compare(before, after, made)
 
 
 def standing() -> Standing:
@@ -129,7 +131,7 @@ def standing() -> Standing:
     return Standing({user: frozenset(rights) for user, rights in held.items()}, mains)
 
 
-def compare(before: Standing, after: Standing) -> Effects:
+def compare(before: Standing, after: Standing, made: Mapping[int, str] | None = None) -> Effects:
     """What is different."""
     gains = {user: rights - before.holds.get(user, frozenset()) for user, rights in after.holds.items()}
     losses = {user: rights - after.holds.get(user, frozenset()) for user, rights in before.holds.items()}
@@ -141,6 +143,7 @@ def compare(before: Standing, after: Standing) -> Effects:
         _left(before, after),
         _unpublishable(before, after),
         (*_pairs(before, after), *_together(before, after)),
+        made or {},
     )
 
 
@@ -205,7 +208,8 @@ def _together(before: Standing, after: Standing) -> tuple[str, ...]:
         words = _("Separation of duties: %(person)s would hold both “%(first)s” and “%(second)s”.")
         names = _names(new)
         found += [
-            words % {"person": names[user], "first": VERBS[first], "second": VERBS[second]} for user in sorted(new)
+            words % {"person": names[user], "first": _(VERBS[first]), "second": _(VERBS[second])}
+            for user in sorted(new)
         ]
     return tuple(found)
 
@@ -244,7 +248,7 @@ def _rights(rights: frozenset[Right], titles: Mapping[tuple[str, int], str]) -> 
     told = []
     for verb, kind, ref in sorted(rights, key=lambda right: (order.index(right[0]), right[1:])):
         on = titles.get((kind, ref), f"#{ref}")
-        told.append(VERBS[verb] if not kind else f"{VERBS[verb]} ({on})")
+        told.append(_(VERBS[verb]) if not kind else f"{_(VERBS[verb])} ({on})")
     return "; ".join(told)
 
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django import template
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents.types import Json
@@ -25,12 +24,6 @@ def verdict_look(verdict: object) -> wording.VerdictLook:
 def clause_words(clause: dict[str, Json]) -> str:
     """A clause of the rule that held, with the value that made it hold; empty if only its source says it."""
     return wording.clause_words(clause)
-
-
-@register.filter
-def person(user: User | None) -> str:
-    """A person's full name, or else the user name."""
-    return (user.get_full_name() or user.username) if user else ""
 
 
 @register.filter

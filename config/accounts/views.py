@@ -165,7 +165,7 @@ def _tokens(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResp
         token for token in mine if token.expires_at > since and (token.revoked_at is None or token.revoked_at > since)
     ]
     scopes = [
-        (name, [VERBS[verb] for verb in VERBS if verb in opened and verb != "use_api"])
+        (name, [_(VERBS[verb]) for verb in VERBS if verb in opened and verb != "use_api"])
         for name, opened in SCOPES.items()
     ]
     context = {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django import template
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +22,7 @@ from django.utils.translation import ngettext
 from agents import sections
 from agents.tracing import trace_id_of
 from approvals import gate_access, permissions, wording
+from config import stored_words
 from orchestrator import rendering
 from orchestrator.models import Workflow
 from orchestrator.story import actor_of
@@ -191,6 +193,12 @@ def spoken(name: object) -> str:
 
 
 @register.filter
+def stored_word(stored: str, of: str) -> str:
+    """A stored word of one sort as people say it: `{{ version.kind|stored_word:"agent" }}`."""
+    return stored_words.word(stored, of)
+
+
+@register.filter
 def said(value: object) -> object:
     """A stored value as people say it: yes, no, and a dash for nothing."""
     if isinstance(value, bool):
@@ -211,6 +219,12 @@ def duration(seconds: float | timedelta | None) -> str:
     if whole < 172_800:
         return str(_("%(n)d h") % {"n": whole // 3600})
     return ngettext("%(n)d day", "%(n)d days", whole // 86_400) % {"n": whole // 86_400}
+
+
+@register.filter
+def person(user: User | None) -> str:
+    """A person's full name, or else the user name."""
+    return (user.get_full_name() or user.username) if user else ""
 
 
 @register.filter

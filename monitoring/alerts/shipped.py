@@ -6,6 +6,7 @@ They are put into the database once, where people change them or switch them off
 from dataclasses import dataclass
 from typing import Final
 
+from agents.marking import marked as _
 from monitoring.models import AlertRule, Severity
 
 
@@ -27,36 +28,40 @@ _WARNING, _CRITICAL = Severity.WARNING, Severity.CRITICAL
 _SURGE, _TOOL = "token-surge", "tool-failure"
 
 RULES: Final = (
-    Shipped("long-run", "Run takes longer than an hour", "run", "workflow_duration > 3600000", _WARNING),
-    Shipped("failing-tasks", "More than 10 % of a run's tasks failed", "run", "task_failure_rate > 0.1", _CRITICAL),
-    Shipped("failed-run", "Run failed", "run", "workflow_status == 'FAILED'", _CRITICAL),
-    Shipped("stranded-run", "Run stranded", "workflow", "stranded_runs > 0", _CRITICAL, 10),
-    Shipped("budget-80", "80 % of a budget is used", "budget", "budget_used >= 0.8", _WARNING, 1, _SURGE),
-    Shipped("budget-10-left", "Under 10 % of a budget left", "budget", "budget_remaining < 0.1", _WARNING, 1, _SURGE),
-    Shipped("budget-used-up", "A budget is used up", "budget", "budget_used >= 1.0", _CRITICAL, 1, _SURGE),
-    Shipped("tool-errors", "Tool fails", "tool", "tool_calls >= 10 && tool_error_rate > 0.2", _CRITICAL, 10, _TOOL),
+    Shipped("long-run", _("Run takes longer than an hour"), "run", "workflow_duration > 3600000", _WARNING),
+    Shipped("failing-tasks", _("More than 10 % of a run's tasks failed"), "run", "task_failure_rate > 0.1", _CRITICAL),
+    Shipped("failed-run", _("Run failed"), "run", "workflow_status == 'FAILED'", _CRITICAL),
+    Shipped("stranded-run", _("Run stranded"), "workflow", "stranded_runs > 0", _CRITICAL, 10),
+    Shipped("budget-80", _("80 % of a budget is used"), "budget", "budget_used >= 0.8", _WARNING, 1, _SURGE),
     Shipped(
-        "overrides", "People override much", "workflow", "decisions >= 10 && override_rate > 0.3", _WARNING, 1440
+        "budget-10-left", _("Under 10 % of a budget left"), "budget", "budget_remaining < 0.1", _WARNING, 1, _SURGE
+    ),
+    Shipped("budget-used-up", _("A budget is used up"), "budget", "budget_used >= 1.0", _CRITICAL, 1, _SURGE),
+    Shipped("tool-errors", _("Tool fails"), "tool", "tool_calls >= 10 && tool_error_rate > 0.2", _CRITICAL, 10, _TOOL),
+    Shipped(
+        "overrides", _("People override much"), "workflow", "decisions >= 10 && override_rate > 0.3", _WARNING, 1440
     ),
     Shipped(
-        "policy-violations", "Agent tries what it may not do", "agent", "policy_violations >= 3", _CRITICAL, 10,
+        "policy-violations", _("Agent tries what it may not do"), "agent", "policy_violations >= 3", _CRITICAL, 10,
         "guardrail-breach",
     ),
-    Shipped("overdue-gates", "Decisions are past their deadline", "queue", "gates_overdue > 0", _WARNING, 1),
-    Shipped(GRAVEST, "A matter of critical risk waits for several people", "queue", "gates_gravest > 0", _CRITICAL, 1),
-    Shipped("silent-agent", "Agent is silent", "agent", "silent", _CRITICAL, 5),
-    Shipped("out-of-service", "Agent is out of service", "agent", "out_of_service", _WARNING, 5, _TOOL),
-    Shipped("queue-depth", "Work piles up", "lane", "queue_depth > 5000", _WARNING, 1),
-    Shipped("sequencer-lag", "Events are sealed late", "system", "sequencer_lag_s > 10.0", _CRITICAL, 1),
-    Shipped("export-fails", "Others' systems are not told", "system", "export_failing_s > 300.0", _WARNING, 1),
-    Shipped("no-workers", "Nobody works", "system", "workers == 0 && ready_tasks > 0", _CRITICAL, 1),
-    Shipped("token-surge", "Agent uses unusually many tokens", "agent", "tokens_sigma > 4.0", _WARNING, 60, _SURGE),
-    Shipped("slow-agent", "Agent is unusually slow", "agent", "duration_sigma > 4.0", _WARNING),
+    Shipped("overdue-gates", _("Decisions are past their deadline"), "queue", "gates_overdue > 0", _WARNING, 1),
     Shipped(
-        "failing-agent", "Agent fails unusually often", "agent", "failures >= 5 && failures_sigma > 4.0", _WARNING,
+        GRAVEST, _("A matter of critical risk waits for several people"), "queue", "gates_gravest > 0", _CRITICAL, 1
+    ),
+    Shipped("silent-agent", _("Agent is silent"), "agent", "silent", _CRITICAL, 5),
+    Shipped("out-of-service", _("Agent is out of service"), "agent", "out_of_service", _WARNING, 5, _TOOL),
+    Shipped("queue-depth", _("Work piles up"), "lane", "queue_depth > 5000", _WARNING, 1),
+    Shipped("sequencer-lag", _("Events are sealed late"), "system", "sequencer_lag_s > 10.0", _CRITICAL, 1),
+    Shipped("export-fails", _("Others' systems are not told"), "system", "export_failing_s > 300.0", _WARNING, 1),
+    Shipped("no-workers", _("Nobody works"), "system", "workers == 0 && ready_tasks > 0", _CRITICAL, 1),
+    Shipped("token-surge", _("Agent uses unusually many tokens"), "agent", "tokens_sigma > 4.0", _WARNING, 60, _SURGE),
+    Shipped("slow-agent", _("Agent is unusually slow"), "agent", "duration_sigma > 4.0", _WARNING),
+    Shipped(
+        "failing-agent", _("Agent fails unusually often"), "agent", "failures >= 5 && failures_sigma > 4.0", _WARNING,
         60, _TOOL,
     ),
-    Shipped("slow-workflow", "Runs take unusually long", "workflow", "duration_sigma > 4.0", _WARNING),
+    Shipped("slow-workflow", _("Runs take unusually long"), "workflow", "duration_sigma > 4.0", _WARNING),
 )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def _any(rule: AlertRule, scope: str, said: Said) -> str:
         f"{name} {said.text(name, inputs.of(name).unit)}" for name in said.named if name in inputs.names
     )
     about = f" {said.about}" if said.about else ""
-    return f"{rule.title}:{about} ({numbers})" if numbers else f"{rule.title}:{about}"
+    return f"{rule.said}:{about} ({numbers})" if numbers else f"{rule.said}:{about}"
 
 
 def _tool_errors(said: Said) -> str:

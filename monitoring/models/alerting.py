@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.models import Queue
@@ -38,6 +39,11 @@ class AlertRule(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def said(self) -> str:
+        """The title in the user's language, if it came with the product and was left as it was."""
+        return gettext(self.title)
 
 
 class Alert(models.Model):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import ports
+from orchestrator import forms, ports
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, counted, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.catalogue import default as catalogue
@@ -50,7 +50,7 @@ class KeepAdvice(_OnWorkflow):
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The fifteen checks."""
         checks = advising.QUESTIONS.items()
-        asked = {name: {"type": "string", "enum": list(YES_NO), "title": _(words)} for name, words in checks}
+        asked = {name: forms.yes_or_no(_(words)) for name, words in checks}
         return {"properties": asked, "required": list(asked)}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

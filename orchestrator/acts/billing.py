@@ -64,7 +64,7 @@ class RecordBill(Act):
             raise BillKnown(source=source, number=number)
         amount = answers["amount"]
         assert isinstance(amount, int | float)
-        told = {"words": row.title, "new": f"{row.spent + amount:,.2f}", "limit": f"{row.limit:,.2f}"}
+        told = {"words": row.said, "new": f"{row.spent + amount:,.2f}", "limit": f"{row.limit:,.2f}"}
         lines = (_("%(words)s: %(new)s of %(limit)s are used then.") % told,)
         used_up = amount > 0 and row.spent + amount >= row.limit
         warnings = (_("Nothing is left then: every call that needs it waits at once."),) if used_up else ()

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import budget_db, budget_rows, ports
+from orchestrator import budget_db, budget_rows, forms, ports
 from orchestrator.acts.core import Act, Performing, Person, Plan, Target, Undo, counted, register
 from orchestrator.budget_rows import Row
-from orchestrator.budgets import RESOURCES, REST, STANDING, WARN_AT
+from orchestrator.budgets import REST, STANDING, WARN_AT
 from orchestrator.engine import budgeting
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
@@ -64,13 +64,14 @@ class SetBudget(Act):
             ),
         }
         asked: dict[str, Any] = {
-            "resource": {"type": "string", "enum": list(RESOURCES), "title": _("Of what")},
+            "resource": forms.choice(_("Of what"), budget_rows.resources()),
             "limit": limit,
         }
         whose = self._whose(target)
         if whose:
             name, title, options = whose
-            asked[name] = {"type": "string", "enum": options, "title": title}
+            words = {WHOLE: _("the whole run"), EACH_RUN: _("each run"), ALL_RUNS: _("all runs together")}
+            asked[name] = forms.choice(title, {option: words.get(option, option) for option in options})
         return {"properties": asked, "required": ["resource"]}
 
     def _whose(self, target: Target) -> tuple[str, str, list[str]] | None:
@@ -91,11 +92,11 @@ class SetBudget(Act):
         limit = answers.get("limit")
         if limit is None:
             if row.pk is None or row.scope == "run":
-                raise LimitMissing(words=row.words)
-            gone = _("%(words)s: no limit any more.") % {"words": row.title}
+                raise LimitMissing(words=row.said)
+            gone = _("%(words)s: no limit any more.") % {"words": row.said}
             return Plan((gone, *_goes_on(row)), {"from": row.limit}, row)
         assert isinstance(limit, int | float)
-        told = {"words": row.title, "new": f"{limit:,.10g}", "used": f"{row.spent:,.10g}"}
+        told = {"words": row.said, "new": f"{limit:,.10g}", "used": f"{row.spent:,.10g}"}
         lines = [_("%(words)s: %(new)s, of which %(used)s are used.") % told]
         if row.pk is not None or row.limit:
             lines.append(_("It was %(old)s.") % {"old": f"{row.limit:,.10g}"})

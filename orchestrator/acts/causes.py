@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from agents.types import Json
+from orchestrator import forms
 from orchestrator.acts.core import Performing
 from orchestrator.causes import CAUSES
 from orchestrator.engine.plans import step_in_trouble
@@ -18,7 +19,7 @@ def asked(schema: Mapping[str, Any], task: Task) -> Mapping[str, Any]:
     """An act's schema with the cause in it."""
     gate = step_in_trouble(task).gate
     demanded = gate is not None and bool(gate.terms.feedback)
-    field = {"type": "string", "enum": list(CAUSES), "title": _("Root cause")}
+    field = forms.choice(_("Root cause"), CAUSES)
     properties = {**schema["properties"], FIELD: field}
     return {"properties": properties, "required": [*schema.get("required", ()), *([FIELD] if demanded else ())]}
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator import ports
+from orchestrator import forms, ports
 from orchestrator.acts.core import Act, Performing, Person, Plan, Target, Undo, register
 from orchestrator.models import PatternChoice, Workflow
 from orchestrator.patterns import choosing, plain
@@ -34,10 +34,10 @@ class ChoosePattern(Act):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The pattern, and the wizard's four questions."""
-        names = [entry.name for entry in plain.entries()]
-        asked: dict[str, Any] = {"pattern": {"type": "string", "enum": names, "title": _("Pattern")}}
+        titles = {entry.name: _(entry.title) for entry in plain.entries()}
+        asked: dict[str, Any] = {"pattern": forms.choice(_("Pattern"), titles)}
         for name, question in choosing.QUESTIONS.items():
-            asked[name] = {"type": "string", "enum": list(YES_NO), "title": _(question)}
+            asked[name] = forms.yes_or_no(_(question))
         return {"properties": asked, "required": ["pattern"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

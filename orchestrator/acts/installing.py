@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
 
 from agents.types import Json
-from orchestrator import ports, services
+from orchestrator import forms, ports, services
 from orchestrator.acts.core import Act, Done, Performing, Person, Plan, Scope, Target, perform, register
 from orchestrator.acts.refusals import ActImpossible, ActNotAllowed, AnswerInvalid
 from orchestrator.definitions.errors import DefinitionError
@@ -53,9 +53,9 @@ class InstallTemplate(Act):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which template."""
-        names = [template.name for template in templates.every()]
+        titles = {template.name: template.facts.title for template in templates.every()}
         return {
-            "properties": {"template": {"type": "string", "enum": names, "title": _("Template")}},
+            "properties": {"template": forms.choice(_("Template"), titles)},
             "required": ["template"],
         }
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator import budget_rows, ports
+from orchestrator import budget_rows, forms, ports
 from orchestrator.acts.budgets import change, lock_budgets, release_later
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo, register
 from orchestrator.budget_rows import Row
@@ -55,9 +55,10 @@ class Moving(Act):
         """How much of what, from whom to whom."""
         rows = self.rows(target)
         holders = list(dict.fromkeys(self.holder(row) for row in rows))
+        words = budget_rows.resources()
         known = [resource for resource in RESOURCES if any(row.resource == resource for row in rows)]
         asked = {
-            "resource": {"type": "string", "enum": known, "title": _("Of what")},
+            "resource": forms.choice(_("Of what"), {name: words[name] for name in known}),
             "from": {"type": "string", "enum": holders, "title": _("From")},
             "to": {"type": "string", "enum": holders, "title": _("To")},
             "amount": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e12, "title": _("How much")},
@@ -74,7 +75,7 @@ class Moving(Act):
             raise NotThatMuch(left=f"{0 if same else source.left:,.10g}", words=source.words)
         lines = tuple(
             _("%(words)s: from %(old)s to %(new)s.")
-            % {"words": row.title, "old": f"{row.limit:,.10g}", "new": f"{row.limit + by:,.10g}"}
+            % {"words": row.said, "old": f"{row.limit:,.10g}", "new": f"{row.limit + by:,.10g}"}
             for row, by in ((source, -amount), (goal, amount))
         )
         return Plan(lines, {"from": source.limit, "to": goal.limit}, (source, goal, float(amount)))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Json
-from orchestrator import db, ports
+from orchestrator import db, forms, ports
 from orchestrator.acts import hands
 from orchestrator.acts.core import Act, Performing, Person, Plan, Target, Undo, counted, register
 from orchestrator.acts.hands import ANEW, ASK, HELD, InHand, Unfinished
@@ -49,7 +49,8 @@ class Terminate(Act):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """What becomes of what it has in hand."""
-        field = {"type": "string", "enum": [STOPPED, MOVED], "title": _("What it has in hand is")}
+        ways = {STOPPED: _("put before people"), MOVED: _("moved to other agents")}
+        field = forms.choice(_("What it has in hand is"), ways)
         return {"properties": {"in_hand": field}, "required": ["in_hand"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

@@ -4,6 +4,10 @@ const body = document.getElementById("dialog-body");
 const confirmation = document.getElementById("confirm");
 const RETURN = "wk-return"; // where the focus goes back to, over the loading of a page
 let opener = null;
+let pressedOn = null;
+
+// Text that is selected to beyond the dialog's edge ends in a click on the dialog: whoever did that has not left it.
+document.addEventListener("pointerdown", (event) => (pressedOn = event.target), { capture: true });
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-dialog]");
@@ -16,7 +20,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     event.target.closest("dialog").close();
   }
-  if (event.target instanceof HTMLDialogElement) event.target.close(); // the backdrop
+  if (event.target instanceof HTMLDialogElement && event.target === pressedOn) event.target.close(); // the backdrop
 });
 
 document.addEventListener("htmx:after:swap", () => {

@@ -135,6 +135,26 @@ def test_stop_shows_its_reach_then_holds_and_can_be_lifted(site: Site, manager: 
     assert stop.lifted_by == manager
 
 
+def test_dialog_closes_by_a_click_beside_it_and_not_by_selecting_text_to_beyond_it(
+    site: Site, manager: User, page: Page
+) -> None:
+    site.enter(page, manager)
+    page.get_by_role("link", name="Stop…").click()
+    reason = page.get_by_role("dialog").get_by_label("Why")
+    reason.fill("Wrong hosts are being isolated")
+
+    inside = reason.bounding_box()
+    assert inside
+    page.mouse.move(inside["x"] + 8, inside["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(4, 4)
+    page.mouse.up()
+    expect(reason).to_have_value("Wrong hosts are being isolated")
+
+    page.mouse.click(4, 4)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_stop_twice_is_refused_with_the_reason_kept(site: Site, manager: User, page: Page) -> None:
     services.stop(scope="everything", ref=None, by=manager, reason="first")
     site.enter(page, manager, "/stop/")

@@ -16,6 +16,7 @@ from approvals import access, db, permissions
 from approvals.accounts import changes
 from approvals.accounts.rehearsal import rehearse
 from approvals.accounts.risk import NO_REASON, Why
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, Undo
 
 type Answers = Mapping[str, Json]
@@ -105,19 +106,25 @@ class AccessAct(Act):
 
 def person_field(title: str, *, inactive: bool = False) -> dict[str, Any]:
     """A field that names an account."""
-    names = User.objects.filter(is_active=not inactive).order_by("username").values_list("username", flat=True)
-    return _named(title, list(names[: OFFERED + 1]))
+    found = User.objects.filter(is_active=not inactive).order_by("username")[: OFFERED + 1]
+    return _named(title, {user.username: named(user) for user in found})
 
 
 def role_field(title: str, *, own: bool = False) -> dict[str, Any]:
     """A field that names a role; with `own`, one that was made here."""
     shipped = 9 if own else 0
-    return _named(title, access.role_names()[shipped:])
+    return _named(title, {name: name for name in access.role_names()[shipped:]})
 
 
-def _named(title: str, names: list[str]) -> dict[str, Any]:
+def named(user: User) -> str:
+    """An account in a list to choose from: the person's name, and what tells two of one name apart."""
+    full = user.get_full_name()
+    return f"{full} ({user.username})" if full else user.username
+
+
+def _named(title: str, names: Mapping[str, str]) -> dict[str, Any]:
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 150, "title": title}
-    return {**field, "enum": names} if 0 < len(names) <= OFFERED else field
+    return {**field, **choice(title, names)} if 0 < len(names) <= OFFERED else field
 
 
 def text(answers: Answers, name: str) -> str:

@@ -13,11 +13,12 @@ from agents.models import Agent
 from agents.types import Json
 from approvals import access
 from approvals.accounts import people, risk
-from approvals.accounts.acts.core import OFFERED, AccessAct, Answers, text
+from approvals.accounts.acts.core import OFFERED, AccessAct, Answers, named, text
 from approvals.accounts.risk import Why
 from approvals.errors import ChangeRefused, UnknownName
 from approvals.models import Queue
 from approvals.roles import AGENT_GRANTS, QUEUE_GRANTS, VERBS, WORKFLOW_GRANTS
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Target, register
 from orchestrator.models import Workflow
 
@@ -41,10 +42,16 @@ class _Grant(AccessAct):
         """To whom, what, and on which."""
         fields = {
             "to": _named(_("To whom"), _holders(), "person:… or team:…"),
-            "right": {"type": "string", "enum": list(dict.fromkeys(WORDS.values())), "title": _("Right")},
+            "right": choice(_("Right"), {words: _(words) for words in WORDS.values()}),
             "on": _named(_("On"), _objects(), "workflow:…, queue:… or agent:…"),
         }
         return {"properties": fields, "required": ["to", "right", "on"]}
+
+    def words(self, asked: Answers) -> tuple[str, ...]:
+        """Who, what and on which, as people call them."""
+        holder, (permission, on) = _holder(text(asked, "to")), self._what(asked)
+        whose = (holder.get_full_name() or holder.username) if isinstance(holder, User) else holder.name
+        return (str(self.line) % {"to": whose, "right": _(WORDS[permission]), "on": on.title or on.name},)
 
     def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json]:
         """Grant it, or take it back."""
@@ -147,23 +154,27 @@ def _is_granted(holder: User | Group, permission: str, on: Workflow | Queue | Ag
     return GroupObjectPermission.objects.filter(group=holder, **facts).exists()
 
 
-def _holders() -> list[str]:
-    names = User.objects.filter(is_active=True).order_by("username").values_list("username", flat=True)[: OFFERED + 1]
+def _holders() -> dict[str, str]:
+    people = User.objects.filter(is_active=True).order_by("username")[: OFFERED + 1]
     teams = Group.objects.order_by("name").values_list("name", flat=True)[: OFFERED + 1]
-    return [*(f"person:{name}" for name in names), *(f"team:{name}" for name in teams)]
+    held_by_all = _("everybody in %(team)s")
+    return {f"person:{user.username}": named(user) for user in people} | {
+        f"team:{name}": held_by_all % {"team": name} for name in teams
+    }
 
 
-def _objects() -> list[str]:
-    found: list[str] = []
-    for kind, model in (("queue", Queue), ("workflow", Workflow), ("agent", Agent)):
-        names = model._default_manager.order_by("name").values_list("name", flat=True)[: OFFERED + 1]
-        found += [f"{kind}:{name}" for name in names]
+def _objects() -> dict[str, str]:
+    kinds = (("queue", Queue, _("Queue")), ("workflow", Workflow, _("Workflow")), ("agent", Agent, _("Agent")))
+    found: dict[str, str] = {}
+    for kind, model, words in kinds:
+        rows = model._default_manager.order_by("name").values_list("name", "title")[: OFFERED + 1]
+        found |= {f"{kind}:{name}": f"{words}: {title or name}" for name, title in rows}
     return found
 
 
-def _named(title: str, names: list[str], hint: str) -> dict[str, Any]:
+def _named(title: str, names: Mapping[str, str], hint: str) -> dict[str, Any]:
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "title": title}
-    return {**field, "enum": names} if 0 < len(names) <= OFFERED else {**field, "description": hint}
+    return {**field, **(choice(title, names) if 0 < len(names) <= OFFERED else {"description": hint})}
 
 
 for _act in (GrantRight(), RevokeRight()):

@@ -16,6 +16,7 @@ from approvals.accounts.acts.core import AccessAct, Answers, text
 from approvals.accounts.risk import Why
 from approvals.errors import CalendarRefused
 from approvals.models import Queue, Risk
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Plan, Target, Undo, register
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -244,9 +245,9 @@ def _calendar(asked: Answers) -> dict[str, Any]:
 
 def queue_field() -> dict[str, Any]:
     """A field that names a queue."""
-    names = list(Queue.objects.order_by("name").values_list("name", flat=True)[:500])
+    titles = dict(Queue.objects.order_by("name").values_list("name", "title")[:500])
     field: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 50, "title": _("Queue")}
-    return {**field, "enum": names} if names else field
+    return {**field, **choice(_("Queue"), titles)} if titles else field
 
 
 def _title_and_next() -> dict[str, Any]:

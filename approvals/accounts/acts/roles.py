@@ -16,6 +16,7 @@ from approvals.accounts.risk import Why
 from approvals.errors import ChangeRefused
 from approvals.models import RoleTerms
 from approvals.roles import VERBS
+from orchestrator.acts.choices import choice
 from orchestrator.acts.core import Plan, Target, Undo, register
 
 
@@ -148,7 +149,7 @@ class _RightOf(AccessAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which right, of which role."""
-        right = {"type": "string", "enum": list(VERBS.values()), "title": _("Right")}
+        right = choice(_("Right"), {words: _(words) for words in VERBS.values()})
         return {"properties": {"role": role_field(_("Role"), own=True), "right": right}, "required": ["role", "right"]}
 
     def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json]:

@@ -109,6 +109,18 @@ def test_preview_that_has_become_another_is_refused(adam: User, zoe: User) -> No
         )
 
 
+def test_account_with_a_role_is_made_as_it_was_previewed_and_named_in_the_preview(adam: User) -> None:
+    """An account that is taken back has another number the next time: nobody may have agreed to a number."""
+    answers = {"person": "rita", "name": "Rita Vane", "role": "Reviewer"}
+    preview = said("invite-person", **answers)
+
+    assert any(line.startswith("Rita Vane may now:") for line in preview.plan.lines)
+    acts.perform(
+        acts.find("everything", "invite-person"), HERE, by=adam, reason="x", answers=answers, digest=preview.digest
+    )
+    assert User.objects.get(username="rita").groups.get().name == "Reviewer"
+
+
 def test_rehearsal_names_what_would_be_left_without_anyone(adam: User) -> None:
     queue = people.queue()
     people.person("rita", "Reviewer", decides=queue)

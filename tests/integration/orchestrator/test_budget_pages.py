@@ -36,7 +36,7 @@ def test_run_page_shows_what_is_spent_held_and_left_and_warns_at_80_percent(clie
 
     shown = page(client, mia, reverse("orchestrator:run", args=[run.pk]))
 
-    assert f"tokens of run {run.pk}" in shown
+    assert f"Tokens of run {run.pk}" in shown
     assert shown.count("over 80 %") == 1
     assert reverse("orchestrator:act", args=["run", run.pk, "set-budget"]) in shown
 

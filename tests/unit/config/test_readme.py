@@ -10,7 +10,7 @@ READERS = {"text", "flag", "integer", "choice", "words", "networks", "database",
 # Read, but nobody's to set: between our own processes, by the tests, or other programs' own.
 INTERNAL = {
     *("BENCH_LLM_URL", "CELERY_SKIP_CHECKS", "CHROMIUM", "DJANGO_SETTINGS_MODULE", "STATIC_FROM_SOURCE"),
-    *("PATH", "PYENV_ROOT", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV", "NO_COLOR"),
+    *("PATH", "PYENV_ROOT", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "NO_COLOR"),
     *("WATCHKEEPER_FAILPOINTS", "WATCHKEEPER_FAILPOINT_SEED", "WATCHKEEPER_PAGES"),
 }
 
@@ -54,3 +54,18 @@ def test_configuration_table_lists_every_variable_that_is_read_and_no_other() ->
     # Some are read by the first half of their names: OIDC_ISSUER as what belongs to "OIDC".
     halves = {name: name.split("_")[0] for name in first}
     assert {name for name in first if f'"{name}"' not in source and f'"{halves[name]}"' not in source} == set()
+
+
+def test_readme_says_nothing_twice() -> None:
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if len(line) > 40]
+
+    assert {line for line in lines if lines.count(line) > 1} == set()
+    assert {start for start in (line[:60] for line in lines) if [line[:60] for line in lines].count(start) > 1} == set()
+
+
+def test_readme_leads_to_every_page_of_documentation() -> None:
+    text = (ROOT / "README.md").read_text()
+    # Tables of which test holds which id: the roadmap and the scenarios lead to them.
+    pages = {path.name for path in (ROOT / "docs").glob("*.md") if not path.name.endswith("-ids.md")}
+
+    assert {page for page in pages if f"docs/{page}" not in text} == set()

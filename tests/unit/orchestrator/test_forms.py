@@ -74,3 +74,15 @@ def test_read_unreadable_field_is_named_and_what_was_typed_is_kept(posted, name,
 @pytest.mark.parametrize("text", ["{", "[1]", "7"])
 def test_read_json_refuses_what_is_not_an_object(text):
     assert forms.read_json(text)[1]
+
+
+def test_options_of_a_choice_are_shown_in_the_words_beside_them() -> None:
+    [known, plain] = forms.fields_of(
+        {
+            "properties": {"who": forms.choice("Whose", {"ana": "Ana Ribeiro"}), "how": {"enum": ["fast"]}},
+            "required": ["who"],
+        }
+    )
+
+    assert known.choices == [("ana", "Ana Ribeiro")]
+    assert plain.choices == [("fast", "fast")]

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from orchestrator.events import EventKind
 from orchestrator.happenings import Happening
-from orchestrator.story import actor_of, tell
+from orchestrator.story import actor_of, said_reason, tell
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -66,3 +67,9 @@ def test_tell_reason_of_an_override_is_its_note():
 
 def test_tell_reviewers_note_stays_with_the_decision():
     assert told("gate.decided", "user:ana", facts={"verdict": "reject"}, note="wrong host").note == "wrong host"
+
+
+def test_reason_of_the_engine_is_told_in_the_users_language_and_a_persons_as_typed():
+    with translation.override("de"):
+        assert said_reason("its branch was not taken") != "its branch was not taken"
+        assert said_reason("wrong host") == "wrong host"

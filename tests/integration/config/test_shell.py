@@ -1,0 +1,49 @@
+"""The frame around every page: what the navigation and the search lead to opens, for each role."""
+
+import pytest
+from django.test import Client
+
+from approvals.roles import ROLES
+from config.context import MATTER, WORK, Shell
+from config.subpages import BELOW
+from tests import factories
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ROLES)
+def test_every_page_that_navigation_and_search_lead_a_role_to_opens(role: str) -> None:
+    user = factories.user("rae", role)
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    shell = Shell(user, "/")
+
+    links = [*(link for group in shell.groups for link in group), *shell.below]
+
+    assert {link.href: code for link in links if (code := client.get(link.href).status_code) != 200} == {}
+    keys = [link.key for link in links if link.key]
+    assert len(set(keys)) == len(keys), "two pages with the same keys: the second cannot be reached by them"
+
+
+def test_pages_are_below_pages_that_there_are() -> None:
+    assert {*BELOW} - {entry.view for entry in (*WORK, *MATTER)} == {""}
+
+
+@pytest.mark.django_db
+def test_search_finds_pages_below_those_of_the_navigation_for_whom_they_open() -> None:
+    client = Client()
+    client.force_login(factories.user("nora", "Auditor"), backend=BACKEND)
+
+    assert "/audit/holds/" in client.get("/search/?q=legal").text
+    client.force_login(factories.user("dev", "Agent Development Specialist"), backend=BACKEND)
+    assert "/audit/holds/" not in client.get("/search/?q=legal").text
+
+
+@pytest.mark.django_db
+def test_error_page_says_which_language_it_is_in() -> None:
+    client = Client()
+    client.force_login(factories.user("rae", "Reviewer"), backend=BACKEND)
+    client.cookies["django_language"] = "de"
+
+    assert '<html lang="de">' in client.get("/nowhere/").text
