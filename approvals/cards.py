@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
-from approvals import answers, asking, duties, permissions, policy, precedents, runways, voting
+from approvals import answers, asking, db, duties, permissions, policy, precedents, runways, voting
 from approvals.able import disguise, first
 from approvals.deadlines import stages
 from approvals.diffs import Change, changes
@@ -36,6 +36,7 @@ from approvals.precedents import Precedent, Record
 from approvals.voting import Standing
 
 _COMMENTS: Final = 200
+_EVERYTHING: Final = frozenset({"comments", "presence", "questions", "draft"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ def _blinded(whole: "Card", user: Person) -> "Card":
 
 def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision | None, stand: Standing) -> "Card":
     own_first = first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None
+    is_check = disguise.check_of(gate) is not None  # what it has is kept elsewhere
+    there = _EVERYTHING if is_check else db.attached(gate.pk, user.pk or 0)
     return Card(
         gate=gate,
         asks=f"{gate.agent} v{gate.agent_version}" if gate.agent and gate.agent_version else gate.agent,
@@ -158,18 +161,18 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         alternatives=tuple(subject["alternatives"]),
         previous=previous,
         changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
-        comments=_comments(gate),
-        looking=tuple(who_is_looking(gate, apart_from=user)),
+        comments=_comments(gate) if "comments" in there else (),
+        looking=tuple(who_is_looking(gate, apart_from=user)) if "presence" in there else (),
         precedents=precedents.nearest(gate, user),
         record=precedents.record(gate) if gate.agent else None,
         decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
         choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
         claimed_by=_claimed_by(gate),
-        draft=_draft(gate, user),
+        draft=_draft(gate, user) if "draft" in there else None,
         runway=runways.live(gate),
-        questions=tuple(asking.of(gate)) if gate.agent else (),
-        rehearsal=asking.rehearsal(gate),
+        questions=tuple(asking.of(gate)) if gate.agent and "questions" in there else (),
+        rehearsal=asking.rehearsal(gate) if "questions" in there else None,
         assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
         standing=stand,
         hidden=False,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import User
-from django.db.models import Q, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -271,23 +271,24 @@ def review(card: Card, answer: dict[str, Json]) -> tuple[tuple[Change, ...], str
     return changes(card.proposal, answer), policy.seal(answer)
 
 
-def aftermath(gate: Gate) -> Aftermath | None:
-    """What came of the gate's settlement so far; None while it is open."""
+def aftermath(gate: Gate, run: Run | None = None) -> Aftermath | None:
+    """What came of the gate's settlement so far; None while it is open. `run`: its run, if it was read just now."""
     if gate.settled_at is None:
         return None
-    run = Run.objects.get(pk=gate.run_id)
+    run = run or Run.objects.get(pk=gate.run_id)
     if run.status in RUN_TERMINAL:
         return Aftermath("ended", run.ended_at, run)
     if gate.kind in (GateKind.DEADLINE, GateKind.REQUEST):  # nothing waited for it
         return Aftermath("resumed", gate.settled_at, run)
-    tasks = Task.objects.of_run(run.pk)
-    went_on = tasks.filter(started_at__gte=gate.settled_at).order_by("started_at")
-    started = went_on.values_list("started_at", flat=True).first()
-    if started is not None:
-        return Aftermath("resumed", started, run)
+    next_up = Task.objects.of_run(run.pk).aggregate(
+        started=Min("started_at", filter=Q(started_at__gte=gate.settled_at)),
+        ready=Count("pk", filter=Q(status=TaskStatus.READY)),
+    )
+    if next_up["started"] is not None:
+        return Aftermath("resumed", next_up["started"], run)
     if run.status == RunStatus.PAUSED:
         return Aftermath("paused", None, run)
-    if not tasks.filter(status=TaskStatus.READY).exists():
+    if not next_up["ready"]:
         return Aftermath("waits", None, run)
     is_late = timezone.now() - gate.settled_at > PATIENCE
     return Aftermath("late" if is_late else "pending", gate.settled_at, run)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -66,10 +66,25 @@ class Sitting:
     left: int  # minutes
 
 
+class Line(NamedTuple):
+    """What a row of the list says, as values: while these are the same, so is what is written of them."""
+
+    pk: int
+    title: str
+    risk: str
+    about: str  # its run or its workflow
+    queue: str
+    deadline: datetime
+    is_look_only: bool
+    who: str  # "looking", "handed" to this person, taken as their "own", "taken" by somebody else, or nobody
+    names: tuple[str, ...]  # of those who are looking, or of who took it
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """The list: its rows, the badges, and the queues it can be narrowed to."""
 
+    user: User
     wanted: Wanted
     rows: list[Row]
     counts: Counts
@@ -79,6 +94,11 @@ class Inbox:
     aside: int = 0  # how many cards this person has put aside
     wakes_at: datetime | None = None  # when the next of them comes back
     sitting: Sitting | None = None
+
+    @property
+    def lines(self) -> list[Line]:
+        """The rows as this person reads them."""
+        return [self._line(row) for row in self.rows]
 
     @property
     def is_cut(self) -> bool:
@@ -94,6 +114,25 @@ class Inbox:
         """The most urgent row but this one; one that this person may decide, if there is any."""
         others = [row for row in self.rows if row.gate.pk != pk]
         return next((row for row in others if row.may_decide), others[0] if others else None)
+
+    def _line(self, row: Row) -> Line:
+        gate = row.gate
+        about = gate.run.title if gate.run.title and gate.run.title not in gate.title else gate.workflow.title
+        who, names = self._who(row)
+        look_only = self.decides and not row.may_decide
+        return Line(
+            gate.pk, gate.title, gate.risk, about, gate.queue.title, gate.deadline_at, look_only, who, names
+        )  # fmt: skip
+
+    def _who(self, row: Row) -> tuple[str, tuple[str, ...]]:
+        taker = row.claimed_by
+        if row.looking:
+            return "looking", row.looking
+        if row.gate.assigned_to == self.user:
+            return "handed", ()
+        if taker is None:
+            return "", ()
+        return ("own", ()) if taker == self.user else ("taken", (taker.get_full_name() or taker.username,))
 
 
 def inbox(user: User, wanted: Wanted) -> Inbox:
@@ -112,7 +151,7 @@ def inbox(user: User, wanted: Wanted) -> Inbox:
         )  # fmt: skip
     rows, sitting = _sitting(rows, wanted) if wanted.till else (rows, None)
     return Inbox(
-        wanted, rows, queries.counts(user, within=within), queues, decides,
+        user, wanted, rows, queries.counts(user, within=within), queues, decides,
         tuple(saved_views.of(user, wanted.query)), len(within.asleep), min(within.asleep.values(), default=None),
         sitting,
     )  # fmt: skip

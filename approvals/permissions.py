@@ -148,6 +148,14 @@ def visible_queues(user: Person) -> QuerySet[Queue]:
     return _allowed(Queue.objects.all(), rights_of(user), "see_gate", "queues")
 
 
+def queue_ids(user: Person, verb: str) -> frozenset[int] | None:
+    """Ids of the queues on whose gates the user may do `verb`; None: all."""
+    rights = rights_of(user)
+    if not rights.within_limit(verb):
+        return frozenset()
+    return None if verb in rights.everywhere else frozenset(rights.queues.get(verb, ()))
+
+
 def decidable_queues(user: Person) -> QuerySet[Queue]:
     """The queues whose gates the user may decide, except those they requested themselves."""
     return _allowed(Queue.objects.all(), rights_of(user), "decide_gate", "queues")

@@ -23,6 +23,10 @@ RECORD: Final = 200  # of the newest decisions
 _CANDIDATES: Final = 100
 _TITLE: Final = 200
 _COMPARED: Final = 1_000  # characters of what was proposed
+_TOLD: Final = (
+    *("verdict", "note", "decided_at", "gate"),
+    *("decided_by__username", "decided_by__first_name", "decided_by__last_name"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,10 @@ def nearest(gate: Gate, user: Person) -> tuple[Precedent, ...]:
         return ()
     ranked = sorted(candidates, key=lambda pair: -_nearness(gate, *pair))[: SHOWN * 2]
     found = [other.pk for other, _same in ranked]
-    decisions = Decision.objects.filter(gate__in=found).select_related("decided_by", "gate__run")
-    by_gate = {one.gate_id: one for one in decisions.defer("before", "after", "gate__subject")}
-    alike = {other.pk: same for other, same in ranked}
-    decided = [by_gate[pk] for pk in found if pk in by_gate][:SHOWN]
-    return tuple(Precedent(one, one.gate, one.gate.run.status, alike[one.gate_id]) for one in decided)
+    decisions = Decision.objects.filter(gate__in=found).annotate(ran=F("gate__run__status"))
+    by_gate = {one.gate_id: one for one in decisions.select_related("decided_by").only(*_TOLD)}
+    decided = [(by_gate[other.pk], other, same) for other, same in ranked if other.pk in by_gate][:SHOWN]
+    return tuple(Precedent(one, other, one.ran, same) for one, other, same in decided)
 
 
 def record(gate: Gate) -> Record | None:
@@ -84,8 +87,10 @@ def _counted(verdicts: Sequence[str]) -> Record:
 
 def _candidates(gate: Gate, user: Person) -> list[tuple[Gate, float]]:
     """The newest settled gates of the same step, each with how alike what was proposed is."""
-    queues = list(permissions.visible_queues(user).order_by().values_list("pk", flat=True))
-    settled = Gate.objects.filter(workflow_id=gate.workflow_id, step=gate.step, queue__in=queues)
+    queues = permissions.queue_ids(user, "see_gate")
+    settled = Gate.objects.filter(workflow_id=gate.workflow_id, step=gate.step)
+    if queues is not None:
+        settled = settled.filter(queue__in=queues)
     newest = settled.exclude(status__in=(GateStatus.OPEN, GateStatus.WITHDRAWN)).exclude(
         pk__in=[gate.pk, disguise.source_of(gate) or 0]
     )

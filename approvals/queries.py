@@ -16,7 +16,7 @@ from django.db.models.functions import Cast, Extract, Greatest, Now
 from django.http import Http404
 from django.utils import timezone
 
-from approvals import duties, permissions, policy, snoozing, voting
+from approvals import db, duties, permissions, policy, snoozing, voting
 from approvals.able import checks
 from approvals.cards import Card as Card
 from approvals.cards import card as card
@@ -35,8 +35,7 @@ WITHIN = 3  # characters: shorter words have no trigram, and are found by their 
 _SHOWN: Final = (
     *("id", "kind", "status", "version", "title", "risk", "confidence", "agent", "step", "blind", "barred", "task"),
     *("opened_at", "deadline_at", "claimed_until", "requested_by", "queue", "run__title", "run__started_by"),
-    *("workflow__name", "workflow__title"),
-    *(f"{who}__{name}" for who in ("claimed_by", "assigned_to") for name in ("username", "first_name", "last_name")),
+    *("workflow__name", "workflow__title", "claimed_by", "assigned_to"),
 )
 
 
@@ -113,7 +112,15 @@ def reach(user: Person) -> Reach:
     )
     if not isinstance(user, User):
         return Reach(user, visible, decidable, {}, (), ())
-    return Reach(user, visible, decidable, snoozing.asleep(user), voting.voted_by(user), checks.open_before(user))
+    apart = db.apart(user.pk, duties.person_of(user))
+    return Reach(
+        user,
+        visible,
+        decidable,
+        snoozing.asleep(user) if "asleep" in apart else {},
+        voting.voted_by(user) if "voted" in apart else (),
+        checks.open_before(user) if "checks" in apart else (),
+    )
 
 
 def inbox(  # noqa: PLR0913 - what a list can be narrowed by
@@ -315,14 +322,14 @@ def _beginning(search: str) -> Q:
 
 def _rows(within: Reach, ids: Sequence[int]) -> list[Row]:
     gates = (
-        Gate.objects.filter(pk__in=ids)
-        .select_related("run", "workflow", "claimed_by", "assigned_to")
-        .only(*_SHOWN)
-        .fetch_mode(models.FETCH_RAISE)
+        Gate.objects.filter(pk__in=ids).select_related("run", "workflow").only(*_SHOWN).fetch_mode(models.FETCH_RAISE)
     )
     by_id = {gate.pk: gate for gate in gates}
+    named = {pk for gate in by_id.values() for pk in (gate.claimed_by_id, gate.assigned_to_id) if pk}
+    people = User.objects.in_bulk(named) if named else {}
     for gate in by_id.values():
         gate.queue = within.queues[gate.queue_id]
+        gate.claimed_by, gate.assigned_to = people.get(gate.claimed_by_id), people.get(gate.assigned_to_id)
     looking = looking_at(within.user, ids)
     return [
         Row(by_id[pk], permissions.can(within.user, "decide_gate", by_id[pk]), looking.get(pk, ()))

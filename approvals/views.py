@@ -240,17 +240,19 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
 
 def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     """The acknowledgement of the decision just made: this person's own, on gate `pk`."""
-    mine = Decision.objects.filter(gate_id=pk, decided_by=user_of(request)) if pk else Decision.objects.none()
-    decision = mine.select_related("gate__run").first()
+    if not pk:
+        return {}
+    mine = Decision.objects.filter(gate_id=pk, decided_by=user_of(request))
+    decision = mine.select_related("gate__run").defer("before", "after", "gate__subject").first()
     if decision:
-        return {"acknowledged": decision, "after": desk.aftermath(decision.gate)}
-    laid = Runway.objects.filter(gate_id=pk, decided_by=user_of(request)).select_related("gate").last() if pk else None
+        return {"acknowledged": decision, "after": desk.aftermath(decision.gate, decision.gate.run)}
+    laid = Runway.objects.filter(gate_id=pk, decided_by=user_of(request)).select_related("gate").last()
     if laid:
         return {"laid": laid}
-    vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last() if pk else None
+    vote = Vote.objects.filter(gate_id=pk, voter=user_of(request)).select_related("gate").last()
     if vote:
         return {"voted": vote, "stand": voting.standing(vote.gate)}
-    check = checks.find(pk, user_of(request)) if pk else None
+    check = checks.find(pk, user_of(request))
     return {"checked": check} if check and check.ended_at else {}
 
 

@@ -11,7 +11,8 @@ _QUIETLY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l",
 def web(host: str, port: int) -> list[str]:
     """A web server. Any number may serve one database."""
     address = ["--host", host, "--port", str(port)]
-    limits = ["--ws-max-size", "65536", "--timeout-graceful-shutdown", "3"]
+    # Frames are a hundred bytes: compressing them costs each socket memory and each frame time, and saves nothing.
+    limits = ["--ws-max-size", "65536", "--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "3"]
     # Only whoever stands in front of us may say who a client is: believed from anybody, it defeats every throttle.
     proxies = env.networks("TRUSTED_PROXIES", "127.0.0.1" if env.flag("HTTPS", default=False) else "")
     limits += ["--forwarded-allow-ips", ",".join(proxies)] if proxies else ["--no-proxy-headers"]

@@ -32,7 +32,7 @@ class Link:
 
     href: str
     icon: str
-    word: str | Promise
+    word: str
     key: str
     current: bool
     count: str = ""
@@ -114,10 +114,11 @@ class Shell:
     @cached_property
     def below(self) -> list[Link]:
         """The pages beside those of the navigation, which the search finds by their names."""
-        found = [Link(reverse(one.url), one.icon, one.title, one.key, current=False) for one in self._beside_agents]
+        beside = self._beside_agents
+        found = [Link(reverse(one.url), one.icon, str(one.title), one.key, current=False) for one in beside]
         opened = {entry.view for entry in (*WORK, *MATTER) if self._may(entry)} | {""}
         pages = (page for above, pages in subpages.BELOW.items() if above in opened for page in pages)
-        return found + [Link(reverse(page.view), page.icon, page.word, "", current=False) for page in pages]
+        return found + [Link(reverse(page.view), page.icon, str(page.word), "", current=False) for page in pages]
 
     @cached_property
     def inbox(self) -> str:
@@ -189,7 +190,13 @@ class Shell:
         count = self._count(entry.counted)
         shown = "999+" if count > 999 else str(count or "")
         return Link(
-            href, entry.icon, entry.word, entry.key, current, shown, hot=entry.counted in ("inbox", "access", "alerts")
+            href,
+            entry.icon,
+            str(entry.word),
+            entry.key,
+            current,
+            shown,
+            hot=entry.counted in ("inbox", "access", "alerts"),
         )
 
     def _is_deeper(self, href: str) -> bool:

@@ -92,7 +92,11 @@ TEMPLATES = [
                 "config.context.shell",
             ],
             "libraries": {"watchkeeper": "config.templatetags.watchkeeper"},
-            "builtins": ["config.templatetags.watchkeeper", "django.templatetags.static"],
+            "builtins": [
+                "config.templatetags.watchkeeper",
+                "config.templatetags.remembering",
+                "django.templatetags.static",
+            ],
         },
     }
 ]

@@ -1,7 +1,8 @@
 """The one live subscription of a web process: sealed events in, at most four small frames a second out to each socket.
 
 State, not messages: an event only marks topics as changed; nothing is queued. A slow browser gets the newest state, and
-a lost doorbell is repaired by looking at the ledger's head every two seconds.
+a lost doorbell is repaired by looking at the ledger's head every two seconds. While nobody seals, events are told from
+the log itself: what a page asks for comes from the tables, and those are as new as ever.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ FRAME_PAUSE: Final = 0.25
 READ_LIMIT: Final = 5_000
 FAR_BEHIND: Final = 50_000  # events: then everything has changed anyway
 REMEMBERED: Final = 50_000  # topics
+LOOK_BACK: Final = 20_000  # events, at the start: who comes back after a restart fetches what changed, not everything
 
 log = structlog.get_logger()
 
@@ -71,6 +73,8 @@ class Hub:
         self.rights_seen = 0  # grows with every hint that rights changed
         self._epoch = -1
         self._suspects: set[int] = set()
+        self._unsealed = 0  # the last event that was told before it was sealed
+        self._look_at = 0.0  # when to look for such events
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = asyncio.Event()
 
@@ -103,7 +107,7 @@ class Hub:
     def join(self, listener: Listener, granted: Iterable[str], *, since: int | None) -> set[str]:
         """Subscribe to topics whose rights were checked; return those that changed after `since`.
 
-        A browser that does not say what it has, or has something older than this process remembers, gets them all.
+        A browser that does not know what it has, or has something older than this process remembers, gets them all.
         """
         fresh = set(granted)
         for topic in fresh:
@@ -111,7 +115,7 @@ class Hub:
         listener.topics |= fresh
         if since is None:
             return set()
-        if since < self._since:
+        if since < max(self._since, 1):
             return fresh
         return {topic for topic in fresh if self._changed.get(topic, 0) > since}
 
@@ -144,6 +148,9 @@ class Hub:
             changed |= dict.fromkeys(topics.topics_of(event), event.pos)
             self.pos = max(self.pos, event.pos)
         self._remember(changed)
+        self._tell(changed)
+
+    def _tell(self, changed: Iterable[str]) -> None:
         hit: dict[Listener, set[str]] = defaultdict(set)
         for topic in changed:
             for listener in self._by_topic.get(topic, ()):
@@ -192,10 +199,11 @@ class Hub:
         await connection.execute("LISTEN wk_rights")
         await connection.execute("LISTEN wk_notices")
         if not self._ready.is_set():
-            self._everything_changed(await _head(connection))
-            self._ready.set()
+            self._everything_changed(max(0, await _head(connection) - LOOK_BACK))
         while True:
             await self._catch_up(connection)
+            self._ready.set()
+            await self._look_ahead(connection)
             await asyncio.sleep(READ_PAUSE)
             async for note in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                 if note.channel == "wk_rights" and note.payload.isdigit():
@@ -216,6 +224,17 @@ class Hub:
             self.publish(SealedEvent(*row) for row in rows)
         self.pos = max(self.pos, head)
         self.fresh_at = time.monotonic()
+
+    async def _look_ahead(self, connection: AsyncConnection[TupleRow]) -> None:
+        """Tell of events that wait to be sealed, once each. They are not remembered: that is done when they are."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + POLL_SECONDS
+        cursor = await connection.execute(ledger.UNSEALED, (self._unsealed, READ_LIMIT), prepare=True)
+        waiting = [SealedEvent(*row) for row in await cursor.fetchall()]
+        if waiting:
+            self._unsealed = waiting[-1].id
+            self._tell(set().union(*(topics.topics_of(event) for event in waiting)))
 
     async def _check_for_ever(self) -> None:
         full_at = time.monotonic() + RECHECK_SECONDS

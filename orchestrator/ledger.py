@@ -33,6 +33,12 @@ _OF_KINDS: Final = """
     WHERE l.pos > %s AND l.pos <= %s AND e.kind = ANY(%s) ORDER BY l.pos
 """
 _BY_PEOPLE: Final = _OF_KINDS.replace("ORDER BY", "AND e.actor LIKE 'user:%%' ORDER BY")
+# Above what is sealed, and older than sealing ever takes: nobody seals. In the columns of AFTER, without a place.
+UNSEALED: Final = """
+    SELECT 0, e.id, e.run_id, e.task_id, e.kind, e.at, e.actor, e.data FROM orchestrator_event e
+    WHERE e.id > greatest(%s, (SELECT event_id FROM orchestrator_ledger ORDER BY pos DESC LIMIT 1), 0)
+      AND e.at < clock_timestamp() - interval '2 s' ORDER BY e.id LIMIT %s
+"""
 HEAD: Final = "SELECT coalesce(max(pos), 0) FROM orchestrator_ledger"
 
 # What a settled attempt's event says of itself (usage, versions) is no part of a run's state and need not be read.

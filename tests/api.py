@@ -1,12 +1,14 @@
 """A client of the REST API for tests: JSON in, JSON out, with a bearer token or a signed-in browser."""
 
 import json
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
 
 from approvals import tokens
+from config.api.assembly import api
 
 ALL_SCOPES = ["read", "run", "steer", "decide", "stop", "publish", "work"]
 ROOT = "/api/v1"
@@ -33,6 +35,12 @@ class Api:
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.call("POST", path, {} if body is None else body, **headers)
+
+
+@cache
+def described() -> dict[str, Any]:
+    """What the API says of itself: the same to everybody, and seconds to write. Read it only."""
+    return api.get_openapi_schema()
 
 
 def as_user(user: User, *scopes: str, may_decide: bool = True) -> Api:

@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection, transaction
 from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
@@ -119,6 +121,20 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """pytest-django's own; in the end nobody else may hold the database that it drops."""
     yield
     flush.close()
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database for what all tests of a module look at: made once, there for each, and gone after the last.
+
+    What a test does to it ends with that test, as with everything else it does. The database's `now()` is that of the
+    module's beginning.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        with connection.cursor() as cursor:  # on a busy machine it is idle for longer than the server lets others be
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -195,11 +195,16 @@ _COLUMNS: Final = (
 
 def signed_in(web: http.client.HTTPConnection, user: User) -> Browser:
     """A browser with a session of this person's."""
+    token = secrets.token_hex(16)
+    cookies = f"{settings.SESSION_COOKIE_NAME}={session_of(user)}; {settings.CSRF_COOKIE_NAME}={token}"
+    return Browser(web, cookies, token)
+
+
+def session_of(user: User) -> str:
+    """The key of a session of this person's."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
-    token = secrets.token_hex(16)
-    cookies = f"{settings.SESSION_COOKIE_NAME}={session.session_key}; {settings.CSRF_COOKIE_NAME}={token}"
-    return Browser(web, cookies, token)
+    return str(session.session_key)

@@ -85,10 +85,17 @@ class Stack:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        address = ["--host", "127.0.0.1", "--port", str(port)]
-        quietly = ["--no-server-header", "--no-access-log", "--log-level", "warning"]
-        self._child("web", [sys.executable, "-m", "uvicorn", "config.asgi:application", *address, *quietly])
-        web = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.web_port = port
+        self._web = self._child("web", commands.web("127.0.0.1", port))
+        return self._connected()
+
+    def restart_web(self) -> http.client.HTTPConnection:
+        """Kill the web server, let it be started again, and return a connection to the new one."""
+        self._web.kill()
+        return self._connected()
+
+    def _connected(self) -> http.client.HTTPConnection:
+        web = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=30)
         self.until(lambda: _answers(web), what="the web server answers", seconds=_READY_S)
         return web
 
@@ -120,7 +127,7 @@ class Stack:
 
     def web_pid(self) -> int:
         """The process that serves pages."""
-        return next(child.pid for child in self._children if child.name == "web")
+        return self._web.pid
 
     def peak_rss_mb(self) -> float:
         """The most memory that the processes working shifts have held, added up."""

@@ -157,6 +157,18 @@ def when(moment: datetime | None) -> SafeString | str:
     )
 
 
+@register.filter
+def from_now(moment: datetime) -> str:
+    """A moment in relative words."""
+    return relative(moment - timezone.now())
+
+
+@register.filter
+def exactly(moment: datetime) -> str:
+    """A moment in full, in the user's zone."""
+    return exact(timezone.localtime(moment))
+
+
 @register.simple_tag
 def clock(moment: datetime | None) -> SafeString | str:
     """The time of day of a moment, with its day unless that is today; everything on hover."""

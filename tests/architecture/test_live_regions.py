@@ -51,5 +51,6 @@ def test_what_was_asked_for_last_replaces_what_is_under_way(name: str) -> None:
 
 def test_requests_are_found() -> None:
     """The rule above reads what it thinks it reads."""
-    assert {target for _, target, _ in _read(TEMPLATES / "approvals/inbox.html").found} == {"#inbox-list", "#card"}
+    found = [*_read(TEMPLATES / "approvals/inbox.html").found, *_read(TEMPLATES / "approvals/row.html").found]
+    assert {target for _, target, _ in found} == {"#inbox-list", "#card"}
     assert {"#inbox-list", "#agent-rows", "#run-rows", "#run-tab", "#floor-events"} <= LIVE

@@ -13,7 +13,7 @@ from orchestrator.engine import checkpoints, run_state
 from orchestrator.engine.run_state import Write
 from orchestrator.models import Conflict, Run
 from tests import factories
-from tests.functional.conftest import Site, serious_problems
+from tests.functional.conftest import Held, Site, serious_problems
 
 
 @pytest.fixture
@@ -102,6 +102,22 @@ def test_the_time_machine_goes_back_by_keyboard(site, page: Page, run, manager, 
     shoot(page, f"past-back-{width}")
     assert fits(page)
     assert serious_problems(page) == []
+
+
+def test_no_key_is_lost_while_a_jump_loads(site, page: Page, run, manager):
+    site.enter(page, manager, f"/runs/{run.pk}/?tab=past&n=1")
+    expect(page.get_by_role("heading", name="After event 1 of 8")).to_be_visible()
+    jump = Held(page, r"by=slider")
+
+    page.keyboard.press(".")
+    jump.wait()
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+
+    expect(page.get_by_role("heading", name="After event 4 of 8")).to_be_visible()
+    page.keyboard.press(",")
+    expect(page.get_by_role("heading", name="After event 3 of 8")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"n=3$"))
 
 
 def test_the_time_machine_shows_one_step_as_it_was_and_forks_from_there(site, page: Page, run, manager):

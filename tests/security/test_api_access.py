@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
-from config.api.assembly import api as assembled
+from approvals.models import Gate
 from config.api.limits import buckets
-from orchestrator.models import Task
 from tests import people
-from tests.api import Api, as_user
+from tests.api import Api, as_user, described
 
 pytestmark = pytest.mark.django_db
 
@@ -224,12 +223,15 @@ def full_buckets() -> Iterator[None]:
     buckets.clear()
 
 
-def path_to_real_things(path: str) -> str:
-    gate = people.gate()
-    task = Task.objects.filter(run=gate.run).order_by("id")[0]
+@pytest.fixture(scope="module")
+def gate(module_db: None) -> Gate:
+    return people.gate()
+
+
+def path_to_real_things(path: str, gate: Gate) -> str:
     return path.format(
-        name="incident", run_id=gate.run_id, task=task.pk, gate_id=gate.pk, stop_id=1, token_id=1,
-        act="pause", pos=1, call=task.pk, key="shared.x", workflow="incident", agent="assessor", team=10**9,
+        name="incident", run_id=gate.run_id, task=gate.task_id, gate_id=gate.pk, stop_id=1, token_id=1,
+        act="pause", pos=1, call=gate.task_id, key="shared.x", workflow="incident", agent="assessor", team=10**9,
         pk=1, other=2, number=1, uid="00000000-0000-4000-8000-000000000001", policy="incident", tool="test.tool",
         verb="delete", delegation_id=1, queue="oncall", improvement_id=1, lesson_id=1, link_id=1, feedback_id=1,
         proposal_id=1, look_id=1, alert_id=1, silence_id=1, step="look", indicator="success", month="2026-11",
@@ -239,7 +241,7 @@ def path_to_real_things(path: str) -> str:
 def test_every_route_is_in_the_matrix() -> None:
     found = {
         (method.upper(), path.removeprefix("/api/v1"))
-        for path, operations in assembled.get_openapi_schema()["paths"].items()
+        for path, operations in described()["paths"].items()
         for method in operations
     }
 
@@ -247,20 +249,20 @@ def test_every_route_is_in_the_matrix() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=" ".join)
-def test_nobody_gets_in_without_credentials(method: str, path: str) -> None:
+def test_nobody_gets_in_without_credentials(method: str, path: str, gate: Gate) -> None:
     body, _ = ROUTES[method, path]
 
-    response = Api(client=Client(enforce_csrf_checks=True)).call(method, path_to_real_things(path), body)
+    response = Api(client=Client(enforce_csrf_checks=True)).call(method, path_to_real_things(path, gate), body)
 
     assert response.status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=" ".join)
-def test_user_without_rights_learns_nothing(method: str, path: str) -> None:
+def test_user_without_rights_learns_nothing(method: str, path: str, gate: Gate) -> None:
     body, expected = ROUTES[method, path]
     api = as_user(people.person("eve", "Reviewer"))
 
-    response = api.call(method, path_to_real_things(path), body)
+    response = api.call(method, path_to_real_things(path, gate), body)
 
     assert response.status_code in expected
     if response.status_code == 200 and (method, path) not in CATALOGUES:

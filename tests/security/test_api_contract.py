@@ -22,19 +22,17 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from config.api import limits
-from config.api.assembly import api
 from orchestrator import services
 from tests import factories, people
-from tests.api import ALL_SCOPES, as_user
+from tests.api import ALL_SCOPES, as_user, described
 
 pytestmark = pytest.mark.django_db
 
-OPERATIONS = [(path, method) for path, operations in api.get_openapi_schema()["paths"].items() for method in operations]
+OPERATIONS = [(path, method) for path, operations in described()["paths"].items() for method in operations]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-_documents: list[Any] = []
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_connection() -> Iterator[None]:
     """Let requests share the test's connection, as Django's own test client does."""
     for signal in (request_started, request_finished):
@@ -52,10 +50,16 @@ class World:
     ids: dict[str, object]
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    for name in ("TOKEN", "USER", "FAILURE"):
-        monkeypatch.setattr(f"config.api.auth.{name}", limits.Rate(burst=1e9, per_second=1e9))
+@pytest.fixture(scope="module")
+def world(one_connection: None, module_db: None) -> Iterator[World]:
+    """One for all: what a request does is undone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TOKEN", "USER", "FAILURE"):
+            patch.setattr(f"config.api.auth.{name}", limits.Rate(burst=1e9, per_second=1e9))
+        yield _world()
+
+
+def _world() -> World:
     gate = people.gate()
     root = people.person("root", is_superuser=True)
     agent = factories.agent("elsewhere")
@@ -65,12 +69,18 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(as_user(root, *ALL_SCOPES).secret, ids)
 
 
-@pytest.fixture
-def document() -> Any:
+@pytest.fixture(scope="module")
+def document(world: World) -> Any:
     """What the API says of itself; it takes most of a second to write and says the same to everybody."""
-    if not _documents:
-        _documents.append(schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application()))
-    return _documents[0]
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+
+
+def examples(path: str, method: str) -> int:
+    """The more there is to vary, the more of them: parameters, and fields of the body."""
+    operation = described()["paths"][path][method]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    shape = described()["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], body)
+    return min(40, 10 + 6 * (len(operation.get("parameters", [])) + len(shape.get("properties", [])) + bool(body)))
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[f"{method} {path}" for path, method in OPERATIONS])
@@ -81,7 +91,13 @@ def test_api_keeps_its_promises(path: str, method: str, world: World, document: 
     cases = operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
     @given(case=cases, is_real=st.booleans())
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples(path, method),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     def check(case: schemathesis.Case, is_real: bool) -> None:
         if is_real:
             case.path_parameters.update({name: world.ids[name] for name in case.path_parameters if name in world.ids})
@@ -96,7 +112,7 @@ def test_api_keeps_its_promises(path: str, method: str, world: World, document: 
 
 def test_every_schema_of_the_document_has_a_name_of_its_own() -> None:
     """Two classes of one name would be one schema there, and a route of one of them would break its promise."""
-    api.get_openapi_schema()
+    described()
     classes = {
         found
         for found in _subclasses(Schema)

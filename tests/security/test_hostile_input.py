@@ -16,12 +16,11 @@ from django.db import transaction
 from django.test import Client
 
 from config.api import limits
-from config.api.assembly import api
 from orchestrator import acts
 from orchestrator.acts.core import _ACTS
 from orchestrator.models import Event
 from tests import engine, people
-from tests.api import Api, as_user
+from tests.api import Api, as_user, described
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +55,7 @@ PATHS: Final = (
     "..",
     "%2e%2e%2f",
 )
-SCHEMA: Final[dict[str, Any]] = api.get_openapi_schema()
+SCHEMA: Final[dict[str, Any]] = described()
 STEPS: Final = """
 - {key: a, type: automated, agent: test-echo}
 - {key: each, type: map, over: "[1, 2]", body: {type: automated, agent: test-echo}}

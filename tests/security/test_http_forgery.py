@@ -26,8 +26,8 @@ CHANGES = {
 }
 
 
-@pytest.fixture
-def there() -> World:
+@pytest.fixture(scope="module")
+def there(module_db) -> World:
     return world()
 
 

@@ -17,8 +17,8 @@ PERSONAS = ("System Integration Engineer", "viewer", "watcher")
 _NUMBER = re.compile(r"\d+|[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
-@pytest.fixture
-def there() -> World:
+@pytest.fixture(scope="module")
+def there(module_db: None) -> World:
     for name in ("severity-assessor", "threat-summariser"):  # named by the evaluations that come along
         factories.agent(name)
     return world()

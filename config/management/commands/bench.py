@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.bench.agents  # noqa: F401  registers them in this process
-from config.bench import desk, guard, interruptions, language, messaging, pages, report, throughput, volume
+from config.bench import desk, guard, interruptions, language, live, messaging, pages, report, throughput, volume
 from config.bench.measure import Result
 from config.bench.plan import Bench
 from config.bench.server import Server
@@ -34,6 +34,7 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "halt": (interruptions.halt,),
     "messages": (messaging.messages,),
     "guard": (guard.guard,),
+    "live": (live.live,),
     "desk": (desk.desk,),
     "pages": (pages.pages,),
     "llm": (language.llm,),

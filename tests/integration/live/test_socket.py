@@ -5,7 +5,8 @@ import time
 import pytest
 
 from approvals.models import Queue
-from monitoring import consumers
+from monitoring import consumers, hub
+from orchestrator.sequencer import seal_all
 from tests import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,12 +61,27 @@ def test_subscribe_since_an_old_position_says_at_once_what_changed(live, tab):
     assert tab.join("floor", since=live.head())["regions"] == []
 
 
-def test_subscribe_since_before_the_server_started_says_everything_changed(live):
+def test_page_that_was_open_before_the_server_started_is_told_what_changed_since(live):
     live.happen("run.started", run_id=8)
-    client = live.sign_in(people.person("mara", MANAGER))
+    client, seen = live.sign_in(people.person("mara", MANAGER)), live.head()
+    live.happen("workflow.published")
 
     with live.open(client) as browser:
-        assert browser.join("agents", "floor", since=0)["regions"] == ["agents", "floor"]
+        assert browser.join("workflows", "agents", since=seen)["regions"] == ["workflows"]
+
+
+def test_page_from_longer_ago_than_the_server_looks_back_is_told_everything(live, monkeypatch):
+    monkeypatch.setattr(hub, "LOOK_BACK", 1)
+    live.happen("run.started", run_id=8)
+    client = live.sign_in(people.person("mara", MANAGER))
+    live.happen("workflow.published")
+
+    with live.open(client) as browser:
+        assert browser.join("agents", "floor", since=1)["regions"] == ["agents", "floor"]
+
+
+def test_page_that_does_not_know_how_old_it_is_is_told_everything(live, tab):
+    assert tab.join("agents", "floor", since=0)["regions"] == ["agents", "floor"]
 
 
 def test_socket_hears_of_a_change_whose_doorbell_was_lost(live, tab):
@@ -77,6 +93,17 @@ def test_socket_hears_of_a_change_whose_doorbell_was_lost(live, tab):
     )
 
     assert tab.hear("changed", seconds=5)["pos"] == live.head()
+
+
+def test_socket_hears_of_what_nobody_seals(live, tab):
+    tab.join("alerts", "floor")
+
+    live.connection.execute("SELECT append_event('alert.raised', 'engine', NULL, NULL, NULL)")
+
+    assert tab.hear("changed", seconds=8)["regions"] == ["alerts"]
+    assert tab.hear_all(seconds=3) == []  # once is enough
+    seal_all(live.connection)
+    assert tab.hear("changed")["pos"] == live.head()
 
 
 def test_socket_in_a_storm_gets_four_frames_a_second_and_the_newest_state(live, tab):

@@ -24,8 +24,8 @@ def _read() -> Iterator[str]:
 
 
 def _names(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key" and node.args:  # of a provider of models
-        place, name = ast.Name("env"), node.args[0]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_key" and node.args:
+        place, name = ast.Name("env"), node.args[0]  # of a provider of models
     elif (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in READERS and node.args
     ):
@@ -34,8 +34,8 @@ def _names(node: ast.AST) -> Iterator[str]:
         place, name = node.value, node.slice
     else:
         return
-    is_environment = ast.unparse(place) in {"env", "os.environ", "environ", "environment", "os"}
-    if is_environment and isinstance(name, ast.Constant) and re.fullmatch(r"[A-Z][A-Z0-9_]+", str(name.value)):
+    is_name = isinstance(name, ast.Constant) and re.fullmatch(r"[A-Z][A-Z0-9_]+", str(name.value))
+    if is_name and ast.unparse(place) in {"env", "os.environ", "environ", "environment", "os"}:
         yield str(name.value)
 
 

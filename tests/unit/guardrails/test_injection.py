@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from agents.errors import GuardRefused
-from agents.guardrails import training
 from agents.guardrails.declared import Guard
 from agents.guardrails.injection import judge
 from agents.guardrails.screen import Pass, Screen
@@ -84,6 +83,8 @@ def test_it_does_as_well_on_texts_of_others_as_the_page_says(half: int, least: f
 
 
 def test_no_text_that_it_is_measured_on_was_learned() -> None:
+    from agents.guardrails import training  # scikit-learn: four seconds for whoever collects this file
+
     learned = {text for text, _ in training.own()}
     assert not learned & {text for part, _label, text in ROWS if part == "held"}
     assert not learned & {*others(0, "malicious"), *others(1, "malicious"), *others(0, "benign"), *others(1, "benign")}
