@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from agents import tracing
 from agents.errors import ToolDenied
 from agents.memory import AgentMemory, AgentState, checkpoint_given
 from agents.messaging.mailbox import Messages
@@ -44,6 +45,11 @@ class AgentContext:
     def correlation_id(self) -> str:
         """What ties this run to others' records."""
         return self._request.correlation_id
+
+    @property
+    def traceparent(self) -> str:
+        """W3C Trace Context: send it with outside calls, and their spans lie in the run's trace."""
+        return tracing.of_call(self.correlation_id, self.key, self.attempt)
 
     @property
     def approvals(self) -> tuple[Approval, ...]:

@@ -8,6 +8,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Required, Unpack
 from weakref import WeakKeyDictionary
 
@@ -147,7 +148,7 @@ def _work(facts: ModelFacts, fill: Fill, promised: Contract) -> Callable[[Mappin
         if facts.get("tools"):
             asked.about = conversations.about(text, facts, ctx)
             asked.said = await conversations.recall(ctx, asked.about)
-        failure, over = "interrupted", False  # by a deadline or a stop
+        failure, over, began = "interrupted", False, monotonic()  # by a deadline or a stop
         try:
             outcome = await _answer(asked, answer)
             failure = outcome.code if isinstance(outcome, Failed) else ""
@@ -156,13 +157,13 @@ def _work(facts: ModelFacts, fill: Fill, promised: Contract) -> Callable[[Mappin
             failure, over = refusal.code, refusal.kind != "transient"
             raise
         finally:
-            await asyncio.shield(_put_away(asked, failure, over=over))
+            await asyncio.shield(_put_away(asked, failure, over=over, seconds=monotonic() - began))
         return outcome
 
     return ask_model
 
 
-async def _put_away(asked: _Question, failure: str, *, over: bool) -> None:
+async def _put_away(asked: _Question, failure: str, *, over: bool, seconds: float) -> None:
     """Keep what was said while people are asked, or until a passing trouble is over; and what the call used."""
     desk = asked.ctx.desk
     if asked.rounds.waits:
@@ -170,7 +171,7 @@ async def _put_away(asked: _Question, failure: str, *, over: bool) -> None:
     if desk and over and asked.said and not asked.rounds.waits:
         await desk.forget()
     if desk:
-        await desk.ended(asked.usage(), failure)
+        await desk.ended(asked.usage(), failure, seconds)
 
 
 async def _answer(asked: _Question, answer: Any) -> Completed | Failed:

@@ -43,7 +43,7 @@ class Spent:
 
 
 @transaction.atomic
-def keep(call: CallOf, usage: Usage, *, failure: str) -> None:
+def keep(call: CallOf, usage: Usage, *, failure: str, ms: float | None = None) -> None:
     """Record one ended call, and drop what it had written so far."""
     PartialText.objects.filter(key=call.key).delete()
     ModelCall.objects.create(
@@ -58,6 +58,7 @@ def keep(call: CallOf, usage: Usage, *, failure: str) -> None:
         tokens_out=usage.tokens_out,
         cost=Decimal(usage.price) if usage.price is not None else None,
         failure=failure[:50],
+        ms=ms,
     )
 
 

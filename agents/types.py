@@ -131,7 +131,7 @@ class ModelDesk(Protocol):
         """What was said before people were asked is not gone on from any more."""
         ...
 
-    async def ended(self, usage: "Usage", failure: str) -> None:
+    async def ended(self, usage: "Usage", failure: str, seconds: float = 0.0) -> None:
         """The call is over; `failure` is its code, or empty."""
         ...
 

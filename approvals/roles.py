@@ -29,6 +29,7 @@ VERBS: Final[Mapping[str, str]] = {
     "review_prompts": _("Review and publish prompts"),
     "handle_alerts": _("Acknowledge, assign and silence alerts, carry out runbooks"),
     "edit_alerts": _("Change alert rules and the on-call rotation"),
+    "see_metrics": _("Read the figures for Prometheus, see what goes to other systems"),
     "see_audit": _("See the audit trail"),
     "verify_audit": _("Verify the audit trail"),
     "manage_access": _("Change roles and grants"),
@@ -41,25 +42,26 @@ _WATCH_RUNS = _WATCH | {"see_runs"}
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Workflow Orchestration Manager": _WATCH_RUNS
     | {"start_run", "steer_run", "publish_version", "stop_workflow", "stop_everything", "lift_stop"}
-    | {"see_gate", "see_audit", "see_messages", "manage_messages", "see_oversight", "handle_alerts", "edit_alerts"},
+    | {"see_gate", "see_audit", "see_messages", "manage_messages", "see_oversight", "handle_alerts", "edit_alerts"}
+    | {"see_metrics"},
     "Agent Development Specialist": _WATCH_RUNS
     | {"start_run", "edit_agents", "edit_policies", "edit_quality", "review_prompts", "see_messages", "work_as_agent"}
     | {"handle_alerts"},
     "System Integration Engineer": _WATCH_RUNS
     | {"start_run", "steer_run", "stop_workflow", "see_audit", "edit_policies", "see_messages", "manage_messages"}
-    | {"handle_alerts", "edit_alerts"},
+    | {"handle_alerts", "edit_alerts", "see_metrics"},
     "Quality Assurance Lead": _WATCH_RUNS
     | {"edit_quality", "review_prompts", "see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"}
     | {"release_agent", "handle_alerts"},
     "Human Oversight Coordinator": _WATCH_RUNS
     | {"see_gate", "decide_gate", "edit_queues", "stop_workflow", "stop_everything", "lift_stop", "see_audit"}
     | {"see_oversight", "handle_alerts", "edit_alerts"},
-    "Performance Analytics Specialist": _WATCH_RUNS | {"see_oversight", "edit_alerts"},
+    "Performance Analytics Specialist": _WATCH_RUNS | {"see_oversight", "edit_alerts", "see_metrics"},
     "Reviewer": _WATCH,  # decides in the queues that are granted, and there only
     "Auditor": _WATCH_RUNS | {"see_gate", "see_audit", "verify_audit", "see_messages", "see_oversight"},
     "Administrator": _WATCH_RUNS
     | {"see_gate", "edit_queues", "see_audit", "manage_access", "stop_everything", "lift_stop", "see_oversight"}
-    | {"handle_alerts"},
+    | {"handle_alerts", "see_metrics"},
 }
 
 # Which of our object permissions (guardian) grants which verb on that one object.
@@ -83,8 +85,9 @@ AGENT_VERBS: Final = frozenset().union(*AGENT_GRANTS.values())
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "read": frozenset(
         {"see_floor", "see_runs", "see_gate", "see_agents", "see_audit", "verify_audit", "see_messages", "use_api"}
-        | {"see_oversight"}
+        | {"see_oversight", "see_metrics"}
     ),
+    "metrics": frozenset({"see_metrics", "use_api"}),  # Prometheus', and nothing else
     "run": frozenset({"start_run", "use_api"}),
     "steer": frozenset({"steer_run", "manage_messages", "handle_alerts", "use_api"}),
     "publish": frozenset(

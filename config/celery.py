@@ -7,10 +7,12 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_process_init
 from django.conf import settings
+from django.utils import timezone
 from kombu.transport import TRANSPORT_ALIASES
 
+from agents import tracing
 from config.leash import die_with_parent
 from orchestrator.engine.lanes import queue_of
 
@@ -90,6 +92,8 @@ app.conf.update(
         "tell-people": _doorbell("tell_people", every=1.0, app="approvals"),
         "watch-alerts": _doorbell("watch_alerts", every=1.0, app="monitoring"),
         "forget-alert-counts": _doorbell("forget_alert_counts", every=3600.0, app="monitoring"),
+        # Nothing is rung for where nothing goes out.
+        **({"export": _doorbell("export", every=2.0, app="monitoring")} if settings.OUTLETS else {}),
         "measure": _doorbell("measure", every=5.0, app="monitoring"),
         "answer-questions": _doorbell("answer_questions", every=1.0, app="approvals"),
         "forget-notices": _doorbell("forget_notices", every=3600.0, app="approvals"),
@@ -111,6 +115,31 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
+
+
+@task_prerun.connect
+def _continue_trace(task: Any = None, **_: object) -> None:
+    header = getattr(task.request, tracing.HEADER, "") or (task.request.headers or {}).get(tracing.HEADER, "")
+    if header:
+        task.request.trace = tracing.opened(header, recorded=bool(settings.TRACES["endpoint"]))
+        trace = task.request.trace.__enter__()
+        trace.by_message, task.request.trace_began = True, timezone.now()
+
+
+@task_postrun.connect
+def _end_trace(task: Any = None, state: str = "", **_: object) -> None:
+    opened = getattr(task.request, "trace", None)
+    trace = tracing.current()
+    if opened is None or trace is None:
+        return
+    opened.__exit__(None, None, None)
+    if settings.TRACES["endpoint"]:
+        from monitoring.telemetry import own_spans  # noqa: PLC0415 - a worker without traces need not load it
+
+        own_spans.put(
+            trace, name=f"run {task.name.rpartition('.')[2]}", kind="consumer", began=task.request.trace_began,
+            ended=timezone.now(), failed=state == "FAILURE", facts={"messaging.system": "celery"},
+        )  # fmt: skip
 
 
 @worker_process_init.connect

@@ -67,6 +67,7 @@ MATTER = (
     Entry("approvals:oversight", "users", _("How people decide"), "see_oversight", "g o"),
     Entry("monitoring:metrics", "activity", _("Analytics"), "see_runs", "g n"),
     Entry("monitoring:audit", "shield-check", _("Audit"), "see_audit", "g t"),
+    Entry("monitoring:telemetry", "external-link", _("Telemetry"), "see_metrics", "g y"),
     Entry("access:people", "key-round", _("Access"), "see_audit", "g c", "access"),
 )
 

@@ -193,3 +193,74 @@ def openid_origins(prefix: str) -> list[str]:
     """Where signing in with the provider leads the browser, as scheme, host and port."""
     found = urlsplit(text(f"{prefix}_ISSUER", ""))
     return [f"{found.scheme}://{found.netloc}"] if found.netloc else []
+
+
+def web_address(name: str, *, holds: str = "") -> str:
+    """An http:// or https:// address, without a name and password in it; empty when unset."""
+    value = text(name, "").strip()
+    if not value:
+        return ""
+    try:
+        url = urlsplit(value)
+        _ = url.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not an address; write it as https://host/path or unset it.") from error
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ImproperlyConfigured(f"{name} is not an address; write it as https://host/path or unset it.")
+    if url.username or url.password:
+        raise ImproperlyConfigured(f"{name} holds a name or password; put what proves who you are into its headers.")
+    if holds not in value:
+        raise ImproperlyConfigured(f"{name} does not say {holds}; put it where that belongs in the address.")
+    return value
+
+
+def traces() -> dict[str, Any]:
+    """Where spans go and how many of them, by OpenTelemetry's own names: `endpoint` empty for nowhere."""
+    base = web_address("OTEL_EXPORTER_OTLP_ENDPOINT")
+    endpoint = web_address("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (f"{base.rstrip('/')}/v1/traces" if base else "")
+    protocol = text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"))
+    if endpoint and protocol != "http/protobuf":
+        raise ImproperlyConfigured(
+            f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is not spoken here; use the collector's port for http/protobuf, "
+            "usually 4318, and unset it."
+        )
+    known = ("always_on", "always_off", "traceidratio")
+    sampler = choice(
+        "OTEL_TRACES_SAMPLER", "parentbased_always_on", (*known, *(f"parentbased_{one}" for one in known))
+    ).removeprefix("parentbased_")
+    is_off = sampler == "always_off" or flag("OTEL_SDK_DISABLED", default=False)
+    return {
+        "endpoint": "" if is_off or text("OTEL_TRACES_EXPORTER", "otlp") == "none" else endpoint,
+        "share": _share("OTEL_TRACES_SAMPLER_ARG") if sampler == "traceidratio" else 1.0,
+    }
+
+
+def _share(name: str) -> float:
+    value = text(name, "1")
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a share from 0 to 1; write 0.1 for a tenth, or unset it.")
+    return share
+
+
+def siem(name: str) -> str:
+    """`https://host/path`, `syslog+tcp://host:port`, `syslog+tls://` or `syslog+udp://`; empty when unset."""
+    value = text(name, "").strip()
+    if value.startswith(("http://", "https://")):
+        return web_address(name)
+    if not value:
+        return ""
+    try:
+        url = urlsplit(value)
+        is_good = url.scheme in {"syslog+tcp", "syslog+tls", "syslog+udp"} and url.hostname and not url.username
+        _ = url.port
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ImproperlyConfigured(
+            f"{name} is not where a SIEM listens; write https://host/path, syslog+tls://host:6514 or syslog+udp://host:514."
+        )
+    return value

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "config.tracing.TraceContext",
     "config.middleware.FetchSite",
     "config.middleware.NoNul",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -290,6 +291,16 @@ PUSH_HOSTS = env.words("PUSH_HOSTS")
 CHECK_SHARE = int(env.choice("CHECK_PERCENT", "3", ("0", "2", "3", "4", "5"))) / 100
 OWN_VERDICT_FIRST = env.words("OWN_VERDICT_FIRST", "high,critical")
 ATTENTION = env.choice("ATTENTION", "bend", ("bend", "watch"))
+# What goes to others' systems (docs/telemetry.md). Without an address nothing is collected, loaded or sent.
+TRACES = env.traces()
+TRACE_URL = env.web_address("TRACE_URL", holds="{trace_id}")
+METRICS = env.choice("METRICS", "token", ("token", "loopback", "off"))
+SIEM_URL = env.siem("SIEM_URL")
+SIEM_FORMAT = env.choice("SIEM_FORMAT", "json", ("json", "cef"))
+SIEM_AUTHORIZATION = env.text("SIEM_AUTHORIZATION", "")
+LOG_EVENTS = env.flag("LOG_EVENTS", default=False)
+OUTLETS = [name for name, wanted in (("traces", TRACES["endpoint"]), ("siem", SIEM_URL), ("log", LOG_EVENTS)) if wanted]
+UPKEEP += ["monitoring.tasks.export"] if OUTLETS else []
 DECISIONS = "approvals.labels"
 EVENT_LOG = "orchestrator.events"
 

@@ -18,8 +18,10 @@ def index_mentions() -> None:
 def measure() -> None:
     """Keep the figures of the analytics pages up with the event log."""
     from monitoring.metrics import folding  # noqa: PLC0415 - only the control worker needs it
+    from monitoring.telemetry import tallies  # noqa: PLC0415 - as above
 
     folding.catch_up()
+    tallies.count_on()
 
 
 @shared_task
@@ -57,3 +59,11 @@ def tell_digests() -> None:
     told = telling.tell_due()
     if told:
         log.info("digests.told", count=told)
+
+
+@shared_task
+def export() -> None:
+    """Let what is new go to others' systems, in a thread of this process."""
+    from monitoring.telemetry import runner  # noqa: PLC0415 - only where settings name an outlet
+
+    runner.ring()

@@ -7,6 +7,7 @@ from monitoring.costs import views as costs
 from monitoring.digests import views as digests
 from monitoring.metrics import views as metrics
 from monitoring.retention import views as holds
+from monitoring.telemetry import views as telemetry
 
 app_name = "monitoring"
 urlpatterns = [
@@ -21,6 +22,7 @@ urlpatterns = [
     path("audit/holds/<int:pk>/release/", holds.release, name="release-hold"),
     path("audit/evidence/", views.evidence, name="evidence"),
     path("audit/narrative/", views.narrative, name="narrative"),
+    path("telemetry/", telemetry.outlets, name="telemetry"),
     path("analytics/", metrics.metrics, name="metrics"),
     path("analytics/costs/", costs.costs, name="costs"),
     path("analytics/costs/statements/<str:month>/", costs.statement, name="statement"),

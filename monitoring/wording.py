@@ -28,6 +28,7 @@ KINDS: Final[Mapping[str, Promise]] = {
     "run.admitted": gettext_lazy("Queued run started"),
     "run.compensating": gettext_lazy("Run is being undone"),
     "run.accepted": gettext_lazy("Incomplete result accepted"),
+    "run.traced": gettext_lazy("Run belongs to a caller's trace"),
     "run.single_agent": gettext_lazy("Run given to one agent"),
     "run.partly_succeeded": gettext_lazy("Run finished in part"),
     "task.started": gettext_lazy("Task started"),

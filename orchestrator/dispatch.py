@@ -6,6 +6,7 @@ from django.db import DatabaseError
 from django.db.models.functions import Now
 from kombu.exceptions import KombuError
 
+from agents import tracing
 from orchestrator.models import Doorbell
 
 log = structlog.get_logger(__name__)
@@ -18,12 +19,18 @@ def ring(task: Task, *, times: int = 1, queue: str | None = None) -> bool:
     """
     try:
         for _ in range(times):
-            task.apply_async(retry=False, queue=queue)
+            task.apply_async(retry=False, queue=queue, headers=_trace())
     except (KombuError, OSError) as problem:
         log.warning("doorbell_not_rung", task=task.name, problem=type(problem).__name__)
         _note_failure()
         return False
     return True
+
+
+def _trace() -> dict[str, str] | None:
+    """One hop only: a shift that asks for the next one is not part of the request that asked for the first."""
+    trace = tracing.current()
+    return {tracing.HEADER: trace.header} if trace and not trace.by_message else None
 
 
 def _note_failure() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 from django.db import connection, transaction
 
+from agents import tracing
 from agents.types import Json
 from orchestrator.errors import OrchestratorError
 from orchestrator.redacting import redact
@@ -51,6 +52,7 @@ class EventKind(StrEnum):
     RUN_COMPENSATING = "run.compensating"
     RUN_ACCEPTED = "run.accepted"
     RUN_SINGLE_AGENT = "run.single_agent"
+    RUN_TRACED = "run.traced"
     RUN_PARTLY_SUCCEEDED = "run.partly_succeeded"
 
     TASK_STARTED = "task.started"
@@ -345,6 +347,8 @@ def append(
     if not actor or len(actor) > 200 or "\x1f" in actor:
         raise EventRefused(kind=known, problem="its actor must be 1 to 200 plain characters")
     body = _encode(known, data)
+    if run_id is not None and (trace := tracing.current()):
+        trace.runs.add(run_id)
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SELECT append_event(%s, %s, %s, %s, %s::jsonb)", [known, actor, run_id, task_id, body])
         event_id: int = cursor.fetchone()[0]

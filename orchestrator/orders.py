@@ -1,12 +1,13 @@
 """Orders for runs: an input checked against its workflow, ready for the engine to start."""
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
 import orjson
 
+from agents import tracing
 from agents.cleaning import clean
 from agents.errors import OutputRejected
 from agents.types import Json
@@ -52,11 +53,17 @@ def draw_up(
         input_json=orjson.dumps(cleaned).decode(),
         user=user,
         key=key,
-        correlation=correlation or uuid.uuid4().hex,
+        correlation=correlation or _trace() or secrets.token_hex(16),
         priority=plan.priority if priority is None else priority,
         weight=workflow.weight or max(plan.weight, 1),
         actor=actor,
     )
+
+
+def _trace() -> str:
+    """The trace of the request that asks for the run: its id is the run's correlation id."""
+    trace = tracing.current()
+    return trace.trace_id if trace else ""
 
 
 def input_of(order: RunOrder) -> dict[str, Json]:

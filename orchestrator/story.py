@@ -348,6 +348,7 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "task.restarted": _fixed(gettext_lazy("was taken from its agent and starts again")),
     "task.terminated": _fixed(gettext_lazy("its agent was stopped; what it knew is kept as a checkpoint")),
     "run.forked": lambda event: _("forked this run from #%(run)s") % {"run": event.facts.get("run", "?")},
+    "run.traced": _fixed(gettext_lazy("belongs to the trace of the request that asked for it")),
     "run.rolled_back": lambda event: (
         _("rolled the run back to checkpoint %(number)s, “%(name)s”")
         % {"number": event.facts.get("checkpoint", "?"), "name": event.facts.get("name", "")}

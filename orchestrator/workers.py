@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from agents import cleaning, registry
+from agents import cleaning, registry, tracing
 from agents.adapters import external
 from agents.errors import ContractViolation, InvalidRegistration, OutputRejected
 from agents.guardrails import guarding
@@ -375,6 +375,7 @@ def facts_of(call: RemoteCall) -> Mapping[str, Any]:
         "note": call.note,
         "approvals": [{name: one[name] for name in ("action", "answer", "decided_by")} for one in call.approvals],
         "correlation_id": call.correlation_id,
+        "traceparent": tracing.of_call(call.correlation_id, call.key, call.attempt),
         "timeout": call.timeout,
         "lease_until": call.lease_until,
     }

@@ -96,6 +96,7 @@ class CallOut(Schema):
     note: str = Field(description="What a reviewer asked to be changed.")
     approvals: list[ApprovalOut]
     correlation_id: str
+    traceparent: str = Field("", description="W3C Trace Context: send it on, and your spans lie in the run's trace.")
     timeout: float = Field(description="Seconds from now.")
     lease_until: datetime
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from standardwebhooks import Webhook
 
 from agents import registry as registry_module
+from agents import tracing
 from agents.adapters import destinations
 from agents.adapters.answers import AnswerIn
 from agents.adapters.destinations import Destination
@@ -107,6 +108,8 @@ async def _post(
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signer.sign(sent_as, now, body.decode()),
     }
+    if trace := ctx.traceparent:
+        headers[tracing.HEADER] = trace
     request = _client().build_request("POST", to.pinned, content=body, headers=headers, timeout=ctx.timeout)
     request.extensions["sni_hostname"] = to.host
     try:

@@ -21,6 +21,7 @@ import orjson
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
+from agents import tracing
 from agents.contracts import ContractSource, compile_contract
 from agents.errors import Business, ContractViolation, InvalidContract, Permanent, Transient
 from agents.tools import registry as registry_module
@@ -61,7 +62,7 @@ def mcp_tool(
     known = McpTool(f"{server}.{tool}", facts.get("description", ""), accepted, promised)
 
     async def call(given: dict[str, Json], ctx: Any) -> dict[str, Json]:
-        return await call_tool(known, given)
+        return await call_tool(known, given, trace=ctx.traceparent)
 
     call.__module__, call.__qualname__ = __name__, f"{server}.{tool}"
     told: ToolFacts = {"risk": "high", "title": f"{tool} on {server}", **facts}
@@ -137,7 +138,9 @@ async def list_tools(server: str, *, seconds: float = 30) -> list[McpTool]:
     ]
 
 
-async def call_tool(tool: McpTool, given: Mapping[str, Json], *, seconds: float = 60) -> dict[str, Json]:
+async def call_tool(
+    tool: McpTool, given: Mapping[str, Json], *, seconds: float = 60, trace: str = ""
+) -> dict[str, Json]:
     """What a tool answers, held to its contracts: `{"text": ...}` where it gives no structure.
 
     Raises Permanent, Transient, and Business when the tool itself says that it failed.
@@ -147,7 +150,7 @@ async def call_tool(tool: McpTool, given: Mapping[str, Json], *, seconds: float 
         compile_contract(tool.input_schema).check(given)
     except ContractViolation as problem:
         raise Permanent(f"The input does not fit {tool.name} at {problem}", code="contract_input") from problem
-    async with _session(server, seconds) as client:
+    async with _session(server, seconds, trace) as client:
         answer = await client.call_tool(name, dict(given))
     text = "\n".join(getattr(part, "text", "") for part in answer.content)
     output = answer.structured_content or {"text": text}
@@ -164,12 +167,13 @@ async def call_tool(tool: McpTool, given: Mapping[str, Json], *, seconds: float 
 
 
 @asynccontextmanager
-async def _session(server: str, seconds: float) -> AsyncIterator[Client]:
+async def _session(server: str, seconds: float, trace: str = "") -> AsyncIterator[Client]:
     url = servers().get(server)
     if url is None:
         raise Permanent(f"No MCP server is called {server!r}; name it in {VARIABLE}.", code="mcp_configuration")
     token = os.environ.get(f"MCP_{server.upper()}_TOKEN", "")
     headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    headers |= {tracing.HEADER: trace} if trace else {}
     try:
         # A redirect would lead where nobody allowed it to.
         async with (

@@ -48,6 +48,7 @@ class Call:
     note: str = ""
     approvals: Sequence[Mapping[str, Any]] = ()
     correlation_id: str = ""
+    traceparent: str = ""  # send it with what you do outside, and your spans lie in the run's trace
     timeout: float = 60.0
     lease_until: str = ""
     cancelled: Event = field(default_factory=Event, compare=False)  # set when it is over: stop, the answer is dropped

@@ -1,7 +1,8 @@
 """Messages as CloudEvents 1.0, in structured mode (one JSON document) and in binary mode (headers, body). No Django.
 
 Attributes: `id` the message's, `source` `/agents/<agent_id>`, `type` `watchkeeper.message.<task|result|error|status>`,
-`subject` the topic, agent or specialism it goes to, `time` its timestamp; extensions `correlationid` and `priority`.
+`subject` the topic, agent or specialism it goes to, `time` its timestamp; extensions `correlationid`, `priority` and
+`traceparent` (the Distributed Tracing extension).
 The data is the whole envelope, as JSON or protobuf.
 """
 
@@ -15,6 +16,7 @@ from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from agents import tracing
 from agents.messaging import codecs
 from agents.messaging.envelope import LARGEST, Envelope
 from agents.messaging.errors import MessageRefused
@@ -98,4 +100,7 @@ def _attributes(envelope: Envelope, encoding: str) -> dict[str, Any]:
         "dataschema": SCHEMA,
         "priority": envelope.priority,
     }
-    return made | ({"correlationid": envelope.correlation_id} if envelope.correlation_id else {})
+    if not envelope.correlation_id:
+        return made
+    trace = tracing.of_call(envelope.correlation_id, envelope.task_id or "")
+    return made | {"correlationid": envelope.correlation_id, "traceparent": trace}

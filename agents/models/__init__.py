@@ -1,7 +1,7 @@
 """The tables of this app, a module for each room."""
 
 from agents.models.evaluation import Dataset, DatasetCase, Evaluation, EvaluationCase, EvaluationItem
-from agents.models.lifecycle import AgentItem, AgentRelease, QualityTarget, VersionMinute
+from agents.models.lifecycle import AgentItem, AgentRelease, Counted, QualityTarget, VersionMinute
 from agents.models.memory import MemoryItem
 from agents.models.messages import BridgeHealth, Delivery, Expectation, Message, Outbound, Subscription
 from agents.models.privacy import Consent, DataRule, Violation
@@ -31,6 +31,7 @@ __all__ = [
     "BridgeHealth",
     "Calibration",
     "Consent",
+    "Counted",
     "DataRule",
     "Dataset",
     "DatasetCase",

@@ -47,6 +47,20 @@ class VersionMinute(models.Model):
         indexes = [models.Index(fields=["minute"], name="version_minutes_by_age")]
 
 
+class Counted(models.Model):
+    """So many in all, of what no event tells: see `agents.counted`. `bucket` -1: not a length of time."""
+
+    name = models.CharField(max_length=40)
+    agent = models.CharField(max_length=100)
+    what = models.CharField(max_length=200, blank=True)
+    bucket = models.SmallIntegerField(default=-1)
+    n = models.BigIntegerField(default=0)
+    total = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "agent", "what", "bucket"], name="one_row_per_count")]
+
+
 class QualityTarget(models.Model):
     """What is asked of an agent, and what it last came to. Shares 0-1, milliseconds, hours."""
 

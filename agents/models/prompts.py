@@ -82,6 +82,7 @@ class ModelCall(models.Model):
     cost = models.DecimalField(max_digits=16, decimal_places=8, null=True)
     currency = models.CharField(max_length=3, default="USD")
     failure = models.CharField(max_length=50, blank=True)
+    ms = models.FloatField(null=True, help_text="From asking to the answer; of older rows nobody knows it.")
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

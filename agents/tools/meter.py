@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from agents import counted
 from agents.models import ToolUse
 from agents.tools import calls
 
@@ -75,6 +76,7 @@ def record(counts: dict[Key, Count]) -> None:
 
 
 def write_down() -> None:
-    """Record what this process has counted, and what it has noted of calls."""
+    """Record what this process has counted, what it has noted of calls, and its other counts."""
     record(default.drain())
     calls.write_down()
+    counted.write_down()

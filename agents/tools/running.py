@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from agents import cleaning
+from agents import cleaning, tracing
 from agents.errors import AgentFailure, AgentsError, ContractViolation, OutputRejected, ToolFailed, ToolResultInvalid
 from agents.tools import rotation, sandbox, secrets
 from agents.tools.specs import ToolFunction, ToolSpec
@@ -25,6 +25,11 @@ class ToolContext:
     key: str
     correlation_id: str = ""
     secret_names: frozenset[str] = frozenset()
+
+    @property
+    def traceparent(self) -> str:
+        """W3C Trace Context: send it with outside calls, and their spans lie in the run's trace."""
+        return tracing.of_call(self.correlation_id, self.key)
 
     def secret(self, name: str) -> str:
         """The value of a secret that the tool declares. Not in a sandbox: refer to it in the arguments there."""

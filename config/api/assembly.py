@@ -31,6 +31,7 @@ from monitoring.alerts.api import alert_routes
 from monitoring.api import events
 from monitoring.costs.api import cost_routes
 from monitoring.metrics.api import metric_routes
+from monitoring.telemetry.api import telemetry_routes
 from orchestrator import act_api, budget_api, gallery_api, service_api, snapshot_api, tools_api, workers_api
 from orchestrator.api import runs, stopping, tasks, workflows
 from orchestrator.definitions.errors import DefinitionError
@@ -79,6 +80,7 @@ api.add_router("/evaluations", evaluation_routes)
 api.add_router("/events", events)
 api.add_router("/alerts", alert_routes)
 api.add_router("/metrics", metric_routes)
+api.add_router("/telemetry", telemetry_routes)
 api.add_router("/costs", cost_routes)
 api.add_router("/gates", gate_routes)
 api.add_router("/gates", gates)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django import template
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.templatetags.static import static
 from django.urls import reverse
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from agents import sections
+from agents.tracing import trace_id_of
 from approvals import gate_access, permissions, wording
 from config import stored_words
 from orchestrator import rendering
@@ -26,6 +28,13 @@ from orchestrator.models import Workflow
 from orchestrator.story import actor_of
 
 register = template.Library()
+
+
+@register.filter
+def trace_url(correlation_id: str) -> str:
+    """Where TRACE_URL shows a run's trace; empty where it is not set."""
+    return settings.TRACE_URL.replace("{trace_id}", trace_id_of(correlation_id)) if settings.TRACE_URL else ""
+
 
 SPRITE = "vendor/lucide-static-1.62.0/sprite.svg"
 

@@ -124,6 +124,7 @@ def _system(n: Numbers) -> Mapping[str, Value]:
         "sequencer_lag_s": float(n.get("lag_s", 0.0)),
         "workers": _count(n, "workers"),
         "ready_tasks": _count(n, "ready"),
+        "export_failing_s": float(n.get("export_failing_s", 0.0)),
     }
 
 
@@ -244,6 +245,9 @@ SCOPES: Final[Mapping[str, Scope]] = {
                 Input("sequencer_lag_s", _("how old the oldest event is that is not sealed"), "s"),
                 Input("workers", _("shifts at work")),
                 Input("ready_tasks", _("tasks that wait for a worker, counted to 10,000")),
+                Input(
+                    "export_failing_s", _("for how long sending to another system has failed, the longest of them"), "s"
+                ),
             ),
             _system,
             {},
@@ -256,7 +260,7 @@ GAUGES: Final[Mapping[str, frozenset[str]]] = {
     "queue": frozenset({"open", "overdue", "oldest_s"}),
     "lane": frozenset({"depth"}),
     "budget": frozenset({"used"}),
-    "system": frozenset({"lag_s", "workers", "ready"}),
+    "system": frozenset({"lag_s", "workers", "ready", "export_failing_s"}),
 }
 MEASURED_ONLY: Final = frozenset({"queue", "lane", "budget", "system"})  # of these nothing is added up
 COUNTED: Final = tuple(name for name in SCOPES if name != "run")

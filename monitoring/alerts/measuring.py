@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncHour
 from django.utils import timezone
@@ -17,6 +18,7 @@ from approvals.models import Gate, GateStatus
 from monitoring.alerts import db, store
 from monitoring.alerts.inputs import HOUR, MINUTE
 from monitoring.alerts.store import Amounts, Key
+from monitoring.models import Outlet
 from orchestrator import presence
 from orchestrator.models import Breaker, Budget, Event, LedgerEntry, Shift
 
@@ -42,7 +44,15 @@ def _system(now: datetime, *, ready: int) -> dict[Key, Amounts]:
     oldest = Event.objects.filter(pk__gt=sealed).order_by("pk").values_list("at", flat=True).first()
     lag = max(0.0, (now - max(oldest, _STARTED)).total_seconds()) if oldest else 0.0
     workers = Shift.objects.filter(ended_at=None, lease_until__gt=now).count()
-    return {("system", ""): {"lag_s": lag, "workers": float(workers), "ready": float(ready)}}
+    return {("system", ""): {"lag_s": lag, "workers": float(workers), "ready": float(ready), **_outlets(now)}}
+
+
+def _outlets(now: datetime) -> dict[str, float]:
+    """For how long the outlet that has failed the longest has done so."""
+    if not settings.OUTLETS:
+        return {}
+    since = Outlet.objects.filter(pk__in=settings.OUTLETS).aggregate(since=Min("failing_since"))["since"]
+    return {"export_failing_s": (now - since).total_seconds() if since else 0.0}
 
 
 def _queues(now: datetime) -> dict[Key, Amounts]:

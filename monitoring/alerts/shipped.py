@@ -53,6 +53,7 @@ RULES: Final = (
     Shipped("out-of-service", _("Agent is out of service"), "agent", "out_of_service", _WARNING, 5, _TOOL),
     Shipped("queue-depth", _("Work piles up"), "lane", "queue_depth > 5000", _WARNING, 1),
     Shipped("sequencer-lag", _("Events are sealed late"), "system", "sequencer_lag_s > 10.0", _CRITICAL, 1),
+    Shipped("export-fails", _("Others' systems are not told"), "system", "export_failing_s > 300.0", _WARNING, 1),
     Shipped("no-workers", _("Nobody works"), "system", "workers == 0 && ready_tasks > 0", _CRITICAL, 1),
     Shipped("token-surge", _("Agent uses unusually many tokens"), "agent", "tokens_sigma > 4.0", _WARNING, 60, _SURGE),
     Shipped("slow-agent", _("Agent is unusually slow"), "agent", "duration_sigma > 4.0", _WARNING),

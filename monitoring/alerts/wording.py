@@ -205,6 +205,11 @@ def _nobody(said: Said) -> str:
     return words % {"count": said.text("ready_tasks")}
 
 
+def _untold(said: Said) -> str:
+    words = _("another system has not been told anything for %(span)s; what waits is kept, and tried again")
+    return words % {"span": said.text("export_failing_s", "s")}
+
+
 _SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = {
     "long-run": _long_run,
     "failing-tasks": _failing_tasks,
@@ -227,6 +232,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = {
     "queue-depth": _depth,
     "sequencer-lag": _lag,
     "no-workers": _nobody,
+    "export-fails": _untold,
     "token-surge": _surge,
     "slow-agent": _slow_agent,
     "failing-agent": _failing_agent,

@@ -24,6 +24,7 @@ from monitoring.models.measures import (
     Tier,
 )
 from monitoring.models.retention import LegalHold
+from monitoring.models.telemetry import BusinessFigure, Outlet, OwnSpan, Tally, TallyCursor
 
 __all__ = [
     "Alert",
@@ -32,6 +33,7 @@ __all__ = [
     "AlertRule",
     "AlertStep",
     "Baseline",
+    "BusinessFigure",
     "Digest",
     "DigestWish",
     "Effort",
@@ -43,8 +45,12 @@ __all__ = [
     "Mention",
     "MentionCursor",
     "Objective",
+    "Outlet",
+    "OwnSpan",
     "Rotation",
     "Severity",
     "Silence",
+    "Tally",
+    "TallyCursor",
     "Tier",
 ]

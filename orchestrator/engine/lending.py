@@ -113,9 +113,9 @@ class Loan:
         """See `TaskDesk`."""
         await self._its_desk().forget()
 
-    async def ended(self, usage: Usage, failure: str) -> None:
+    async def ended(self, usage: Usage, failure: str, seconds: float = 0.0) -> None:
         """See `TaskDesk`."""
-        await self._its_desk().ended(usage, failure)
+        await self._its_desk().ended(usage, failure, seconds)
 
     def _its_desk(self) -> TaskDesk:
         return TaskDesk(self._job, in_thread=self._in_thread)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from agents import checkpoints, registry
+from agents import checkpoints, counted, registry
 from agents.errors import AttemptOver, CheckpointRefused, MemoryRefused, StateRefused, StateStale
 from agents.guardrails import violations
 from agents.guardrails.violations import Seen
@@ -23,6 +23,7 @@ from orchestrator.models import StateEntry, Task
 from orchestrator.states import TaskStatus
 
 MOST_KEYS = 1000
+_READS = frozenset({"get", "keys", "recall", "last_checkpoint"})
 FINDINGS = "findings"  # the part of a step's state that lists what its agent has found
 LONGEST_FINDING = 2_000  # characters
 MOST_FINDINGS = 200
@@ -41,6 +42,8 @@ class TaskMemory:
     async def ask(self, verb: str, given: dict[str, Json]) -> Json:
         """Carry out one verb (see agents.memory). Raises StateStale, StateRefused, CheckpointRefused, AttemptOver."""
         self.was_used = True
+        if verb in _READS:
+            counted.default.count(counted.MEMORY_READS, self._job.step.agent)
         answer: Json = await self._in_thread(_VERBS[verb], self._job, given)
         return answer
 

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import structlog
 from django.db.models import Q
 
-from agents import histories, models_used
+from agents import counted, histories, models_used
 from agents.models import Agent
 from agents.models_used import CallOf
 from agents.types import Usage
@@ -62,10 +62,12 @@ class TaskDesk:
         """The next attempt, if there is one, begins anew."""
         await self._in_thread(histories.forget, [self._call.key])
 
-    async def ended(self, usage: Usage, failure: str) -> None:
+    async def ended(self, usage: Usage, failure: str, seconds: float = 0.0) -> None:
         """Keep what it used."""
+        if seconds:
+            counted.default.observe(counted.PROMPT_SECONDS, self._job.step.agent, usage.model, seconds)
         await _board(self._in_thread).drop(self._call)
-        await self._in_thread(_keep, self._call, usage, failure)
+        await self._in_thread(_keep, self._call, usage, failure, seconds)
 
 
 class Board:
@@ -110,8 +112,8 @@ def _board(in_thread: InThread) -> Board:
     return _boards[loop]
 
 
-def _keep(call: CallOf, usage: Usage, failure: str) -> None:
-    models_used.keep(call, usage, failure=failure)
+def _keep(call: CallOf, usage: Usage, failure: str, seconds: float) -> None:
+    models_used.keep(call, usage, failure=failure, ms=seconds * 1000 or None)
 
 
 def forget_ended() -> int:

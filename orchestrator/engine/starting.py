@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from orchestrator import db
+from agents import tracing
+from orchestrator import db, events
 from orchestrator.db import RunOrder
 from orchestrator.engine import admission, deadlines, single
 from orchestrator.engine.plans import plan_of
@@ -12,6 +13,8 @@ def begin(order: RunOrder, *, full: tuple[str, int] | None = None) -> int:
     """Start a run, whoever or whatever asked for it, and return its id; `full` is the limit that it is over."""
     run_id = db.start_run(order)
     single.take_over(run_id, order.workflow, order.version)
+    if (trace := tracing.current()) and trace.trace_id == order.correlation:
+        events.append("run.traced", actor="engine", run_id=run_id, data={"parent": trace.span_id})
     if length := plan_of(order.version).deadline_s:
         deadlines.set_deadline(run_id, db.clock() + timedelta(seconds=length))
     if full:

@@ -28,6 +28,7 @@ SPEAKS_SQL = {
     "monitoring/alerts/db.py",  # a range of the log summed by subject, a count with an end: each one statement
     "monitoring/forensics/indexing.py",  # a stretch of the log in one statement
     "monitoring/hub.py",  # LISTEN on its own connection
+    "monitoring/telemetry/db.py",  # what a stretch of the log speaks of, looked up and counted where it lies; a lock
     "monitoring/metrics/db.py",  # counts a stretch of the ledger where it lies, in one statement; sums of the rollups
     "orchestrator/anchors.py",
     "orchestrator/budget_db.py",

@@ -171,6 +171,10 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("POST", "/reviewing/looks/{look_id}"): ({"verdict": "approve"}, {403, 404, 422}),
     ("GET", "/reviewing/me"): (None, {200, 403}),
     ("GET", "/reviewing/oversight"): (None, {403}),
+    ("GET", "/telemetry/events"): (None, {403}),
+    ("GET", "/telemetry/figures"): (None, {403}),
+    ("POST", "/telemetry/figures"): ({"name": "tickets_closed", "value": 1, "key": "t1"}, {403}),
+    ("GET", "/telemetry/outlets"): (None, {403}),
     ("GET", "/alerts"): (None, {200}),  # an empty list
     ("GET", "/alerts/chronic"): (None, {200}),  # an empty list
     ("GET", "/alerts/inputs"): (None, {200}),  # what numbers there are, not what they say

@@ -275,6 +275,8 @@ POST gallery/<slug:name>/install/            >   -   -   -   -   -   -   +   -  
 POST gallery/<slug:name>/try/<int:number>/   >   -   .   .   -   -   -   .   .   .   .   .   .   -   .   .   .
 GET patterns/                                >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET patterns/<slug:name>/                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET metrics                                  !   -   -   -   -   -   -   +   -   +   -   -   +   -   -   +   +
+GET telemetry/                               >   -   -   -   -   -   -   +   -   +   -   -   +   -   -   +   +
 GET readyz                                   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET runs/                                    >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET runs/<int:pk>/                           >   .   .   +   .   .   .   +   +   +   +   +   +   .   +   +   +
@@ -375,6 +377,10 @@ POST /prompts/{name}/{number}/render         !   -   +   +   +   +   +   +   +  
 POST /prompts/{name}/{number}/send-back      !   -   -   -   -   -   -   -   +   -   +   -   -   -   -   -   +
 POST /prompts/{name}/{number}/submit         !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
 PUT /prompts/{name}/{number}                 !   -   -   -   -   -   -   -   +   -   -   -   -   -   -   -   +
+GET /telemetry/events                        !   -   -   -   -   -   -   +   -   +   +   +   -   -   +   +   +
+GET /telemetry/figures                       !   -   -   -   -   -   -   +   +   +   +   +   +   -   +   +   +
+POST /telemetry/figures                      !   -   -   -   -   -   -   +   +   +   -   -   -   -   -   -   +
+GET /telemetry/outlets                       !   -   -   -   -   -   -   +   -   +   -   -   +   -   -   +   +
 GET /events                                  !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /policies                                !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
 GET /policies/matrix                         !   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -594,6 +600,7 @@ BODIES: dict[str, Any] = {
     "POST /workflows": PUBLISHED,
     "POST /workflows/validate": PUBLISHED,
     "POST /runs": START,
+    "POST /telemetry/figures": {"name": "tickets_closed", "value": 1, "key": "t1"},
     "POST /runs/{run_id}/acts/{act}": REASON,
     "POST /tasks/{task}/acts/{act}": REASON,
     "POST /tasks/{task}/notes": {"text": "mind the budget"},
@@ -778,6 +785,7 @@ def test_every_route_has_a_line(there):
 
 # Opening one of these puts what the answer will be held against into the session: a secret or a challenge.
 CHALLENGES = {"GET account/app/", "GET account/keys/add/", "GET account/confirm/passkey/"}
+ASKED = {"GET metrics"}  # notes that somebody asks: nothing is counted for nobody
 
 
 @pytest.mark.parametrize("route", [*rows(PAGES), *rows(API)])
@@ -787,7 +795,7 @@ def test_route_answers_everybody_as_the_matrix_says_and_reading_changes_no_row(t
     found = "".join(mark(ask(there.browser(persona), there, route)) for persona in PERSONAS)
 
     assert found == (rows(PAGES) | rows(API))[route], f"{' '.join(PERSONAS.values())}"
-    if route.startswith("GET") and route not in CHALLENGES:
+    if route.startswith("GET") and route not in CHALLENGES | ASKED:
         assert rows_written() == before
 
 

@@ -36,7 +36,7 @@ class Desk:
     async def words(self, text: str) -> None:
         """Nobody looks."""
 
-    async def ended(self, usage: Usage, failure: str) -> None:
+    async def ended(self, usage: Usage, failure: str, seconds: float = 0.0) -> None:
         self.ends.append((usage, failure))
 
 
