@@ -51,7 +51,7 @@ def test_workflow_and_agent_pages_show_their_budgets_and_what_calls_cost(client,
     shown = page(client, mia, reverse("orchestrator:workflow", args=["flow"]) + "?tab=budgets")
     uses = page(client, mia, reverse("orchestrator:agent-uses", args=["reader"]))
 
-    assert "cost of workflow flow" in shown
+    assert "Cost of workflow flow" in shown
     assert "used up" in shown
     assert "Its calls in the newest" in uses
 
