@@ -44,6 +44,8 @@ def read(content: bytes) -> list[Line]:
     except UnicodeDecodeError as problem:
         at = content[: problem.start].count(b"\n") + 1
         raise FileUnreadable(line=at, problem="it is not UTF-8; save the file as UTF-8") from problem
+    if not text.strip():
+        raise FileUnreadable(line=1, problem="there is no answer in the file")
     found = list(_json_lines(text) if text.lstrip()[:1] == "{" else _csv_lines(text))
     if not found:
         raise FileUnreadable(line=1, problem="there is no answer in the file")

@@ -11,7 +11,7 @@ from tests.engine import eventually, finished, publish, shift, start
 pytestmark = pytest.mark.django_db(transaction=True)
 STEPS = """
   - {key: a, type: automated, agent: test-flaky, fallback: test-echo, inputs: {times: 1}, checkpoint: first}
-  - {key: b, type: automated, agent: test-echo, when: "false"}
+  - {key: b, type: automated, agent: test-echo, when: "has(input.more)"}
   - {key: c, type: automated, agent: test-echo, gate: {when: "true", queue: operations, title: Look}}
 """
 
