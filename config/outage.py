@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 _PROBES: Final = ("/healthz", "/readyz")  # they say it their own way
@@ -53,18 +54,24 @@ def answer(request: HttpRequest) -> HttpResponse:
             {"error": {**problem, "remedy": "send the same again in a moment"}}, status=503
         )
     else:
-        is_reading = request.method in _READING
-        said = _("This page comes by itself as soon as it does.")
-        unsaid = _("Nothing was changed. Go back, where what you typed still stands, and send it again in a moment.")
-        context = {
-            "status": 503,
-            "title": _("The database does not answer"),
-            "text": said if is_reading else unsaid,
-            "looks_again": is_reading,
-        }
-        response = render(request, "error.html", context, status=503)
+        # Comes before the middleware that chooses the language: the thread still has that of an earlier request.
+        with translation.override(translation.get_language_from_request(request)):
+            response = _page(request)
     response["Retry-After"] = "2"
     return response
+
+
+def _page(request: HttpRequest) -> HttpResponse:
+    is_reading = request.method in _READING
+    said = _("This page comes by itself as soon as it does.")
+    unsaid = _("Nothing was changed. Go back, where what you typed still stands, and send it again in a moment.")
+    context = {
+        "status": 503,
+        "title": _("The database does not answer"),
+        "text": said if is_reading else unsaid,
+        "looks_again": is_reading,
+    }
+    return render(request, "error.html", context, status=503)
 
 
 def _listens() -> bool:

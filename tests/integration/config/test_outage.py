@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import OperationalError
 from django.test import Client, RequestFactory
+from django.utils import translation
 
 from config import outage, pages
 
@@ -44,6 +45,16 @@ def test_page_says_one_sentence_and_looks_again_by_itself(path: str, server: soc
     assert "The database does not answer" in shown
     assert '<meta http-equiv="refresh" content="2">' in shown
     assert "Traceback" not in shown
+
+
+def test_page_is_in_the_readers_language_whatever_the_thread_did_before(server: socket.socket, client: Client) -> None:
+    with translation.override("de"):
+        assert "The database does not answer" in client.get("/").content.decode()
+    client.cookies["django_language"] = "de"
+    shown = client.get("/").content.decode()
+
+    assert "Die Datenbank antwortet nicht" in shown
+    assert '<html lang="de">' in shown
 
 
 def test_what_is_sent_meanwhile_is_not_sent_again_by_itself(server: socket.socket, client: Client) -> None:
