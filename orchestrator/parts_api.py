@@ -42,7 +42,7 @@ class PartsOut(Schema):
     next: int | None
 
 
-class StepOut(Schema):
+class PartStepOut(Schema):
     """One step. Of other teams' steps nothing else is told, and `task` is null."""
 
     key: str
@@ -55,9 +55,9 @@ class StepOut(Schema):
     spawned: dict[str, int] = Field(description="The tasks that it has started, by status.")
 
     @staticmethod
-    def of(line: parts.Line) -> "StepOut":
+    def of(line: parts.Line) -> "PartStepOut":
         """As a page shows it."""
-        return StepOut(
+        return PartStepOut(
             key=line.key, title=line.title, team=line.team, status=line.status, task=line.task,
             started_at=line.started_at, ended_at=line.ended_at, spawned=dict(line.spawned),
         )  # fmt: skip
@@ -67,7 +67,7 @@ class PartOut(PartLineOut):
     """One run with its steps."""
 
     teams: list[str] = Field(description="The caller's.")
-    steps: list[StepOut]
+    steps: list[PartStepOut]
     left_out: int = Field(description="Steps beyond those that are listed.")
 
 
@@ -90,6 +90,6 @@ def get_part(request: HttpRequest, run_id: RunId) -> PartOut:
     return PartOut(
         **PartLineOut.of(found.run).dict(),
         teams=list(found.teams),
-        steps=[StepOut.of(line) for line in found.lines],
+        steps=[PartStepOut.of(line) for line in found.lines],
         left_out=found.left_out,
     )

@@ -33,7 +33,7 @@ class FigureIn(Schema):
     at: datetime | None = None
 
 
-class FigureOut(Schema):
+class ReportedOut(Schema):
     """Whether it was new."""
 
     is_new: bool
@@ -60,7 +60,7 @@ class OutletOut(Schema):
     problem: str
 
 
-@telemetry_routes.get("/events", response={200: str, **ERRORS}, summary="Fetch events for a SIEM")
+@telemetry_routes.get("/events", response={200: str, 204: None, **ERRORS}, summary="Fetch events for a SIEM")
 def events_for_siem(
     request: HttpRequest,
     after: Cursor = 0,
@@ -78,8 +78,8 @@ def events_for_siem(
     return response
 
 
-@telemetry_routes.post("/figures", response={201: FigureOut, 200: FigureOut, **ERRORS}, summary="Report a figure")
-def report_figure(request: HttpRequest, body: FigureIn) -> Status[FigureOut]:
+@telemetry_routes.post("/figures", response={201: ReportedOut, 200: ReportedOut, **ERRORS}, summary="Report a figure")
+def report_figure(request: HttpRequest, body: FigureIn) -> Status[ReportedOut]:
     """Of a workflow whose runs you may start, or of one of its runs; without either, of all."""
     user = caller(request)
     run = _run(user, body.run) if body.run else None
@@ -88,7 +88,7 @@ def report_figure(request: HttpRequest, body: FigureIn) -> Status[FigureOut]:
         raise Forbidden(verb="report figures of this")
     told = Report(body.name, body.value, body.key, body.at)
     is_new = business.report(told, by=f"user:{user.get_username()}", workflow=workflow, run=run)
-    return Status(201 if is_new else 200, FigureOut(is_new=is_new))
+    return Status(201 if is_new else 200, ReportedOut(is_new=is_new))
 
 
 @telemetry_routes.get("/figures", response={200: list[SumOut], **ERRORS}, summary="Sum up reported figures")

@@ -171,6 +171,27 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("POST", "/reviewing/looks/{look_id}"): ({"verdict": "approve"}, {403, 404, 422}),
     ("GET", "/reviewing/me"): (None, {200, 403}),
     ("GET", "/reviewing/oversight"): (None, {403}),
+    ("GET", "/parts"): (None, {200}),  # an empty list
+    ("GET", "/parts/{run_id}"): (None, {404}),
+    ("GET", "/responsibilities"): (None, {403}),
+    ("GET", "/responsibilities/on-call"): (None, {403}),
+    ("GET", "/usability"): (None, {200}),
+    ("POST", "/usability"): (
+        {
+            "title": "T",
+            "held_on": "2026-11-01",
+            "method": "m",
+            "groups": ["a", "b"],
+            "people": 2,
+            "tries": 2,
+            "done": 1,
+        },
+        {403},
+    ),
+    ("POST", "/usability/{round_id}/findings"): ({"text": "t", "severity": "minor"}, {403}),
+    ("POST", "/usability/findings/{finding_id}/close"): ({"remedy": "r"}, {403}),
+    ("POST", "/answers"): ({"reason": "because", "answers": [{"run": 1, "step": "a", "answer": {}}]}, {403}),
+    ("POST", "/workers/token"): (None, {201}),
     ("GET", "/telemetry/events"): (None, {403}),
     ("GET", "/telemetry/figures"): (None, {403}),
     ("POST", "/telemetry/figures"): ({"name": "tickets_closed", "value": 1, "key": "t1"}, {403}),
@@ -235,6 +256,7 @@ def path_to_real_things(path: str, gate: Gate) -> str:
         pk=1, other=2, number=1, uid="00000000-0000-4000-8000-000000000001", policy="incident", tool="test.tool",
         verb="delete", delegation_id=1, queue="oncall", improvement_id=1, lesson_id=1, link_id=1, feedback_id=1,
         proposal_id=1, look_id=1, alert_id=1, silence_id=1, step="look", indicator="success", month="2026-11",
+        round_id=1, finding_id=1,
     )  # fmt: skip
 
 
