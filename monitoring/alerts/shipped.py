@@ -25,7 +25,7 @@ class Shipped:
 
 GRAVEST: Final = "gravest-waits"  # B126: only who answers for queues may change it (`rules`)
 _WARNING, _CRITICAL = Severity.WARNING, Severity.CRITICAL
-_SURGE, _TOOL = "token-surge", "tool-failure"
+_SURGE, _TOOL, _AGENT = "token-surge", "tool-failure", "agent-failure"
 
 RULES: Final = (
     Shipped("long-run", _("Run takes longer than an hour"), "run", "workflow_duration > 3600000", _WARNING),
@@ -50,7 +50,7 @@ RULES: Final = (
         GRAVEST, _("A matter of critical risk waits for several people"), "queue", "gates_gravest > 0", _CRITICAL, 1
     ),
     Shipped("silent-agent", _("Agent is silent"), "agent", "silent", _CRITICAL, 5),
-    Shipped("out-of-service", _("Agent is out of service"), "agent", "out_of_service", _WARNING, 5, _TOOL),
+    Shipped("out-of-service", _("Agent is out of service"), "agent", "out_of_service", _WARNING, 5, _AGENT),
     Shipped("queue-depth", _("Work piles up"), "lane", "queue_depth > 5000", _WARNING, 1),
     Shipped("sequencer-lag", _("Events are sealed late"), "system", "sequencer_lag_s > 10.0", _CRITICAL, 1),
     Shipped("export-fails", _("Others' systems are not told"), "system", "export_failing_s > 300.0", _WARNING, 1),
@@ -59,7 +59,7 @@ RULES: Final = (
     Shipped("slow-agent", _("Agent is unusually slow"), "agent", "duration_sigma > 4.0", _WARNING),
     Shipped(
         "failing-agent", _("Agent fails unusually often"), "agent", "failures >= 5 && failures_sigma > 4.0", _WARNING,
-        60, _TOOL,
+        60, _AGENT,
     ),
     Shipped("slow-workflow", _("Runs take unusually long"), "workflow", "duration_sigma > 4.0", _WARNING),
 )  # fmt: skip

@@ -124,8 +124,8 @@ def test_shipped_runbooks_say_everything_in_both_languages(book):
     assert [text for text in texts if isinstance(text, str) or not {"en", "de"} <= text.keys()] == []
 
 
-@pytest.mark.parametrize("name", ["token-surge", "tool-failure", "guardrail-breach"])
-def test_three_runbooks_have_contacts_texts_success_and_steps_that_override_or_lead_there(name):
+@pytest.mark.parametrize("name", ["token-surge", "tool-failure", "guardrail-breach", "agent-failure"])
+def test_each_runbook_has_contacts_texts_success_and_steps_that_override_or_lead_there(name):
     book = runbooks.find(name)
 
     assert book is not None
