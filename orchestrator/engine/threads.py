@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,7 @@ def processes() -> ProcessPool:
 
 
 _DATABASE_THREADS = 4
+_TOGETHER_S = 10.0
 
 
 @cache
@@ -43,7 +45,8 @@ def close() -> None:
     together = threading.Barrier(_DATABASE_THREADS)
 
     def close_mine() -> None:
-        together.wait(10)  # so that each thread takes one
+        with suppress(threading.BrokenBarrierError):  # one is busy for longer: it comes to its own afterwards
+            together.wait(_TOGETHER_S)  # so that each thread takes one
         connections.close_all()
 
     for future in [_database_threads().submit(close_mine) for _ in range(_DATABASE_THREADS)]:
