@@ -18,6 +18,7 @@ class Receiver:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
         self.largest: int | None = None  # bytes; what is larger is answered with 413
+        self.refused = 0  # for that
         self.body = b""
         receiver = self
 
@@ -27,6 +28,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = 413 if receiver.largest is not None and len(body) > receiver.largest else receiver.status
+                receiver.refused += status == 413
                 if status == 200:
                     receiver.requests.append((self.path, dict(self.headers.items()), body))
                 self.send_response(status)

@@ -148,7 +148,8 @@ def test_what_is_too_large_goes_in_halves_and_only_what_is_still_refused_is_lost
 
     outlet = Outlet.objects.get(pk="traces")
     assert outlet.lost == 0
-    assert len(collector.requests) > 2
+    assert collector.refused >= 1
+    assert len(collector.requests) > collector.refused  # each that was refused came in two
     assert f"run {run.workflow.name}" in {one["name"] for one in collector.spans()}
     collector.status = 400
     factories.event(run, "run.paused")
