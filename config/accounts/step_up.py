@@ -36,11 +36,17 @@ class StepUp:
         self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         """Answer instead of the view where a proof is missing."""
-        if request.method != "POST" or not request.user.is_authenticated or "Authorization" in request.headers:
+        if request.method != "POST" or not request.user.is_authenticated or _bears_token(request):
             return None
         if fresh.is_fresh(request) or not _matters(request, kwargs):
             return None
         return _ask(request)
+
+
+def _bears_token(request: HttpRequest) -> bool:
+    """Whether a token decides who asks: the API refuses a bad one. With any other header it is the session, as ever."""
+    scheme = request.headers.get("Authorization", "").partition(" ")[0]
+    return request.path.startswith("/api/") and scheme.lower() == "bearer"
 
 
 def _matters(request: HttpRequest, kwargs: dict[str, Any]) -> bool:

@@ -246,6 +246,23 @@ def test_critical_gate_asks_who_you_are_again_and_goes_on_by_itself(stale: int) 
         assert Gate.objects.get(pk=grave.pk).status == "approved"
 
 
+@pytest.mark.parametrize("header", ["x", "Basic x", "Bearer", "Bearer wk_x", "bearer wk_x"])
+def test_header_of_ones_own_is_no_proof(stale: int, header: str) -> None:
+    account("rita", "Human Oversight Coordinator")
+    grave = people.gate(risk="critical")
+    browser, _answer = sign_in("rita")
+    sent = {"version": 1, "verdict": "approve", "note": "checked the host"}
+    claim = {"Authorization": header}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        page = browser.post(f"/inbox/{grave.pk}/decide/", sent, headers=claim)
+        api = browser.post(f"/api/v1/gates/{grave.pk}/decisions", sent, content_type="application/json", headers=claim)
+
+    assert page["Location"].startswith("/account/confirm/?next=")
+    assert api.status_code in (401, 403)
+    assert Gate.objects.get(pk=grave.pk).status == "open"
+
+
 def test_changes_of_access_and_tokens_ask_who_you_are_again(stale: int) -> None:
     account("adam", "Administrator")
     zoe = account("zoe")
