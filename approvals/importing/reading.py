@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
+from django.utils.translation import gettext as _
 
 from agents.types import Json
 from approvals.errors import ApprovalsError
@@ -38,28 +39,35 @@ class Line:
 def read(content: bytes) -> list[Line]:
     """The lines of a file. Raises FileUnreadable, for the first line that is none."""
     if len(content) > MOST_BYTES:
-        raise FileUnreadable(line=1, problem=f"the file is larger than {MOST_BYTES:,} bytes; send it in parts")
+        raise FileUnreadable(
+            line=1, problem=_("the file is larger than %(most)s bytes; send it in parts") % {"most": f"{MOST_BYTES:,}"}
+        )
     try:
         text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        at = content[: problem.start].count(b"\n") + 1
-        raise FileUnreadable(line=at, problem="it is not UTF-8; save the file as UTF-8") from problem
+    except UnicodeDecodeError as error:
+        at = content[: error.start].count(b"\n") + 1
+        raise FileUnreadable(line=at, problem=_("it is not UTF-8; save the file as UTF-8")) from error
     if not text.strip():
-        raise FileUnreadable(line=1, problem="there is no answer in the file")
+        raise FileUnreadable(line=1, problem=_("there is no answer in the file"))
     found = list(_json_lines(text) if text.lstrip()[:1] == "{" else _csv_lines(text))
     if not found:
-        raise FileUnreadable(line=1, problem="there is no answer in the file")
+        raise FileUnreadable(line=1, problem=_("there is no answer in the file"))
     if len(found) > MOST_LINES:
-        raise FileUnreadable(line=MOST_LINES + 1, problem=f"a file may hold {MOST_LINES:,} answers; send it in parts")
+        raise FileUnreadable(
+            line=MOST_LINES + 1,
+            problem=_("a file may hold %(most)s answers; send it in parts") % {"most": f"{MOST_LINES:,}"},
+        )
     return found
 
 
 def line_of(number: int, said: Any) -> Line:
     """One answer that came as an object: `run` or `correlation_id`, `step`, `answer`. Raises FileUnreadable."""
     if not isinstance(said, dict) or not isinstance(said.get("answer"), dict):
-        raise FileUnreadable(line=number, problem='it must be an object with "run", "step" and an object "answer"')
+        raise FileUnreadable(line=number, problem=_('it must be an object with "run", "step" and an object "answer"'))
     if strange := sorted(said.keys() - {*_NAMING, "answer"}):
-        raise FileUnreadable(line=number, problem=f"{strange[0][:50]!r} is not known beside run, step and answer")
+        raise FileUnreadable(
+            line=number, problem=_("%(name)r is not known beside run, step and answer") % {"name": strange[0][:50]}
+        )
     run, correlation = _named(number, said.get("run"), said.get("correlation_id"))
     return Line(number, _step(number, said.get("step")), run, correlation, answer=said["answer"])
 
@@ -70,7 +78,7 @@ def _json_lines(text: str) -> Iterator[Line]:
             try:
                 said = orjson.loads(row)
             except orjson.JSONDecodeError as problem:
-                raise FileUnreadable(line=number, problem=f"it is not JSON ({problem})") from problem
+                raise FileUnreadable(line=number, problem=_("it is not JSON (%(why)s)") % {"why": problem}) from problem
             yield line_of(number, said)
 
 
@@ -79,14 +87,14 @@ def _csv_lines(text: str) -> Iterator[Line]:
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
     heads = [head.strip() for head in table.fieldnames or ()]
     if "step" not in heads or not {"run", "correlation_id"} & set(heads) or len(set(heads)) < len(heads):
-        problem = 'the first line must name the columns "run" (or "correlation_id"), "step" and each field, once'
+        problem = _('the first line must name the columns "run" (or "correlation_id"), "step" and each field, once')
         raise FileUnreadable(line=1, problem=problem)
     table.fieldnames = heads
     try:
         for row in table:
             number = table.line_num
             if None in row:
-                raise FileUnreadable(line=number, problem="it has more cells than there are columns")
+                raise FileUnreadable(line=number, problem=_("it has more cells than there are columns"))
             run, correlation = _named(number, row.get("run"), row.get("correlation_id"))
             cells = {name: cell for name, cell in row.items() if name not in _NAMING and cell is not None}
             yield Line(number, _step(number, row.get("step")), run, correlation, typed=cells)
@@ -97,14 +105,14 @@ def _csv_lines(text: str) -> Iterator[Line]:
 def _named(number: int, run: Any, correlation: Any) -> tuple[int | None, str]:
     ref = str(run if run is not None else "").strip()
     if ref and not (ref.isascii() and ref.isdecimal() and len(ref) < 12):
-        raise FileUnreadable(line=number, problem=f"{ref[:50]!r} is no number of a run")
+        raise FileUnreadable(line=number, problem=_("%(ref)r is no number of a run") % {"ref": ref[:50]})
     said = str(correlation or "").strip()
     if not ref and not said:
-        raise FileUnreadable(line=number, problem="it names neither a run nor a correlation_id")
+        raise FileUnreadable(line=number, problem=_("it names neither a run nor a correlation_id"))
     return (int(ref) if ref else None), said[:100]
 
 
 def _step(number: int, said: Any) -> str:
     if not isinstance(said, str) or not said.strip():
-        raise FileUnreadable(line=number, problem="it names no step")
+        raise FileUnreadable(line=number, problem=_("it names no step"))
     return said.strip()[:100]
