@@ -53,13 +53,17 @@ def _syslog(entry: Entry, text: str) -> bytes:
 def _by_syslog(messages: Sequence[bytes]) -> None:
     url = urlsplit(settings.SIEM_URL)
     where = (url.hostname or "", url.port or PORTS[url.scheme])
+    server = url.hostname if url.scheme == "syslog+tls" else None
     try:
         if url.scheme == "syslog+udp":
             with _datagrams(where) as channel:
                 for message in messages:
                     channel.send(message)
             return
-        with socket.create_connection(where, timeout=SECONDS) as plain, _sealed(plain, url) as channel:
+        with (
+            socket.create_connection(where, timeout=SECONDS) as plain,
+            _sealed(plain, server) as channel,
+        ):
             # RFC 6587: each message with its length before it, so that none can pretend to be two.
             channel.sendall(b"".join(b"%d %s" % (len(message), message) for message in messages))
             channel.shutdown(socket.SHUT_WR)
@@ -87,11 +91,10 @@ def _datagrams(where: tuple[str, int]) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _sealed(plain: socket.socket, url: object) -> Iterator[socket.socket]:
-    if settings.SIEM_URL.startswith("syslog+tls"):
-        with ssl.create_default_context().wrap_socket(
-            plain, server_hostname=urlsplit(settings.SIEM_URL).hostname
-        ) as channel:
-            yield channel
-    else:
+def _sealed(plain: socket.socket, server: str | None) -> Iterator[socket.socket]:
+    """The line under TLS to the server of this name; without a name as it is."""
+    if server is None:
         yield plain
+        return
+    with ssl.create_default_context().wrap_socket(plain, server_hostname=server) as channel:
+        yield channel
