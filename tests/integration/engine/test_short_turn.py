@@ -40,10 +40,6 @@ def stop_the_next(run: Run) -> None:
     services.stop(scope="agent", ref=agent, by=User.objects.create_user(f"mia{run.pk}"), reason="look")
 
 
-def stop_the_run(run: Run) -> None:
-    services.stop(scope="run", ref=run.pk, by=User.objects.create_user(f"mia{run.pk}"), reason="look")
-
-
 def limit_another(run: Run) -> None:
     Task.objects.filter(run=start(), key="a").update(limited=True)
 
@@ -72,7 +68,6 @@ def end_all_but_one(run: Run) -> None:
         pytest.param(CHAIN, "all", pause, id="of a paused run"),
         pytest.param(CHAIN, "all", stop_another, id="while another agent is stopped"),
         pytest.param(CHAIN, "all", stop_the_next, id="whose next is stopped"),
-        pytest.param(CHAIN, "all", stop_the_run, id="of a stopped run"),
         pytest.param(CHAIN, "all", limit_another, id="while a limited one is ready"),
         pytest.param(CHAIN, "all", limit_the_next, id="whose next is limited"),
         pytest.param(CHAIN, "all", start_another, id="while others are ready"),
