@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
@@ -117,10 +117,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """pytest-django's own; in the end nobody else may hold the database that it drops."""
     yield
     flush.close()
+    with django_db_blocker.unblock():
+        connections.close_all()
+        flush.end_other_sessions()
 
 
 @pytest.fixture(scope="module")
