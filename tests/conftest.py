@@ -20,7 +20,7 @@ from config.postgres import NAME, Postgres
 from tests import flush, prepared
 
 _SERVER = pytest.StashKey[Postgres]()
-_PREPARED = "WATCHKEEPER_TEST_TEMPLATE"  # the database with our schema that those of tests are copied from
+_PREPARED = "SCHEMA_TEMPLATE"  # the database with our schema that those of tests are copied from
 
 
 def pytest_configure(config: pytest.Config) -> None:

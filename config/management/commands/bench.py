@@ -61,7 +61,7 @@ class Command(BaseCommand):
         # What libraries print must not come between the lines of JSON, nor children's output.
         usual = [name for name in _WORKLOADS if name not in _LONG]
         chosen = usual if options["workload"] == "all" else [options["workload"]]
-        server = Server(os.environ.get("DATABASE_URL", ""))
+        server = Server(os.environ.get("DATABASE_URL", ""), schema=os.environ.get("SCHEMA_TEMPLATE", ""))
         try:
             with stop_on_signals():
                 results, failed = self._measure(server, chosen, scale=options["scale"], as_json=options["json"])

@@ -79,7 +79,7 @@ class Command(BaseCommand):
 def _apart(chosen: Sequence[Subject], *, levels: int, runs: int) -> list[Rehearsed]:
     """Rehearse on a server and databases made for it; afterwards this process is connected to its own again."""
     home, folder = dict(connection.settings_dict), settings.DATA_DIR
-    server = Server(os.environ.get("DATABASE_URL", ""))
+    server = Server(os.environ.get("DATABASE_URL", ""), schema=os.environ.get("SCHEMA_TEMPLATE", ""))
     try:
         with stop_on_signals():
             _say("starting PostgreSQL")
