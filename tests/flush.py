@@ -72,7 +72,7 @@ def end_other_sessions() -> None:
         for pid, name, query in left:
             session.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
             said = f"A test left a session open ({name or 'no name'}); its last statement: {query}"
-            print(said, file=sys.__stderr__)  # noqa: T201 - after the last test nothing else is heard from its process
+            print(said, file=sys.__stderr__)  # after the last test nothing else is heard from its process
 
 
 def own_session() -> psycopg.Connection[Any]:
