@@ -20,7 +20,7 @@ from config.postgres import NAME, Postgres
 from tests import flush, prepared
 
 _SERVER = pytest.StashKey[Postgres]()
-_PREPARED = "SCHEMA_TEMPLATE"  # the database with our schema that those of tests are copied from
+PREPARED = "WATCHKEEPER_TEST_TEMPLATE"  # the database with our schema that those of tests are copied from
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_SERVER] = _serve(with_schema=is_long or prepared.is_there())
         # pytest-django has read the settings by now.
         settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
-    if template := os.environ.get(_PREPARED):
+    if template := os.environ.get(PREPARED):
         # Django still applies what is missing, and keeps content types, permissions and roles in step.
         settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
 
@@ -56,7 +56,7 @@ def _serve(*, with_schema: bool) -> Postgres:
     folder.chmod(0o711)  # the server's own user has to get to its data
     if with_schema:
         prepared.copy_into(folder)
-        os.environ[_PREPARED] = f"{NAME}_prepared"
+        os.environ[PREPARED] = f"{NAME}_prepared"
     server = Postgres(folder, durable=False)
     os.environ["DATABASE_URL"] = server.start()
     with server.administrator() as connection:  # a test makes an application's role and acts as it

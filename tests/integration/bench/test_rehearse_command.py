@@ -15,6 +15,7 @@ from config.rehearsal.faults import drills
 from orchestrator import services
 from orchestrator.gallery import templates
 from orchestrator.models import Rehearsal, Run
+from tests.conftest import PREPARED
 
 pytestmark = [
     pytest.mark.xdist_group("bench"),
@@ -29,7 +30,7 @@ def rehearse(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command on this test's database, to its end."""
     here = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
     return subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "rehearse", *arguments],
+        [sys.executable, str(ROOT / "manage.py"), "rehearse", *arguments, "--schema", os.environ.get(PREPARED, "")],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": here},
         capture_output=True,

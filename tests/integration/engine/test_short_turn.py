@@ -72,7 +72,7 @@ def end_all_but_one(run: Run) -> None:
 def test_one_task_settles_as_in_a_batch(
     dependencies: str, join: str, meanwhile: Callable[[Run], None], agent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(STEPS.format(agent=agent, join=join), rest=dependencies)
+    publish(STEPS.format(agent=agent, join=join), rest=dependencies, also=["test-patient"])
     left = []
     for turn in ("turn_v1", "turn_v2"):
         monkeypatch.setattr(db, "_TURN", db._TURN.replace("turn_v1", turn).replace("turn_v2", turn))
