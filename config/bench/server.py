@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
@@ -17,6 +18,7 @@ from config import env
 from config.datadir import DataDir, NeedsAttention
 from config.postgres import Postgres
 from config.server_address import server_version
+from orchestrator.engine.plans import plan_of
 
 _TEMPLATE: Final = "template"
 
@@ -90,6 +92,9 @@ class Server:
         os.environ["DATABASE_URL"] = url
         # Django has read its settings by now; this is the dictionary that it connects by.
         connection.settings_dict.update(env.database("DATABASE_URL", ""))
+        # What this process keeps by id is another row's in another database.
+        plan_of.cache_clear()
+        ContentType.objects.clear_cache()
         return url
 
     def _drop(self) -> None:

@@ -22,6 +22,7 @@ from config.rehearsal import subjects
 from config.rehearsal.faults import drills
 from config.rehearsal.rehearse import Rehearsed, Subject, in_all, rehearse
 from config.supervisor import Stop, stop_on_signals
+from orchestrator.engine.plans import plan_of
 from orchestrator.models import Rehearsal, Workflow
 
 
@@ -102,6 +103,7 @@ def _apart(chosen: Sequence[Subject], *, levels: int, runs: int, schema: str) ->
         server.stop()
         connection.close()
         connection.settings_dict.update(home)
+        plan_of.cache_clear()  # by ids of the database that is gone
         settings.DATA_DIR = folder
 
 
