@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext
 
 from agents.types import Json
-from approvals import answers, policy
+from approvals import answers, desk_db, policy
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, SealBroken
 from approvals.feedback import appraising
-from approvals.models import Decision, Draft, Gate, GateKind
+from approvals.models import Decision, Gate, GateKind
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
@@ -88,7 +88,7 @@ def settle(gate: Gate, by: User, answer: Answer, *, decided_at: datetime | None 
         appraising.keep(answer.appraisal, gate, by, decision=decision)
     gate.status, gate.settled_at = policy.outcome(answer.verdict, answer.edited), Now()
     gate.save(update_fields=["status", "settled_at"])
-    Draft.objects.filter(gate=gate, author=by).delete()
+    desk_db.forget_draft(gate.pk, by.pk)
     facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
     record(EventKind.GATE_DECIDED, gate, by, decision=decision.pk, edited=answer.edited is not None, **facts)
     return decision

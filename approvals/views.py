@@ -1,6 +1,7 @@
 """The reviewer's inbox and card: reading it, and giving a verdict. Small acts beside a verdict are in `acts`."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
-from approvals import desk, drift, forms, moved, permissions, policy, queries, runways, services, voting
+from approvals import desk, drift, forms, moved, permissions, policy, queries, services, voting
 from approvals.able import checks
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
 from approvals.feedback import appraising
-from approvals.models import Decision, Gate, GateStatus, Runway, Vote
+from approvals.models import Decision, Gate, GateStatus, Queue, Runway, Vote
 from orchestrator.errors import OrchestratorError
 
 CARD = "approvals/card.html"
@@ -47,10 +48,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
     first = found.next_after(0)
     if first:
-        context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk))
+        context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk), queues=found.every)
     else:  # the last card was decided: what came of it is said all the same
         context = _after(request, _number(request.GET.get("after", "")))
-    frame = {"inbox": found, "opened": "list", "going_out": runways.of(user)}
+    frame = {"inbox": found, "opened": "list", "going_out": found.going_out}
     return render(request, "approvals/inbox.html", {**frame, **context})
 
 
@@ -200,9 +201,12 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
     if not _wants_partial(request):
         joint = "&" if "?" in address else "?"
         return redirect(f"{address}{joint}after={pk}")
-    context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk)) if row else _frame(request)
+    if row:
+        context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk), queues=found.every)
+    else:
+        context = _frame(request)
     context |= _after(request, pk) | {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
-    context["going_out"] = runways.of(user)
+    context["going_out"] = found.going_out
     response = render(request, "approvals/next.html", context)
     response["HX-Push-Url"] = address
     return response
@@ -215,10 +219,13 @@ def _inbox(request: HttpRequest, wanted: desk.Wanted) -> desk.Inbox:
     return found
 
 
-def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None) -> dict[str, Any]:
+def _card_of(
+    request: HttpRequest, found: Gate, typed: desk.Typed | None = None, queues: Sequence[Queue] = ()
+) -> dict[str, Any]:
     """What the card's template needs. The key makes one sending of the form one decision, however often it arrives."""
-    opened = desk.desk(found, user_of(request), typed)
+    opened = desk.desk(found, user_of(request), typed, queues)
     seen = _number(request.GET.get("from", "")) or _number(request.POST.get("version", ""))
+    may_drift = found.status == GateStatus.OPEN and "presence" in opened.card.has  # else nobody has looked before
     return {
         **_frame(request),
         **_after(request, _number(request.GET.get("after", ""))),
@@ -229,7 +236,7 @@ def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None)
         "at": found.pk,
         "key": new_key(),
         "aftermath": desk.aftermath(found),
-        "drift": drift.since(found, user_of(request), seen=seen) if found.status == GateStatus.OPEN else None,
+        "drift": drift.since(found, user_of(request), seen=seen) if may_drift else None,
         "run": found.run,
     }
 
@@ -263,7 +270,7 @@ def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     found = _inbox(request, desk.Wanted.of(request.GET))
-    frame = {"inbox": found, "opened": "card", "going_out": runways.of(user_of(request))}
+    frame = {"inbox": found, "opened": "card", "going_out": found.going_out}
     return render(request, "approvals/inbox.html", {**frame, **context}, status=status)
 
 
