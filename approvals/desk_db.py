@@ -231,6 +231,13 @@ def gone_on(first: int, after: int, *, since: datetime) -> tuple[datetime | None
     return started, ready
 
 
+def run_of(gate: int) -> int | None:
+    """The run of a gate."""
+    return next(
+        (int(run) for (run,) in _rows("SELECT run_id FROM approvals_gate WHERE id = %(gate)s", {"gate": gate})), None
+    )
+
+
 def forget_draft(gate: int, user: int) -> None:
     """Delete what this person has typed on this gate so far."""
     with connection.cursor() as cursor:

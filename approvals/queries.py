@@ -21,6 +21,7 @@ from approvals.cards import Card as Card
 from approvals.cards import card as card
 from approvals.cards import who_is_looking as who_is_looking
 from approvals.errors import NotPermitted, SeparationOfDuties
+from approvals.joined import Joined
 from approvals.models import Decision, Gate, GateStatus, Queue, subject_text, subject_words
 from approvals.permissions import Person
 
@@ -35,6 +36,11 @@ _SHOWN: Final = (
     *("opened_at", "deadline_at", "claimed_until", "requested_by", "queue", "run__title", "run__started_by"),
     *("workflow__name", "workflow__title", "claimed_by", "assigned_to"),
 )
+
+
+# People on it are read where there are any: most gates have none.
+_WHOLE: Final = Joined(Gate, "run", "workflow", "queue", "task", where="t0.id = %(pk)s")
+_LISTED: Final = Joined(Gate, "run", "workflow", where="t0.id = ANY(%(ids)s::bigint[])", only=_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +206,7 @@ def _counted_with(checks_before: Sequence[Gate], own: Sequence[desk_db.Waiting])
 
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
-    gate = (
-        # People on it are read where there are any: most gates have none.
-        Gate.objects.select_related("run", "workflow", "queue", "task").filter(pk=pk).first()
-    ) or checks.shown(pk, user)
+    gate = _WHOLE.first(pk=pk) or checks.shown(pk, user)
     if gate is None or not permissions.can(user, "see_gate", gate):
         raise Http404
     return gate
@@ -312,10 +315,7 @@ def _beginning(search: str) -> Q:
 
 
 def _rows(within: Reach, ids: Sequence[int]) -> list[Row]:
-    gates = (
-        Gate.objects.filter(pk__in=ids).select_related("run", "workflow").only(*_SHOWN).fetch_mode(models.FETCH_RAISE)
-    )
-    by_id = {gate.pk: gate for gate in gates}
+    by_id = {gate.pk: gate for gate in _LISTED.fetch(ids=list(ids))} if ids else {}
     named = {pk for gate in by_id.values() for pk in (gate.claimed_by_id, gate.assigned_to_id) if pk}
     people = User.objects.in_bulk(named) if named else {}
     for gate in by_id.values():

@@ -5,6 +5,7 @@ Whoever calls holds the locks of run and gate, and has checked who decides.
 """
 
 from datetime import datetime
+from typing import Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
@@ -15,19 +16,25 @@ from approvals import answers, desk_db, policy
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, SealBroken
 from approvals.feedback import appraising
+from approvals.joined import Joined
 from approvals.models import Decision, Gate, GateKind
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
 
+_LOCKED: Final = Joined(Gate, "run", "task", where="t0.id = %(pk)s", others="FOR UPDATE OF t0")
+
 
 def lock_gate(gate_id: int) -> Gate:
     """Lock the run, then the gate; GateNotFound."""
-    run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
+    run_id = desk_db.run_of(gate_id)
     if run_id is None:
         raise GateNotFound(gate_id=gate_id)
     services.lock_run(run_id)
-    return Gate.objects.select_for_update(of=("self",)).select_related("run", "task").get(pk=gate_id)
+    gate = _LOCKED.first(pk=gate_id)
+    if gate is None:
+        raise GateNotFound(gate_id=gate_id)
+    return gate
 
 
 def refuse_moved(gate: Gate, seen: int) -> None:

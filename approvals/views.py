@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +24,7 @@ from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, Inva
 from approvals.feedback import appraising
 from approvals.models import Decision, Gate, GateStatus, Queue, Runway, Vote
 from orchestrator.errors import OrchestratorError
+from orchestrator.models import Run
 
 CARD = "approvals/card.html"
 REGIONS = {
@@ -108,18 +110,17 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     elif "without_changes" not in request.POST and (fields := desk.dropped(found, typed.verdict, request.POST)):
         return _again(request, found, replace(typed, fields=fields, problem=str(_DROPPED), is_warned=True), status=422)
     try:
-        if typed.verdict == "escalate":
-            version = _number(request.POST.get("version", ""))
-            services.escalate(gate_id=found.pk, by=user, gate_version=version, why=typed.note)
-        else:
-            _send(request, found, typed, answer)
+        made = _send(request, found, typed, answer)
     except OrchestratorError as refusal:
         return _refused(request, pk, typed, refusal)
-    return _next(request, pk)
+    return _next(request, pk, made if isinstance(made, Decision) else None)
 
 
-def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> None:
-    services.decide(
+def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Model:
+    if typed.verdict == "escalate":
+        version = _number(request.POST.get("version", ""))
+        return services.escalate(gate_id=found.pk, by=user_of(request), gate_version=version, why=typed.note)
+    return services.decide(
         gate_id=found.pk,
         by=user_of(request),
         verdict=typed.verdict,
@@ -190,8 +191,8 @@ def _again(request: HttpRequest, found: Gate, typed: desk.Typed, *, status: int)
     return _page(request, context, status=status)
 
 
-def _next(request: HttpRequest, pk: int) -> HttpResponse:
-    """The next card, with one line on what came of the last."""
+def _next(request: HttpRequest, pk: int, made: Decision | None) -> HttpResponse:
+    """The next card, with one line on what came of the last: of the decision made, or of what is stored of it."""
     user = user_of(request)
     # The list may have been searched since the card was opened: its filter comes along in the form.
     wanted = desk.Wanted.of(request.POST if "q" in request.POST else request.GET)
@@ -205,7 +206,8 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
         context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk), queues=found.every)
     else:
         context = _frame(request)
-    context |= _after(request, pk) | {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
+    context |= _told(made) if made else _after(request, pk)
+    context |= {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
     context["going_out"] = found.going_out
     response = render(request, "approvals/next.html", context)
     response["HX-Push-Url"] = address
@@ -252,7 +254,7 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     mine = Decision.objects.filter(gate_id=pk, decided_by=user_of(request))
     decision = mine.select_related("gate__run").defer("before", "after", "gate__subject").first()
     if decision:
-        return {"acknowledged": decision, "after": desk.aftermath(decision.gate, decision.gate.run)}
+        return _told(decision, decision.gate.run)
     laid = Runway.objects.filter(gate_id=pk, decided_by=user_of(request)).select_related("gate").last()
     if laid:
         return {"laid": laid}
@@ -261,6 +263,10 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
         return {"voted": vote, "stand": voting.standing(vote.gate)}
     check = checks.find(pk, user_of(request))
     return {"checked": check} if check and check.ended_at else {}
+
+
+def _told(decision: Decision, run: Run | None = None) -> dict[str, Any]:
+    return {"acknowledged": decision, "after": desk.aftermath(decision.gate, run)}
 
 
 def card_response(request: HttpRequest, found: Gate) -> HttpResponse:

@@ -19,6 +19,7 @@ SPEAKS_SQL = {
     "agents/management/commands/memory_vectors.py",  # adds pgvector's column where the extension has come since
     "agents/memory/embedding.py",  # whether pgvector is there
     "approvals/db.py",
+    "approvals/joined.py",  # whole rows with their relations, whose statement is written out once
     "approvals/desk_db.py",  # what the inbox, a card and rights read of many tables, each in one statement
     "config/bench/desk.py",  # makes twenty thousand gates of a few
     "config/bench/measure.py",  # the floor: one plain durable commit
