@@ -236,7 +236,7 @@ def test_step_of_an_alert_that_is_over_changes_nothing(mia, writer):
 
 
 def test_game_day_tells_people_changes_nothing_and_is_recorded(mia, writer):
-    call_command("game_day", "start", "policy-violations", "--about", "writer", "--by", "olga")
+    call_command("game_day", "start", "guardrail-breach", "--about", "writer", "--by", "olga")
     day = GameDay.objects.get()
     assert day.alert.drill
     assert Event.objects.get(kind="alert.raised").data["to"] == [mia.pk]
