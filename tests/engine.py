@@ -14,7 +14,7 @@ from django.test import override_settings
 from agents.budgets import AMPLE
 from agents.errors import AgentsError, Permanent, StateStale, Transient
 from agents.models import Agent
-from agents.registry import agent, sync
+from agents.registry import Registry, agent, specs, sync
 from agents.types import Completed, Json, NeedsApproval
 from orchestrator import services
 from orchestrator.engine import sweep
@@ -102,15 +102,29 @@ async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
 
 
 def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersion:
-    """Publish a workflow from its `steps` lines; agents are synced first."""
-    sync()
+    """Publish a workflow from its `steps` lines; first the agents it speaks of are synced, and those above."""
+    source = f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}"
+    sync(spoken_of(source))
     spare_breakers()
     return services.publish(
-        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}",
+        source=source,
         file="t.yaml",
         by=None,
         make_queues=True,
     )
+
+
+def spoken_of(text: str) -> Registry:
+    """This module's agents, and those that a text names, or names a capability of.
+
+    Writing down all that any test registers takes longer than most tests do.
+    """
+    found = Registry()
+    for spec in specs():
+        ours = spec.entrypoint.startswith(__name__)
+        if ours or spec.name in text or any(capability in text for capability in spec.capabilities):
+            found.add(spec)
+    return found
 
 
 def spare_breakers(names: str = "^(test|contract)-") -> None:
