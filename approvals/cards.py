@@ -1,8 +1,9 @@
 """Everything the card of one gate shows, in a bounded number of queries. Agent text in it is hostile: escape it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from agents.models import Assessment
 from agents.quality.queries import assessment_of
 from agents.types import Json
-from approvals import answers, asking, db, duties, permissions, policy, precedents, runways, voting
+from approvals import answers, asking, desk_db, duties, permissions, policy, precedents, runways, voting
 from approvals.able import disguise, first
 from approvals.deadlines import stages
 from approvals.diffs import Change, changes
@@ -36,7 +37,7 @@ from approvals.precedents import Precedent, Record
 from approvals.voting import Standing
 
 _COMMENTS: Final = 200
-_EVERYTHING: Final = frozenset({"comments", "presence", "questions", "draft"})
+_EVERYTHING: Final = frozenset({"comments", "presence", "questions", "draft", "first", "assessment", "past", "guarded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Card:
     judges_first: bool  # they are asked for their own judgement before that
     own_first: FirstVerdict | None  # what they judged then
     person: int  # id of the viewer's main account
+    has: frozenset[str]  # of what few gates have: see `desk_db.attached`
 
     @property
     def is_approved_by_time(self) -> bool:
@@ -112,13 +114,13 @@ class Card:
         return next((vote for vote in self.standing.votes if vote.person == self.person), None)
 
 
-def card(gate: Gate, user: Person) -> Card:
-    """The card of a gate that `user` may see (`queries.get_visible_gate_or_404` loads it)."""
-    subject = gate.subject
-    previous = _previous(gate)
+def card(gate: Gate, user: Person, queues: Sequence[Queue] = ()) -> Card:
+    """The card of a gate that `user` may see (`queries.get_visible_gate_or_404` loads it).
+
+    `queues`: all of them, if they have been read for the page already.
+    """
     hidden = voting.hidden_from(gate, user if isinstance(user, User) else None)
-    stand = voting.standing(gate)
-    whole = _card(gate, user, subject, previous, stand)
+    whole = _card(gate, user, queues)
     return _blinded(whole, user) if hidden or whole.judges_first else whole
 
 
@@ -141,10 +143,11 @@ def _blinded(whole: "Card", user: Person) -> "Card":
     )
 
 
-def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision | None, stand: Standing) -> "Card":
-    own_first = first.of(gate, user) if isinstance(user, User) and first.concerns(gate) else None
-    is_check = disguise.check_of(gate) is not None  # what it has is kept elsewhere
-    there = _EVERYTHING if is_check else db.attached(gate.pk, user.pk or 0)
+def _card(gate: Gate, user: Person, queues: Sequence[Queue]) -> "Card":
+    subject, previous, stand = gate.subject, _previous(gate), voting.standing(gate)
+    there = _attached(gate, user)
+    has_judged = "first" in there and first.concerns(gate)
+    own_first = first.of(gate, user) if isinstance(user, User) and has_judged else None
     return Card(
         gate=gate,
         asks=f"{gate.agent} v{gate.agent_version}" if gate.agent and gate.agent_version else gate.agent,
@@ -152,7 +155,7 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         consequence=subject["consequence"],
         rule=gate.rule,
         matched=tuple(subject.get("matched", ())),
-        if_nobody_acts=_if_nobody_acts(gate),
+        if_nobody_acts=_if_nobody_acts(gate, queues),
         confidence_words=policy.confidence_words(gate.confidence),
         proposal=subject["proposal"],
         given=subject["input"],
@@ -163,8 +166,8 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         changes=changes(previous.before, subject["proposal"]) if previous else _edit(gate),
         comments=_comments(gate) if "comments" in there else (),
         looking=tuple(who_is_looking(gate, apart_from=user)) if "presence" in there else (),
-        precedents=precedents.nearest(gate, user),
-        record=precedents.record(gate) if gate.agent else None,
+        precedents=precedents.nearest(gate, user) if "past" in there else (),
+        record=precedents.record(gate) if gate.agent and "past" in there else None,
         decision=gate.decisions.select_related("decided_by").last() if gate.status != GateStatus.OPEN else None,
         choices=_choices(gate, user, stand),
         refusal=_refusal(gate, user),
@@ -173,13 +176,27 @@ def _card(gate: Gate, user: Person, subject: dict[str, Any], previous: Decision 
         runway=runways.live(gate),
         questions=tuple(asking.of(gate)) if gate.agent and "questions" in there else (),
         rehearsal=asking.rehearsal(gate) if "questions" in there else None,
-        assessment=assessment_of(task) if (task := disguise.told_task(gate)) is not None and gate.agent else None,
+        assessment=_assessment(gate) if gate.agent and "assessment" in there else None,
         standing=stand,
         hidden=False,
         judges_first=own_first is None and isinstance(user, User) and first.asks(gate, user),
         own_first=own_first,
         person=duties.person_of(user) if isinstance(user, User) else 0,
+        has=there,
     )
+
+
+def _attached(gate: Gate, user: Person) -> frozenset[str]:
+    if disguise.check_of(gate) is not None:  # what it has is kept elsewhere
+        return _EVERYTHING
+    return desk_db.attached(
+        gate.pk, user.pk or 0, run=gate.run_id, task=gate.task_id, workflow=gate.workflow_id, step=gate.step
+    )
+
+
+def _assessment(gate: Gate) -> Assessment | None:
+    task = disguise.told_task(gate)
+    return assessment_of(task) if task is not None else None
 
 
 def _comments(gate: Gate) -> tuple[Comment, ...]:
@@ -199,12 +216,12 @@ def who_is_looking(gate: Gate, *, apart_from: Person | None = None) -> list[User
     return [presence.user for presence in others.select_related("user").order_by("user_id")]
 
 
-def _if_nobody_acts(gate: Gate) -> tuple[IfNobodyActs, ...]:
+def _if_nobody_acts(gate: Gate, queues: Sequence[Queue]) -> tuple[IfNobodyActs, ...]:
     if gate.status != GateStatus.OPEN or gate.releases_at is not None:
         return ()
     return tuple(
         IfNobodyActs(stage.at, stage.outcome, stage.queue.title if stage.queue else "")
-        for stage in stages(gate, list(Queue.objects.all()))
+        for stage in stages(gate, queues or list(Queue.objects.all()))
     )
 
 

@@ -1,30 +1,9 @@
-"""The statements of this app that the ORM cannot say: the rights epoch and its wake-up call, a lock by name.
+"""The statements of this app that the ORM cannot say: the rights epoch and its wake-up call, a lock by name."""
 
-Or cannot say cheaply: building a statement costs a page more than PostgreSQL takes to answer it, and most of what a
-card could have, none has. One question here for many tables, and the ORM reads those in which there is something.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
 
-_ATTACHED = """
-    SELECT ARRAY_REMOVE(ARRAY[
-        CASE WHEN EXISTS (SELECT FROM approvals_comment WHERE gate_id = %(gate)s) THEN 'comments' END,
-        CASE WHEN EXISTS (SELECT FROM approvals_presence WHERE gate_id = %(gate)s) THEN 'presence' END,
-        CASE WHEN EXISTS (SELECT FROM approvals_question WHERE gate_id = %(gate)s) THEN 'questions' END,
-        CASE WHEN EXISTS (SELECT FROM approvals_draft WHERE gate_id = %(gate)s AND author_id = %(user)s)
-             THEN 'draft' END
-    ], NULL)
-"""
-_APART = """
-    SELECT ARRAY_REMOVE(ARRAY[
-        CASE WHEN EXISTS (SELECT FROM approvals_snooze WHERE user_id = %(user)s) THEN 'asleep' END,
-        CASE WHEN EXISTS (SELECT FROM approvals_vote WHERE person = %(person)s) THEN 'voted' END,
-        CASE WHEN EXISTS (SELECT FROM approvals_check WHERE reviewer_id = %(user)s AND ended_at IS NULL)
-             THEN 'checks' END
-    ], NULL)
-"""
 DELEGATIONS_LOCK = 0x57_4B_71_44
 ANSWERING_LOCK = 0x57_4B_71_51
 ACCESS_LOCK = 0x57_4B_71_45
@@ -75,19 +54,3 @@ def next_number(table: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
         return int(cursor.fetchone()[0])
-
-
-def attached(gate_id: int, user_id: int) -> frozenset[str]:
-    """Which of these a gate has: `comments`, `presence`, `questions`, and a `draft` of this person's."""
-    return _named(_ATTACHED, {"gate": gate_id, "user": user_id})
-
-
-def apart(user_id: int, person: int) -> frozenset[str]:
-    """Which of these a person has: gates that are `asleep`, gates they have `voted` on, `checks` before them."""
-    return _named(_APART, {"user": user_id, "person": person})
-
-
-def _named(statement: str, given: Mapping[str, int]) -> frozenset[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        return frozenset(cursor.fetchone()[0])

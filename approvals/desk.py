@@ -1,12 +1,11 @@
 """What the reviewer's screen shows around a card: the list beside it, the decision form, what came of a decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -15,6 +14,7 @@ from agents.types import Json
 from approvals import (
     answers,
     asking,
+    desk_db,
     drift,
     forms,
     outline,
@@ -35,12 +35,12 @@ from approvals.lists import LIST_LENGTH as LIST_LENGTH
 from approvals.lists import Inbox as Inbox
 from approvals.lists import Wanted as Wanted
 from approvals.lists import inbox as inbox
-from approvals.models import Decision, Gate, GateKind, GateStatus, Question
+from approvals.models import Decision, Gate, GateKind, GateStatus, Question, Queue
 from orchestrator import acts, rendering
 from orchestrator import queries as orchestrator_queries
 from orchestrator.acts import Act, Target
-from orchestrator.models import Attempt, Run, Task, task_id
-from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
+from orchestrator.models import Run, task_id
+from orchestrator.states import RUN_TERMINAL, RunStatus
 
 PATIENCE: Final = timedelta(seconds=5)  # then a run that has not gone on is said to stand still
 _FIRST: Final = ("summary", "recommendation", "key_facts", "conclusion", "rationale")  # of an output's fields
@@ -147,7 +147,7 @@ class Desk:
     @property
     def guarded(self) -> list[dict[str, str]]:
         """What guardrails did to the data of the call that this is about."""
-        return orchestrator_queries.guarded(disguise.told_task(self.card.gate))
+        return orchestrator_queries.guarded(disguise.told_task(self.card.gate)) if "guarded" in self.card.has else []
 
     @property
     def folded(self) -> int:
@@ -155,9 +155,9 @@ class Desk:
         return sum(field.is_folded for field in self.fields)
 
 
-def desk(gate: Gate, user: User, typed: Typed | None = None) -> Desk:
+def desk(gate: Gate, user: User, typed: Typed | None = None, queues: Sequence[Queue] = ()) -> Desk:
     """The card of a gate that `user` may see, with the form to decide it; `typed` fills the form again."""
-    card = queries.card(gate, user)
+    card = queries.card(gate, user, queues)
     typed = typed or _from_draft(card)
     pieces = rendering.pieces(card.proposal)
     shown = tuple(piece for piece in pieces if not _is_shown_elsewhere(piece, card))
@@ -280,15 +280,12 @@ def aftermath(gate: Gate, run: Run | None = None) -> Aftermath | None:
         return Aftermath("ended", run.ended_at, run)
     if gate.kind in (GateKind.DEADLINE, GateKind.REQUEST):  # nothing waited for it
         return Aftermath("resumed", gate.settled_at, run)
-    next_up = Task.objects.of_run(run.pk).aggregate(
-        started=Min("started_at", filter=Q(started_at__gte=gate.settled_at)),
-        ready=Count("pk", filter=Q(status=TaskStatus.READY)),
-    )
-    if next_up["started"] is not None:
-        return Aftermath("resumed", next_up["started"], run)
+    started, ready = desk_db.gone_on(task_id(run.pk, 0), task_id(run.pk + 1, 0), since=gate.settled_at)
+    if started is not None:
+        return Aftermath("resumed", started, run)
     if run.status == RunStatus.PAUSED:
         return Aftermath("paused", None, run)
-    if not next_up["ready"]:
+    if not ready:
         return Aftermath("waits", None, run)
     is_late = timezone.now() - gate.settled_at > PATIENCE
     return Aftermath("late" if is_late else "pending", gate.settled_at, run)
@@ -359,6 +356,4 @@ def _factors(card: Card) -> tuple[str, ...]:
 
 
 def _usage(run_id: int) -> tuple[float, int]:
-    attempts = Attempt.objects.filter(Q(task_id__gte=task_id(run_id, 0)) & Q(task_id__lt=task_id(run_id + 1, 0)))
-    found = attempts.aggregate(cost=Sum("cost"), into=Sum("tokens_in"), out=Sum("tokens_out"))
-    return found["cost"] or 0.0, (found["into"] or 0) + (found["out"] or 0)
+    return desk_db.spent(task_id(run_id, 0), task_id(run_id + 1, 0))

@@ -1,6 +1,6 @@
 """The list beside the card: what of the inbox somebody looks at, and its rows, badges and chips."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from approvals import permissions, queries, saved_views, sittings
-from approvals.models import Queue, Risk
+from approvals import permissions, queries, runways, saved_views, sittings
+from approvals.models import Queue, Risk, Runway
 from approvals.queries import Counts, Row
 from approvals.saved_views import View
 
@@ -94,6 +94,8 @@ class Inbox:
     aside: int = 0  # how many cards this person has put aside
     wakes_at: datetime | None = None  # when the next of them comes back
     sitting: Sitting | None = None
+    going_out: tuple[Runway, ...] = ()  # this person's verdicts that can be taken back
+    every: Sequence[Queue] = ()  # queue there is
 
     @property
     def lines(self) -> list[Line]:
@@ -152,8 +154,9 @@ def inbox(user: User, wanted: Wanted) -> Inbox:
     rows, sitting = _sitting(rows, wanted) if wanted.till else (rows, None)
     return Inbox(
         user, wanted, rows, queries.counts(user, within=within), queues, decides,
-        tuple(saved_views.of(user, wanted.query)), len(within.asleep), min(within.asleep.values(), default=None),
-        sitting,
+        tuple(saved_views.of(user, wanted.query)) if "views" in within.has else (),
+        len(within.asleep), min(within.asleep.values(), default=None), sitting,
+        tuple(runways.of(user)) if "runways" in within.has else (), within.every,
     )  # fmt: skip
 
 

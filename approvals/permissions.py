@@ -7,7 +7,7 @@ less what the bearer token in use leaves out. Nobody, superusers included, may d
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models import Model, Q, QuerySet
@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from agents.models import Agent
-from approvals import duties, policy
-from approvals.models import ApiToken, Gate, Queue, RightsEpoch, RoleTerms
+from approvals import desk_db, duties, policy
+from approvals.models import ApiToken, Gate, Profile, Queue, RightsEpoch, RoleTerms
 from approvals.roles import (
     AGENT_GRANTS,
     AGENT_VERBS,
@@ -38,6 +38,7 @@ type Grants = Mapping[str, frozenset[int]]  # verb: ids of the objects it is gra
 _CACHE: Final = "_watchkeeper_rights"
 _TOKEN: Final = "_watchkeeper_token"
 _APPS: Final = ("orchestrator", "approvals", "agents")
+_PROFILE: Final = tuple(column.attname for column in Profile._meta.concrete_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Rights:
     agents: Grants = field(default_factory=dict)
     needs_mfa: bool = False  # one of their roles asks for a second factor
     teams: frozenset[str] = frozenset()  # names of those they are in; roles are none
+    groups: tuple[str, ...] = ()  # names of their roles and teams
 
     def allows(self, verb: str, grants: Grants, ref: int) -> bool:
         """Whether the verb holds on one object."""
@@ -203,35 +205,35 @@ def epoch() -> int:
 
 
 def _read(user: User) -> Rights:
+    """In one statement with the profile, which every page asks for as well."""
+    held = desk_db.held_by(user.pk)
+    _remember_profile(user, held.profile)
     token = token_of(user)
     limit = verbs_of_token(token.scopes, may_decide=token.may_decide) if token else None
+    groups = tuple(name for name, *_terms in held.roles)
     if user.is_superuser:
-        return Rights(frozenset(VERBS), {}, {}, limit)
-    terms = ("groups__terms__verbs", "groups__terms__needs_mfa", "groups__terms__is_own")
-    found = list(User.objects.filter(pk=user.pk).values_list("groups__name", *terms, "profile__same_as"))
-    roles = {name: made or () for name, made, *_terms in found if name}
-    duties.remember_person(user, next((main for *_role, main in found if main), user.pk))
-    granted = _object_grants(user)
+        return Rights(frozenset(VERBS), {}, {}, limit, groups=groups)
+    granted: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for model, codename, ref in held.grants:
+        granted[model].append((codename, int(ref)))
     return Rights(
-        everywhere=verbs_of(roles),
+        everywhere=verbs_of({name: made or () for name, made, *_terms in held.roles}),
         workflows=_by_verb(granted["workflow"], WORKFLOW_GRANTS),
         queues=_by_verb(granted["queue"], QUEUE_GRANTS),
         limit=limit,
         agents=_by_verb(granted["agent"], AGENT_GRANTS),
-        needs_mfa=any(mfa for _name, _made, mfa, *_rest in found),
-        teams=frozenset(name for name, _made, _mfa, is_role, _main in found if name and not is_role) - ROLES.keys(),
+        needs_mfa=any(needs_mfa for _name, _made, needs_mfa, _own in held.roles),
+        teams=frozenset(name for name, _made, _mfa, is_own in held.roles if not is_own) - ROLES.keys(),
+        groups=groups,
     )
 
 
-def _object_grants(user: User) -> dict[str, list[tuple[str, int]]]:
-    ours = {"content_type__model__in": ("workflow", "queue", "agent"), "content_type__app_label__in": _APPS}
-    columns = ("content_type__model", "permission__codename", "object_pk")
-    own = UserObjectPermission.objects.filter(user=user, **ours).order_by().values_list(*columns)
-    groups = GroupObjectPermission.objects.filter(group__user=user, **ours).order_by().values_list(*columns)
-    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for model, codename, ref in own.union(groups):
-        found[model].append((codename, int(ref)))
-    return found
+def _remember_profile(user: User, columns: dict[str, Any] | None) -> None:
+    """As if it had been read by itself: no second statement asks for it, or for the person's main account."""
+    main = columns["same_as_id"] if columns else None
+    duties.remember_person(user, main or user.pk)
+    if columns:
+        user.profile = Profile.from_db(user._state.db, _PROFILE, [columns[name] for name in _PROFILE])
 
 
 def _by_verb(granted: Iterable[tuple[str, int]], meaning: Mapping[str, frozenset[str]]) -> Grants:

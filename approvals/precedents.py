@@ -1,28 +1,25 @@
 """Past decisions on like cases, and how people decided about an agent's work at a step. Read for a card.
 
-Likeness is counted, not judged: trigrams of what was proposed (pg_trgm), words of the title, risk, confidence.
+Likeness is counted, not judged: trigrams of what was proposed and of the title (pg_trgm), risk, confidence.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
 import orjson
-from django.db.models import F, FloatField, Func, TextField, Value
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Left
+from django.db.models import F
 
-from approvals import permissions
+from approvals import desk_db, permissions
 from approvals.able import disguise
-from approvals.models import Decision, Gate, GateStatus, Verdict
+from approvals.desk_db import Settled
+from approvals.models import Decision, Gate, Verdict
 from approvals.permissions import Person
 
 SHOWN: Final = 3
 RECORD: Final = 200  # of the newest decisions
 _CANDIDATES: Final = 100
 _TITLE: Final = 200
-_COMPARED: Final = 1_000  # characters of what was proposed
 _TOLD: Final = (
     *("verdict", "note", "decided_at", "gate"),
     *("decided_by__username", "decided_by__first_name", "decided_by__last_name"),
@@ -34,7 +31,7 @@ class Precedent:
     """An earlier decision on the same step of the same workflow, and what became of its run. `alike`: 0 to 1."""
 
     decision: Decision
-    gate: Gate
+    gate: Settled
     run_status: str
     alike: float
 
@@ -56,23 +53,18 @@ class Record:
 
 def nearest(gate: Gate, user: Person) -> tuple[Precedent, ...]:
     """The decisions on the cases that are most like this one, the nearest first."""
-    candidates = _candidates(gate, user)
-    if not candidates:
+    ranked = sorted(_candidates(gate, user), key=lambda other: -_nearness(gate, other))[: SHOWN * 2]
+    if not ranked:
         return ()
-    ranked = sorted(candidates, key=lambda pair: -_nearness(gate, *pair))[: SHOWN * 2]
-    found = [other.pk for other, _same in ranked]
-    decisions = Decision.objects.filter(gate__in=found).annotate(ran=F("gate__run__status"))
+    decisions = Decision.objects.filter(gate__in=[other.pk for other in ranked]).annotate(ran=F("gate__run__status"))
     by_gate = {one.gate_id: one for one in decisions.select_related("decided_by").only(*_TOLD)}
-    decided = [(by_gate[other.pk], other, same) for other, same in ranked if other.pk in by_gate][:SHOWN]
-    return tuple(Precedent(one, other, one.ran, same) for one, other, same in decided)
+    decided = [(by_gate[other.pk], other) for other in ranked if other.pk in by_gate][:SHOWN]
+    return tuple(Precedent(one, other, one.ran, other.same) for one, other in decided)
 
 
 def record(gate: Gate) -> Record | None:
     """How its agent has done here so far; None where nobody has decided about it yet."""
-    about = Decision.objects.filter(
-        gate__workflow=gate.workflow_id, gate__step=gate.step, gate__agent=gate.agent, decided_by__isnull=False
-    )
-    verdicts = list(about.order_by("-gate__settled_at").values_list("verdict", flat=True)[:RECORD])
+    verdicts = desk_db.verdicts(workflow=gate.workflow_id, step=gate.step, agent=gate.agent, limit=RECORD)
     if not verdicts:
         return None
     return _counted(verdicts)
@@ -85,33 +77,23 @@ def _counted(verdicts: Sequence[str]) -> Record:
     return Record(len(verdicts), as_it_stood, changed, down)
 
 
-def _candidates(gate: Gate, user: Person) -> list[tuple[Gate, float]]:
-    """The newest settled gates of the same step, each with how alike what was proposed is."""
+def _candidates(gate: Gate, user: Person) -> list[Settled]:
+    """The newest settled gates of the same step that this person may see, each with how alike it is."""
     queues = permissions.queue_ids(user, "see_gate")
-    settled = Gate.objects.filter(workflow_id=gate.workflow_id, step=gate.step)
-    if queues is not None:
-        settled = settled.filter(queue__in=queues)
-    newest = settled.exclude(status__in=(GateStatus.OPEN, GateStatus.WITHDRAWN)).exclude(
-        pk__in=[gate.pk, disguise.source_of(gate) or 0]
+    return desk_db.settled(
+        workflow=gate.workflow_id,
+        step=gate.step,
+        queues=None if queues is None else sorted(queues),
+        but=[gate.pk, disguise.source_of(gate) or 0],
+        title=gate.title[:_TITLE],
+        proposal=orjson.dumps(gate.subject["proposal"]).decode()[: desk_db.COMPARED],
+        limit=_CANDIDATES,
     )
-    ids = list(newest.order_by("-settled_at").values_list("pk", flat=True)[:_CANDIDATES])
-    if not ids:
-        return []
-    own = orjson.dumps(gate.subject["proposal"]).decode()[:_COMPARED]
-    alike = Func(_proposal(), Value(own), function="similarity", output_field=FloatField())
-    compared = ("id", "risk", "title", "confidence")
-    rows = Gate.objects.filter(pk__in=ids).annotate(alike=alike).only(*compared).order_by("-settled_at")
-    return [(row, row.alike) for row in rows]
 
 
-def _proposal() -> Left:
-    return Left(KeyTextTransform("proposal", F("subject")), Value(_COMPARED), output_field=TextField())
-
-
-def _nearness(gate: Gate, other: Gate, same: float) -> float:
-    """How alike two gates are: risk, words, proposal, confidence. Sorting is stable: the newest first among equals."""
-    alike = (2.0 if gate.risk == other.risk else 0.0) + 2 * same
-    alike += SequenceMatcher(None, gate.title[:_TITLE], other.title[:_TITLE], autojunk=False).quick_ratio()
+def _nearness(gate: Gate, other: Settled) -> float:
+    """How alike two gates are: risk, proposal, title, confidence. Sorting is stable: the newest first among equals."""
+    alike = (2.0 if gate.risk == other.risk else 0.0) + 2 * other.same + other.titled
     if gate.confidence is not None and other.confidence is not None:
         alike += 1 - abs(gate.confidence - other.confidence)
     return alike

@@ -1,33 +1,32 @@
 """What the inbox, the badges and the history show. Every list is bounded, and a badge counts the list it stands for."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import and_, attrgetter
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.search import SearchQuery
 from django.db import models
-from django.db.models import Case, Count, F, FloatField, Min, Q, QuerySet, Value, When
+from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Extract, Greatest, Now
 from django.http import Http404
 from django.utils import timezone
 
-from approvals import db, duties, permissions, policy, snoozing, voting
+from approvals import desk_db, duties, permissions, policy, snoozing, voting
 from approvals.able import checks
 from approvals.cards import Card as Card
 from approvals.cards import card as card
 from approvals.cards import who_is_looking as who_is_looking
 from approvals.errors import NotPermitted, SeparationOfDuties
-from approvals.models import Decision, Gate, GateStatus, Presence, Queue, subject_text, subject_words
+from approvals.joined import Joined
+from approvals.models import Decision, Gate, GateStatus, Queue, subject_text, subject_words
 from approvals.permissions import Person
 
 MAX_ROWS = 200
 MAX_WORDS = 10
-_COUNTED: Final = ("waiting", "oldest_at", "next_deadline_at")
 WITHIN = 3  # characters: shorter words have no trigram, and are found by their beginnings alone
 
 
@@ -37,6 +36,11 @@ _SHOWN: Final = (
     *("opened_at", "deadline_at", "claimed_until", "requested_by", "queue", "run__title", "run__started_by"),
     *("workflow__name", "workflow__title", "claimed_by", "assigned_to"),
 )
+
+
+# People on it are read where there are any: most gates have none.
+_WHOLE: Final = Joined(Gate, "run", "workflow", "queue", "task", where="t0.id = %(pk)s")
+_LISTED: Final = Joined(Gate, "run", "workflow", where="t0.id = ANY(%(ids)s::bigint[])", only=_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Reach:
     asleep: Mapping[int, datetime]  # gates that they have put aside, and until when
     voted: Sequence[int]  # gates on which their vote stands
     checks: Sequence[Gate]  # checks that are before them
+    every: Sequence[Queue] = ()  # queue there is
+    has: frozenset[str] = frozenset()  # of what else the list shows: see `desk_db.apart`
 
     @property
     def queues(self) -> dict[int, Queue]:
@@ -77,7 +83,6 @@ class QueueCount:
 
     queue: Queue
     waiting: int
-    oldest_at: datetime
     next_deadline_at: datetime
 
 
@@ -111,8 +116,8 @@ def reach(user: Person) -> Reach:
         for verb in ("see_gate", "decide_gate")
     )
     if not isinstance(user, User):
-        return Reach(user, visible, decidable, {}, (), ())
-    apart = db.apart(user.pk, duties.person_of(user))
+        return Reach(user, visible, decidable, {}, (), (), queues)
+    apart = desk_db.apart(user.pk, duties.person_of(user))
     return Reach(
         user,
         visible,
@@ -120,6 +125,8 @@ def reach(user: Person) -> Reach:
         snoozing.asleep(user) if "asleep" in apart else {},
         voting.voted_by(user) if "voted" in apart else (),
         checks.open_before(user) if "checks" in apart else (),
+        queues,
+        apart,
     )
 
 
@@ -139,23 +146,24 @@ def inbox(  # noqa: PLR0913 - what a list can be narrowed by
     Those that the user may decide; with `everything` also those they may only see, their own requests among them.
     """
     within = within or reach(user)
-    found = _open_gates(within, everything=everything, aside=narrowed.aside)
-    if queue is not None:
-        found = found.filter(queue=queue)
-    if narrowed.risk:
-        found = found.filter(risk=narrowed.risk)
     limit = min(limit, MAX_ROWS)
     if search.strip() or narrowed.order in ORDERS:
-        found = found.order_by(ORDERS.get(narrowed.order) or _urgency().desc(), "id")
+        found = _narrowed(_open_gates(within, everything=everything, aside=narrowed.aside), queue, narrowed)
         ids = _found(found, search.strip(), limit) if search.strip() else _first(found, limit)
     else:
-        ids = _most_urgent(found, limit)
+        ids = _most_urgent(within, queue, narrowed, limit, everything=everything)
     rows = _rows(within, ids)
     if narrowed.aside:
         return rows
     waiting = [gate for gate in within.checks if narrowed.risk in ("", gate.risk)]
     shown = checks.matching(waiting, queue=queue.pk if queue else None, search=search) if waiting else []
     return _merged(user, rows, shown, order=narrowed.order)[:limit]
+
+
+def _narrowed(gates: QuerySet[Gate], queue: Queue | None, narrowed: Narrowed) -> QuerySet[Gate]:
+    found = gates.filter(queue=queue) if queue is not None else gates
+    found = found.filter(risk=narrowed.risk) if narrowed.risk else found
+    return found.order_by(ORDERS.get(narrowed.order) or _urgency().desc(), "id")
 
 
 def _merged(user: Person, rows: list[Row], shown: Sequence[Gate], *, order: str) -> list[Row]:
@@ -175,52 +183,30 @@ def _merged(user: Person, rows: list[Row], shown: Sequence[Gate], *, order: str)
 def counts(user: Person, *, within: Reach | None = None) -> Counts:
     """What `inbox` would list, counted."""
     within = within or reach(user)
-    mine = permissions.not_requested_by(user) & ~Q(pk__in=_elsewhere(within))
-    per_queue = (
-        _waiting(list(within.queues))
-        .order_by()
-        .values("queue_id")
-        .annotate(
-            there=Count("id"),
-            waiting=Count("id", filter=mine),
-            oldest_at=Min("opened_at", filter=mine),
-            next_deadline_at=Min("deadline_at", filter=mine),
-        )
-    )
-    rows: list[dict[str, Any]] = [dict(row) for row in per_queue]
+    person = duties.person_of(user) if isinstance(user, User) else 0
+    there = desk_db.waiting(queues=within.queues, person=person, without=_elsewhere(within))
     before = [gate for gate in within.checks if gate.queue_id in within.decidable]
-    counted = _counted_with(before, [row for row in rows if row["waiting"] and row["queue_id"] in within.decidable])
+    own = [one for one in there if not one.is_elsewhere and one.queue in within.decidable]
     badges = tuple(
-        QueueCount(within.decidable[found["queue_id"]], *(found[name] for name in _COUNTED))
-        for found in sorted(counted, key=lambda found: found["next_deadline_at"])
+        QueueCount(within.decidable[queue], *found)
+        for queue, found in sorted(_counted_with(before, own).items(), key=lambda pair: pair[1][1])
     )
     waiting = sum(badge.waiting for badge in badges)
-    seen = sum(row["there"] for row in rows if row["queue_id"] in within.visible) + len(before)
+    seen = sum(one.gates for one in there if one.queue in within.visible) + len(before)
     return Counts(waiting, badges, seen - waiting)
 
 
-def _counted_with(waiting: Sequence[Gate], per_queue: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = {row["queue_id"]: row for row in per_queue}
-    for gate in waiting:
-        fresh = {
-            "queue_id": gate.queue_id,
-            "waiting": 0,
-            "oldest_at": gate.opened_at,
-            "next_deadline_at": gate.deadline_at,
-        }
-        row = found.setdefault(gate.queue_id, fresh)
-        row["waiting"] += 1
-        row["oldest_at"] = min(row["oldest_at"], gate.opened_at)
-        row["next_deadline_at"] = min(row["next_deadline_at"], gate.deadline_at)
-    return list(found.values())
+def _counted_with(checks_before: Sequence[Gate], own: Sequence[desk_db.Waiting]) -> dict[int, tuple[int, datetime]]:
+    found = {one.queue: (one.gates, one.next_deadline_at) for one in own}
+    for gate in checks_before:
+        count, first = found.get(gate.queue_id, (0, gate.deadline_at))
+        found[gate.queue_id] = (count + 1, min(first, gate.deadline_at))
+    return found
 
 
 def get_visible_gate_or_404(user: Person, pk: int) -> Gate:
     """The gate with what its card needs; 404 for one that the user may not see, as if it did not exist."""
-    gate = (
-        # People on it are read where there are any: most gates have none.
-        Gate.objects.select_related("run", "workflow", "queue", "task").filter(pk=pk).first()
-    ) or checks.shown(pk, user)
+    gate = _WHOLE.first(pk=pk) or checks.shown(pk, user)
     if gate is None or not permissions.can(user, "see_gate", gate):
         raise Http404
     return gate
@@ -287,14 +273,22 @@ def _first(gates: QuerySet[Gate], limit: int) -> list[int]:
     return list(gates.values_list("id", flat=True)[:limit])
 
 
-def _most_urgent(gates: QuerySet[Gate], limit: int) -> list[int]:
-    """Harm times how little time is left. Within a risk that is the deadline, and the index holds each risk's in order:
-    the first of each are enough, however many wait behind them.
-    """
-    columns = gates.order_by("deadline_at", "id").values_list("id", "risk", "deadline_at")
-    first, *others = (columns.filter(risk=risk)[:limit] for risk in policy.HARM)
+def _most_urgent(within: Reach, queue: Queue | None, narrowed: Narrowed, limit: int, *, everything: bool) -> list[int]:
+    """Harm times how little time is left: of each risk those whose deadlines are first, however many wait behind."""
+    queues = within.visible if everything else within.decidable
+    user = within.user
+    if not everything and not isinstance(user, User):
+        return []
+    found = desk_db.most_urgent(
+        queues=[pk for pk in queues if queue is None or pk == queue.pk],
+        risks=[narrowed.risk] if narrowed.risk else policy.HARM,
+        person=duties.person_of(user) if isinstance(user, User) and not everything else None,
+        without=() if everything or narrowed.aside else _elsewhere(within),
+        only=within.asleep if narrowed.aside and not everything else None,
+        limit=limit,
+    )
     now = timezone.now()
-    found = sorted(first.union(*others, all=True), key=lambda row: (-checks.urgency(row[1], row[2], now), row[0]))
+    found.sort(key=lambda row: (-checks.urgency(row[1], row[2], now), row[0]))
     return [pk for pk, _risk, _deadline in found[:limit]]
 
 
@@ -321,10 +315,7 @@ def _beginning(search: str) -> Q:
 
 
 def _rows(within: Reach, ids: Sequence[int]) -> list[Row]:
-    gates = (
-        Gate.objects.filter(pk__in=ids).select_related("run", "workflow").only(*_SHOWN).fetch_mode(models.FETCH_RAISE)
-    )
-    by_id = {gate.pk: gate for gate in gates}
+    by_id = {gate.pk: gate for gate in _LISTED.fetch(ids=list(ids))} if ids else {}
     named = {pk for gate in by_id.values() for pk in (gate.claimed_by_id, gate.assigned_to_id) if pk}
     people = User.objects.in_bulk(named) if named else {}
     for gate in by_id.values():
@@ -340,8 +331,4 @@ def _rows(within: Reach, ids: Sequence[int]) -> list[Row]:
 
 def looking_at(user: Person, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Who else has these gates' cards open now. The caller has checked that the user may see them."""
-    found: dict[int, list[str]] = defaultdict(list)
-    fresh = Presence.objects.filter(gate_id__in=ids, seen_at__gt=Now() - timedelta(seconds=policy.PRESENCE_SECONDS))
-    for presence in fresh.exclude(user_id=user.pk or 0).select_related("user").order_by("user_id"):
-        found[presence.gate_id].append(presence.user.get_full_name() or presence.user.username)
-    return {gate_id: tuple(names) for gate_id, names in found.items()}
+    return desk_db.looking(ids, apart_from=user.pk or 0, seconds=policy.PRESENCE_SECONDS) if ids else {}

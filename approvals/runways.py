@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import deadlines, drift, permissions, policy, settling, snoozing, voting
+from approvals import deadlines, desk_db, drift, permissions, policy, settling, snoozing, voting
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, NotPermitted, RunwayOver, SealBroken
 from approvals.feedback import appraising
@@ -59,7 +59,7 @@ def lay(gate: Gate, by: User, answer: Answer, length: float) -> Runway:
     gate.releases_at = made.due_at
     gate.save(update_fields=["releases_at"])
     Timer.objects.create(kind=TIMER, ref=gate.pk, due_at=made.due_at)
-    Draft.objects.filter(gate=gate, author=by).delete()
+    desk_db.forget_draft(gate.pk, by.pk)
     facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
     kind = EventKind.GATE_TURNED_DOWN if answer.verdict == "reject" else EventKind.GATE_APPROVED
     settling.record(kind, gate, by, runway=made.pk, due=made.due_at.isoformat(), **facts)

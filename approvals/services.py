@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.types import Json
-from approvals import answers, deadlines, duties, permissions, policy, runways, settling, snoozing, voting
+from approvals import answers, deadlines, desk_db, duties, permissions, policy, runways, settling, snoozing, voting
 from approvals.able import checks, disguise, measures, outcome
 from approvals.answers import Answer
 from approvals.errors import (
@@ -140,7 +140,7 @@ def escalate(*, gate_id: int, by: User, gate_version: int, why: str) -> Gate:
         raise EscalationRefused(gate_id=gate_id)
     Comment.objects.create(gate=gate, author=by, text=why)
     deadlines.pass_on(gate, queue, actor=services.actor_of(by), why=why[:1000])
-    Draft.objects.filter(gate=gate, author=by).delete()
+    desk_db.forget_draft(gate.pk, by.pk)
     Snooze.objects.filter(gate=gate).delete()  # other people see it now, and it counts anew
     gate.refresh_from_db()
     return gate
@@ -183,15 +183,15 @@ def touch_presence(*, gate_id: int, by: User, version: int = 0) -> None:
 def _decide(gate_id: int, by: User, answer: Answer) -> Decision | Vote | Runway:
     gate = lock_gate(gate_id)
     _refuse_person(gate, by)
-    earlier = _earlier_with_same_key(gate, by, answer)
-    if earlier is not None:
+    beside = desk_db.beside(gate_id, by.pk, answer.key)
+    if "sent" in beside and (earlier := _earlier_with_same_key(gate, by, answer)) is not None:
         return earlier
     _refuse_settled(gate)
     settling.refuse_moved(gate, answer.gate_version)
     if answer.verdict == "choose":
         answer = replace(answer, edited=answers.choice(gate, _place(answer.edited)))
     _refuse_answer(gate, answer)
-    outcome.noted(gate_id, by, answer.verdict)
+    outcome.noted(gate_id, by, answer.verdict, beside)
     if gate.approvals > 1:
         return _vote(gate, by, answer)
     return _conclude(gate, by, answer)
@@ -214,7 +214,7 @@ def _vote(gate: Gate, by: User, answer: Answer) -> Decision | Vote | Runway:
     stand = voting.cast(gate, by, vote)
     snoozing.news(gate.pk)
     appraising.keep(answer.appraisal, gate, by, vote=vote)
-    Draft.objects.filter(gate=gate, author=by).delete()
+    desk_db.forget_draft(gate.pk, by.pk)
     if answer.verdict == "edit" and "approve" in gate.allowed:
         voting.amend(gate, by, answer.edited or {})
         record(EventKind.GATE_AMENDED, gate, by, vote=vote.pk, version=gate.version, seal=gate.seal)

@@ -5,29 +5,36 @@ Whoever calls holds the locks of run and gate, and has checked who decides.
 """
 
 from datetime import datetime
+from typing import Final
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.utils.translation import gettext
 
 from agents.types import Json
-from approvals import answers, policy
+from approvals import answers, desk_db, policy
 from approvals.answers import Answer
 from approvals.errors import GateChanged, GateNotFound, SealBroken
 from approvals.feedback import appraising
-from approvals.models import Decision, Draft, Gate, GateKind
+from approvals.joined import Joined
+from approvals.models import Decision, Gate, GateKind
 from orchestrator import events, services
 from orchestrator.events import EventKind
 from orchestrator.models import TASK_BITS, Task, WorkflowVersion, task_id
 
+_LOCKED: Final = Joined(Gate, "run", "task", where="t0.id = %(pk)s", others="FOR UPDATE OF t0")
+
 
 def lock_gate(gate_id: int) -> Gate:
     """Lock the run, then the gate; GateNotFound."""
-    run_id = Gate.objects.filter(pk=gate_id).values_list("run_id", flat=True).first()
+    run_id = desk_db.run_of(gate_id)
     if run_id is None:
         raise GateNotFound(gate_id=gate_id)
     services.lock_run(run_id)
-    return Gate.objects.select_for_update(of=("self",)).select_related("run", "task").get(pk=gate_id)
+    gate = _LOCKED.first(pk=gate_id)
+    if gate is None:
+        raise GateNotFound(gate_id=gate_id)
+    return gate
 
 
 def refuse_moved(gate: Gate, seen: int) -> None:
@@ -88,7 +95,7 @@ def settle(gate: Gate, by: User, answer: Answer, *, decided_at: datetime | None 
         appraising.keep(answer.appraisal, gate, by, decision=decision)
     gate.status, gate.settled_at = policy.outcome(answer.verdict, answer.edited), Now()
     gate.save(update_fields=["status", "settled_at"])
-    Draft.objects.filter(gate=gate, author=by).delete()
+    desk_db.forget_draft(gate.pk, by.pk)
     facts: dict[str, Json] = {"verdict": answer.verdict, "via": answer.via, "version": gate.version, "seal": gate.seal}
     record(EventKind.GATE_DECIDED, gate, by, decision=decision.pk, edited=answer.edited is not None, **facts)
     return decision

@@ -1,12 +1,14 @@
 """The reviewer's inbox and card: reading it, and giving a verdict. Small acts beside a verdict are in `acts`."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,13 +17,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.types import Json
-from approvals import desk, drift, forms, moved, permissions, policy, queries, runways, services, voting
+from approvals import desk, drift, forms, moved, permissions, policy, queries, services, voting
 from approvals.able import checks
 from approvals.cards import Card
 from approvals.errors import GateAlreadySettled, GateChanged, GateGoingOut, InvalidAnswer, NoteMissing, SealBroken
 from approvals.feedback import appraising
-from approvals.models import Decision, Gate, GateStatus, Runway, Vote
+from approvals.models import Decision, Gate, GateStatus, Queue, Runway, Vote
 from orchestrator.errors import OrchestratorError
+from orchestrator.models import Run
 
 CARD = "approvals/card.html"
 REGIONS = {
@@ -47,10 +50,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return render(request, "approvals/inbox.html#list", {"inbox": found, "at": _number(request.GET.get("at", ""))})
     first = found.next_after(0)
     if first:
-        context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk))
+        context = _card_of(request, queries.get_visible_gate_or_404(user, first.gate.pk), queues=found.every)
     else:  # the last card was decided: what came of it is said all the same
         context = _after(request, _number(request.GET.get("after", "")))
-    frame = {"inbox": found, "opened": "list", "going_out": runways.of(user)}
+    frame = {"inbox": found, "opened": "list", "going_out": found.going_out}
     return render(request, "approvals/inbox.html", {**frame, **context})
 
 
@@ -107,18 +110,17 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     elif "without_changes" not in request.POST and (fields := desk.dropped(found, typed.verdict, request.POST)):
         return _again(request, found, replace(typed, fields=fields, problem=str(_DROPPED), is_warned=True), status=422)
     try:
-        if typed.verdict == "escalate":
-            version = _number(request.POST.get("version", ""))
-            services.escalate(gate_id=found.pk, by=user, gate_version=version, why=typed.note)
-        else:
-            _send(request, found, typed, answer)
+        made = _send(request, found, typed, answer)
     except OrchestratorError as refusal:
         return _refused(request, pk, typed, refusal)
-    return _next(request, pk)
+    return _next(request, pk, made if isinstance(made, Decision) else None)
 
 
-def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> None:
-    services.decide(
+def _send(request: HttpRequest, found: Gate, typed: desk.Typed, answer: dict[str, Json] | None) -> Model:
+    if typed.verdict == "escalate":
+        version = _number(request.POST.get("version", ""))
+        return services.escalate(gate_id=found.pk, by=user_of(request), gate_version=version, why=typed.note)
+    return services.decide(
         gate_id=found.pk,
         by=user_of(request),
         verdict=typed.verdict,
@@ -189,8 +191,8 @@ def _again(request: HttpRequest, found: Gate, typed: desk.Typed, *, status: int)
     return _page(request, context, status=status)
 
 
-def _next(request: HttpRequest, pk: int) -> HttpResponse:
-    """The next card, with one line on what came of the last."""
+def _next(request: HttpRequest, pk: int, made: Decision | None) -> HttpResponse:
+    """The next card, with one line on what came of the last: of the decision made, or of what is stored of it."""
     user = user_of(request)
     # The list may have been searched since the card was opened: its filter comes along in the form.
     wanted = desk.Wanted.of(request.POST if "q" in request.POST else request.GET)
@@ -200,9 +202,13 @@ def _next(request: HttpRequest, pk: int) -> HttpResponse:
     if not _wants_partial(request):
         joint = "&" if "?" in address else "?"
         return redirect(f"{address}{joint}after={pk}")
-    context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk)) if row else _frame(request)
-    context |= _after(request, pk) | {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
-    context["going_out"] = runways.of(user)
+    if row:
+        context = _card_of(request, queries.get_visible_gate_or_404(user, row.gate.pk), queues=found.every)
+    else:
+        context = _frame(request)
+    context |= _told(made) if made else _after(request, pk)
+    context |= {"inbox": found, "at": row.gate.pk if row else 0, "query": wanted.query}
+    context["going_out"] = found.going_out
     response = render(request, "approvals/next.html", context)
     response["HX-Push-Url"] = address
     return response
@@ -215,10 +221,13 @@ def _inbox(request: HttpRequest, wanted: desk.Wanted) -> desk.Inbox:
     return found
 
 
-def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None) -> dict[str, Any]:
+def _card_of(
+    request: HttpRequest, found: Gate, typed: desk.Typed | None = None, queues: Sequence[Queue] = ()
+) -> dict[str, Any]:
     """What the card's template needs. The key makes one sending of the form one decision, however often it arrives."""
-    opened = desk.desk(found, user_of(request), typed)
+    opened = desk.desk(found, user_of(request), typed, queues)
     seen = _number(request.GET.get("from", "")) or _number(request.POST.get("version", ""))
+    may_drift = found.status == GateStatus.OPEN and "presence" in opened.card.has  # else nobody has looked before
     return {
         **_frame(request),
         **_after(request, _number(request.GET.get("after", ""))),
@@ -229,7 +238,7 @@ def _card_of(request: HttpRequest, found: Gate, typed: desk.Typed | None = None)
         "at": found.pk,
         "key": new_key(),
         "aftermath": desk.aftermath(found),
-        "drift": drift.since(found, user_of(request), seen=seen) if found.status == GateStatus.OPEN else None,
+        "drift": drift.since(found, user_of(request), seen=seen) if may_drift else None,
         "run": found.run,
     }
 
@@ -245,7 +254,7 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     mine = Decision.objects.filter(gate_id=pk, decided_by=user_of(request))
     decision = mine.select_related("gate__run").defer("before", "after", "gate__subject").first()
     if decision:
-        return {"acknowledged": decision, "after": desk.aftermath(decision.gate, decision.gate.run)}
+        return _told(decision, decision.gate.run)
     laid = Runway.objects.filter(gate_id=pk, decided_by=user_of(request)).select_related("gate").last()
     if laid:
         return {"laid": laid}
@@ -256,6 +265,10 @@ def _after(request: HttpRequest, pk: int) -> dict[str, Any]:
     return {"checked": check} if check and check.ended_at else {}
 
 
+def _told(decision: Decision, run: Run | None = None) -> dict[str, Any]:
+    return {"acknowledged": decision, "after": desk.aftermath(decision.gate, run)}
+
+
 def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
     """The card as it is now, alone."""
     return render(request, f"{CARD}#card", _card_of(request, found))
@@ -263,7 +276,7 @@ def card_response(request: HttpRequest, found: Gate) -> HttpResponse:
 
 def _page(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     found = _inbox(request, desk.Wanted.of(request.GET))
-    frame = {"inbox": found, "opened": "card", "going_out": runways.of(user_of(request))}
+    frame = {"inbox": found, "opened": "card", "going_out": found.going_out}
     return render(request, "approvals/inbox.html", {**frame, **context}, status=status)
 
 

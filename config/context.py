@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -18,7 +19,7 @@ from approvals.accounts import changes
 from approvals.importing.views import may_import
 from approvals.notices import queries as notices
 from config import subpages
-from monitoring import queries
+from monitoring import frame_db, queries
 from monitoring.alerts import handling as alert_handling
 from monitoring.alerts import queries as alerts
 from monitoring.alerts import visibility as alert_visibility
@@ -38,6 +39,16 @@ class Link:
     current: bool
     count: str = ""
     hot: bool = False
+
+
+class Account(NamedTuple):
+    """What the account's menu says, as values: it is written once for the same ones."""
+
+    name: str
+    roles: str
+    has_inbox: bool
+    answers: str  # where a file of answers is given, if this person may give one
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,12 @@ class Shell:
     @cached_property
     def roles(self) -> str:
         """The user's roles in words."""
-        return ", ".join(self.user.groups.order_by("name").values_list("name", flat=True))
+        return ", ".join(permissions.rights_of(self.user).groups)
+
+    @cached_property
+    def account(self) -> Account:
+        """The menu of whoever is signed in."""
+        return Account(self.name, self.roles, bool(self.inbox), self.answers, self.unread)
 
     @cached_property
     def groups(self) -> list[list[Link]]:
@@ -140,7 +156,7 @@ class Shell:
     @cached_property
     def unread(self) -> int:
         """How many notices the user has not read; what there is nothing to do about any more does not count."""
-        return notices.unread(self.user)
+        return notices.unread(self.user) if "notices" in self._there else 0
 
     @cached_property
     def may_stop(self) -> bool:
@@ -155,6 +171,8 @@ class Shell:
     @cached_property
     def stops(self) -> list[StopInForce]:
         """The stops in force, for everybody: nobody should wonder why nothing moves."""
+        if "stops" not in self._there:
+            return []
         return queries.stops_in_force(may_lift=permissions.can(self.user, "lift_stop"))
 
     @cached_property
@@ -176,6 +194,10 @@ class Shell:
     def machinery(self) -> list[Trouble]:
         """What is away of that which makes runs go on: said to everybody, for nobody should take quiet for calm."""
         return troubles()
+
+    @cached_property
+    def _there(self) -> frozenset[str]:
+        return frame_db.there(self.user.pk)
 
     @property
     def _beside_agents(self) -> list[sections.Section]:
@@ -215,7 +237,7 @@ class Shell:
             known = self._waiting()
             return approvals.counts(self.user).waiting if known is None else known
         if what == "alerts":
-            return alerts.waiting(self.user)
+            return alerts.waiting(self.user) if "alerts" in self._there else 0
         if what == "access":
             return changes.waiting().count() if permissions.can(self.user, "manage_access") else 0
         return queries.running_count(self.user) if what == "runs" else 0

@@ -17,6 +17,7 @@ from orchestrator import acts
 from orchestrator.errors import OrchestratorError
 
 NAMED: Final = frozenset({"token-make", "access:link", "view-as", "approvals:import-answers"})
+_WITH_FILE: Final = frozenset({"approvals:import-answers"})
 
 
 class StepUp:
@@ -35,7 +36,9 @@ class StepUp:
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """Answer instead of the view where a proof is missing."""
+        """Answer instead of the view where a proof is missing. Pages that send files say so before."""
+        if request.method == "GET" and _sends_file(request) and not fresh.is_fresh(request):
+            request.proof_first = f"{_where(request)}?{urlencode({'next': request.path})}"  # type: ignore[attr-defined]
         if request.method != "POST" or not request.user.is_authenticated or _bears_token(request):
             return None
         if fresh.is_fresh(request) or not _matters(request, kwargs):
@@ -88,8 +91,7 @@ def _is_critical(pk: object) -> bool:
 
 
 def _ask(request: HttpRequest) -> HttpResponse:
-    methods = get_adapter().get_reauthentication_methods(request.user)
-    where = methods[0]["url"] if methods else reverse("account-again")
+    where = _where(request)
     if request.path.startswith("/api/"):
         words = _("Prove first that it is you: open %(address)s, then send this again.") % {"address": where}
         return JsonResponse({"code": "step_up_needed", "message": words}, status=403)
@@ -99,6 +101,17 @@ def _ask(request: HttpRequest) -> HttpResponse:
         return response
     answer: HttpResponse = suspend_request(request, where)
     return answer
+
+
+def _sends_file(request: HttpRequest) -> bool:
+    """A form that was sent is kept while somebody proves who they are, but not a file in it."""
+    match = request.resolver_match
+    return match is not None and match.view_name in _WITH_FILE and request.user.is_authenticated
+
+
+def _where(request: HttpRequest) -> str:
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    return str(methods[0]["url"] if methods else reverse("account-again"))
 
 
 def _page_of(request: HttpRequest) -> str:

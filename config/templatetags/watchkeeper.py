@@ -153,14 +153,14 @@ def when(moment: datetime | None) -> SafeString | str:
         '<time datetime="{}" title="{}" data-relative>{}</time>',
         moment.isoformat(),
         exact(timezone.localtime(moment)),
-        relative(moment - timezone.now()),
+        from_now(moment),
     )
 
 
 @register.filter
 def from_now(moment: datetime) -> str:
     """A moment in relative words."""
-    return relative(moment - timezone.now())
+    return relative((moment - timezone.now()).total_seconds())
 
 
 @register.filter
@@ -189,13 +189,13 @@ def _month(local: datetime) -> str:
     return str(MONTHS_3[local.month]).title()
 
 
-def relative(delta: timedelta) -> str:
+def relative(seconds: float) -> str:
     """`in 4 min`, `18 min ago`: the largest unit that fits, rounded down."""
-    seconds = int(abs(delta.total_seconds()))
-    if seconds < 5:
+    whole = int(abs(seconds))
+    if whole < 5:
         return str(_("now"))
-    words = duration(seconds)
-    return (_("in %(span)s") if delta.total_seconds() > 0 else _("%(span)s ago")) % {"span": words}
+    words = duration(whole)
+    return (_("in %(span)s") if seconds > 0 else _("%(span)s ago")) % {"span": words}
 
 
 @register.filter

@@ -114,9 +114,14 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
 def acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
     """Look after it."""
     return _done(
-        request, pk, lambda user: handling.acknowledge(pk, by=user, note=request.POST.get("note", "")),
-        _("You look after it now. Nobody else is told of it any more."),
+        request, pk, lambda user: handling.acknowledge(pk, by=user, note=request.POST.get("note", "")), _answered
     )  # fmt: skip
+
+
+def _answered(alert: Alert) -> str:
+    if alert.closed_at is not None:
+        return _("What it told of is over: it is closed with your answer.")
+    return _("You look after it now. Nobody else is told of it any more.")
 
 
 @require_POST
@@ -247,14 +252,16 @@ def _numbers(found: Alert) -> list[dict[str, object]]:
     return sorted(rows, key=lambda row: not row["is_named"])
 
 
-def _done(request: HttpRequest, pk: int, act: Callable[[User], object], words: str) -> HttpResponse:
+def _done[Made](
+    request: HttpRequest, pk: int, act: Callable[[User], Made], words: str | Callable[[Made], str]
+) -> HttpResponse:
     try:
         made = act(user_of(request))
     except OrchestratorError as refusal:
         if refusal.status == 404 and isinstance(refusal, AlertNotFound):
             raise Http404 from refusal
         return _shown(request, get_visible_or_404(request, pk), problem=str(refusal), status=refusal.status)
-    told = words or getattr(made, "words", "")
+    told = words(made) if callable(words) else words or getattr(made, "words", "")
     if told:
         messages.success(request, told)
     back = request.POST.get("back", "")

@@ -19,12 +19,15 @@ SPEAKS_SQL = {
     "agents/management/commands/memory_vectors.py",  # adds pgvector's column where the extension has come since
     "agents/memory/embedding.py",  # whether pgvector is there
     "approvals/db.py",
+    "approvals/joined.py",  # whole rows with their relations, whose statement is written out once
+    "approvals/desk_db.py",  # what the inbox, a card and rights read of many tables, each in one statement
     "config/bench/desk.py",  # makes twenty thousand gates of a few
     "config/bench/measure.py",  # the floor: one plain durable commit
     "config/bench/server.py",  # drops the databases that it has made
     "config/postgres.py",
     "config/server_address.py",
     "config/volume/filling.py",  # multiplies a million rows where they are to lie
+    "monitoring/frame_db.py",  # what there is for the frame around every page, of many tables in one statement
     "monitoring/alerts/db.py",  # a range of the log summed by subject, a count with an end: each one statement
     "monitoring/forensics/indexing.py",  # a stretch of the log in one statement
     "monitoring/hub.py",  # LISTEN on its own connection

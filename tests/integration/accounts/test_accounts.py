@@ -285,6 +285,21 @@ def test_changes_of_access_and_tokens_ask_who_you_are_again(stale: int) -> None:
     assert not ApiToken.objects.exists()
 
 
+def test_page_that_sends_a_file_says_before_that_it_will_ask(stale: int) -> None:
+    account("rita", "Human Oversight Coordinator")
+    browser, _answer = sign_in("rita")
+    said = "would have to be chosen again"
+
+    assert said not in browser.get("/inbox/answers/").content.decode()
+    with time_machine.travel(time.time() + stale, tick=True):
+        page = browser.get("/inbox/answers/").content.decode()
+        assert said in page
+        assert 'href="/account/confirm/?next=%2Finbox%2Fanswers%2F"' in page
+
+        browser.post("/account/confirm/", {"password": factories.PASSWORD, "next": "/inbox/answers/"})
+        assert said not in browser.get("/inbox/answers/").content.decode()
+
+
 def test_confirming_with_a_code_is_as_good(stale: int) -> None:
     account("adam", "Administrator")
     account("zoe")

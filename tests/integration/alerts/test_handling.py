@@ -150,6 +150,21 @@ def test_critical_alert_goes_on_until_everybody_is_told(mia):
     assert set(events[1]) == {mia.pk, ben.pk, cyd.pk}
 
 
+def test_page_says_that_somebody_looks_after_it_only_of_what_goes_on(client, mia):
+    client.force_login(mia)
+    going_on, over = raised("policy-violations", "reader"), raised("policy-violations", "writer")
+    Alert.objects.filter(pk=over.pk).update(cleared_at=timezone.now())
+
+    def told(alert: Alert) -> str:
+        client.post(f"/alerts/{alert.pk}/acknowledge/")
+        return client.get(f"/alerts/{alert.pk}/").content.decode()
+
+    assert "You look after it now" in told(going_on)
+    said = told(over)
+    assert "it is closed with your answer" in said
+    assert "You look after it now" not in said
+
+
 def test_acknowledged_alert_goes_no_further(mia):
     oncall.set_rotation(terms("mia"), by=mia, reason="start")
     alert = raised("policy-violations", "writer")

@@ -114,7 +114,7 @@ def test_inbox_costs_the_same_number_of_queries_however_long_it_is(django_assert
             services.touch_presence(gate_id=gate.pk, by=by)
             services.claim_gate(gate_id=gate.pk, by=by)
         ana = people.User.objects.get(username="ana")
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(7):
             rows = queries.inbox(ana)
             counted.append([(row.gate.run.title, row.gate.claimed_by.username, row.looking) for row in rows])
 
@@ -129,7 +129,7 @@ def test_counts_agree_with_the_list(django_assert_num_queries):
         people.gate(queue=name)
     people.gate(queue="mine", started_by=ana)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         found = queries.counts(ana)
 
     assert found.waiting == len(queries.inbox(ana)) == 2
