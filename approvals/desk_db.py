@@ -64,13 +64,13 @@ _MOST_URGENT: Final = """
     CROSS JOIN LATERAL (
         SELECT id, deadline_at FROM approvals_gate
         WHERE status = 'open' AND releases_at IS NULL AND risk = risks.risk AND queue_id = ANY(%(queues)s::bigint[])
-          AND (%(person)s::bigint IS NULL OR NOT barred @> ARRAY[%(person)s]::bigint[])
+          AND (%(person)s::bigint IS NULL OR NOT %(person)s = ANY(barred))
           AND NOT id = ANY(%(without)s::bigint[]) AND (%(only)s::bigint[] IS NULL OR id = ANY(%(only)s::bigint[]))
         ORDER BY deadline_at, id LIMIT %(limit)s
     ) AS found
 """
 _WAITING: Final = """
-    SELECT queue_id, barred @> ARRAY[%(person)s]::bigint[] OR id = ANY(%(without)s::bigint[]),
+    SELECT queue_id, %(person)s = ANY(barred) OR id = ANY(%(without)s::bigint[]),
            count(*), min(deadline_at)
     FROM approvals_gate WHERE status = 'open' AND releases_at IS NULL AND queue_id = ANY(%(queues)s::bigint[])
     GROUP BY 1, 2

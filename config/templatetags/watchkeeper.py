@@ -16,8 +16,8 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from agents import sections
 from agents.tracing import trace_id_of
@@ -36,6 +36,7 @@ def trace_url(correlation_id: str) -> str:
     return settings.TRACE_URL.replace("{trace_id}", trace_id_of(correlation_id)) if settings.TRACE_URL else ""
 
 
+_UNITS = ((60, 1), (3600, 60), (172_800, 3600))  # below so many seconds, spans are told in units of so many
 SPRITE = "vendor/lucide-static-1.62.0/sprite.svg"
 
 
@@ -194,8 +195,17 @@ def relative(seconds: float) -> str:
     whole = int(abs(seconds))
     if whole < 5:
         return str(_("now"))
-    words = duration(whole)
-    return (_("in %(span)s") if seconds > 0 else _("%(span)s ago")) % {"span": words}
+    return _relative(_down_to_its_unit(whole), seconds > 0, get_language())
+
+
+def _down_to_its_unit(seconds: int) -> int:
+    unit = next((size for most, size in _UNITS if seconds < most), 86_400)
+    return seconds - seconds % unit
+
+
+@lru_cache(maxsize=1024)  # a list says forty of few
+def _relative(seconds: int, is_ahead: bool, _language: str | None) -> str:
+    return (_("in %(span)s") if is_ahead else _("%(span)s ago")) % {"span": duration(seconds)}
 
 
 @register.filter

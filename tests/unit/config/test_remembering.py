@@ -12,6 +12,7 @@ from django.utils.safestring import mark_safe
 
 from config.context import Link
 from config.templatetags import remembering
+from config.templatetags.watchkeeper import relative
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = ROOT / "templates"
@@ -97,6 +98,24 @@ def test_words_are_those_of_the_language_and_may_be_put_into_a_variable() -> Non
 
     assert (shown(), shown()) == ("Inbox [Inbox]100% & moreRuns",) * 2
     assert german == "Eingang [Eingang]100% & moreLäufe"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "german"),
+    [
+        (4.9, "now", "jetzt"),
+        (59.9, "in 59 s", "in 59 s"),
+        (-119.0, "1 min ago", "vor 1 min"),
+        (3599.0, "in 59 min", "in 59 min"),
+        (172_799.0, "in 47 h", "in 47 h"),
+        (-259_199.0, "2 days ago", "vor 2 Tagen"),
+    ],
+)
+def test_span_is_told_in_its_largest_unit_in_each_language(seconds: float, english: str, german: str) -> None:
+    with translation.override("de"):
+        assert relative(seconds) == german
+
+    assert (relative(seconds), relative(seconds)) == (english, english)
 
 
 def test_address_is_that_of_the_values_and_none_where_it_is_unknown() -> None:
