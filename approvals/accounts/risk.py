@@ -94,11 +94,18 @@ def _passing_on_to(queue: Queue) -> set[str]:
 def _asks_gravely(gate: Json, queues: set[str]) -> bool:
     if not isinstance(gate, dict):
         return False
-    asked = {gate.get("queue"), gate.get("escalate_to"), *((gate.get("terms") or {}).get("escalation") or ())}
-    if not asked & queues:
+    if not _asked(gate) & queues:
         return False
     risk = str(gate.get("risk", "medium"))
     return risk in _HIGH or risk.startswith("$")  # worked out for each case: it may come out as high
+
+
+def _asked(gate: dict[str, Json]) -> set[str]:
+    """The queues that a gate names: whom it asks first, and who is asked after them."""
+    terms = gate.get("terms")
+    listed = terms.get("escalation") if isinstance(terms, dict) else None
+    further = listed if isinstance(listed, list) else []
+    return {str(name) for name in (gate.get("queue"), gate.get("escalate_to"), *further) if name}
 
 
 def _of_granted(group: Group) -> str:
