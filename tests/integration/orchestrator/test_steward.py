@@ -56,3 +56,12 @@ def test_workflow_that_never_ran_has_its_record_too():
     assert flow.current_version is not None
     record = steward.record_of(flow, flow.current_version)
     assert (record.runs, record.decisions, record.latest) == (0, (), ())
+
+
+def test_phases_of_one_agent_or_several_are_named_in_the_readers_language():
+    publish("  - {key: a, type: automated, agent: test-echo}")
+    client = Client()
+    client.force_login(people.person("mia", "Workflow Orchestration Manager"))
+    page = client.get("/workflows/flow/?tab=design", headers={"accept-language": "de"}).content.decode()
+    assert "Ein volles Team" in page
+    assert "A full team" not in page
