@@ -91,7 +91,9 @@ class HealthMeter:
             row.total_ms += ms
             row.seen_at = now
             if version:
-                own = row.versions.setdefault(version, VersionCount())
+                own = row.versions.get(version)
+                if own is None:
+                    own = row.versions[version] = VersionCount()
                 own.calls += 1
                 own.failures += failed
                 own.buckets[bucket_of(ms)] += 1

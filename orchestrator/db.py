@@ -36,7 +36,7 @@ def connection_parameters() -> dict[str, Any]:
 
 
 class Claimed(NamedTuple):
-    """One leased task, as `turn_v2` returns it."""
+    """One leased task, as `turn_v3` returns it."""
 
     id: int
     run_id: int
@@ -49,7 +49,7 @@ class Claimed(NamedTuple):
 
 
 _TURN = (
-    "SELECT * FROM turn_v2(%s, %s::bigint[], %s::smallint[], %s::text[], %s::jsonb[], %s::jsonb[], %s::float8[],"
+    "SELECT * FROM turn_v3(%s, %s::bigint[], %s::smallint[], %s::text[], %s::jsonb[], %s::jsonb[], %s::float8[],"
     " %s::text[], %s::jsonb[], %s::jsonb[], %s::text[], %s::int[])"
 )
 

@@ -23,7 +23,7 @@ class Finished:
 
 @dataclass(slots=True)
 class Settled:
-    """A finished batch in the columns that `turn_v2` takes; one list entry per task."""
+    """A finished batch in the columns that `turn_v3` takes; one list entry per task."""
 
     tasks: list[int] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)

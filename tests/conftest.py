@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
 
@@ -20,7 +20,7 @@ from config.postgres import NAME, Postgres
 from tests import flush, prepared
 
 _SERVER = pytest.StashKey[Postgres]()
-_PREPARED = "WATCHKEEPER_TEST_TEMPLATE"  # the database with our schema that those of tests are copied from
+PREPARED = "WATCHKEEPER_TEST_TEMPLATE"  # the database with our schema that those of tests are copied from
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_SERVER] = _serve(with_schema=is_long or prepared.is_there())
         # pytest-django has read the settings by now.
         settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
-    if template := os.environ.get(_PREPARED):
+    if template := os.environ.get(PREPARED):
         # Django still applies what is missing, and keeps content types, permissions and roles in step.
         settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
 
@@ -56,7 +56,7 @@ def _serve(*, with_schema: bool) -> Postgres:
     folder.chmod(0o711)  # the server's own user has to get to its data
     if with_schema:
         prepared.copy_into(folder)
-        os.environ[_PREPARED] = f"{NAME}_prepared"
+        os.environ[PREPARED] = f"{NAME}_prepared"
     server = Postgres(folder, durable=False)
     os.environ["DATABASE_URL"] = server.start()
     with server.administrator() as connection:  # a test makes an application's role and acts as it
@@ -117,10 +117,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """pytest-django's own; in the end nobody else may hold the database that it drops."""
     yield
     flush.close()
+    with django_db_blocker.unblock():
+        connections.close_all()
+        flush.end_other_sessions()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.test import override_settings
 from agents.budgets import AMPLE
 from agents.errors import AgentsError, Permanent, StateStale, Transient
 from agents.models import Agent
-from agents.registry import agent, sync
+from agents.registry import Registry, agent, specs, sync
 from agents.types import Completed, Json, NeedsApproval
 from orchestrator import services
 from orchestrator.engine import sweep
@@ -101,16 +101,27 @@ async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     return {"text": "x" * int(input["size"])}
 
 
-def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersion:
-    """Publish a workflow from its `steps` lines; agents are synced first."""
-    sync()
+def publish(steps: str, *, name: str = "flow", rest: str = "", also: Sequence[str] = ()) -> WorkflowVersion:
+    """Publish a workflow from its `steps` lines; first the agents it speaks of are synced, and those of `also`."""
+    source = f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}"
+    sync(spoken_of(f"{source} {also}"))
     spare_breakers()
     return services.publish(
-        source=f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}",
+        source=source,
         file="t.yaml",
         by=None,
         make_queues=True,
     )
+
+
+def spoken_of(text: str) -> Registry:
+    """Registered agents that a text names, or names a capability of: writing down all that tests register takes longer
+    than most tests do."""
+    found = Registry()
+    for spec in specs():
+        if spec.name in text or any(capability in text for capability in spec.capabilities):
+            found.add(spec)
+    return found
 
 
 def spare_breakers(names: str = "^(test|contract)-") -> None:

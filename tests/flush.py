@@ -5,6 +5,7 @@ every test leaves a few rows in a few tables: deleting those is far less work, a
 keeps its ids.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,6 +59,20 @@ def close() -> None:
     """Let go of the database."""
     while _sessions:
         _sessions.pop().close()
+
+
+def end_other_sessions() -> None:
+    """End what a test has left open, the answer to a page that had gone away say: nobody could drop the database."""
+    here = connection_parameters()
+    with psycopg.connect(**here | {"dbname": "postgres"}) as session:
+        left = session.execute(
+            "SELECT pid, application_name, query FROM pg_stat_activity WHERE datname = %s AND usename = current_user",
+            [here["dbname"]],
+        ).fetchall()
+        for pid, name, query in left:
+            session.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            said = f"A test left a session open ({name or 'no name'}); its last statement: {query}"
+            print(said, file=sys.__stderr__)  # after the last test nothing else is heard from its process
 
 
 def own_session() -> psycopg.Connection[Any]:

@@ -95,7 +95,7 @@ class Hand:
         return self._runner.run(function(self.conn, **arguments))
 
     def turn(self, settled: Settled | None = None, *, room: int = 0, lane: str = "default") -> list[Claimed]:
-        """One `turn_v2`."""
+        """One `turn_v3`."""
         claimed: list[Claimed] = self.do(
             db.turn, shift=self.id, settled=settled or Settled(), room={lane: room} if room else {}
         )

@@ -31,11 +31,12 @@ class View:
     """What this process knows of releases. Shared by its threads."""
 
     routes: Mapping[str, Route] = field(default_factory=dict)
+    wanted: bool = False  # a call has looked at it since it was read
     _read_at: float = float("-inf")
 
-    def is_stale(self) -> bool:
-        """Whether it is time to read it again."""
-        return monotonic() - self._read_at > FRESH_SECONDS
+    def is_stale(self, share: float = 1.0) -> bool:
+        """Whether it is time to read it again; or soon, with a share of the time below 1."""
+        return monotonic() - self._read_at > FRESH_SECONDS * share
 
     def forget(self) -> None:
         """Read it before the next call: what is known is of another database."""
@@ -45,7 +46,7 @@ class View:
         """Read every release that names a version."""
         rows = AgentRelease.objects.values_list("agent__name", "current", "canary", "share")
         self.routes = {name: Route(current, canary, share) for name, current, canary, share in rows}
-        self._read_at = monotonic()
+        self._read_at, self.wanted = monotonic(), False
 
     def version_for(self, agent: str, task: int) -> int | None:
         """The version that does this task; None: the newest that is registered.
@@ -65,10 +66,10 @@ view: Final = View()
 _reading: Final = threading.Lock()
 
 
-def refresh() -> None:
+def refresh(share: float = 1.0) -> None:
     """Read the releases, unless another thread has just done so."""
     with _reading:
-        if view.is_stale():
+        if view.is_stale(share):
             view.read()
 
 

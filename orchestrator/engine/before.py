@@ -14,6 +14,7 @@ from orchestrator.engine import authority, budgeting, caching, selecting
 from orchestrator.engine.assignment import Assignment
 
 type InThread = Callable[..., Awaitable[Any]]
+DUE: Final = 0.7  # of the time for which a view is fresh
 
 
 class Call:
@@ -40,6 +41,7 @@ async def instead_of_calling(
         assert isinstance(known, Completed)
         return known
     documents = budgets.documents_in(given)
+    budgeting.view.wanted = True
     if budgeting.view.is_stale():
         await in_thread(budgeting.refresh)
     if not budgeting.view.covers(job, documents):
@@ -50,8 +52,19 @@ async def instead_of_calling(
     return CALL
 
 
+async def keep_fresh(in_thread: InThread) -> None:
+    """Read anew what calls have looked at, before it is so old that the next call would wait for it.
+
+    Where nothing was called since, it may grow old: whoever comes then reads it first.
+    """
+    for known in (budgeting, routes):
+        if known.view.wanted and known.view.is_stale(DUE):
+            await in_thread(known.refresh, DUE)
+
+
 async def _route(job: Assignment, in_thread: InThread) -> None:
     """Which version of its agent does it, where the definition leaves that open."""
+    routes.view.wanted = True
     if routes.view.is_stale():
         await in_thread(routes.refresh)
     if job.step.agent_version is None and (version := routes.view.version_for(job.step.agent, job.claimed.id)):

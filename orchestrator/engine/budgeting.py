@@ -44,12 +44,13 @@ class View:
     runs: frozenset[int] = frozenset()  # to which people gave one
     seen: dict[str, dict[str, float]] = field(default_factory=dict)  # the most that a call of an agent has used
     _bounds: dict[int, Mapping[str, Bound]] = field(default_factory=dict)
+    wanted: bool = False  # a call has looked at it since it was read
     _read_at: float = float("-inf")
     _pause: float = 0.0
 
-    def is_stale(self) -> bool:
-        """Whether it is time to read it again."""
-        return monotonic() - self._read_at > max(FRESH_SECONDS, self._pause)
+    def is_stale(self, share: float = 1.0) -> bool:
+        """Whether it is time to read it again; or soon, with a share of the time below 1."""
+        return monotonic() - self._read_at > max(FRESH_SECONDS, self._pause) * share
 
     def forget(self) -> None:
         """Read it before the next call: what is known is of another database."""
@@ -100,7 +101,7 @@ class View:
         self.limits = own
         self.agents, self.workflows = frozenset(standing["agent"]), frozenset(standing["workflow"])
         self.teams, self.runs = bool(standing["team"]), frozenset(map(int, standing["run"]))
-        self._read_at = monotonic()
+        self._read_at, self.wanted = monotonic(), False
         self._pause = (self._read_at - began) * SHARE_OF_TIME
 
 
@@ -108,10 +109,10 @@ view: Final = View()
 _reading = threading.Lock()
 
 
-def refresh() -> None:
+def refresh(share: float = 1.0) -> None:
     """Read the view anew. Whoever asks while another thread reads it waits for that."""
     with _reading:
-        if view.is_stale():
+        if view.is_stale(share):
             view.read()
 
 

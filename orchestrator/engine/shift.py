@@ -26,7 +26,7 @@ from agents.health import HealthMeter, record_health
 from agents.tools.meter import write_down
 from orchestrator import db, failpoints
 from orchestrator.db import Claimed
-from orchestrator.engine import delivery, threads
+from orchestrator.engine import before, delivery, threads
 from orchestrator.engine.assignment import BARE, Assignment
 from orchestrator.engine.connecting import connect, reconnect
 from orchestrator.engine.endings import end_unread, fail_abruptly
@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0  # a lost signal costs at most this
 NAP_SECONDS = 0.005  # shorter sleeps are not worth saying that the shift is idle
 RELOCK_SECONDS = 0.05
+VIEW_SECONDS = 0.2  # between looks whether what calls look at is to be read again
 STOP_SECONDS = 2.0  # so long a cancel waits for agents to stop
 BATCH = 512  # tasks claimed in one turn
 DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.QueryCanceled, failpoints.Injected)
@@ -94,7 +95,7 @@ class Shift:
             in_thread=threads.database,
             opener=Opener(self._id, threads.database),
         )
-        background = [asyncio.create_task(self._listen()), asyncio.create_task(self._report_health())]
+        background = [asyncio.create_task(each()) for each in (self._listen, self._report_health, self._keep_fresh)]
         try:
             await self._loop()
         except ShiftEnded:
@@ -367,6 +368,13 @@ class Shift:
             with suppress(OperationalError):
                 await threads.database(record_health, self._host.meter.drain())
                 await threads.database(write_down)
+
+    async def _keep_fresh(self) -> None:
+        """What calls look at is read beside them: a call would wait for its statements, and its decision with it."""
+        while not self._closed:
+            await asyncio.sleep(VIEW_SECONDS)
+            with suppress(OperationalError):
+                await before.keep_fresh(threads.database)
 
     async def _database(self, function: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """Call a `db` function on the main connection, again and again while the database is away."""

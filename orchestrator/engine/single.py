@@ -79,10 +79,10 @@ def given_over(step: PlanStep, agent: str, given: Mapping[str, Any] | None) -> P
 
 def take_over(run_id: int, workflow: int, version: int) -> None:
     """If the workflow is in single-agent mode, give the run's steps to its agent. In the transaction that began it."""
-    row = Workflow.objects.filter(pk=workflow).exclude(single_agent=None).select_related("single_agent").first()
-    if row is None or row.single_agent is None:
+    name = Workflow.objects.values_list("single_agent__name", flat=True).get(pk=workflow)
+    if not name:  # nearly always
         return
-    agent = row.single_agent
+    agent = Agent.objects.get(name=name)
     taken = division(plan_of(version), agent.name).taken
     starting = [step for step in taken if step.kind in STARTING]
     _give(run_id, [step for step in taken if step.kind not in STARTING], agent)

@@ -22,6 +22,7 @@ from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Rout
 
 from monitoring.routing import websocket_application
 from orchestrator import sequencer
+from orchestrator.models import Event, LedgerEntry
 
 # Playwright's synchronous interface runs an event loop in the test's thread, where Django would refuse to query.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -103,6 +104,12 @@ def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) 
     while not claim():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
+
+
+def sealed() -> None:
+    """Return once the site's sequencer has sealed every event; one of a test's own would get in its way."""
+    sealed_ids = LedgerEntry.objects.values("event_id")
+    until(lambda: not Event.objects.exclude(pk__in=sealed_ids).exists(), what="every event is sealed")
 
 
 _under_way: WeakKeyDictionary[BrowserContext, set[Request]] = WeakKeyDictionary()

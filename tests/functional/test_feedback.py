@@ -12,8 +12,8 @@ from approvals.models import Appraisal, Proposal
 from orchestrator import services as engine_services
 from orchestrator.definitions.plan import GateTerms
 from orchestrator.models import Workflow
-from tests import engine, hands, people
-from tests.functional.conftest import Site, serious_problems, until
+from tests import engine, people
+from tests.functional.conftest import Site, sealed, serious_problems, until
 
 SOURCE = """metadata: {name: refunds, title: Refunds}
 steps:
@@ -81,7 +81,7 @@ def test_manager_tries_a_rule_in_the_editor_and_accepts_a_proposal(site: Site, p
     for confidence in (0.7, 0.7, 0.6, 0.5):
         gate = people.gate(of=people.run(of=made), rule="confidence < 0.8", confidence=confidence)
         services.decide(gate_id=gate.pk, by=ana, verdict="approve", gate_version=1, appraisal=Given(rating=5))
-    hands.seal()
+    sealed()
     learning.learn()
     proposals.look_at(Workflow.objects.get(pk=made.pk))
     manager = people.person("max", "Workflow Orchestration Manager")

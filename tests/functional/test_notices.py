@@ -10,13 +10,12 @@ from approvals import services
 from approvals.models import Channel, Gate
 from approvals.notices import queries, telling
 from tests import outlets, people
-from tests.functional.conftest import Site, serious_problems, until
-from tests.hands import seal
+from tests.functional.conftest import Site, sealed, serious_problems, until
 
 
 @pytest.fixture
-def ana(transactional_db: None) -> User:
-    seal()
+def ana(site: Site) -> User:
+    sealed()
     telling.tell()
     return people.person("ana", decides=people.queue(), email="ana@example.org")
 

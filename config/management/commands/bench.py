@@ -55,13 +55,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scale", type=_share, default=1.0, help="make every size this much smaller, measure once: a quick trial"
         )
+        parser.add_argument(
+            "--schema", default="", help="copy this database of the server in DATABASE_URL, do not migrate"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure; on `all` without --json and at full size, also write docs/benchmarks.md."""
         # What libraries print must not come between the lines of JSON, nor children's output.
         usual = [name for name in _WORKLOADS if name not in _LONG]
         chosen = usual if options["workload"] == "all" else [options["workload"]]
-        server = Server(os.environ.get("DATABASE_URL", ""))
+        server = Server(os.environ.get("DATABASE_URL", ""), schema=options["schema"])
         try:
             with stop_on_signals():
                 results, failed = self._measure(server, chosen, scale=options["scale"], as_json=options["json"])

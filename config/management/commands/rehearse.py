@@ -22,6 +22,7 @@ from config.rehearsal import subjects
 from config.rehearsal.faults import drills
 from config.rehearsal.rehearse import Rehearsed, Subject, in_all, rehearse
 from config.supervisor import Stop, stop_on_signals
+from orchestrator.engine.plans import plan_of
 from orchestrator.models import Rehearsal, Workflow
 
 
@@ -35,6 +36,9 @@ class Command(BaseCommand):
         parser.add_argument("--runs", type=int, default=0, help="runs on each level (5; of each template 2)")
         parser.add_argument("--levels", type=int, default=99, help="stop after so many levels")
         parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+        parser.add_argument(
+            "--schema", default="", help="copy this database of the server in DATABASE_URL, do not migrate"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rehearse, print, and keep a workflow's report beside its version; exit 1 when it did not pass."""
@@ -51,7 +55,9 @@ class Command(BaseCommand):
             subject = subjects.published(options["workflow"])
         except subjects.NotPublished as refusal:
             raise CommandError(str(refusal)) from None
-        (done,) = _apart([subject], levels=max(1, options["levels"]), runs=options["runs"] or 5)
+        (done,) = _apart(
+            [subject], levels=max(1, options["levels"]), runs=options["runs"] or 5, schema=options["schema"]
+        )
         _keep(done)
         if options["json"]:
             self.stdout.write(json.dumps(done.as_dict()))
@@ -65,7 +71,9 @@ class Command(BaseCommand):
             )
 
     def _rehearse_gallery(self, options: dict[str, Any]) -> None:
-        done = _apart(subjects.shipped(), levels=max(1, options["levels"]), runs=options["runs"] or 2)
+        done = _apart(
+            subjects.shipped(), levels=max(1, options["levels"]), runs=options["runs"] or 2, schema=options["schema"]
+        )
         told = in_all(done)
         if options["json"]:
             self.stdout.write(json.dumps(told))
@@ -76,10 +84,10 @@ class Command(BaseCommand):
             raise CommandError(f"{len(failed)} of {len(done)} templates did not pass: {', '.join(failed)}.")
 
 
-def _apart(chosen: Sequence[Subject], *, levels: int, runs: int) -> list[Rehearsed]:
+def _apart(chosen: Sequence[Subject], *, levels: int, runs: int, schema: str) -> list[Rehearsed]:
     """Rehearse on a server and databases made for it; afterwards this process is connected to its own again."""
     home, folder = dict(connection.settings_dict), settings.DATA_DIR
-    server = Server(os.environ.get("DATABASE_URL", ""))
+    server = Server(os.environ.get("DATABASE_URL", ""), schema=schema)
     try:
         with stop_on_signals():
             _say("starting PostgreSQL")
@@ -95,6 +103,7 @@ def _apart(chosen: Sequence[Subject], *, levels: int, runs: int) -> list[Rehears
         server.stop()
         connection.close()
         connection.settings_dict.update(home)
+        plan_of.cache_clear()  # by ids of the database that is gone
         settings.DATA_DIR = folder
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.conftest import PREPARED
+
 pytestmark = pytest.mark.xdist_group("bench")  # each looks at what the others would leave on the server
 ROOT = Path(__file__).resolve().parents[3]
 EVERYWHERE = {"workload", "workers", "seconds", "peak_rss_mb", "floor_ms", "ratio", "spread"}
@@ -37,14 +39,14 @@ class Bench:
 @pytest.mark.chaos
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    ("workload", "keys"),
+    ("workload", "keys", "copies"),
     [
-        ("chain", {"steps", "ms_per_step"}),
-        ("crash", {"width", "lost", "repeated", "in_flight", "recovery_s", "all_again_s"}),
+        ("chain", {"steps", "ms_per_step"}, False),
+        ("crash", {"width", "lost", "repeated", "in_flight", "recovery_s", "all_again_s"}, True),
     ],
 )
-def test_bench_small_prints_one_object_and_leaves_nothing_behind(workload: str, keys: set[str]) -> None:
-    done = Bench(workload, "--json", "--scale", "0.2")
+def test_bench_small_prints_one_object_and_leaves_nothing_behind(workload: str, keys: set[str], copies: bool) -> None:
+    done = Bench(workload, "--json", "--scale", "0.2", "--schema", os.environ.get(PREPARED, "") if copies else "")
 
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,8 +14,10 @@ from django.db import connection
 from agents.registry import autodiscover, sync
 from config.rehearsal.faults import drills
 from orchestrator import services
+from orchestrator.engine.plans import plan_of
 from orchestrator.gallery import templates
 from orchestrator.models import Rehearsal, Run
+from tests.conftest import PREPARED
 
 pytestmark = [
     pytest.mark.xdist_group("bench"),
@@ -29,7 +32,7 @@ def rehearse(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command on this test's database, to its end."""
     here = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
     return subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "rehearse", *arguments],
+        [sys.executable, str(ROOT / "manage.py"), "rehearse", *arguments, "--schema", os.environ.get(PREPARED, "")],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": here},
         capture_output=True,
@@ -78,10 +81,15 @@ def test_rehearsal_needs_a_workflow_or_the_gallery():
 
 
 def test_rehearsal_plays_the_world_too_and_knows_the_workflows_that_are_started():
-    """A timer of ninety days, a signal, a call back, work for people, two who must agree, and a run in a run."""
+    """A timer of ninety days, a signal, a call back, work for people, two who must agree, and a run in a run.
+
+    Their ids here are each other's where they are rehearsed.
+    """
     autodiscover()
     sync()
+    number_next(2)
     publish("inner", "- {key: wait, type: timer, duration: 90d}")
+    number_next(1)
     publish(
         "outer",
         """
@@ -98,6 +106,23 @@ def test_rehearsal_plays_the_world_too_and_knows_the_workflows_that_are_started(
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["levels"][0]["runs"] == {"succeeded": 1}
+
+
+@pytest.fixture(autouse=True)
+def _numbers_go_on(transactional_db: None) -> Iterator[None]:
+    """Processes keep plans by their version's id: none is given twice."""
+    plan_of.cache_clear()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('orchestrator_workflowversion_id_seq')")
+        (last,) = cursor.fetchone()
+    yield
+    plan_of.cache_clear()
+    number_next(last + 100)
+
+
+def number_next(number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('orchestrator_workflowversion_id_seq', %s, false)", [number])
 
 
 def publish(name: str, steps: str, rest: str = "") -> None:

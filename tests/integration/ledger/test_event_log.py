@@ -40,6 +40,15 @@ def test_append_stores_fact_with_database_time():
     assert event.data == {"workflow": 1}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_insert_takes_its_transaction_id_before_any_row_takes_its_own():
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orchestrator_event (kind, actor) SELECT 'run.started', 'engine' WHERE false")
+        cursor.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+
+        assert cursor.fetchone() == (True,)
+
+
 @pytest.mark.parametrize(
     ("facts", "problem"),
     [

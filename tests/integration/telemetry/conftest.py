@@ -1,12 +1,21 @@
 """Outlets that lead to servers of the tests' own."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from monitoring.telemetry import otlp, pump, ways
+from monitoring.telemetry import otlp, own_spans, pump, ways
 from tests.receivers import Receiver, receiving
+
+
+@pytest.fixture(autouse=True)
+def _spans_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier tests' requests put aside is not counted here, and no thread writes beside a test's transaction."""
+    monkeypatch.setattr(own_spans, "_waiting", deque())
+    monkeypatch.setattr(own_spans, "_lost", 0)
+    monkeypatch.setattr(own_spans, "_begin_writing", lambda: None)
 
 
 @pytest.fixture

@@ -96,7 +96,6 @@ def test_whoever_rings_waits_for_nothing(lead: Any, monkeypatch: pytest.MonkeyPa
 def test_spans_of_requests_that_nobody_fetches_are_bounded_and_counted(lead: Any, monkeypatch: Any) -> None:
     lead(traces="https://collector.example.org")
     monkeypatch.setattr(own_spans, "MOST", 3)
-    monkeypatch.setattr(own_spans, "_begin_writing", lambda: None)
     now = timezone.now()
     for _ in range(5):
         with tracing.opened() as trace:
@@ -110,8 +109,6 @@ def test_spans_of_requests_that_nobody_fetches_are_bounded_and_counted(lead: Any
 
 
 def test_a_database_that_is_away_costs_spans_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_spans, "_begin_writing", lambda: None)
-
     def away(_rows: object) -> None:
         raise DatabaseError
 

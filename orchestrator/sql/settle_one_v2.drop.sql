@@ -1,0 +1,1 @@
+DROP FUNCTION settle_one_v2;
