@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,10 +101,10 @@ async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
     return {"text": "x" * int(input["size"])}
 
 
-def publish(steps: str, *, name: str = "flow", rest: str = "", also: Sequence[str] = ()) -> WorkflowVersion:
-    """Publish a workflow from its `steps` lines; first the agents it speaks of are synced, and those of `also`."""
+def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersion:
+    """Publish a workflow from its `steps` lines; first the agents it speaks of are synced, and those above."""
     source = f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}"
-    sync(spoken_of(f"{source} {also}"))
+    sync(spoken_of(source))
     spare_breakers()
     return services.publish(
         source=source,
@@ -115,11 +115,14 @@ def publish(steps: str, *, name: str = "flow", rest: str = "", also: Sequence[st
 
 
 def spoken_of(text: str) -> Registry:
-    """Registered agents that a text names, or names a capability of: writing down all that tests register takes longer
-    than most tests do."""
+    """This module's agents, and those that a text names, or names a capability of.
+
+    Writing down all that any test registers takes longer than most tests do.
+    """
     found = Registry()
     for spec in specs():
-        if spec.name in text or any(capability in text for capability in spec.capabilities):
+        ours = spec.entrypoint.startswith(__name__)
+        if ours or spec.name in text or any(capability in text for capability in spec.capabilities):
             found.add(spec)
     return found
 

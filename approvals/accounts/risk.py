@@ -72,18 +72,40 @@ def of_person(user: User) -> str:
 
 
 def is_high(queue: Queue) -> bool:
-    """Whether matters of high or critical risk come, or have come, to this queue."""
-    if Gate.objects.filter(queue=queue, risk__in=_HIGH).exists():
+    """Whether matters of high or critical risk come, or have come, to this queue: asked there, or passed on to it."""
+    names = _passing_on_to(queue)
+    if Gate.objects.filter(queue__name__in=names, risk__in=_HIGH).exists():
         return True
     plans = Workflow.objects.exclude(current_version=None).values_list("current_version__plan", flat=True)
-    return any(_asks_gravely(step.get("gate"), queue.name) for plan in plans for step in plan.get("steps", ()))
+    return any(_asks_gravely(step.get("gate"), names) for plan in plans for step in plan.get("steps", ()))
 
 
-def _asks_gravely(gate: Json, queue: str) -> bool:
-    if not isinstance(gate, dict) or gate.get("queue") != queue:
+def _passing_on_to(queue: Queue) -> set[str]:
+    """The queue, and those from which what nobody decides comes to it in the end."""
+    chain = dict(Queue.objects.values_list("name", "escalates_to__name"))
+    found: set[str] = set()
+    coming = {queue.name}
+    while coming:
+        found |= coming
+        coming = {name for name, further in chain.items() if further in found} - found
+    return found
+
+
+def _asks_gravely(gate: Json, queues: set[str]) -> bool:
+    if not isinstance(gate, dict):
+        return False
+    if not _asked(gate) & queues:
         return False
     risk = str(gate.get("risk", "medium"))
     return risk in _HIGH or risk.startswith("$")  # worked out for each case: it may come out as high
+
+
+def _asked(gate: dict[str, Json]) -> set[str]:
+    """The queues that a gate names: whom it asks first, and who is asked after them."""
+    terms = gate.get("terms")
+    listed = terms.get("escalation") if isinstance(terms, dict) else None
+    further = listed if isinstance(listed, list) else []
+    return {str(name) for name in (gate.get("queue"), gate.get("escalate_to"), *further) if name}
 
 
 def _of_granted(group: Group) -> str:

@@ -20,6 +20,7 @@ from orchestrator.models import Run, Task, Wait
 type State = Literal["done", "fits", "refused"]
 _BY_ACT: Mapping[str, str] = {"callback": "answer", "event": "deliver"}  # what a step waits for: the act that gives it
 _YES = frozenset({"1", "on", "true", "x", "yes", "ja"})
+_NO = frozenset({"", "0", "off", "false", "no", "nein"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,17 @@ def _task_of(line: Line, by: User) -> Task:
 def _is_visible(task: Task, by: User) -> bool:
     if any(permissions.can(by, verb, task.run) for verb in ("see_runs", "steer_run")):
         return True
-    gate = _gate_of(task)
-    return gate is not None and permissions.can(by, "see_gate", gate)
+    # Also by work that is done: who did it is told so, and not that there was none.
+    return any(permissions.can(by, "see_gate", gate) for gate in _works(task))
 
 
 def _gate_of(task: Task) -> Gate | None:
-    found = Gate.objects.select_related("run", "workflow", "queue").filter(task=task, status=GateStatus.OPEN).first()
-    return found if found is not None and "complete" in found.allowed else None
+    return next((gate for gate in _works(task) if gate.status == GateStatus.OPEN), None)
+
+
+def _works(task: Task) -> list[Gate]:
+    gates = Gate.objects.select_related("run", "workflow", "queue").filter(task=task)
+    return [gate for gate in gates if "complete" in gate.allowed]
 
 
 def _give(task: Task, line: Line, by: User, reason: str) -> str:
@@ -128,12 +133,17 @@ def _typed(line: Line, schema: Mapping[str, Any]) -> dict[str, Json]:
     known = {field.name: field for field in fields}
     if strange := next((name for name, cell in line.typed.items() if cell and name not in known), None):
         raise InvalidAnswer(path=strange, problem=_("the step knows no such field"))
-    posted = {known[name].control: _cell(known[name].kind, cell) for name, cell in line.typed.items() if name in known}
+    posted = {known[name].control: _cell(known[name], cell) for name, cell in line.typed.items() if name in known}
     reading = forms.read(fields, {}, posted, is_work=True)
     if wrong := next((field for field in reading.fields if field.problem), None):
         raise InvalidAnswer(path=wrong.name, problem=wrong.problem)
     return reading.document
 
 
-def _cell(kind: str, cell: str) -> str:
-    return ("on" if cell.strip().lower() in _YES else "") if kind == "yes_no" else cell
+def _cell(field: forms.Field, cell: str) -> str:
+    if field.kind != "yes_no":
+        return cell
+    word = cell.strip().lower()
+    if word not in _YES | _NO:
+        raise InvalidAnswer(path=field.name, problem=_("it is neither yes nor no"))
+    return "on" if word in _YES else ""

@@ -31,6 +31,8 @@ def place(*, what: str, name: str, reason: str, by: User) -> LegalHold:
         raise HoldRefused(gettext("Say which run, incident or correlation id is to be kept."))
     if what == LegalHold.What.RUN and not (name.isascii() and name.isdigit() and len(name) < 15):
         raise HoldRefused(gettext("A run is named by its number."))
+    if what == LegalHold.What.RUN and not Run.objects.filter(pk=int(name)).exists():
+        raise HoldRefused(gettext("There is no run with the number %(number)s.") % {"number": name})
     try:
         with transaction.atomic():
             hold = LegalHold.objects.create(what=what, name=name, reason=reason, placed_by=by)

@@ -35,9 +35,7 @@ class HoldWorkshop(Act):
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Each criterion's score."""
         score = {"type": "integer", "minimum": LEAST, "maximum": MOST}
-        fields = {
-            name: {**score, "title": _("%(words)s, 1 to 5") % {"words": words}} for name, words in CRITERIA.items()
-        }
+        fields = {name: {**score, "title": str(words)} for name, words in CRITERIA.items()}
         return {"properties": fields, "required": list(fields)}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

@@ -155,7 +155,19 @@ def test_wall_mode_shows_numbers_on_one_screen_and_no_controls(
     sizes = page.evaluate("[document.body.scrollHeight, document.body.scrollWidth, innerHeight, innerWidth]")
     assert sizes[0] <= sizes[2]
     assert sizes[1] <= sizes[3]
+    assert _four_panels_share_the_rest(page, *size)
     assert serious_problems(page) == []
+
+
+def _four_panels_share_the_rest(page: Page, width: int, height: int) -> bool:
+    """Side by side and below each other, none over another, down to the end of the screen."""
+    names = ("needs", "agents", "flows", "stream")
+    needs, agents, flows, stream = (page.locator(f"#floor-{name}").bounding_box() or {} for name in names)
+    assert needs["x"] + needs["width"] < agents["x"] < width
+    assert needs["y"] + needs["height"] < flows["y"]
+    assert agents["y"] + agents["height"] < stream["y"]
+    assert flows["x"] + flows["width"] < stream["x"]
+    return min(flows["y"] + flows["height"], stream["y"] + stream["height"]) > height * 0.94
 
 
 def test_wall_shows_its_few_controls_to_who_moves_and_is_left_by_a_key(site: Site, manager: User, page: Page) -> None:

@@ -216,6 +216,21 @@ def test_refused_change_changes_nothing(adam: User, ada: User, zoe: User) -> Non
     assert Event.objects.filter(kind="access.refused", actor="user:ada").exists()
 
 
+def test_queue_that_grave_matters_are_passed_on_to_takes_two_people_too(adam: User, zoe: User) -> None:
+    lead = Queue.objects.create(name="lead", title="Lead")
+    head = Queue.objects.create(name="head", title="Head")
+    aside = Queue.objects.create(name="aside", title="Aside")
+    people.queue()
+    Queue.objects.filter(name="oncall").update(escalates_to=lead)
+    Queue.objects.filter(pk__in=[lead.pk, head.pk]).update(escalates_to=head)  # in a circle at its end
+    people.gate(of=people.run(), risk="critical")
+
+    for queue in (lead, head):
+        with pytest.raises(SecondPersonNeeded):
+            access.grant(to=zoe, permission="decide_gates", on=queue, by=adam)
+    access.grant(to=zoe, permission="decide_gates", on=aside, by=adam)
+
+
 def test_no_other_door_passes_the_second_person_by(adam: User, zoe: User) -> None:
     group, queue = access.role_group("Administrator"), people.queue()
     people.gate(of=people.run(), risk="critical")

@@ -94,12 +94,14 @@ def test_rights_are_each_steps_own(run: Run, boss: Any):
     nobody = people.person("auditor", "Auditor")
 
     work, call = sent(desk, run, ("look", {"finding": "a leak"}), ("bank", {"paid": 1}))
+    (again,) = sent(desk, run, ("look", {"finding": "a leak"}))
     refused = as_user(nobody).post(
         "/answers", {"reason": "r", "answers": [{"run": run.pk, "step": "look", "answer": {}}]}
     )
 
     assert (work["state"], work["run"]) == ("done", None)  # decides at the desk, sees no runs
     assert (call["state"], "no such step" in call["message"]) == ("refused", True)
+    assert (again["state"], "it has one" in again["message"]) == ("refused", True)  # what they did is no secret to them
     assert refused.status_code == 403
     assert task(run, "bank").status == "waiting"
 
@@ -132,7 +134,11 @@ def test_file_in_the_browser_is_checked_and_then_given(run: Run, boss: Any):
 
 @pytest.mark.parametrize(
     ("table", "words"),
-    [("run,step\n", "no answer in the file"), ("run,step,zeal\n{run},look,1\n", "knows no such field")],
+    [
+        ("run,step\n", "no answer in the file"),
+        ("run,step,zeal\n{run},look,1\n", "knows no such field"),
+        ("run,step,finding,sure\n{run},look,a leak,perhaps\n", "neither yes nor no"),
+    ],
 )
 def test_what_is_wrong_is_said_on_the_page(run: Run, boss: Any, table: str, words: str):
     client = Client()

@@ -243,6 +243,20 @@ def test_verdict_with_untouched_fields_is_given_at_once(browser: Client) -> None
     assert status == 302
 
 
+def test_needed_choice_of_manual_work_is_nobodys_until_somebody_chooses(browser: Client) -> None:
+    kinds = {"kind": {"type": "string", "enum": ["host", "user"]}}
+    form = {"type": "object", "properties": kinds, "required": ["kind"]}
+    gate = people.gate(kind="manual", form=form, allowed=("complete",), proposal={}, agent="", confidence=None)
+
+    page = browser.get(f"/inbox/{gate.pk}/").content.decode()
+    status, _page = verdict(browser, gate, name="complete", **{"answer.kind": ""})
+
+    options = re.findall(r'<option value="([^"]*)"([^>]*)>', page[page.index('name="answer.kind"') :])[:3]
+    assert [(value, "selected" in more) for value, more in options] == [("", False), ("host", False), ("user", False)]
+    assert status == 422
+    assert Gate.objects.get(pk=gate.pk).status == "open"
+
+
 def test_answer_that_breaks_the_contract_is_marked_at_its_field(browser: Client) -> None:
     gate = people.gate(kind="manual", form=people.FORM, allowed=("complete",), proposal={}, agent="", confidence=None)
 

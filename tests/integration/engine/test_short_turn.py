@@ -83,7 +83,7 @@ def end_all_but_one(run: Run) -> None:
 def test_one_task_settles_as_in_a_batch(
     dependencies: str, join: str, meanwhile: Callable[[Run], None], agent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(STEPS.format(agent=agent, join=join), rest=dependencies, also=["test-patient"])
+    publish(STEPS.format(agent=agent, join=join), rest=dependencies)
     left = []
     for turn in ("turn_v1", "turn_v2", "turn_v3"):
         monkeypatch.setattr(db, "_TURN", f"SELECT * FROM {turn}({db._TURN.partition('(')[2]}")

@@ -97,6 +97,7 @@ def test_tagged_data_is_forgotten_after_30_days_and_the_log_keeps_that_it_was_th
     ("what", "name", "reason", "said"),
     [
         ("run", "abc", "x", "number"),
+        ("run", "999999", "x", "no run"),
         ("incident", " ", "x", "which run"),
         ("planet", "mars", "x", "which run"),
         ("incident", "INC-7", " ", "why"),

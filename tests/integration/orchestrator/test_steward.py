@@ -40,6 +40,9 @@ def test_record_says_what_is_managed_and_what_was_decided_and_its_decisions_stan
     client.force_login(mia)
     page = client.get("/workflows/flow/?tab=design").content.decode()
     assert "orchestrator:flow" in page
+    # One of them is no plural: "1 questions to people".
+    assert 'questions to people&nbsp;× <span class="num">1</span>' in page
+    assert 'put before people&nbsp;× <span class="num">1</span>' in page
     story = client.get(f"/runs/{run.pk}/?tab=narrative").content.decode()
     said = {one.text for one in record.latest}
     assert {text for text in said if text not in page} == set()
@@ -53,3 +56,12 @@ def test_workflow_that_never_ran_has_its_record_too():
     assert flow.current_version is not None
     record = steward.record_of(flow, flow.current_version)
     assert (record.runs, record.decisions, record.latest) == (0, (), ())
+
+
+def test_phases_of_one_agent_or_several_are_named_in_the_readers_language():
+    publish("  - {key: a, type: automated, agent: test-echo}")
+    client = Client()
+    client.force_login(people.person("mia", "Workflow Orchestration Manager"))
+    page = client.get("/workflows/flow/?tab=design", headers={"accept-language": "de"}).content.decode()
+    assert "Ein volles Team" in page
+    assert "A full team" not in page
