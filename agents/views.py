@@ -31,8 +31,6 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "minutes": queries.calls_by_minute(found),
         **queries.standing_of(found),
     }
-    if getattr(request, "wants_partial", False):
-        return render(request, "agents/agent.html#health", context)
     context |= {"models": models_used.spent(agent=name), "tiers": ModelTier.objects.filter(agent=name)}
     versions = queries.versions_of(found)
     wanted = request.GET.get("version", "")
@@ -44,4 +42,5 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
             "input_json": json.dumps(shown.input_schema, indent=2, ensure_ascii=False),
             "output_json": json.dumps(shown.output_schema, indent=2, ensure_ascii=False),
         }
-    return render(request, "agents/agent.html", {**context, "versions": versions, "shown": shown})
+    partial = "#page" if getattr(request, "wants_partial", False) else ""
+    return render(request, "agents/agent.html" + partial, {**context, "versions": versions, "shown": shown})

@@ -47,6 +47,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "oversight": frozenset({"floor", "audit"}),
     "role": frozenset({"agents", "audit"}),
     "team": frozenset({"agents", "audit"}),
+    "workshop": frozenset({"workflows", "agents", "audit"}),
 }
 _OTHERWISE: Final = frozenset({"audit"})
 

@@ -51,4 +51,5 @@ def _lived(task: TaskFact, step: PlanStep, tries: list[Any], gates: list[Any]) -
         tries = [*tries, (task.started_at, None)]
     elif not tries and not gates and task.started_at:
         tries = [(task.started_at, task.ended_at)]
-    return Lived(step.key, step.title, task.status, task.ready_at, task.ended_at, tuple(tries), tuple(gates))
+    times = (task.ready_at, task.ended_at, tuple(tries), tuple(gates))
+    return Lived(step.key, step.title, task.status, *times, budget_s=step.p95_s)

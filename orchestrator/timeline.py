@@ -26,6 +26,7 @@ class Lived:
     gates: Sequence[tuple[datetime, datetime | None]] = ()
     before: Sequence[str] = ()  # keys of the steps that it waits for
     is_planned: bool = True  # false: started by another step, within which its time lies
+    budget_s: float = 0.0  # in which a try is to be done; 0: nobody has said
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class Bar:
     segments: tuple[Segment, ...]
     seconds: float
     is_critical: bool = False
+    budget_s: float = 0.0
+    slowest_s: float = 0.0  # its longest try
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a try took longer than the step may."""
+        return 0 < self.budget_s < self.slowest_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +114,9 @@ def _began(task: Lived) -> datetime | None:
 
 def _bar(task: Lived, *, start: datetime, end: datetime, span: float, is_critical: bool) -> Bar:
     segments = [_segment(share, first, last, start=start, span=span) for share, first, last in _spans(task, end)]
-    return Bar(
-        task.key, task.title, task.status, tuple(segments), sum(segment.seconds for segment in segments), is_critical
-    )
+    slowest = max((segment.seconds for segment in segments if segment.share == "work"), default=0.0)
+    whole = sum(segment.seconds for segment in segments)
+    return Bar(task.key, task.title, task.status, tuple(segments), whole, is_critical, task.budget_s, slowest)
 
 
 def _spans(task: Lived, end: datetime) -> list[tuple[Share, datetime, datetime]]:

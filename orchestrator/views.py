@@ -21,6 +21,7 @@ from orchestrator import (
     details,
     forms,
     gantt,
+    inside,
     narrative,
     parts,
     progress,
@@ -72,11 +73,13 @@ def runs(request: HttpRequest) -> HttpResponse:
         if parts.some(user):
             return redirect("orchestrator:parts")
         raise PermissionDenied(_("Your roles do not show you any runs. An administrator can change that."))
-    wanted = _filter(request.GET)
+    wanted, shown = _filter(request.GET), rights().visible_workflows(user).order_by("title").only("name", "title")
+    if request.GET.get("part") == "which":
+        return render(request, "orchestrator/runs.html#which", {"wanted": wanted, "workflows": shown})
     context: dict[str, Any] = {"page": queries.run_list(user, wanted), "wanted": wanted, "filters": FILTERS}
     if not _wants_partial(request):
         context |= {
-            "workflows": rights().visible_workflows(user).order_by("title").only("name", "title"),
+            "workflows": shown,
             "may_start": rights().can_somewhere(user, "start_run"),
             "has_parts": parts.some(user),
         }
@@ -128,6 +131,7 @@ def _tab(request: HttpRequest, found: Run) -> dict[str, Any]:
         case "timeline":
             context["timeline"] = gantt.of(found)
             context["marks"] = state_page.marks(found, seconds=context["timeline"].seconds)
+            context["inside"] = inside.of(found)
         case "state":
             hidden = unbiased.hidden_tasks(user_of(request), found)
             context |= state_page.state(found, request.GET, hidden=hidden) | {"acts_of": _state_acts(request, found)}

@@ -100,7 +100,8 @@ def workflow(request: HttpRequest, name: str) -> HttpResponse:
     }
     if version is not None:
         context |= _chosen(found, version) | _tab(context["tab"], user, found, version)
-    return render(request, "orchestrator/workflow.html", context)
+    partial = "#page" if getattr(request, "wants_partial", False) else ""
+    return render(request, "orchestrator/workflow.html" + partial, context)
 
 
 def _tab(tab: str, user: User, found: Workflow, version: WorkflowVersion) -> dict[str, Any]:

@@ -43,6 +43,8 @@ _SHORT: Final = 16  # digits fewer than this are a number that JSON carries safe
 def page(request: HttpRequest) -> HttpResponse:
     """One of the four views."""
     _require(request.user, "see_messages")
+    if request.GET.get("part") == "figures":
+        return render(request, "agents/messages.html#figures", {"figures": queries.figures()})
     tab = request.GET.get("tab", "messages")
     tab = tab if tab in TABS else "messages"
     return _page(request, tab, {})
@@ -116,7 +118,8 @@ def message(request: HttpRequest, uid: UUID) -> HttpResponse:
         "states": STATES,
         "may_manage": rights().can(request.user, "manage_messages"),
     }
-    return render(request, "agents/message.html", context)
+    partial = "#page" if getattr(request, "wants_partial", False) else ""
+    return render(request, "agents/message.html" + partial, context)
 
 
 @require_POST

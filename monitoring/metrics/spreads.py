@@ -58,6 +58,10 @@ class Spread:
         """How many surely took no longer: those whose whole bucket lies within."""
         return sum(n for bucket, n in self.counts.items() if bound_of(bucket) <= ms * (1 + 1e-9))
 
+    def beyond(self, ms: float) -> int:
+        """How many surely took longer: those whose whole bucket lies beyond."""
+        return sum(n for bucket, n in self.counts.items() if bucket > 0 and bound_of(bucket - 1) >= ms)
+
     def __add__(self, other: "Spread") -> "Spread":
         both = {b: self.counts.get(b, 0) + other.counts.get(b, 0) for b in self.counts.keys() | other.counts.keys()}
         return Spread(both, self.total + other.total)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,11 +20,13 @@ from monitoring.metrics.reading import Sum as Counted
 from monitoring.metrics.spreads import FEWEST, Spread
 from orchestrator.models import PatternChoice, Shift, Task, Workflow, WorkflowVersion
 from orchestrator.states import TaskStatus
+from orchestrator.workflow_queries import latency_budgets
 
 MOST_ROWS: Final = 100
 MOST_COUNTED: Final = 10_000
 SIGNALS: Final = (*RUN_ENDS, "run_started", "alone", "cost", "tokens", *TRIES, "overridden", "gate_opened")
 IDLE_BELOW: Final = 0.05  # calls at once per worker process, over the span: the pool has little to do
+ALLOWED_OVER: Final = 0.05  # of tries over their step's budget: then its 95th percentile is over it
 FULL_ABOVE: Final = 0.8  # of its capacity
 
 
@@ -90,6 +92,17 @@ class Bottleneck:
     work: Spread
     human: Spread
     share: float = 0.0  # of all time of all steps
+    budget_ms: float = 0.0  # in which 95 of 100 tries are to be done, as the current version says; 0: it does not
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the 95th percentile of its tries is surely over that, and enough of them speak."""
+        return bool(self.budget_ms) and self.work.n >= FEWEST and self.over_share > ALLOWED_OVER
+
+    @property
+    def over_share(self) -> float:
+        """The share of tries that surely took longer: whose whole bucket lies beyond."""
+        return self.work.beyond(self.budget_ms) / self.work.n if self.work.n else 0.0
 
     @property
     def machine_ms(self) -> float:
@@ -167,7 +180,7 @@ def patterns_of(names: Iterable[str]) -> dict[str, str]:
 def bottlenecks(span: Span, scope: Scope) -> list[Bottleneck]:
     """Steps by the time that they took in all, the longest first."""
     found = reading.spreads_by(("queue", "work", "human"), ("workflow", "step"), span, scope)
-    named = Workflow.objects.only("name", "title").in_bulk([pk for pk, _step in found if pk])
+    named = Workflow.objects.only("name", "title", "current_version").in_bulk([pk for pk, _step in found if pk])
     rows = [
         Bottleneck(named.get(workflow), step, one["queue"], one["work"], one["human"])
         for (workflow, step), one in found.items()
@@ -175,8 +188,9 @@ def bottlenecks(span: Span, scope: Scope) -> list[Bottleneck]:
     ]
     whole = sum(row.total_ms for row in rows) or 1.0
     rows.sort(key=lambda row: (-row.total_ms, row.step))
+    budgets = latency_budgets(row.workflow for row in rows[:MOST_ROWS] if row.workflow)
     return [
-        Bottleneck(row.workflow, row.step, row.queue, row.work, row.human, row.total_ms / whole)
+        replace(row, share=row.total_ms / whole, budget_ms=budgets.get((getattr(row.workflow, "pk", 0), row.step), 0.0))
         for row in rows[:MOST_ROWS]
     ]
 

@@ -148,6 +148,7 @@ class _Compiler:
             select=limits.select_of(source),
             cache_s=limits.cache_of(source),
             category=limits.category_of(source),
+            p95_s=limits.latency_of(source),
             effort=fields.get("effort", {}),
             **self._recovery.fields(source),
         )

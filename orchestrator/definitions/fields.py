@@ -192,7 +192,9 @@ COORDINATING = {
     "deliver": Field("group", "A file made of the output.", fields=DELIVER),
     "publishes": Field("group", "A signal that is published when it has succeeded.", fields=PUBLISHES),
 }
+LATENCY = Field("duration", "In this time 95 of 100 tries are to be done; pages of figures mark what is over.")
 AGENT_CALL = {
+    "latency": LATENCY,
     "inputs": Field("mapping", "The agent's input: values and expressions."),
     "timeout": Field("duration", "Longest time one try may take."),
     "retry": Field("group", "How to try again.", fields=RETRY),
@@ -227,6 +229,7 @@ STEP_TYPES: dict[str, dict[str, Field]] = {
         "select": Field("group", "In place of agent: whom to choose from while it runs.", fields=SELECT),
         "category": Field("text", "Kind of task that its agent must have the authority for."),
         "cache": Field("duration", "How long an output may be used again for the same input."),
+        "latency": LATENCY,
         "effort": Field("group", "What one call uses at most; held from budgets before it.", fields=AMOUNTS),
         "inputs": Field("mapping", "The agent's input: values and expressions."),
         "shares": Field("texts", "Names in the run's shared state that its agent may write."),

@@ -29,6 +29,11 @@ def cache_of(step: StepSource) -> float:
     return seconds(step.fields["cache"]) or 0.0 if "cache" in step.fields else 0.0
 
 
+def latency_of(step: StepSource) -> float:
+    """In how many seconds 95 of 100 tries are to be done; 0: nobody has said."""
+    return seconds(step.fields["latency"]) or 0.0 if "latency" in step.fields else 0.0
+
+
 def category_of(step: StepSource) -> str:
     """The category of task that the step's agent needs the authority for."""
     return str(step.fields.get("category", ""))
@@ -43,6 +48,8 @@ def flaws(step: StepSource, catalogue: AgentCatalogue) -> Iterator[Flaw]:
         for other in ("deliver", "compensate"):
             if other in fields:
                 yield "cache", f"must not stand beside {other}: a side effect happens each time", "leave cache out"
+    if "latency" in fields and "timeout" in fields and latency_of(step) > (seconds(fields["timeout"]) or 0.0):
+        yield "latency", "is longer than timeout, so no try could be over it", "name a shorter time"
     if "category" in fields and "agent" in fields:
         name, version = name_and_version(fields["agent"])
         found = catalogue.find(name, version)

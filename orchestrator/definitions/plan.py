@@ -227,6 +227,7 @@ class PlanStep:
     effort: dict[str, float] = field(default_factory=_no_estimates)  # estimate a call by resource, reserved before it
     quality: QualitySpec | None = None  # what its output is held against before it is used
     category: str = ""  # kind of task that its agent must have the authority for; "": any agent may
+    p95_s: float = 0.0  # in this time 95 of 100 tries are to be done; 0: nobody has said
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ async function keep() {
     document.dispatchEvent(new CustomEvent("wk:session-ended"));
   }
   if (armed || offline || sending) return;
-  const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour12: false });
+  const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour12: false, timeZone: document.body.dataset.zone });
   if (answer?.status === 204) say(`${form()?.dataset.saved} ${clock}`);
   else say(form()?.dataset.unsaved ?? "", "waiting");
 }

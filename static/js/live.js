@@ -304,6 +304,7 @@ document.addEventListener("htmx:finally:request", answered);
 document.addEventListener("refresh", oneAtATime, { capture: true });
 document.addEventListener("wk:signed-in", signedIn);
 document.addEventListener("visibilitychange", hurry);
+document.addEventListener("resume", hurry); // a tab that the browser had frozen
 window.addEventListener("online", hurry);
 window.addEventListener("offline", () => state !== "signed_out" && show("offline"));
 setInterval(tick, 1000);

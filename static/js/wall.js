@@ -9,7 +9,7 @@ const FRESH_AFTER = 6 * 60; // minutes: a new page, with what was released meanw
 const AWAKE = 4000;
 
 function tell() {
-  clock.textContent = new Date().toLocaleTimeString(root.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  clock.textContent = new Date().toLocaleTimeString(root.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: document.body.dataset.zone });
 }
 
 // By the clock and not by counting: a screen that slept, or a tab that was held back, is not behind for it.

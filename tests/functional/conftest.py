@@ -20,9 +20,12 @@ from django.core.asgi import get_asgi_application
 from django.test import Client
 from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, expect
 
+from approvals import access
+from approvals.roles import ROLES
 from monitoring.routing import websocket_application
 from orchestrator import sequencer
 from orchestrator.models import Event, LedgerEntry
+from tests import factories, people
 
 # Playwright's synchronous interface runs an event loop in the test's thread, where Django would refuse to query.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -47,8 +50,31 @@ def browser_type_launch_args() -> dict[str, Any]:
 class Site:
     """The running product as a test sees it."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self) -> None:
+        self._server, self._thread = self._serve(0)
+        self._port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    def start_again(self) -> None:
+        """Start the web server that was ended, at the same address."""
+        self._server, self._thread = self._serve(self._port)
+
+    def stop(self) -> None:
+        """End the web server."""
+        # A request cut off halfway would leave its database connection open behind it.
+        until(lambda: not self._server.server_state.tasks, what="requests under way have ended")
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _serve(self, port: int) -> tuple[uvicorn.Server, threading.Thread]:
+        application = ProtocolTypeRouter({"http": _patient(get_asgi_application()), "websocket": websocket_application})
+        config = uvicorn.Config(application, host="127.0.0.1", port=port, lifespan="off", log_level="warning")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        until(lambda: server.started, what="the server is up")
+        return server, thread
 
     def enter(self, page: Page, user: User, path: str = "/") -> None:
         """Be signed in as `user` and open a page."""
@@ -63,22 +89,15 @@ class Site:
 @pytest.fixture
 def site(transactional_db: None) -> Iterator[Site]:
     """A server on the test's database."""
-    application = ProtocolTypeRouter({"http": _patient(get_asgi_application()), "websocket": websocket_application})
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, lifespan="off", log_level="warning"))
     stop = threading.Event()
-    threads = [threading.Thread(target=server.run), threading.Thread(target=_seal, args=[stop])]
-    for thread in threads:
-        thread.start()
-    until(lambda: server.started, what="the server is up")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Site(f"http://127.0.0.1:{port}")
-    # A request cut off halfway would leave its database connection open behind it.
-    until(lambda: not server.server_state.tasks, what="requests under way have ended")
+    sealing = threading.Thread(target=_seal, args=[stop])
+    sealing.start()
+    running = Site()
+    yield running
+    running.stop()
     stop.set()
-    server.should_exit = server.force_exit = True
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
+    sealing.join(10)
+    assert not sealing.is_alive()
 
 
 @pytest.fixture
@@ -93,6 +112,22 @@ def context(context: BrowserContext) -> Iterator[BrowserContext]:
     )
     yield context
     assert problems == []
+
+
+@pytest.fixture
+def vera(transactional_db: None) -> User:
+    """Whoever looks: sees everything and may do everything, so no part of a page is missing."""
+    made = factories.user("vera", *ROLES, first_name="Vera")
+    access.grant(to=made, permission="decide_gates", on=people.queue(), by=None)
+    return made
+
+
+@pytest.fixture
+def otto(vera: User) -> User:
+    """Whoever acts meanwhile."""
+    made = factories.user("otto", *ROLES, first_name="Otto")
+    access.grant(to=made, permission="decide_gates", on=people.queue(), by=None)
+    return made
 
 
 def until(claim: Callable[[], object], *, what: str, seconds: float = PATIENCE) -> None:

@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
+from approvals.models import Profile
 from orchestrator import events
 from tests import factories, people
 from tests.functional.conftest import Site, serious_problems
@@ -179,6 +181,15 @@ def test_wall_shows_its_few_controls_to_who_moves_and_is_left_by_a_key(site: Sit
     page.keyboard.press("Escape")
 
     expect(page.get_by_role("heading", name="Watch floor")).to_be_visible()
+
+
+def test_wall_tells_the_time_where_its_person_is(site: Site, manager: User, page: Page) -> None:
+    Profile.objects.update_or_create(user=manager, defaults={"time_zone": "Asia/Kathmandu"})  # 5:45 h before UTC
+    page.clock.set_fixed_time(datetime(2026, 5, 4, 12, 0, tzinfo=UTC))
+
+    site.enter(page, manager, "/?wall=1")
+
+    expect(page.locator("[data-wall-clock]")).to_have_text("17:45")
 
 
 def test_wall_moves_a_little_each_minute_and_renews_itself(site: Site, manager: User, page: Page) -> None:

@@ -91,6 +91,12 @@ def test_compile_wires_groups_branches_and_subjects(compiled: Compile) -> None:
     assert step(plan, "second").group == "work/chain"
 
 
+def test_compile_reads_in_what_time_a_step_is_to_be_done(compiled: Compile) -> None:
+    plan = compiled("steps: [{key: a, type: automated, agent: noop, latency: 2s}]")
+
+    assert plan_from_json(plan_to_json(plan)).steps[0].p95_s == 2.0
+
+
 def test_compile_orders_steps_so_that_dependencies_come_first(compiled: Compile) -> None:
     plan = compiled(FULL)
 
@@ -267,6 +273,11 @@ A, B = "{key: a, type: automated, agent: noop}", "{key: b, type: automated, agen
             "steps: [{key: a, type: wait_event, event: x, wholly: 1}]",
             "wholly: is not a field here; remove it; there are ",
             id="far from any field",
+        ),
+        pytest.param(
+            "steps: [{key: a, type: automated, agent: noop, timeout: 5s, latency: 1m}]",
+            "latency: is longer than timeout",
+            id="latency",
         ),
         pytest.param("stpes: []", 'stpes: is not a field here; did you mean "steps"?', id="group"),
     ],

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from agents.lifecycle.histogram import bucket_of
 from monitoring.metrics.spreads import Spread, share_limits, value_limits
+from monitoring.metrics.tables import Bottleneck
 
 
 def spread(times):
@@ -71,3 +72,19 @@ def test_a_value_far_from_its_neighbours_lies_outside():
     assert limits is not None
     assert limits.holds(92)
     assert not limits.holds(80)
+
+
+@pytest.mark.parametrize(
+    ("slow", "quick", "budget", "over"),
+    [
+        (3, 37, 1000, True),  # 7.5 % took longer
+        (2, 38, 1000, False),  # 5 % may
+        (3, 37, 4900, False),  # within the bucket of the budget itself: not surely over
+        (3, 10, 1000, False),  # too few speak
+        (40, 0, 0, False),  # nobody has said
+    ],
+)
+def test_step_is_over_its_budget_when_more_than_five_of_a_hundred_surely_took_longer(slow, quick, budget, over):
+    work = spread([5000.0] * slow + [200.0] * quick)
+
+    assert Bottleneck(None, "a", Spread(), work, Spread(), budget_ms=budget).is_over is over

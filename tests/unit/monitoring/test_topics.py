@@ -30,6 +30,7 @@ def event(kind: str, run_id: int | None = None, data: dict[str, Any] | None = No
         (event("stop.set"), {"floor", "runs", "agents", "shell", "audit"}),
         (event("agent.registered"), {"floor", "agents", "audit"}),
         (event("role.granted"), {"agents", "audit"}),
+        (event("workshop.held"), {"workflows", "agents", "audit"}),
     ],
     ids=lambda value: value.kind if isinstance(value, SealedEvent) else "",
 )

@@ -96,3 +96,13 @@ def test_timeline_says_what_the_time_on_the_critical_path_went_into():
     assert found.path == ("A", "C")
     assert found.path_shares == {"queue": 5, "work": 35, "human": 20, "pause": 0}
     assert found.shares["work"] == 55
+
+
+def test_timeline_try_longer_than_its_step_may_take_is_over_and_one_within_is_not():
+    within, over = lived("a", ready=0, tries=[(10, 12)]), lived("b", ready=0, tries=[(0, 1), (2, 7)])
+    tasks = [replace(within, budget_s=2.0), replace(over, budget_s=4.0), lived("c", ready=0, tries=[(0, 90)])]
+
+    bars = {bar.key: bar for bar in timeline(tasks, start=START, end=at(100)).bars}
+
+    assert {key: bar.is_over for key, bar in bars.items()} == {"a": False, "b": True, "c": False}
+    assert bars["b"].slowest_s == 5
