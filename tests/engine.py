@@ -1,10 +1,13 @@
 """The engine under test: agents that do as told, definitions in a line, and a real shift in a thread."""
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -102,9 +105,9 @@ async def huge(input: dict[str, Any], ctx: Any) -> dict[str, Json]:
 
 
 def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersion:
-    """Publish a workflow from its `steps` lines; first the agents it speaks of are synced, and those above."""
+    """Publish a workflow from its `steps` lines; first the agents it may come to are synced."""
     source = f"metadata: {{name: {name}, title: Flow}}\nsteps:\n{steps}\n{rest}"
-    sync(spoken_of(source))
+    sync(spoken_of(source, file=_text(sys._getframe(1).f_code.co_filename)))
     spare_breakers()
     return services.publish(
         source=source,
@@ -114,17 +117,23 @@ def publish(steps: str, *, name: str = "flow", rest: str = "") -> WorkflowVersio
     )
 
 
-def spoken_of(text: str) -> Registry:
-    """This module's agents, and those that a text names, or names a capability of.
+def spoken_of(definition: str, file: str) -> Registry:
+    """This module's agents, those that a definition names, or a capability of, and those that a test's file names.
 
     Writing down all that any test registers takes longer than most tests do.
     """
     found = Registry()
     for spec in specs():
         ours = spec.entrypoint.startswith(__name__)
-        if ours or spec.name in text or any(capability in text for capability in spec.capabilities):
+        can = any(capability in definition for capability in spec.capabilities)
+        if ours or can or spec.name in definition or spec.name in file:
             found.add(spec)
     return found
+
+
+@cache
+def _text(path: str) -> str:
+    return Path(path).read_text()
 
 
 def spare_breakers(names: str = "^(test|contract)-") -> None:
