@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 from django.template.base import PartialTemplate, Template
 from django.test import TransactionTestCase
+from django.utils import timezone, translation
 
 from config import env
 from config.bootstrap import BROWSER_TESTS
@@ -145,6 +146,14 @@ def _quick_flush() -> None:
     """Between transactional tests only what a test has written is deleted, evidence included."""
     djangos = TransactionTestCase._fixture_teardown
     TransactionTestCase._fixture_teardown = lambda self: flush.empty_database(lambda: djangos(self))
+
+
+@pytest.fixture(autouse=True)
+def _language_of_nobody() -> Iterator[None]:
+    """A request leaves its person's language and time zone behind in the thread that answered it: here the test's."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True, scope="session")
