@@ -25,6 +25,7 @@ STEPS: Final = """
     body: {type: automated, agent: chaos-slow, inputs: {seconds: 0.2}}
   - {key: last, type: automated, agent: chaos-slow, inputs: {seconds: 0.05}}
 """
+FEW: Final = {"SHIFT_CAPACITY": "8"}  # tasks at once: one process alone cannot take the eighty of four runs
 CHAIN: Final = "dependencies: {wide: [first], last: [wide]}"
 
 
@@ -61,13 +62,13 @@ def test_worker_of_an_earlier_release_works_beside_todays_and_leaves_it_what_it_
     site: Site, earlier: Path
 ) -> None:
     site.shifts = 1
-    old = site.worker(tree=earlier)
+    old = site.worker(tree=earlier, **FEW)
     site.until(lambda: live_shifts() == 1, seconds=60, what="the earlier release is at work on this schema")
     alone = begin(STEPS, rest=CHAIN, name="alone")
     site.until(lambda: ended(alone), seconds=30, what="it does a run by itself")
 
     site.shifts = 2
-    new = site.worker()
+    new = site.worker(**FEW)
     site.until(lambda: live_shifts() == 2, seconds=60, what="today's is beside it")
     both = [begin(STEPS, rest=CHAIN, name=f"both{number}") for number in range(4)]
     site.until(lambda: all(ended(run) for run in both), seconds=60, what="they share four runs")
