@@ -20,7 +20,7 @@ _BY_FAMILY: Final[dict[str, frozenset[str]]] = {
     "run": frozenset({"floor", "runs", "shell", "audit"}),
     "task": frozenset({"floor", "runs", "agents"}),
     "gate": frozenset({"floor", "inbox", "runs", "shell", "audit"}),
-    "stop": frozenset({"floor", "runs", "agents", "shell", "audit"}),
+    "stop": frozenset({"floor", "runs", "workflows", "agents", "shell", "audit"}),
     "alert": frozenset({"alerts", "shell", "audit"}),
     "breaker": frozenset({"floor", "runs", "agents", "audit"}),
     "agent": frozenset({"floor", "agents", "audit"}),

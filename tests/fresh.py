@@ -55,7 +55,7 @@ _SNAPSHOT: Final = """([attributes, words, apart]) => {
       const text = node.data.replace(/\\s+/g, " ").trim();
       if (text) lines.push(`${indent}"${text}"`);
     }
-    if (node.nodeType !== Node.ELEMENT_NODE || node.matches("script, style, link, template")) return;
+    if (node.nodeType !== Node.ELEMENT_NODE || node.matches("script, style, link, template, noscript")) return;
     if (apart.some((selector) => node.matches(selector))) return;
     const name = node.localName;
     if (words.some((selector) => node.matches(selector))) return void lines.push(`${indent}<${name}>`);

@@ -27,7 +27,7 @@ def event(kind: str, run_id: int | None = None, data: dict[str, Any] | None = No
             event("gate.escalated", 5, {"gate": 9, "queue": "boss", "from": "oncall"}),
             {"run:5", "gate:9", "queue:oncall", "queue:boss", "inbox", "floor", "runs", "shell", "audit"},
         ),
-        (event("stop.set"), {"floor", "runs", "agents", "shell", "audit"}),
+        (event("stop.set"), {"floor", "runs", "workflows", "agents", "shell", "audit"}),
         (event("agent.registered"), {"floor", "agents", "audit"}),
         (event("role.granted"), {"agents", "audit"}),
         (event("workshop.held"), {"workflows", "agents", "audit"}),
