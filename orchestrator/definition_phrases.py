@@ -26,6 +26,8 @@ PHRASES: Final = (
     _("name the steps that run then"),
     _("is not set; {} s is used"),
     _("set it here or in error_handling.timeout"),
+    _("is longer than timeout, so no try could be over it"),
+    _("name a shorter time"),
     _("set it here or in error_handling.on_error"),
     _("set it here or in error_handling.retry"),
     _("is not set; nobody learns what the result lacks without it"),
