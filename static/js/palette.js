@@ -59,6 +59,8 @@ if (palette) {
       open();
     });
   }
+  // htmx looks at the page a moment after it is there: somebody quick has opened this, and typed, by then.
+  form.addEventListener("htmx:after:init", () => palette.open && htmx.trigger(form, "open"), { once: true });
   input.addEventListener("keydown", moved);
   form.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", () => (isEager = false));

@@ -84,7 +84,7 @@ def test_list_puts_what_nobody_has_answered_first_and_others_see_who_did(site: S
 
     expect(page.locator(f"#alert-{slow.pk} .pill.is-good")).to_have_text("Mia Tanaka")
     rows.first.get_by_role("button", name="Acknowledge").click()
-    expect(page.get_by_text("You look after it now")).to_be_visible()
+    expect(page.get_by_text("What it told of is over: it is closed with your answer.")).to_be_visible()
     expect(page).to_have_url(f"{site.address}/alerts/")
 
 
@@ -162,6 +162,8 @@ def test_rotation_is_set_and_says_whose_turn_it_is(site: Site, mia: User, page: 
     expect(page.get_by_text("Nobody is on call")).to_be_visible()
     page.get_by_label("Mia Tanaka").fill("2")
     page.get_by_label("Ben").fill("1")
+    yesterday = timezone.now() - timedelta(days=1)  # today's turn begins at nine, whatever the time is
+    page.get_by_label("First turn begins on").fill(yesterday.date().isoformat())
     page.get_by_label("Why").fill("Start")
     page.get_by_role("button", name="Set the rotation").click()
 

@@ -72,6 +72,17 @@ def test_palette_finds_a_run_by_its_number_with_the_keyboard_alone(site: Site, m
     expect(page).to_have_url(f"{site.address}/runs/{run.pk}/")
 
 
+def test_palette_answers_somebody_who_is_quicker_than_the_page(site: Site, page: Page) -> None:
+    """htmx looks at a page in a task of its own: `setTimeout` without a time."""
+    page.add_init_script("const soon = setTimeout; setTimeout = (call, ms = 1000, ...more) => soon(call, ms, ...more)")
+    site.enter(page, factories.user("rob", "Reviewer"))
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("4711")
+
+    expect(page.get_by_text("No run, gate or agent matches “4711”.")).to_be_visible()
+
+
 def test_palette_hides_runs_of_workflows_that_the_user_may_not_see(site: Site, page: Page) -> None:
     run = factories.run(factories.workflow("secret"), title="Deepfake call to finance")
     site.enter(page, factories.user("rob", "Reviewer"))
