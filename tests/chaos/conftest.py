@@ -68,10 +68,10 @@ class Stack:
         return self.output.read_text()
 
     def await_open(self) -> None:
-        """Until it has said where it is."""
+        """Until it has said where it is: with nothing there yet, a slow machine takes a minute for every migration."""
         until(
             lambda: "Open http" in self.said() or self.process.poll() is not None,
-            seconds=60,
+            seconds=180,
             what="the stack is up",
         )
         assert "Open http" in self.said(), self.said()

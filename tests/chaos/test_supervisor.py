@@ -56,6 +56,7 @@ def test_killed_children_are_replaced_and_an_interrupt_ends_them_all(up: Callabl
     assert "Traceback" not in stack.said()
 
 
+@pytest.mark.timeout(400)
 def test_second_up_reuses_the_data_and_killed_takes_everything_with_it(up: Callable[..., Stack], folder: Path) -> None:
     """The first begins with nothing: no cluster, no schema, no static files."""
     first = up()
