@@ -172,7 +172,10 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 # TLS ends in front of us: there plain HTTP is redirected, and only its owner can speak for other hosts of the domain.
 # Without EMAIL_URL nothing is mailed, and the page on which people choose how they are told says so (mail.E001).
 # Our template library `i18n` is Django's, with words remembered, and has its name on purpose (templates.W003).
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021", "mail.E001", "templates.W003"]
+# Digests go out at eight, and Django takes that for a forgotten "now" whenever it is checked at eight (fields.W161).
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005", "security.W008", "security.W021", "mail.E001", "templates.W003", "fields.W161",
+]  # fmt: skip
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
