@@ -43,6 +43,8 @@ class Server:
 
     def start(self) -> None:
         """Serve, and bring the schema into the database that the others are copied from."""
+        if self._schema and not self._given:
+            raise NeedsAttention("--schema names a database of the server in DATABASE_URL: set that, or leave it out.")
         if self._given:
             self.version = server_version(self._given)
             self._base = self._given
@@ -50,7 +52,7 @@ class Server:
             self._postgres = Postgres(self.folder / "postgres-home")
             self._base = self._postgres.start()
             self.version = self._postgres.version
-        self._use(self._create(_TEMPLATE, template=self._schema if self._given else ""))
+        self._use(self._create(_TEMPLATE, template=self._schema))
         call_command("migrate", interactive=False, verbosity=0)
         connection.close()
 
@@ -82,6 +84,11 @@ class Server:
             raise NeedsAttention(
                 "The bench measures in a database of its own, and the user in DATABASE_URL may not make one; "
                 "grant it CREATEDB, or unset DATABASE_URL to use the embedded server."
+            ) from None
+        except (psycopg.errors.InvalidCatalogName, psycopg.errors.ObjectInUse) as problem:
+            raise NeedsAttention(
+                f"The database “{template}” cannot be copied ({problem.diag.message_primary}); name one of that server "
+                "that has our schema and that nobody uses, or leave --schema out."
             ) from None
         self._made.append(full)
         return full

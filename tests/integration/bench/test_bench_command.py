@@ -62,3 +62,12 @@ def test_bench_unknown_workload_is_refused_with_the_known_ones() -> None:
 
     assert done.returncode != 0
     assert "chain" in done.stderr
+
+
+def test_bench_with_a_schema_that_is_not_there_says_so_and_leaves_nothing_behind() -> None:
+    done = Bench("chain", "--schema", "nowhere")
+
+    assert done.returncode != 0
+    assert "The database “nowhere” cannot be copied" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.left_behind() == []
