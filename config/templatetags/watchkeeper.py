@@ -301,13 +301,16 @@ def figure(amount: float) -> str:
 
 @register.filter
 def percent(part: float | None, whole: float = 1) -> str:
-    """A share in words: `61 %`; a dash when there is nothing to share. Only all is 100 %, and only nothing is 0 %."""
+    """A share in words: `61 %`, which no line breaks; a dash when there is nothing to share.
+
+    Only all is 100 %, and only nothing is 0 %.
+    """
     if part is None or not whole:
         return "–"
     share = 100 * part / whole
     if 0 < share < 1:
-        return "< 1 %"
-    return f"{min(round(share), 99) if share < 100 else round(share)} %"
+        return "<\xa01\xa0%"
+    return f"{min(round(share), 99) if share < 100 else round(share)}\xa0%"
 
 
 @register.filter

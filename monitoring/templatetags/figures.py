@@ -75,8 +75,8 @@ def exact_percent(share: float | None) -> str:
     if rounded >= 100 and share < 1 - 1e-9:
         rounded = 99.9
     if rounded == 0 and share > 0:
-        return "< 0.1 %"
-    return f"{number_format(rounded, 1)} %"
+        return "<\xa00.1\xa0%"
+    return f"{number_format(rounded, 1)}\xa0%"
 
 
 @register.filter

@@ -158,7 +158,7 @@ def test_a_workflows_page_says_its_signals_and_takes_promises(client, measured, 
     client.post(reverse("monitoring:metrics-baseline", args=["letters"]), {"minutes": "40", "source": "stopwatch"})
     page = client.get(address).text
 
-    assert "99.0 % of runs have their result within 1.0 h" in page
+    assert "99.0\xa0% of runs have their result within 1.0 h" in page
     assert "stopwatch" in page
     assert "p95 within" in page
 

@@ -48,5 +48,5 @@ def test_pace_stands_on_the_workflows_page() -> None:
     page = client.get("/workflows/content/?tab=runs").content.decode()
 
     assert "Rejected by people" in page
-    assert "50 %" in page
+    assert "50\xa0%" in page
     assert "2 h" in page

@@ -189,7 +189,7 @@ def test_run_task_panel_fences_and_defuses_the_agents_output(manager, incident):
     assert "<script>alert" not in page
     assert "U+200B" in page
     assert 'class="untrusted"' in page
-    assert "52 %" in page
+    assert "52\xa0%" in page
 
 
 def test_run_narrative_tells_people_apart_and_keeps_their_reason(manager, incident):

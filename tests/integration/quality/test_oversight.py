@@ -67,7 +67,7 @@ def test_page_shows_the_ratios_with_their_definitions(agent: Agent) -> None:
         "Override ratio",
         "False escalations",
         "Violation attempts",
-        "100 %",
+        "100\xa0%",
         "of 3",
         "sent back or rejected",
     ):

@@ -8,11 +8,11 @@ from config.templatetags.watchkeeper import percent, plain
 @pytest.mark.parametrize(
     ("part", "whole", "words"),
     [
-        (809, 809, "100 %"),
-        (808, 809, "99 %"),  # "100 %" beside "1 failed" would be a lie
-        (1, 809, "< 1 %"),
-        (0, 809, "0 %"),
-        (0.61, 1, "61 %"),
+        (809, 809, "100\xa0%"),
+        (808, 809, "99\xa0%"),  # "100 %" beside "1 failed" would be a lie
+        (1, 809, "<\xa01\xa0%"),
+        (0, 809, "0\xa0%"),
+        (0.61, 1, "61\xa0%"),
         (0, 0, "–"),
         (None, 1, "–"),
     ],
