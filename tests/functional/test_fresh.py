@@ -153,6 +153,18 @@ def stopping(agent: str, otto: User) -> dict[str, Command]:
     }
 
 
+def service_of(agent: str, otto: User) -> dict[str, Command]:
+    """An agent stopped, ended and started again, and what it is held to."""
+    return {
+        "stop": act("agent", "stop", agent, otto),
+        "go on": act("agent", "resume", agent, otto),
+        "terminate": act("agent", "terminate", agent, otto, in_hand="put before people"),
+        "start": act("agent", "start", agent, otto),
+        "set targets": act("agent", "set-targets", agent, otto, success=0.9, hours=12),
+        "limit": lambda: engine.set_agent_limits(agent=agent, max_concurrency=3, rate_per_minute=9, by=otto),
+    }
+
+
 def an_alert(otto: User) -> Alert:
     """A run failed, and the rules say so."""
     shipped.seed()
@@ -291,14 +303,7 @@ def test_agents(looked: Looked, otto: User) -> None:
     run_engine.publish(STEPS)
     looked.open("/agents/")
 
-    wrong = looked.after({
-        "stop": act("agent", "stop", "test-echo", otto),
-        "go on": act("agent", "resume", "test-echo", otto),
-        "terminate": act("agent", "terminate", "test-echo", otto, in_hand="put before people"),
-        "start": act("agent", "start", "test-echo", otto),
-        "set targets": act("agent", "set-targets", "test-echo", otto, success=0.9, hours=12),
-        "limit": lambda: engine.set_agent_limits(agent="test-echo", max_concurrency=3, rate_per_minute=9, by=otto),
-    })  # fmt: skip
+    wrong = looked.after(service_of("test-echo", otto))
 
     assert not wrong, told(wrong)
 
@@ -311,13 +316,8 @@ def test_agent(looked: Looked, otto: User) -> None:
         "describe": act("agent", "describe", "test-echo", otto, owner="otto", domains="fraud"),
         "pause": act("agent", "pause", "test-echo", otto),
         "resume": act("agent", "resume", "test-echo", otto),
-        "stop": act("agent", "stop", "test-echo", otto),
-        "go on": act("agent", "resume", "test-echo", otto),
-        "terminate": act("agent", "terminate", "test-echo", otto, in_hand="put before people"),
-        "start": act("agent", "start", "test-echo", otto),
-        "set targets": act("agent", "set-targets", "test-echo", otto, success=0.9, hours=12),
+        **service_of("test-echo", otto),
         "hold a workshop": act("agent", "hold-workshop", "test-echo", otto, **dict.fromkeys(CRITERIA, 3)),
-        "limit": lambda: engine.set_agent_limits(agent="test-echo", max_concurrency=3, rate_per_minute=9, by=otto),
     })  # fmt: skip
 
     assert not wrong, told(wrong)
