@@ -41,8 +41,8 @@ def test_record_says_what_is_managed_and_what_was_decided_and_its_decisions_stan
     page = client.get("/workflows/flow/?tab=design").content.decode()
     assert "orchestrator:flow" in page
     # One of them is no plural: "1 questions to people".
-    assert 'questions to people&nbsp;× <span class="num">1</span>' in page
-    assert 'put before people&nbsp;× <span class="num">1</span>' in page
+    assert 'questions to people&nbsp;×&nbsp;<span class="num">1</span>' in page
+    assert 'put before people&nbsp;×&nbsp;<span class="num">1</span>' in page
     story = client.get(f"/runs/{run.pk}/?tab=narrative").content.decode()
     said = {one.text for one in record.latest}
     assert {text for text in said if text not in page} == set()
