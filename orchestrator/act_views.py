@@ -89,7 +89,8 @@ class _Dialog:
         else:
             answer = forms.read(fields, asked)
             self.fields, self.document = answer.fields, answer.document
-            self.problem = "" if answer.is_readable else str(UNREADABLE)
+            said = FILL_IN if request.GET.get("preview") and answer.is_unfinished else UNREADABLE
+            self.problem = "" if answer.is_readable else str(said)
 
     def show(self, *, problem: str = "", status: int = 200) -> HttpResponse:
         """The dialog, or within one the part that says what will happen."""
@@ -130,8 +131,7 @@ def _fields(act: Act, target: Target) -> tuple[forms.Field, ...] | None:
 
 def _filled(field: forms.Field, answers: Mapping[str, Json]) -> forms.Field:
     if field.name not in answers:
-        is_preset = field.kind == "choice" and field.required and not field.value
-        return replace(field, value=field.options[0]) if is_preset and field.options else field
+        return field
     value = answers[field.name]
     indented = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return replace(field, value=value if isinstance(value, str) else indented)

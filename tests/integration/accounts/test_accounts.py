@@ -246,6 +246,41 @@ def test_critical_gate_asks_who_you_are_again_and_goes_on_by_itself(stale: int) 
         assert Gate.objects.get(pk=grave.pk).status == "approved"
 
 
+def test_act_from_a_dialog_goes_on_with_its_reason_once_it_is_proved(stale: int) -> None:
+    account("adam", "Administrator")
+    zoe = account("zoe")
+    browser, _answer = sign_in("adam")
+    path = "/act/everything/all/give-role/"
+    typed = {"input.person": "zoe", "input.role": "Auditor", "reason": "she keeps the books from now on"}
+    htmx = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/access/people/{zoe.pk}/"}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        asked = browser.post(path, typed, headers=htmx)
+        assert asked["HX-Redirect"].startswith("/account/confirm/?next=%2Fact%2F")
+        assert not zoe.groups.exists()
+        done = browser.post(asked["HX-Redirect"], {"password": factories.PASSWORD, "next": path})
+
+    assert (done.status_code, "HX-Redirect" in done) == (302, False)
+    assert list(zoe.groups.values_list("name", flat=True)) == ["Auditor"]
+    assert Event.objects.filter(data__reason=typed["reason"]).exists()
+
+
+def test_act_that_is_refused_after_the_proof_still_has_its_reason(stale: int) -> None:
+    account("adam", "Administrator")
+    account("zoe")
+    browser, _answer = sign_in("adam")
+    path = "/act/everything/all/give-role/"
+    typed = {"input.person": "zoe", "input.role": "No such role", "reason": "she keeps the books from now on"}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        asked = browser.post(path, typed, headers={"HX-Request": "true"})
+        shown = browser.post(asked["HX-Redirect"], {"password": factories.PASSWORD, "next": path})
+
+    assert shown.status_code in (400, 409, 422)
+    assert typed["reason"] in shown.text
+    assert "<html" in shown.text
+
+
 @pytest.mark.parametrize("header", ["x", "Basic x", "Bearer", "Bearer wk_x", "bearer wk_x"])
 def test_header_of_ones_own_is_no_proof(stale: int, header: str) -> None:
     account("rita", "Human Oversight Coordinator")
