@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,7 +54,7 @@ def act(request: HttpRequest, scope: str, address: str, name: str) -> HttpRespon
         return dialog.show(problem=str(refused), status=422 if refused.status == 404 else refused.status)
     if found.name == "stop":
         return stop_views.after(request, Stop.objects.get(pk=done.stop))
-    messages.success(request, done.words, extra_tags=undo_address(done, dialog.reason))
+    messages.success(request, done.words, extra_tags=undo_address(done, dialog.reason, user))
     return leave(request, str(done.data.get("href") or home_of(target)))
 
 
@@ -143,9 +144,9 @@ def _linked(asked: Mapping[str, str]) -> dict[str, Json]:
     return {} if problem else found
 
 
-def undo_address(done: acts.Done, reason: str) -> str:
-    """Where the dialog that takes an act back is; empty where nothing does."""
-    if done.undo is None:
+def undo_address(done: acts.Done, reason: str, user: User) -> str:
+    """Where the dialog that takes an act back is; empty where nothing does, or where it is not theirs to do."""
+    if done.undo is None or not acts.find(done.target.scope, done.undo.name).permits(user, done.target):
         return ""
     address = reverse("orchestrator:act", args=[done.target.scope, done.target.address, done.undo.name])
     told = {"answers": orjson.dumps(dict(done.undo.answers)).decode(), "reason": _("Undo: %(why)s") % {"why": reason}}

@@ -15,6 +15,7 @@ type FieldKind = Literal["line", "text", "date", "number", "integer", "yes_no", 
 LONG_TEXT: Final = 200  # a string that may be longer gets several lines
 PREFIX: Final = "input."
 WORDS: Final = "x-words"  # beside an `enum` of ours: what people call each option
+CODE: Final = "x-code"  # a text in a language for machines
 NAMED: Final = "x-named"  # what a link says which it is: not shown, unless there is no such link
 
 
@@ -32,6 +33,7 @@ class Field:
     problem: str = ""
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
     is_named: bool = False
+    is_code: bool = False
 
     @property
     def is_hidden(self) -> bool:
@@ -131,10 +133,9 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     told = (str(spec.get("description", "")), _bounds(spec) if kind in ("integer", "number") else "")
     known = spec.get(WORDS)
     words = {str(option): str(said) for option, said in known.items()} if isinstance(known, dict) else {}
-    is_named = spec.get(NAMED) is True
-    return Field(
-        name, title, kind, " ".join(filter(None, told)), required, options, value, words=words, is_named=is_named
-    )
+    help_text = " ".join(filter(None, told))
+    marks = {"is_named": spec.get(NAMED) is True, "is_code": kind == "json" or spec.get(CODE) is True}
+    return Field(name, title, kind, help_text, required, options, value, words=words, **marks)
 
 
 def _bounds(spec: Mapping[str, Any]) -> str:

@@ -14,8 +14,8 @@ from approvals.accounts.rehearsal import rehearse
 from approvals.accounts.risk import NO_REASON, Why
 from approvals.errors import ChangeRefused
 from approvals.models import AccessChange
-from orchestrator import acts, forms
-from orchestrator.acts.core import Performing, Plan, Target, Undo, register
+from orchestrator import acts
+from orchestrator.acts.core import NAMED, Performing, Plan, Target, Undo, register
 
 
 class _Second(AccessAct):
@@ -25,7 +25,7 @@ class _Second(AccessAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which."""
-        number = {"type": "integer", "minimum": 1, "title": _("Change"), forms.NAMED: True}
+        number = {"type": "integer", "minimum": 1, "title": _("Change"), NAMED: True}
         return {"properties": {"change": number}, "required": ["change"]}
 
     def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json] | None:

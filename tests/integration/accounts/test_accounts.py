@@ -233,7 +233,7 @@ def test_critical_gate_asks_who_you_are_again_and_goes_on_by_itself(stale: int) 
         browser.post(f"/inbox/{small.pk}/decide/", verdict)
 
         assert asked["Location"].startswith("/account/confirm/?next=")
-        assert htmx["HX-Redirect"] == f"/account/confirm/?next=%2Finbox%2F{grave.pk}%2F"
+        assert htmx["HX-Redirect"] == f"/account/confirm/?next=%2Finbox%2F{grave.pk}%2Fdecide%2F"
         assert (api.status_code, api.json()["code"]) == (403, "step_up_needed")
         assert Gate.objects.get(pk=grave.pk).status == "open"
         assert Gate.objects.get(pk=small.pk).status == "approved"
@@ -244,6 +244,25 @@ def test_critical_gate_asks_who_you_are_again_and_goes_on_by_itself(stale: int) 
         asked = browser.post(f"/inbox/{grave.pk}/decide/", verdict)
         browser.post("/account/confirm/", {"password": factories.PASSWORD, "next": f"/inbox/{grave.pk}/decide/"})
         assert Gate.objects.get(pk=grave.pk).status == "approved"
+
+
+def test_verdict_that_htmx_sent_goes_on_with_its_note_once_it_is_proved(stale: int) -> None:
+    account("rita", "Human Oversight Coordinator")
+    grave = people.gate(of=people.run(), risk="critical")
+    browser, _answer = sign_in("rita")
+    verdict = {"version": 1, "verdict": "approve", "note": "checked the host"}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        asked = browser.post(f"/inbox/{grave.pk}/decide/", verdict, headers={"HX-Request": "true"})
+        browser.post(asked["HX-Redirect"], {"password": "wrong", "next": f"/inbox/{grave.pk}/decide/"})
+        assert Gate.objects.get(pk=grave.pk).status == "open"
+        done = browser.post(
+            asked["HX-Redirect"], {"password": factories.PASSWORD, "next": f"/inbox/{grave.pk}/decide/"}
+        )
+
+    assert done["Location"].startswith("/inbox/")
+    assert Gate.objects.get(pk=grave.pk).status == "approved"
+    assert Gate.objects.get(pk=grave.pk).decisions.get().note == "checked the host"
 
 
 def test_act_from_a_dialog_goes_on_with_its_reason_once_it_is_proved(stale: int) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from orchestrator import forms
+from orchestrator import act_views, acts, forms
 from orchestrator.models import Event, Run
 from tests import factories
 from tests.api import as_user
@@ -112,3 +112,10 @@ def test_preview_of_an_act_that_is_half_filled_in_blames_nobody(manager, run):
 
     assert "Fill in what is asked above; then this says what will happen." in shown
     assert "missing or cannot be read" not in shown
+
+
+def test_undo_is_offered_only_to_whom_it_is_open(manager, run):
+    done = acts.Done(acts.Target("run", run), "Paused.", undo=acts.Undo("resume"))
+
+    assert act_views.undo_address(done, "why", factories.User.objects.get(username="maria"))
+    assert act_views.undo_address(done, "why", factories.user("nora", "Auditor")) == ""
