@@ -118,3 +118,12 @@ def test_what_a_link_names_is_hidden_where_there_is_such_a_link(value: str, is_h
     [field] = forms.fields_of({"properties": {"change": {"type": "integer", forms.NAMED: True, "default": value}}})
 
     assert field.is_hidden is is_hidden
+
+
+def test_whole_numbers_with_words_are_chosen_by_them_and_stay_numbers() -> None:
+    number = {"type": "integer", "minimum": 1, forms.WORDS: {"2": "2 · plan approved", "1": "1 · severity assessed"}}
+    fields = forms.fields_of({"properties": {"checkpoint": number}})
+
+    assert (fields[0].kind, fields[0].choices[0]) == ("choice", ("2", "2 · plan approved"))
+    assert forms.read(fields, {"input.checkpoint": "1"}).document == {"checkpoint": 1}
+    assert forms.read(fields, {"input.checkpoint": "one"}).fields[0].problem == "This is not a whole number."
