@@ -47,3 +47,17 @@ def test_error_page_says_which_language_it_is_in() -> None:
     client.cookies["django_language"] = "de"
 
     assert '<html lang="de">' in client.get("/nowhere/").text
+
+
+@pytest.mark.django_db
+def test_address_that_takes_forms_alone_says_so_on_a_page_of_ours() -> None:
+    client = Client()
+    client.force_login(factories.user("nora", "Auditor"), backend=BACKEND)
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+
+    shown = client.get("/audit/export/", headers=browser)
+
+    assert (shown.status_code, shown["Allow"]) == (405, "POST")
+    assert "There is no page here" in shown.text
+    assert client.get("/audit/export/").content == b""
+    assert "There is no page here" not in client.get("/api/v1/tokens", headers=browser).text
