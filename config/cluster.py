@@ -51,7 +51,7 @@ def prepare(home: DataDir, *, durable: bool) -> Cluster:
     """The cluster in a data directory, made on first use; a half-made one is started over."""
     folder = home.path / "postgres"
     account = _account(folder)
-    bin_folder = _reachable_binaries(_binaries(), account)
+    bin_folder = _reachable_binaries(binaries(), account)
     version = _version(bin_folder, account)
     if not (folder / "PG_VERSION").exists():
         target = _place(folder, account)
@@ -72,7 +72,8 @@ def _environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Where PostgreSQL's programs are: in POSTGRES_BIN, or in the package."""
     if named := os.environ.get("POSTGRES_BIN"):
         if (Path(named) / "postgres").exists() and (Path(named) / "initdb").exists():
             return Path(named).resolve()

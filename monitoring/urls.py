@@ -26,6 +26,7 @@ urlpatterns = [
     path("analytics/", metrics.metrics, name="metrics"),
     path("analytics/costs/", costs.costs, name="costs"),
     path("analytics/costs/statements/<str:month>/", costs.statement, name="statement"),
+    path("analytics/costs/savings/<str:month>/", costs.saved, name="savings"),
     path("analytics/costs/worth/", costs.roi, name="worth"),
     path("analytics/costs/tiers/", costs.set_tier, name="tier"),
     path("analytics/costs/tiers/<int:team>/sponsor/", costs.stand_for, name="sponsor"),

@@ -28,7 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start an embedded PostgreSQL once; xdist's workers inherit its address through the environment."""
     config.pluginmanager.register(LongestFirst())
     # Slow on purpose elsewhere: each of the thousands of people that tests make would cost a fifth of a second.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    hashers = "django.contrib.auth.hashers"
+    settings.PASSWORD_HASHERS = [f"{hashers}.MD5PasswordHasher", f"{hashers}.PBKDF2PasswordHasher"]
     # Tests about anything else see what an approval does at once; those about taking it back say how long they have.
     settings.UNDO_RUNWAY = {}
     os.environ.setdefault("UNDO_RUNWAY", "none")  # of stacks that tests start

@@ -1,8 +1,8 @@
 """A data directory as the first `make up` leaves it, made once for each state of the schema and then copied.
 
-Making one keeps a processor busy for ten seconds: initdb, every migration since the first, all static files. The
-session's own server and the stacks that tests start begin with a copy, and whoever starts on it brings up to date what
-has changed since, as with anybody's data; only a test of beginning with nothing begins with nothing.
+Making one keeps a processor busy for ten seconds: initdb, migrations, all static files. The session's own server and
+the stacks that tests start begin with a copy, and whoever starts on it brings up to date what has changed since, as
+with anybody's data; only a test of beginning with nothing begins with nothing.
 """
 
 import fcntl

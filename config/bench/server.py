@@ -30,7 +30,7 @@ class Server:
         """`given` is DATABASE_URL, or nothing: then a server of our own is started in a temporary folder.
 
         `schema` may name a database of the given server that has our schema and that nobody uses: copying it is a
-        matter of a second, where migrating from nothing takes ten.
+        matter of a second, where migrating from nothing takes several.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="watchkeeper-bench-"))
         self.folder.chmod(0o711)  # the server's own user has to get to its data

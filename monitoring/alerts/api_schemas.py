@@ -84,7 +84,7 @@ class AlertRuleIn(Schema):
     """A rule. `condition` is CEL over the numbers of its scope: see `GET /alerts/inputs`."""
 
     title: Line
-    scope: Literal["run", "workflow", "agent", "tool", "queue", "lane", "budget", "system"]
+    scope: Literal["run", "workflow", "agent", "tool", "queue", "lane", "budget", "promise", "system"]
     condition: Annotated[str, Field(max_length=2000)]
     severity: Literal["info", "warning", "critical"] = "warning"
     window: Annotated[int, Field(ge=1, le=1440, description="Minutes.")] = 60

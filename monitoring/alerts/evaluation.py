@@ -1,7 +1,7 @@
 """The tick: once a second, count what is new, measure what stands, hold every rule against it, and tell people.
 
-What changed is looked at in each tick, everything every fifteen seconds. A tick that is lost is made up for by the
-next; two at once are one, for the cursor's row is locked.
+What changed is looked at in each tick, everything every fifteen seconds, promises in each minute of the clock. A tick
+that is lost is made up for by the next; two at once are one, for the cursor's row is locked.
 """
 
 from collections import defaultdict
@@ -14,9 +14,9 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from monitoring.alerts import baselines, counting, measuring, oncall, raising, rules, runs, shipped, store
+from monitoring.alerts import baselines, counting, measuring, oncall, promising, raising, rules, runs, shipped, store
 from monitoring.alerts.findings import Finding, Findings
-from monitoring.alerts.inputs import COUNTED, HOUR, MEASURED_ONLY, MINUTE, SCOPES
+from monitoring.alerts.inputs import BY_MINUTE, COUNTED, HOUR, MEASURED_ONLY, MINUTE, SCOPES
 from monitoring.alerts.raising import Open
 from monitoring.alerts.store import Amounts, Key
 from monitoring.models import Alert, AlertCursor, AlertRule
@@ -24,7 +24,6 @@ from orchestrator import ledger
 from orchestrator.definitions.expressions import ExpressionError
 
 FULL_EVERY: Final = timedelta(seconds=15)
-SAMPLE_EVERY: Final = timedelta(seconds=60)
 FINE: Final = 120  # minutes: longer windows are added up from hours
 
 log = structlog.get_logger(__name__)
@@ -39,6 +38,8 @@ class Look:
     touched: set[Key]
     is_full: bool
     open_ones: Open
+    is_sample: bool = False
+    targets: Mapping[Key, Amounts] = field(default_factory=dict)  # known of whatever is looked at; no reason to look
     hours: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # by scope: the last sixty minutes
 
     def subjects(self, scope: str) -> set[str] | None:
@@ -81,16 +82,25 @@ def _look(cursor: AlertCursor, now: datetime) -> list[Alert]:
     if is_full:
         news.touched |= measuring.copy_health(now)
         cursor.full_at = now
-    if cursor.sampled_at is None or now - cursor.sampled_at >= SAMPLE_EVERY:
-        store.keep_highest(now, measured)
+    targets = measuring.against_targets()
+    is_sample = cursor.sampled_at is None or _minute(now) > _minute(cursor.sampled_at)
+    if is_sample:
+        measured |= promising.measure(now)
+        store.keep_highest(
+            now, {key: {**measured.get(key, {}), **targets.get(key, {})} for key in {*measured, *targets}}
+        )
         cursor.sampled_at = now
-    look = Look(now, measured, news.touched, is_full, raising.open_alerts())
+    look = Look(now, measured, news.touched, is_full, raising.open_alerts(), is_sample, targets)
     raised = raising.settle(_find(wanted, look, news.runs), look.open_ones, now)
     if is_full:
         raising.close_left_over(look.open_ones, (rule.pk for rule in wanted), now)
     oncall.pass_on(now)
     cursor.save(update_fields=["pos", "full_at", "sampled_at"])
     return raised
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def _rules() -> list[AlertRule]:
@@ -104,6 +114,8 @@ def _rules() -> list[AlertRule]:
 def _find(wanted: Sequence[AlertRule], look: Look, changed_runs: set[int]) -> Findings:
     found = Findings()
     for scope in COUNTED:
+        if scope in BY_MINUTE and not look.is_sample:
+            continue
         by_window: dict[int, list[AlertRule]] = defaultdict(list)
         for rule in wanted:
             if rule.scope == scope:
@@ -136,8 +148,9 @@ def _look_at_window(scope: str, window: int, group: Iterable[AlertRule], look: L
     if scope not in MEASURED_ONLY:
         sums = store.window(scope, since=_begin(look.now, window), seconds=seconds, subjects=wanted)
     measured = {subject: numbers for (kind, subject), numbers in look.measured.items() if kind == scope}
-    for subject in sorted({*sums, *measured, *look.watched(scope)} if wanted is None else wanted):
-        numbers = {**sums.get(subject, {}), **measured.get(subject, {})}
+    aimed = {subject for kind, subject in look.targets if kind == scope}
+    for subject in sorted({*sums, *measured, *aimed, *look.watched(scope)} if wanted is None else wanted):
+        numbers = {**sums.get(subject, {}), **measured.get(subject, {}), **look.targets.get((scope, subject), {})}
         for rule in group:
             if not rule.subject or rule.subject == subject:
                 _hold(rule, subject, numbers, look, found)
@@ -146,7 +159,7 @@ def _look_at_window(scope: str, window: int, group: Iterable[AlertRule], look: L
 def _begin(now: datetime, window: int) -> datetime:
     """Where a window begins: on a whole minute or hour, this one included."""
     if window <= FINE:
-        return now.replace(second=0, microsecond=0) - timedelta(minutes=window - 1)
+        return _minute(now) - timedelta(minutes=window - 1)
     return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=max(round(window / 60), 1) - 1)
 
 

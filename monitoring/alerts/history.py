@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from approvals import permissions
-from monitoring.alerts import anomalies, baselines, rules, runs
+from monitoring.alerts import anomalies, baselines, promising, rules, runs
 from monitoring.alerts.inputs import GAUGES, HOUR, MINUTE, SCOPES, Value
 from monitoring.alerts.raising import CALM
 from monitoring.alerts.store import Amounts
@@ -101,11 +101,18 @@ def _over_runs(wanted: rules.Wanted, tried: Tried, user: User, now: datetime) ->
     rows = list(ended.order_by("-ended_at").values_list(*columns)[: MOST_RUNS + 1])
     tried.is_cut = len(rows) > MOST_RUNS
     memory: dict[Any, bool] = {}
+    used = runs.used_of([row[0] for row in rows]) if _names_budget(wanted) else {}
     for pk, status, workflow, started, over, *counts in rows[:MOST_RUNS]:
-        seen = runs.values(pk, status, workflow=workflow, started=started, ended=over, counts=tuple(counts))
+        seen = runs.values(
+            pk, status, workflow=workflow, started=started, ended=over, counts=tuple(counts), used=used.get(pk, 0.0)
+        )
         tried.looked += 1
         if _holds(wanted, seen.values, memory):
             tried.firings.append(Firing(workflow, over, over, seen.values, pk))
+
+
+def _names_budget(wanted: rules.Wanted) -> bool:
+    return bool(rules.named_in(wanted.condition, "run") & {"budget_used", "budget_remaining"})
 
 
 def _over_counts(wanted: rules.Wanted, tried: Tried, user: User, now: datetime) -> None:
@@ -146,7 +153,7 @@ def _seen(scope: str, user: User) -> list[str] | None:
         return list(permissions.visible_workflows(user).order_by().values_list("name", flat=True))
     if scope == "queue":
         return list(permissions.visible_queues(user).order_by().values_list("name", flat=True))
-    return None
+    return promising.visible(user) if scope == "promise" else None
 
 
 def _moments(

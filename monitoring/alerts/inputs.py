@@ -89,6 +89,21 @@ def _agent(n: Numbers) -> Mapping[str, Value]:
         "tokens_sigma": float(n.get("tokens_sigma", 0.0)),
         "duration_sigma": float(n.get("duration_sigma", 0.0)),
         "failures_sigma": float(n.get("failures_sigma", 0.0)),
+        **_against_targets(n),
+    }
+
+
+def _against_targets(n: Numbers) -> Mapping[str, Value]:
+    """What an agent came to beside what is asked of it; both are 0 where no target is set, or too little proves it."""
+    accuracy, success = float(n.get("accuracy_target", 0.0)), float(n.get("success_target", 0.0))
+    return {
+        "targets_missed": _count(n, "missed"),
+        "accuracy": 1.0 - n.get("inaccuracy", 0.0) if accuracy else 0.0,
+        "accuracy_target": accuracy,
+        "success_share": 1.0 - n.get("unsuccess", 0.0) if success else 0.0,
+        "success_target": success,
+        "p95_ms": float(n.get("p95_ms", 0.0)),
+        "p95_target_ms": float(n.get("p95_target_ms", 0.0)),
     }
 
 
@@ -119,6 +134,18 @@ def _budget(n: Numbers) -> Mapping[str, Value]:
     return {"budget_used": used, "budget_remaining": max(0.0, 1.0 - used)}
 
 
+def _promise(n: Numbers) -> Mapping[str, Value]:
+    return {
+        "error_budget_used": float(n.get("used", 0.0)),
+        "asked": _count(n, "asked"),
+        "burn_1h": float(n.get("burn_1h", 0.0)),
+        "burn_6h": float(n.get("burn_6h", 0.0)),
+        "burn_3d": float(n.get("burn_3d", 0.0)),
+        "asked_6h": _count(n, "asked_6h"),
+        "asked_3d": _count(n, "asked_3d"),
+    }
+
+
 def _system(n: Numbers) -> Mapping[str, Value]:
     return {
         "sequencer_lag_s": float(n.get("lag_s", 0.0)),
@@ -130,13 +157,15 @@ def _system(n: Numbers) -> Mapping[str, Value]:
 
 def _run(n: Numbers) -> Mapping[str, Value]:
     """Of a run's own row; what is text in it is added by `runs.values`."""
-    ended = n.get("ended", 0)
+    ended, used = n.get("ended", 0), float(n.get("used", 0.0))
     return {
         "workflow_duration": _count(n, "ms"),
         "task_failure_rate": share(n.get("failed", 0), ended),
         "tasks_total": _count(n, "total"),
         "tasks_ended": int(ended),
         "tasks_failed": _count(n, "failed"),
+        "budget_used": used,
+        "budget_remaining": max(0.0, 1.0 - used),
     }
 
 
@@ -155,6 +184,12 @@ SCOPES: Final[Mapping[str, Scope]] = {
                 Input("tasks_total", _("its tasks")),
                 Input("tasks_ended", _("its tasks that have ended")),
                 Input("tasks_failed", _("its tasks that have failed")),
+                Input(
+                    "budget_used",
+                    _("the part of its own budget that is spent, of the resource nearest its end"),
+                    "share",
+                ),
+                Input("budget_remaining", _("the part of its own budget that is left; all of it without one"), "share"),
                 Input("workflow", _("the name of its workflow")),
             ),
             _run,
@@ -193,6 +228,23 @@ SCOPES: Final[Mapping[str, Scope]] = {
                 Input("tokens_sigma", _SIGMA, "sigma"),
                 Input("duration_sigma", _SIGMA, "sigma"),
                 Input("failures_sigma", _SIGMA, "sigma"),
+                Input("targets_missed", _("its quality targets that are missed, as far as enough work proves it")),
+                Input(
+                    "accuracy",
+                    _("the share of its outputs that stood; 0 while no target is set or too few were decided"),
+                    "share",
+                ),
+                Input("accuracy_target", _("the accuracy that is asked of it; 0 with the one before"), "share"),
+                Input(
+                    "success_share",
+                    _("the share of its calls that did not fail, over its target's hours; 0 as above"),
+                    "share",
+                ),
+                Input("success_target", _("the share of calls without failure that is asked of it"), "share"),
+                Input(
+                    "p95_ms", _("within this 95 of 100 of its calls ended, over its target's hours; 0 as above"), "ms"
+                ),
+                Input("p95_target_ms", _("within this 95 of 100 of its calls are to end"), "ms"),
             ),
             _agent,
             {"tokens_sigma": "tokens", "duration_sigma": "ms/calls", "failures_sigma": "failures"},
@@ -239,6 +291,21 @@ SCOPES: Final[Mapping[str, Scope]] = {
             {},
         ),
         Scope(
+            "promise",
+            _("Each promise of a workflow or queue"),
+            (
+                Input("error_budget_used", _("the part of what may go wrong that has; 1 is all of it"), "share"),
+                Input("asked", _("how many it was asked of, over the span it is given for")),
+                Input("burn_1h", _("how many times faster than allowed the error budget is used, over the last hour")),
+                Input("burn_6h", _("the same over six hours")),
+                Input("burn_3d", _("the same over three days")),
+                Input("asked_6h", _("how many it was asked of in six hours")),
+                Input("asked_3d", _("how many it was asked of in three days")),
+            ),
+            _promise,
+            {},
+        ),
+        Scope(
             "system",
             _("The system itself"),
             (
@@ -254,13 +321,16 @@ SCOPES: Final[Mapping[str, Scope]] = {
         ),
     )
 }
+_TARGETS: Final = ("inaccuracy", "accuracy_target", "unsuccess", "success_target", "p95_ms", "p95_target_ms")
 # Measured at a moment, where all else is added up: a window shows the newest.
 GAUGES: Final[Mapping[str, frozenset[str]]] = {
-    "agent": frozenset({"silent", "broken"}),
-    "queue": frozenset({"open", "overdue", "oldest_s"}),
+    "agent": frozenset({"silent", "broken", "missed", *_TARGETS}),
+    "queue": frozenset({"open", "overdue", "grave", "oldest_s"}),
     "lane": frozenset({"depth"}),
     "budget": frozenset({"used"}),
+    "promise": frozenset({"used", "asked", "burn_1h", "burn_6h", "burn_3d", "asked_6h", "asked_3d"}),
     "system": frozenset({"lag_s", "workers", "ready", "export_failing_s"}),
 }
-MEASURED_ONLY: Final = frozenset({"queue", "lane", "budget", "system"})  # of these nothing is added up
+MEASURED_ONLY: Final = frozenset({"queue", "lane", "budget", "promise", "system"})  # of these nothing is added up
+BY_MINUTE: Final = frozenset({"promise"})  # measured, and looked at, once a minute: days are counted for it
 COUNTED: Final = tuple(name for name in SCOPES if name != "run")

@@ -13,7 +13,8 @@ from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from agents.models import Agent, AgentHealth
+from agents.lifecycle import targets
+from agents.models import Agent, AgentHealth, QualityTarget
 from approvals.models import Gate, GateStatus
 from monitoring.alerts import db, store
 from monitoring.alerts.inputs import HOUR, MINUTE
@@ -72,7 +73,7 @@ def _queues(now: datetime) -> dict[Key, Amounts]:
 
 
 def _budgets() -> dict[Key, Amounts]:
-    """The standing ones, along their unique index. A run's own budget asks people itself when it is used up."""
+    """The standing ones, along their unique index. A run's own budget is a number of the run (`runs`)."""
     standing = [Budget.Scope.AGENT, Budget.Scope.WORKFLOW, Budget.Scope.TEAM]
     rows = Budget.objects.filter(scope__in=standing, spent__gt=0, limit__gt=0).order_by()
     return {
@@ -90,6 +91,34 @@ def _agents() -> dict[Key, Amounts]:
     for name in broken:
         found["agent", name]["broken"] = 1.0
     return dict(found)
+
+
+def against_targets() -> dict[Key, Amounts]:
+    """What agents came to, as last measured, beside what is asked of them: where there is enough work to prove it.
+
+    Kept as what is wrong, so that of a minute's and an hour's numbers the worst stays.
+    """
+    rows = QualityTarget.objects.exclude(measured={}).select_related("agent")
+    found = {
+        ("agent", row.agent.name): _told([one for one in targets.held(row) if one.status != "unproven"]) for row in rows
+    }
+    return {key: numbers for key, numbers in found.items() if numbers}
+
+
+def _told(proven: list[targets.Held]) -> Amounts:
+    if not proven:
+        return {}
+    numbers = {"missed": float(sum(one.status == "missed" for one in proven))}
+    for one in proven:
+        actual = one.actual or 0.0
+        match one.measure:
+            case "accuracy":
+                numbers |= {"inaccuracy": 1.0 - actual, "accuracy_target": one.target}
+            case "success":
+                numbers |= {"unsuccess": 1.0 - actual, "success_target": one.target}
+            case "p95_ms":
+                numbers |= {"p95_ms": actual, "p95_target_ms": one.target}
+    return numbers
 
 
 def copy_health(now: datetime, *, minutes: int = 2) -> set[Key]:

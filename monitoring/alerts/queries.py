@@ -37,9 +37,12 @@ _GRAVE = Case(
 # What is drawn of a thing over the last day, by kind of thing; of an agent, by what the rule looks at.
 _DRAWN: Final = {
     "workflow": "failed", "agent": "failures", "tool": "errors", "queue": "overdue", "lane": "depth", "budget": "used",
-    "system": "lag_s",
+    "promise": "burn_1h", "system": "lag_s",
 }  # fmt: skip
-_OF_AGENT: Final = {"tokens": "tokens", "tokens_sigma": "tokens", "cost": "cost", "policy_violations": "violations"}
+_OF_AGENT: Final = {
+    "tokens": "tokens", "tokens_sigma": "tokens", "cost": "cost", "policy_violations": "violations",
+    "targets_missed": "missed",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,7 @@ def _one(row: dict[str, Any], rules: dict[int, AlertRule], subject: str, about: 
 
 def drawn(alert: Alert) -> list[float]:
     """The last day of what the alert is about, hour by hour; empty where nothing was counted."""
-    name = _DRAWN.get(alert.scope, "")
-    if alert.scope == "agent":
-        name = next((_OF_AGENT[one] for one in alert.data.get("named", []) if one in _OF_AGENT), name)
+    name = _drawn_name(alert)
     end = timezone.now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     first = end - timedelta(hours=23)
     past = {at.astimezone(UTC): numbers for at, numbers in store.history(alert.scope, alert.subject, since=first)}
@@ -168,7 +169,14 @@ def drawn(alert: Alert) -> list[float]:
 
 def is_gauge(alert: Alert) -> bool:
     """Whether what is drawn was measured at moments, not added up."""
-    return alert.scope in GAUGES and alert.scope != "agent"
+    return _drawn_name(alert) in GAUGES.get(alert.scope, frozenset())
+
+
+def _drawn_name(alert: Alert) -> str:
+    name = _DRAWN.get(alert.scope, "")
+    if alert.scope != "agent":
+        return name
+    return next((_OF_AGENT[one] for one in alert.data.get("named", []) if one in _OF_AGENT), name)
 
 
 def game_days() -> list[GameDay]:

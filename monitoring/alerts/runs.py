@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import F, Max, QuerySet
 
 from monitoring.alerts import rules
 from monitoring.alerts.findings import Finding, Findings
 from monitoring.alerts.inputs import SCOPES, Value
 from monitoring.models import AlertRule
 from orchestrator.definitions.expressions import ExpressionError
-from orchestrator.models import Run
+from orchestrator.models import Budget, Run
 from orchestrator.states import RUN_LIVE, RUN_TERMINAL
 
 SWEPT: Final = 1_000  # live runs that one look at everything looks at: the oldest, which are the longest
@@ -46,24 +46,36 @@ def oldest(now: datetime) -> list[Seen]:
 
 
 def _seen(runs: QuerySet[Run], now: datetime) -> list[Seen]:
-    return [_one(row, now) for row in runs.values_list(*_COLUMNS)]
+    rows = list(runs.values_list(*_COLUMNS))
+    used = used_of([row[0] for row in rows])
+    return [_one(row, now, used.get(row[0], 0.0)) for row in rows]
 
 
-def _one(row: Sequence[object], now: datetime) -> Seen:
+def used_of(ids: Collection[int]) -> dict[int, float]:
+    """The part that is spent of each of these runs' own budgets, of the resource nearest its end."""
+    rows = Budget.objects.filter(scope=Budget.Scope.RUN, ref__in=ids, spent__gt=0, limit__gt=0).order_by()
+    parts = rows.values_list("ref").annotate(part=Max(F("spent") / F("limit")))
+    return dict(parts) if ids else {}
+
+
+def _one(row: Sequence[object], now: datetime, used: float) -> Seen:
     pk, status, started, ended, total, remaining, failed, workflow, _workflow_id = row
     return values(
         int(str(pk)), str(status), workflow=str(workflow), started=started, ended=ended or now,  # type: ignore[arg-type]
-        counts=(int(str(total)), int(str(remaining)), int(str(failed))),
+        counts=(int(str(total)), int(str(remaining)), int(str(failed))), used=used,
     )  # fmt: skip
 
 
-def values(
-    pk: int, status: str, *, workflow: str, started: datetime, ended: datetime, counts: tuple[int, int, int]
-) -> Seen:
+def values(  # noqa: PLR0913 - each argument is a part of a run's row
+    pk: int, status: str, *, workflow: str, started: datetime, ended: datetime, counts: tuple[int, int, int],
+    used: float = 0.0,
+) -> Seen:  # fmt: skip
     """A run's numbers as conditions name them. Milliseconds are whole: one more than an hour is more than an hour."""
     total, remaining, failed = counts
     ms = (ended - started).total_seconds() * 1000
-    numbers = SCOPES["run"].values({"ms": ms, "total": total, "ended": total - remaining, "failed": failed})
+    numbers = SCOPES["run"].values(
+        {"ms": ms, "total": total, "ended": total - remaining, "failed": failed, "used": used}
+    )
     return Seen(
         pk, workflow, {**numbers, "workflow_status": status.upper(), "workflow": workflow}, over=status in RUN_TERMINAL
     )

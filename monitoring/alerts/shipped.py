@@ -25,7 +25,7 @@ class Shipped:
 
 GRAVEST: Final = "gravest-waits"  # B126: only who answers for queues may change it (`rules`)
 _WARNING, _CRITICAL = Severity.WARNING, Severity.CRITICAL
-_SURGE, _TOOL, _AGENT = "token-surge", "tool-failure", "agent-failure"
+_SURGE, _TOOL, _AGENT, _RUN = "token-surge", "tool-failure", "agent-failure", "run-budget"
 
 RULES: Final = (
     Shipped("long-run", _("Run takes longer than an hour"), "run", "workflow_duration > 3600000", _WARNING),
@@ -37,6 +37,33 @@ RULES: Final = (
         "budget-10-left", _("Under 10 % of a budget left"), "budget", "budget_remaining < 0.1", _WARNING, 1, _SURGE
     ),
     Shipped("budget-used-up", _("A budget is used up"), "budget", "budget_used >= 1.0", _CRITICAL, 1, _SURGE),
+    Shipped(
+        "run-budget-80", _("80 % of a run's budget is used"), "run", "budget_used >= 0.8", _WARNING, runbook=_RUN
+    ),
+    Shipped(
+        "run-budget-10-left", _("Under 10 % of a run's budget left"), "run", "budget_remaining < 0.1", _WARNING,
+        runbook=_RUN,
+    ),
+    Shipped(
+        "run-budget-used-up", _("A run's budget is used up"), "run", "budget_used >= 1.0", _CRITICAL, runbook=_RUN
+    ),
+    Shipped(
+        "missed-targets", _("Agent misses what is asked of it"), "agent", "targets_missed > 0", _WARNING, 5,
+        "quality-drop",
+    ),
+    Shipped(
+        "promise-burns-fast", _("A promise is being broken fast"), "promise",
+        "asked_6h >= 20 && burn_1h > 14.4 && burn_6h > 14.4 || asked_3d >= 20 && burn_6h > 6.0 && burn_3d > 6.0",
+        _CRITICAL, 1, "promise-at-risk",
+    ),
+    Shipped(
+        "promise-burns", _("A promise will not last"), "promise",
+        "asked_3d >= 20 && burn_3d > 1.0 && error_budget_used < 1.0", _WARNING, 1, "promise-at-risk",
+    ),
+    Shipped(
+        "promise-broken", _("A promise is broken"), "promise", "asked >= 20 && error_budget_used >= 1.0", _WARNING, 1,
+        "promise-at-risk",
+    ),
     Shipped("tool-errors", _("Tool fails"), "tool", "tool_calls >= 10 && tool_error_rate > 0.2", _CRITICAL, 10, _TOOL),
     Shipped(
         "overrides", _("People override much"), "workflow", "decisions >= 10 && override_rate > 0.3", _WARNING, 1440

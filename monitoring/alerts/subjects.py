@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from agents.models import Agent
 from approvals.models import Queue
+from monitoring.alerts import promising
 from monitoring.models import Alert
 from orchestrator import budgets
 from orchestrator.models import Budget, Run, Workflow
@@ -45,6 +46,9 @@ def about(scope: str, subjects: Collection[str]) -> dict[str, About]:
             found |= {name: About(title) for name, title in agents}
         case "budget":
             found |= _budgets(subjects)
+        case "promise":
+            found |= {one: About(title, workflow_id=pk) for one, title, pk in promising.of_workflows(subjects)}
+            found |= {one: About(title, queue_id=pk) for one, title, pk in promising.of_queues(subjects)}
     return found
 
 
@@ -85,4 +89,9 @@ def path(alert: Alert) -> str:
             return f"{reverse('approvals:inbox')}?queue={alert.subject}"
         case "budget":
             return ""
+        case "promise":
+            workflow = promising.workflow_of(alert.subject)
+            return (
+                reverse("monitoring:metrics-workflow", args=[workflow]) if workflow else reverse("approvals:oversight")
+            )
     return reverse("monitoring:floor")

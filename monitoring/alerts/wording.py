@@ -1,6 +1,6 @@
 """One sentence that says what is wrong, in the reader's language: from the numbers that an alert keeps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from django.utils.formats import number_format
@@ -186,6 +186,50 @@ def _budget(said: Said) -> str:
     return words % {"name": said.about, "share": said.text("budget_used", "share")}
 
 
+def _run_budget(said: Said) -> str:
+    words = _("run “%(name)s” has used %(share)s of its budget")
+    return _many(said) or words % {"name": said.about, "share": said.text("budget_used", "share")}
+
+
+def _missed(said: Said) -> str:
+    """Which targets, each with what it came to."""
+    parts = [
+        words % {"actual": said.text(actual, unit), "target": said.text(target, unit)}
+        for words, actual, target, unit, is_missed in _targets(said) if is_missed
+    ]  # fmt: skip
+    words = _("agent %(name)s misses what is asked of it: %(targets)s")
+    return words % {"name": said.about, "targets": ", ".join(parts)}
+
+
+def _targets(said: Said) -> Iterator[tuple[str, str, str, Unit, bool]]:
+    number = said.number
+    accuracy, success, slow = (
+        _("accuracy %(actual)s instead of %(target)s"),
+        _("%(actual)s of calls without failure instead of %(target)s"),
+        _("95 of 100 calls within %(actual)s instead of %(target)s"),
+    )
+    yield accuracy, "accuracy", "accuracy_target", "share", number("accuracy") < number("accuracy_target")
+    yield success, "success_share", "success_target", "share", number("success_share") < number("success_target")
+    yield slow, "p95_ms", "p95_target_ms", "ms", number("p95_ms") > number("p95_target_ms") > 0
+
+
+def _burning(said: Said) -> str:
+    words = _(
+        "promise “%(name)s” is missed %(hour)s times as often as allowed over an hour, %(six)s times over six hours, "
+        "%(days)s times over three days"
+    )
+    return words % {
+        "name": said.about, "hour": said.text("burn_1h"), "six": said.text("burn_6h"), "days": said.text("burn_3d"),
+    }  # fmt: skip
+
+
+def _broken(said: Said) -> str:
+    words = _("promise “%(name)s” is broken: %(used)s of what may go wrong has, of %(asked)s in all")
+    return words % {
+        "name": said.about, "used": said.text("error_budget_used", "share"), "asked": said.text("asked"),
+    }  # fmt: skip
+
+
 def _depth(said: Said) -> str:
     words = _("%(count)s tasks are ready in lane %(name)s and wait for a worker")
     return words % {"name": said.about, "count": said.text("queue_depth")}
@@ -218,6 +262,13 @@ _SENTENCES: Final[Mapping[str, Callable[[Said], str]]] = {
     "budget-80": _budget,
     "budget-10-left": _budget,
     "budget-used-up": _budget,
+    "run-budget-80": _run_budget,
+    "run-budget-10-left": _run_budget,
+    "run-budget-used-up": _run_budget,
+    "missed-targets": _missed,
+    "promise-burns-fast": _burning,
+    "promise-burns": _burning,
+    "promise-broken": _broken,
     "tool-errors": _tool_errors,
     "overrides": _overrides,
     "policy-violations": _violations,

@@ -1,12 +1,15 @@
 """REST v1: what calls cost, a month's statement, tiers of teams, what automation is worth."""
 
+from typing import Annotated
+
 from django.contrib.auth.models import Group, User
 from django.http import Http404, HttpRequest
-from ninja import Router, Schema
+from ninja import Query, Router, Schema
 from pydantic import Field
 
 from approvals import permissions
-from monitoring.costs import overview, statements, tiers, worth
+from monitoring.costs import overview, savings, statements, tiers, worth
+from monitoring.costs.savings import Saved
 from monitoring.costs.tiers import Standing
 from monitoring.metrics.errors import TierRefused
 from orchestrator import teams
@@ -79,6 +82,36 @@ class StatementOut(Schema):
     running: bool
     lines: list[StatementLineOut]
     cents: int
+
+
+class SavedOut(Schema):
+    """What one team's runs have saved; null: no team, or all of them together. Hours of people, dollars."""
+
+    team: int | None
+    name: str
+    runs: int = Field(description="That ended.")
+    with_result: int
+    counted: int = Field(description="Of those with a result: their workflow's time by hand is stated.")
+    hours_by_hand: float
+    hours_of_people: float | None = Field(
+        description="That people actively looked at their gates; null: too few to say, and not taken off."
+    )
+    hours_saved: float
+    saved: float
+    spent: float
+    gain: float
+    roi: float | None
+
+
+class SavingsOut(Schema):
+    """A month's savings by team. `unstated`: workflows whose runs count for nothing, as nobody has said how long."""
+
+    month: str
+    whole: bool = Field(description="false: only of the workflows that you may see.")
+    wage: float
+    teams: list[SavedOut]
+    together: SavedOut
+    unstated: list[str]
 
 
 class TierOut(Schema):
@@ -173,6 +206,16 @@ def statement(request: HttpRequest, month: str) -> StatementOut:
     )
 
 
+@cost_routes.get("/savings/{month}", response={200: SavingsOut, **ERRORS}, summary="Read a month's savings by team")
+def read_savings(request: HttpRequest, month: str, wage: Annotated[float, Query(ge=0, le=1e9)] = 60.0) -> SavingsOut:
+    """Against the same work by hand, as far as its time is stated; `wage`: what an hour is worth, in dollars."""
+    found = savings.savings(_viewer(request), month, wage=wage)
+    return SavingsOut(
+        month=found.month, whole=found.is_whole, wage=found.wage, teams=[_saved(one) for one in found.teams],
+        together=_saved(found.together), unstated=list(found.unstated),
+    )  # fmt: skip
+
+
 @cost_routes.get("/tiers", response={200: list[TierOut], **ERRORS}, summary="List teams' tiers")
 def list_tiers(request: HttpRequest) -> list[TierOut]:
     """Of the teams that you may see."""
@@ -213,6 +256,14 @@ def value(request: HttpRequest, body: WorthIn) -> WorthOut:
         saved=case.saved, spent=case.spent, gain=case.gain, roi=case.roi, pays_from=case.pays_from,
         sensitivity=[BarOut(name=bar.name, down=bar.down, up=bar.up) for bar in worth.tornado(case)],
         formulas=list(worth.FORMULAS),
+    )  # fmt: skip
+
+
+def _saved(one: Saved) -> SavedOut:
+    return SavedOut(
+        team=one.team or None, name=one.name, runs=one.ended, with_result=one.well, counted=one.counted,
+        hours_by_hand=one.by_hand_h, hours_of_people=one.people_h, hours_saved=one.hours, saved=one.money,
+        spent=one.spent, gain=one.gain, roi=one.roi,
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import permissions
-from monitoring.costs import overview, statements, tiers, worth
+from monitoring.costs import overview, savings, statements, tiers, worth
+from monitoring.costs.savings import Savings
 from monitoring.costs.statements import Statement
 from monitoring.metrics import reading, tables
 from monitoring.metrics.errors import NoSuchMonth, TierRefused
@@ -68,6 +69,19 @@ def statement(request: HttpRequest, month: str) -> HttpResponse:
     if request.GET.get("as") == "csv":
         return _csv(found)
     return render(request, "monitoring/statement.html", {"statement": found, "months": _months()})
+
+
+@require_GET
+def saved(request: HttpRequest, month: str) -> HttpResponse:
+    """What each team has saved in a month, at `?wage=` dollars an hour; as a file with `?as=csv`."""
+    user = viewer(request)
+    try:
+        found = savings.savings(user, month, wage=_given(request, "wage", WAGE))
+    except NoSuchMonth as unknown:
+        raise Http404 from unknown
+    if request.GET.get("as") == "csv":
+        return _savings_csv(found)
+    return render(request, "monitoring/savings.html", {"savings": found, "months": _months()})
 
 
 @require_GET
@@ -138,11 +152,8 @@ def _months() -> list[str]:
 
 
 def _csv(found: Statement) -> HttpResponse:
-    """One line for each team and workflow; names cannot become formulas in a spreadsheet."""
-    name = f"watchkeeper-statement-{found.month}.csv"
-    response = HttpResponse(
-        content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    """One line for each team and workflow."""
+    response = _sheet(f"watchkeeper-statement-{found.month}.csv")
     sheet = csv.writer(response)
     sheet.writerow(["month", "team", "workflow", "runs", "calls", "tokens", "usd"])
     for line in found.lines:
@@ -153,7 +164,31 @@ def _csv(found: Statement) -> HttpResponse:
     return response
 
 
+def _savings_csv(found: Savings) -> HttpResponse:
+    """One line for each team, and one for all of them."""
+    response = _sheet(f"watchkeeper-savings-{found.month}.csv")
+    sheet = csv.writer(response)
+    sheet.writerow([
+        "month", "team", "runs_ended", "with_result", "counted", "hours_by_hand", "hours_of_people", "hours_saved",
+        "usd_an_hour", "usd_saved", "usd_spent", "usd_gain", "roi",
+    ])  # fmt: skip
+    for name, one in [*((row.name, row) for row in found.teams), ("total", found.together)]:
+        people = "" if one.people_h is None else f"{one.people_h:.2f}"
+        hours = (f"{one.by_hand_h:.2f}", people, f"{one.hours:.2f}")
+        money = (f"{value:.2f}" for value in (one.wage, one.money, one.spent, one.gain))
+        roi = "" if one.roi is None else f"{one.roi:.4f}"
+        sheet.writerow([found.month, _cell(name), one.ended, one.well, one.counted, *hours, *money, roi])
+    return response
+
+
+def _sheet(name: str) -> HttpResponse:
+    return HttpResponse(
+        content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
 def _cell(text: str) -> str:
+    """Names cannot become formulas in a spreadsheet."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

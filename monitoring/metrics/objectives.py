@@ -5,6 +5,7 @@ bucket lies within the time (what falls into the bucket of the limit itself coun
 times faster than allowed the budget is used up; a short and a long window both have to burn (as of queues' promises).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,8 +19,8 @@ from approvals import permissions
 from approvals.able.promises import BURNS
 from monitoring.metrics import reading
 from monitoring.metrics.errors import MeasureNotPermitted, ObjectiveRefused
-from monitoring.metrics.reading import Scope, Span
-from monitoring.metrics.spreads import FEWEST
+from monitoring.metrics.reading import Scope, Span, Sum
+from monitoring.metrics.spreads import FEWEST, Spread
 from monitoring.models import Baseline, Objective
 from orchestrator import events
 from orchestrator.models import Workflow
@@ -92,34 +93,52 @@ class Kept:
 def kept(user: User, *, workflow: Workflow | None = None) -> list[Kept]:
     """The objectives of the workflows that the user may see, or of one of them."""
     found = Objective.objects.filter(workflow__in=permissions.visible_workflows(user)).select_related("workflow")
-    return [how(one) for one in (found.filter(workflow=workflow) if workflow else found)]
-
-
-def burning() -> list[Kept]:
-    """Those of all workflows that use up their budgets too fast, or have: for alerts."""
-    return [one for one in map(how, Objective.objects.select_related("workflow")) if one.tone == "failed"]
+    return how_all(list(found.filter(workflow=workflow) if workflow else found))
 
 
 def how(objective: Objective, *, now: datetime | None = None) -> Kept:
     """How one objective is kept up to now."""
+    return how_all([objective], now=now)[0]
+
+
+def how_all(objectives: Sequence[Objective], *, now: datetime | None = None) -> list[Kept]:
+    """How each is kept up to now: one question to the rollups for each window, not for each objective."""
     now = (now or timezone.now()).astimezone(UTC)
-    windows = []
-    for name, length in WINDOWS:
-        good, n = _counted(objective, _hours(now, length))
-        burn = (n - good) / n / (1 - objective.share) if n else 0.0
-        windows.append(Window(name, n, good, round(burn, 2)))
-    good, n = _counted(objective, _days(now, objective.days))
-    return Kept(objective, n, good, tuple(windows))
+    by_window = [(name, _counted(objectives, _hours(now, length))) for name, length in WINDOWS]
+    whole: dict[int, tuple[int, int]] = {}
+    for days in {one.days for one in objectives}:
+        whole |= _counted([one for one in objectives if one.days == days], _days(now, days))
+    return [
+        Kept(one, whole[one.pk][1], whole[one.pk][0],
+             tuple(_window(name, one, *counted[one.pk]) for name, counted in by_window))
+        for one in objectives
+    ]  # fmt: skip
 
 
-def _counted(objective: Objective, span: Span) -> tuple[int, int]:
-    scope = Scope((objective.workflow_id,))
-    if objective.indicator == Objective.Indicator.SUCCESS:
-        found = reading.sums(reading.RUN_ENDS, span, scope)
-        asked = sum(one.n for name, one in found.items() if name != "run_cancelled")
-        return found["run_succeeded"].n + found["run_partial"].n, asked
-    spread = reading.spreads((objective.indicator,), span, scope)[objective.indicator]
-    return spread.within(objective.within_ms or 0), spread.n
+def _window(name: str, objective: Objective, good: int, n: int) -> Window:
+    burn = (n - good) / n / (1 - objective.share) if n else 0.0
+    return Window(name, n, good, round(burn, 2))
+
+
+def _counted(objectives: Sequence[Objective], span: Span) -> dict[int, tuple[int, int]]:
+    """By objective: how many were good, and how many there were."""
+    scope = Scope(tuple({one.workflow_id for one in objectives}))
+    timed = sorted({one.indicator for one in objectives} - {Objective.Indicator.SUCCESS.value})
+    times = reading.spreads_by(timed, ("workflow",), span, scope) if timed else {}
+    ends = reading.sums_by(reading.RUN_ENDS, "workflow", span, scope) if objectives else {}
+    found: dict[int, tuple[int, int]] = {}
+    for one in objectives:
+        if one.indicator == Objective.Indicator.SUCCESS:
+            found[one.pk] = _ended_well(ends.get(one.workflow_id, {}))
+        else:
+            spread = times.get(one.workflow_id, {}).get(one.indicator, Spread())
+            found[one.pk] = spread.within(one.within_ms or 0), spread.n
+    return found
+
+
+def _ended_well(ends: Mapping[str, Sum]) -> tuple[int, int]:
+    asked = sum(one.n for name, one in ends.items() if name != "run_cancelled")
+    return sum(ends[name].n for name in ("run_succeeded", "run_partial") if name in ends), asked
 
 
 def _hours(now: datetime, length: timedelta) -> Span:

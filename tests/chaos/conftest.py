@@ -68,7 +68,7 @@ class Stack:
         return self.output.read_text()
 
     def await_open(self) -> None:
-        """Until it has said where it is: with nothing there yet, a slow machine takes a minute for every migration."""
+        """Until it has said where it is: with nothing there yet, a slow machine takes a minute."""
         until(
             lambda: "Open http" in self.said() or self.process.poll() is not None,
             seconds=180,

@@ -224,6 +224,7 @@ ROUTES: dict[tuple[str, str], tuple[object, set[int]]] = {
     ("POST", "/metrics/baselines/{workflow}"): ({"minutes": 5, "source": "a stopwatch"}, {403}),
     ("GET", "/costs"): (None, {403}),
     ("GET", "/costs/statements/{month}"): (None, {403}),
+    ("GET", "/costs/savings/{month}"): (None, {403}),
     ("GET", "/costs/tiers"): (None, {403}),
     ("PUT", "/costs/tiers/{team}"): ({"level": "silver", **REASON}, {403}),
     ("POST", "/costs/tiers/{team}/sponsor"): (None, {403}),

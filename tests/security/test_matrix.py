@@ -65,6 +65,7 @@ POST analytics/digests/<slug:kind>/wish/     >   -   +   +   -   -   -   +   +  
 GET analytics/costs/                         >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/worth/                   >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET analytics/costs/statements/<str:month>/  >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET analytics/costs/savings/<str:month>/     >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 POST analytics/costs/tiers/                  >   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST analytics/costs/tiers/<int:team>/sponsor/ >   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET feedback/                                >   -   +   +   +   +   +   +   +   +   +   +   +   +   +   +   +
@@ -417,6 +418,7 @@ DELETE /metrics/objectives/{workflow}/{indicator} !   -   .   -   -   -   -   + 
 POST /metrics/baselines/{workflow}           !   -   .   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 GET /costs                                   !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /costs/statements/{month}                !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
+GET /costs/savings/{month}                   !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 GET /costs/tiers                             !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +
 PUT /costs/tiers/{team}                      !   -   -   -   -   -   -   +   -   -   -   -   -   -   -   -   +
 POST /costs/tiers/{team}/sponsor             !   -   +   +   -   -   -   +   +   +   +   +   +   -   +   +   +

@@ -54,8 +54,7 @@ class NatsBridge:
                 **how,
             )
         except BaseException:
-            if client._transport is not None:  # the library leaves the socket of a connection that it gave up open
-                client._transport.close()
+            _drop(client)
             raise
         return client
 
@@ -75,6 +74,8 @@ class NatsBridge:
                 await client.close()
             except Exception:  # noqa: BLE001 - the connection is gone already
                 return
+            finally:
+                _drop(client)
 
     async def publish(self, parcel: Parcel) -> None:
         """Until JetStream's acknowledgement."""
@@ -113,6 +114,12 @@ class NatsBridge:
 
     def _down(self, problem: BaseException) -> BridgeDown:
         return BridgeDown(bridge=self.place.name, problem=str(problem)[:200] or type(problem).__name__)
+
+
+def _drop(client: Any) -> None:
+    """The library leaves open the socket of a connection that it gave up, or could not say farewell on."""
+    if client._transport is not None:
+        client._transport.close()
 
 
 def _refuse_plain(client: Any, error: type[Exception]) -> None:

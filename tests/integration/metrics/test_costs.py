@@ -6,13 +6,16 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db.models import Sum
 from django.urls import reverse
+from django.utils import timezone
 
 from approvals import access
-from monitoring.costs import statements, tiers
-from monitoring.metrics import folding
+from approvals.able.figures import FEWEST_PEOPLE
+from approvals.models import Handling
+from monitoring.costs import savings, statements, tiers
+from monitoring.metrics import folding, objectives
 from monitoring.metrics.errors import MeasureNotPermitted, TierRefused
 from monitoring.models import Tier
-from orchestrator.models import Attempt, Budget
+from orchestrator.models import Attempt, Budget, Run
 from tests import factories, people
 from tests.integration.metrics.conftest import attempt, finished, seal
 
@@ -134,3 +137,92 @@ def test_nobody_stands_for_a_tier_in_anothers_name(boss, team):
 def test_who_may_not_publish_sets_no_tier(team):
     with pytest.raises(MeasureNotPermitted):
         tiers.set_tier(team=team, level="bronze", by=people.person("aud", "Auditor"), reason="because")
+
+
+def looked_at(run, *people_and_seconds):
+    """A gate of a run, and how long each of these people looked at it before it was decided."""
+    made = people.gate(of=run)
+    Handling.objects.bulk_create(
+        Handling(
+            item=made.pk, reviewer=person, queue=made.queue, risk="low", active_s=seconds, verdict="approve",
+            decided_at=timezone.now(),
+        )
+        for person, seconds in people_and_seconds
+    )  # fmt: skip
+
+
+def test_a_team_saves_the_time_by_hand_of_its_results_less_what_people_looked(work, boss, team):
+    payer = people.person("pia")
+    payer.groups.add(team)
+    flow = people.workflow("claims")
+    objectives.state_baseline(workflow=flow, by=boss, minutes=90, source="stopwatch, May")
+    spend(flow, payer, 1.0, 1.0, 1.0)
+    lookers = [people.person(f"looker-{n}") for n in range(FEWEST_PEOPLE)]
+    looked_at(Run.objects.filter(workflow=flow).latest("pk"), *((one, 360) for one in lookers))
+
+    found = savings.savings(boss, statements.this_month(), wage=50.0)
+
+    claims = next(row for row in found.teams if row.name == "Claims")
+    assert (claims.ended, claims.well, claims.counted) == (3, 3, 3)
+    assert claims.by_hand_h == pytest.approx(4.5)
+    assert claims.people_h == pytest.approx(FEWEST_PEOPLE * 0.1)
+    assert claims.money == pytest.approx((4.5 - FEWEST_PEOPLE * 0.1) * 50)
+    assert claims.gain == pytest.approx(claims.money - 3.0)
+    assert claims.roi == pytest.approx(claims.gain / 3.0)
+    assert sum(row.spent for row in found.teams) == pytest.approx(float(statements.statement(boss, found.month).total))
+
+
+def test_savings_tell_of_no_single_person_and_count_nothing_that_nobody_stated(work, boss, team):
+    payer = people.person("pia")
+    payer.groups.add(team)
+    flow = people.workflow("claims")
+    objectives.state_baseline(workflow=flow, by=boss, minutes=60, source="stopwatch, May")
+    spend(flow, payer, 1.0)
+    looked_at(Run.objects.filter(workflow=flow).latest("pk"), (people.person("rex"), 1800))
+
+    found = savings.savings(boss, statements.this_month(), wage=50.0)
+
+    claims = next(row for row in found.teams if row.name == "Claims")
+    assert (claims.people_h, claims.hours) == (None, 1.0)
+    nobody = next(row for row in found.teams if not row.name)
+    assert (nobody.well, nobody.counted, nobody.hours) == (40, 0, 0.0)
+    assert found.unstated == (work["first"].title,)
+
+
+def test_savings_are_shown_at_the_readers_wage_and_as_a_file_without_formulas(work, boss, client):
+    payer = people.person("pia")
+    payer.groups.add(Group.objects.create(name="=cmd"))
+    objectives.state_baseline(workflow=work["second"], by=boss, minutes=60, source="stopwatch, May")
+    spend(work["second"], payer, 0.5)
+    client.force_login(boss)
+    address = reverse("monitoring:savings", args=[statements.this_month()])
+
+    assert "$80.00" in client.get(f"{address}?wage=80").text
+    line = next(one for one in client.get(f"{address}?wage=80&as=csv").text.splitlines() if "cmd" in one)
+    assert line.split(",")[1:] == [
+        "'=cmd",
+        "1",
+        "1",
+        "1",
+        "1.00",
+        "0.00",
+        "1.00",
+        "80.00",
+        "80.00",
+        "0.50",
+        "79.50",
+        "159.0000",
+    ]
+    assert client.get(reverse("monitoring:savings", args=["2999-01"])).status_code == 404
+
+
+def test_savings_are_of_the_workflows_that_one_may_see(work, boss):
+    viewer = people.person("vic")
+    access.grant(to=viewer, permission="see_runs", on=work["second"], by=None)
+    folding.catch_up()
+
+    found = savings.savings(type(viewer).objects.get(pk=viewer.pk), statements.this_month(), wage=1.0)
+
+    assert not found.is_whole
+    assert sum(row.well for row in found.teams) == 0
+    assert sum(row.spent for row in found.teams) == pytest.approx(1.25)

@@ -144,6 +144,30 @@ async def test_nats_server_that_takes_its_offer_of_tls_back_hears_no_password():
     gc.collect()
 
 
+async def test_nats_socket_is_closed_where_the_farewell_fails(monkeypatch):
+    """What is still unsent cannot be, and the library then leaves the socket open."""
+
+    async def answer(reader, writer):
+        writer.write(b'INFO {"max_payload":1000}\r\n')
+        while line := await reader.readline():
+            if line.startswith(b"PING"):
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async def gone():
+        raise ConnectionResetError
+
+    server = await asyncio.start_server(_forgiving(answer), "127.0.0.1", 0)
+    one = bridge(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    one._client = client = await one._connected()
+    monkeypatch.setattr(client._transport, "drain", gone)
+    client._pending, client._pending_data_size = [b"PING\r\n"], 6
+    await one.close()
+    assert client._transport._io_writer.is_closing()
+    server.close()
+    await server.wait_closed()
+
+
 def _forgiving(answer):
     async def serve(reader, writer):
         with suppress(OSError):
