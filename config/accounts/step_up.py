@@ -17,9 +17,7 @@ from orchestrator import acts
 from orchestrator.errors import OrchestratorError
 
 NAMED: Final = frozenset({"token-make", "access:link", "view-as", "approvals:import-answers"})
-_KEPT: Final = frozenset(
-    {"orchestrator:act", "approvals:decide"}
-)  # by htmx; forms of pages are kept, whatever they are
+_KEPT: Final = frozenset({"orchestrator:act", "approvals:decide"})  # of what htmx sends
 _WITH_FILE: Final = frozenset({"approvals:import-answers"})
 
 
