@@ -33,7 +33,9 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
     }
     context |= {"models": models_used.spent(agent=name), "tiers": ModelTier.objects.filter(agent=name)}
     versions = queries.versions_of(found)
-    wanted = request.GET.get("version", "")
+    # A newer one that nobody has promoted does little of the work, or none.
+    release = context["release"]
+    wanted = request.GET.get("version", "") or str(release.current if release else "")
     shown = next((version for version in versions if str(version.number) == wanted), versions[0] if versions else None)
     if shown is not None:
         context |= {

@@ -232,8 +232,12 @@ def _remember_profile(user: User, columns: dict[str, Any] | None) -> None:
     """As if it had been read by itself: no second statement asks for it, or for the person's main account."""
     main = columns["same_as_id"] if columns else None
     duties.remember_person(user, main or user.pk)
-    if columns and "profile" not in user._state.fields_cache:  # else somebody may be changing it
+    if "profile" in user._state.fields_cache:  # somebody may be changing it
+        return
+    if columns:
         user.profile = Profile.from_db(user._state.db, _PROFILE, [columns[name] for name in _PROFILE])
+    else:
+        user._state.fields_cache["profile"] = None  # as Django notes that there is none
 
 
 def _by_verb(granted: Iterable[tuple[str, int]], meaning: Mapping[str, frozenset[str]]) -> Grants:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
+from config import pages
 from orchestrator import ledger
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -74,6 +75,22 @@ class NoNul:
     def _has_nul(self, request: HttpRequest) -> bool:
         is_form = request.content_type == "application/x-www-form-urlencoded"
         return "\0" in request.path or "%00" in request.META["QUERY_STRING"] or (is_form and b"%00" in request.body)
+
+
+class FormsOnly:
+    """A page of ours where a browser would show an empty one: an address that takes forms alone was opened."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_page = request.method == "GET" and not request.path.startswith("/api/")
+        if response.status_code != 405 or not is_page or "text/html" not in request.headers.get("Accept", ""):
+            return response
+        page = pages.forms_only(request)
+        page["Allow"] = response["Allow"]
+        return page
 
 
 class PartialRequests:

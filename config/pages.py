@@ -53,6 +53,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _error(request, 404, _("Nothing to see here"), text)
 
 
+def forms_only(request: HttpRequest) -> HttpResponse:
+    """An address that takes forms alone, opened by hand, by a reload or after signing in again."""
+    text = _(
+        "This address only takes what a form sends to it. Nothing was changed; go back to the form and send it again."
+    )
+    return _error(request, 405, _("There is no page here"), text)
+
+
 def too_many(request: HttpRequest) -> HttpResponse:
     """Codes, passwords or passkeys tried too often: one sentence that says how long to wait."""
     return _error(request, 429, _("That was tried too often"), _("Wait five minutes and try again."))

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "config.accounts.step_up.StepUp",
     "config.accounts.seen.LastSeen",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.FormsOnly",
     "config.middleware.PartialRequests",
     "config.middleware.LivePosition",
     "config.middleware.UserTimeZone",

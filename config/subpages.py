@@ -48,21 +48,26 @@ BELOW: Final[Mapping[str, tuple[Subpage, ...]]] = {
         Subpage("feedback:proposals", "zap", _("Proposals")),
         Subpage("feedback:backtest", "rotate-ccw", _("Gate backtest")),
         Subpage("feedback:retrospective", "users", _("Retrospective")),
+        Subpage("feedback:usability", "eye", _("Accessibility")),
     ),
     "monitoring:metrics": (
+        Subpage("monitoring:metrics", "activity", _("Figures")),
         Subpage("monitoring:costs", "coins", _("Costs")),
         Subpage("monitoring:worth", "sliders-horizontal", _("What it is worth")),
         Subpage("monitoring:digests", "newspaper", _("Digests")),
     ),
     "monitoring:audit": (Subpage("monitoring:holds", "lock", _("Legal holds")),),
     "access:people": (
+        Subpage("access:people", "users", _("People")),
         Subpage("access:roles", "key-round", _("Roles")),
         Subpage("access:queues", "inbox", _("Queues")),
+        Subpage("access:answerable", "network", _("Responsibilities")),
         Subpage("access:changes", "hourglass", _("Changes of access")),
     ),
     "": (
         Subpage("approvals:notices", "bell", _("Notices")),
         Subpage("approvals:notice-settings", "sliders-horizontal", _("How you are told")),
         Subpage("mfa_index", "shield-check", _("Security and tokens")),
+        Subpage("token-list", "key-round", _("API tokens")),
     ),
 }

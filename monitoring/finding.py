@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from approvals import permissions
+from approvals.able import checks
 from approvals.models import Gate
 from monitoring.models import Mention
 from orchestrator import acts, parts
@@ -83,9 +84,18 @@ def _gates(user: User, wanted: str) -> Iterator[Hit]:
     gates = Gate.objects.filter(queue__in=permissions.visible_queues(user)).select_related("queue").defer("subject")
     newest = Gate.objects.order_by("-pk").values("pk")[:RECENT]
     matching = Q(pk=int(wanted)) if _is_number(wanted) else Q(pk__in=newest, title__icontains=wanted)
-    for gate in gates.filter(matching).order_by("-pk")[:EACH]:
+    found = [*gates.filter(matching).order_by("-pk")[:EACH], *_checks(user, wanted)]
+    for gate in sorted(found, key=lambda one: -one.pk)[:EACH]:
         href = reverse("approvals:gate", args=[gate.pk])
         yield Hit(_("Gates"), "hand", f"{gate.title}", gate.queue.title, href, gate.status)
+
+
+def _checks(user: User, wanted: str) -> list[Gate]:
+    """What passes for gates before this person is found like them."""
+    if not _is_number(wanted):
+        return checks.titled(user, wanted, most=EACH)
+    shown = checks.shown(int(wanted), user)
+    return [shown] if shown else []
 
 
 def _agents(user: User, wanted: str) -> Iterator[Hit]:

@@ -331,9 +331,8 @@ def actor(name: str) -> str:
 
 def detail(facts: Facts) -> str:
     """The facts worth a glance, most telling first."""
-    found = [
-        word for name, say in _FACTS.items() if (word := say(facts[name]) if facts.get(name) not in (None, "") else "")
-    ]
+    told = (name for name in _FACTS if facts.get(name) not in (None, "", [], {}))
+    found = [word for name in told if (word := _FACTS[name](facts[name]))]
     return " · ".join(found[:3])
 
 

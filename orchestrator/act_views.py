@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,7 +54,7 @@ def act(request: HttpRequest, scope: str, address: str, name: str) -> HttpRespon
         return dialog.show(problem=str(refused), status=422 if refused.status == 404 else refused.status)
     if found.name == "stop":
         return stop_views.after(request, Stop.objects.get(pk=done.stop))
-    messages.success(request, done.words, extra_tags=undo_address(done, dialog.reason))
+    messages.success(request, done.words, extra_tags=undo_address(done, dialog.reason, user))
     return leave(request, str(done.data.get("href") or home_of(target)))
 
 
@@ -89,7 +90,8 @@ class _Dialog:
         else:
             answer = forms.read(fields, asked)
             self.fields, self.document = answer.fields, answer.document
-            self.problem = "" if answer.is_readable else str(UNREADABLE)
+            said = FILL_IN if request.GET.get("preview") and answer.is_unfinished else UNREADABLE
+            self.problem = "" if answer.is_readable else str(said)
 
     def show(self, *, problem: str = "", status: int = 200) -> HttpResponse:
         """The dialog, or within one the part that says what will happen."""
@@ -130,8 +132,7 @@ def _fields(act: Act, target: Target) -> tuple[forms.Field, ...] | None:
 
 def _filled(field: forms.Field, answers: Mapping[str, Json]) -> forms.Field:
     if field.name not in answers:
-        is_preset = field.kind == "choice" and field.required and not field.value
-        return replace(field, value=field.options[0]) if is_preset and field.options else field
+        return field
     value = answers[field.name]
     indented = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return replace(field, value=value if isinstance(value, str) else indented)
@@ -143,9 +144,9 @@ def _linked(asked: Mapping[str, str]) -> dict[str, Json]:
     return {} if problem else found
 
 
-def undo_address(done: acts.Done, reason: str) -> str:
-    """Where the dialog that takes an act back is; empty where nothing does."""
-    if done.undo is None:
+def undo_address(done: acts.Done, reason: str, user: User) -> str:
+    """Where the dialog that takes an act back is; empty where nothing does, or where it is not theirs to do."""
+    if done.undo is None or not acts.find(done.target.scope, done.undo.name).permits(user, done.target):
         return ""
     address = reverse("orchestrator:act", args=[done.target.scope, done.target.address, done.undo.name])
     told = {"answers": orjson.dumps(dict(done.undo.answers)).decode(), "reason": _("Undo: %(why)s") % {"why": reason}}

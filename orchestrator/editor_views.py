@@ -99,7 +99,7 @@ def _publish(request: HttpRequest, user: User, workflow: Workflow | None, text: 
         said = "" if refused.code == "definition_invalid" else str(refused)
         return _page(request, user, workflow, text, problem=said, status=refused.status)
     drafts.discard(user, workflow)
-    messages.success(request, done.words, extra_tags=act_views.undo_address(done, reason))
+    messages.success(request, done.words, extra_tags=act_views.undo_address(done, reason, user))
     return leave(request, str(done.data["href"]))
 
 

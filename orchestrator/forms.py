@@ -14,7 +14,9 @@ type FieldKind = Literal["line", "text", "date", "number", "integer", "yes_no", 
 
 LONG_TEXT: Final = 200  # a string that may be longer gets several lines
 PREFIX: Final = "input."
-WORDS: Final = "x-words"  # beside an `enum` of ours: what people call each option
+WORDS: Final = "x-words"  # what people call each option: beside an `enum` of ours, or the whole numbers to choose from
+CODE: Final = "x-code"  # a text in a language for machines
+NAMED: Final = "x-named"  # what a link says which it is: not shown, unless there is no such link
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class Field:
     value: str = ""
     problem: str = ""
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    is_named: bool = False
+    is_code: bool = False
+    is_whole: bool = False
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it only says what this is about, which the page says in words."""
+        return self.is_named and bool(self.value) and not self.problem
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -53,6 +63,12 @@ class Answer:
     def is_readable(self) -> bool:
         """Whether every field could be read."""
         return not any(one.problem for one in self.fields)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether nothing is wrong with it but that something is still missing."""
+        wrong = [one for one in self.fields if one.problem]
+        return bool(wrong) and not any(one.value.strip() for one in wrong)
 
 
 def choice(title: str, words: Mapping[str, object]) -> dict[str, Any]:
@@ -112,13 +128,16 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     title = str(spec.get("title") or name.replace("_", " ").capitalize())
     only = [spec["const"]] if "const" in spec else spec.get("enum", ())
     options = tuple(option for option in only if isinstance(option, str))
-    default = spec.get("default", "")
+    default = spec.get("default", spec.get("const", "") if required else "")
     value = default if isinstance(default, str) else orjson.dumps(default).decode()
-    kind = _kind(spec, options)
-    told = (str(spec.get("description", "")), _bounds(spec) if kind in ("integer", "number") else "")
     known = spec.get(WORDS)
     words = {str(option): str(said) for option, said in known.items()} if isinstance(known, dict) else {}
-    return Field(name, title, kind, " ".join(filter(None, told)), required, options, value, words=words)
+    kind = _kind(spec, options or tuple(words))
+    told = (str(spec.get("description", "")), _bounds(spec) if kind in ("integer", "number") else "")
+    help_text = " ".join(filter(None, told))
+    field = Field(name, title, kind, help_text, required, options or tuple(words), value, words=words)
+    is_code = kind == "json" or spec.get(CODE) is True
+    return replace(field, is_named=spec.get(NAMED) is True, is_code=is_code, is_whole=spec.get("type") == "integer")
 
 
 def _bounds(spec: Mapping[str, Any]) -> str:
@@ -154,7 +173,7 @@ def _value(field: Field, text: str) -> tuple[Json, str]:
         return None, _("Fill this in.") if field.required else ""
     try:
         match field.kind:
-            case "integer":
+            case "integer" | "choice" if field.is_whole:
                 return int(text), ""
             case "number":
                 return float(text), ""
@@ -162,5 +181,5 @@ def _value(field: Field, text: str) -> tuple[Json, str]:
                 return orjson.loads(text), ""
     except ValueError:
         kinds = {"integer": _("a whole number"), "number": _("a number"), "json": _("JSON")}
-        return None, _("This is not %(kind)s.") % {"kind": kinds[field.kind]}
+        return None, _("This is not %(kind)s.") % {"kind": kinds["integer" if field.is_whole else field.kind]}
     return text, ""

@@ -11,8 +11,8 @@ from orchestrator.states import TASK_TERMINAL
 
 MOST: Final = 30  # agents listed, those with the most to do first
 _TONES: Final = (
-    ("good", "succeeded"), ("failed", "failed"), ("stopped", "cancelled"), ("waiting", "waiting"),
-    ("running", "running"), ("pending", "skipped"), ("pending", "ready"), ("pending", "blocked"),
+    ("good", "succeeded"), ("idle", "skipped"), ("failed", "failed"), ("stopped", "cancelled"), ("waiting", "waiting"),
+    ("running", "running"), ("pending", "ready"), ("pending", "blocked"),
 )  # fmt: skip
 
 

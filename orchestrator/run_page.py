@@ -92,10 +92,10 @@ class Head:
 
     @property
     def tones(self) -> list[tuple[str, int]]:
-        """The counts as the parts of a bar; what did not run leaves it empty."""
-        order = (("good", "succeeded"), ("failed", "failed"), ("stopped", "cancelled"), ("waiting", "waiting"))
-        busy = (("running", "running"), ("pending", "skipped"), ("pending", "ready"), ("pending", "blocked"))
-        return [(tone, self.counts.get(status, 0)) for tone, status in (*order, *busy)]
+        """The counts as the parts of a bar; what has yet to be done leaves it empty, so that 100 % fill it."""
+        over = (("good", "succeeded"), ("idle", "skipped"), ("failed", "failed"), ("stopped", "cancelled"))
+        busy = (("waiting", "waiting"), ("running", "running"), ("pending", "ready"), ("pending", "blocked"))
+        return [(tone, self.counts.get(status, 0)) for tone, status in (*over, *busy)]
 
 
 @dataclass(frozen=True, slots=True)

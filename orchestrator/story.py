@@ -266,6 +266,11 @@ def _fixed(text: str | Promise, *, counted: bool = False) -> Callable[[Happening
     return lambda event: f"{text}{_attempt(event) if counted else ''}"
 
 
+def _either(by_person: str | Promise, by_itself: str | Promise) -> Callable[[Happening], str]:
+    """A sentence between a person's name and the step's, or one that begins with the step."""
+    return lambda event: str(by_person if event.actor.startswith("user:") else by_itself)
+
+
 _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "run.started": _run_started,
     "run.paused": _fixed(gettext_lazy("paused the run")),
@@ -344,9 +349,14 @@ _TELLERS: Final[Mapping[str, Callable[[Happening], str]]] = {
     "guard.violated": _violated,
     "guard.spiked": _spiked,
     "task.copied": lambda event: _("was copied from run #%(run)s") % {"run": event.facts.get("run", "?")},
-    "task.rolled_back": _fixed(gettext_lazy("was set back and starts anew")),
-    "task.restarted": _fixed(gettext_lazy("was taken from its agent and starts again")),
-    "task.terminated": _fixed(gettext_lazy("its agent was stopped; what it knew is kept as a checkpoint")),
+    "task.rolled_back": _either(gettext_lazy("set back, to start anew:"), gettext_lazy("was set back and starts anew")),
+    "task.restarted": _either(
+        gettext_lazy("took from its agent, to start again:"), gettext_lazy("was taken from its agent and starts again")
+    ),
+    "task.terminated": _either(
+        gettext_lazy("stopped the agent that worked on"),
+        gettext_lazy("its agent was stopped; what it knew is kept as a checkpoint"),
+    ),
     "run.forked": lambda event: _("forked this run from #%(run)s") % {"run": event.facts.get("run", "?")},
     "run.traced": _fixed(gettext_lazy("belongs to the trace of the request that asked for it")),
     "run.rolled_back": lambda event: (

@@ -1,6 +1,6 @@
 """Records this release's event logs as a fixture for every later one to agree with (scenario 35).
 
-Once a release, with the next number, and committed: `RECORD_EVENT_LOGS=3 pytest tests/record_event_logs.py -n 0`.
+Once a release, with the next number, and committed: `RECORD_EVENT_LOGS=4 pytest tests/record_event_logs.py -n 0`.
 What an earlier release recorded is never written again. A kind of event that came since is worth a workflow below.
 Not collected otherwise: its name does not begin with `test_`.
 """
@@ -18,7 +18,7 @@ from approvals import services as approvals
 from approvals.models import Gate
 from orchestrator import acts, services, signals
 from orchestrator.engine import sweep
-from orchestrator.models import TASK_BITS, Event, Run, Task
+from orchestrator.models import TASK_BITS, Event, LedgerEntry, Run, Task
 from orchestrator.replay import Fact, first_version
 from orchestrator.snapshots import graph_of
 from tests import factories, hands
@@ -66,7 +66,7 @@ REST: Final = {
 
 
 def test_record() -> None:
-    assert NUMBER, "say which number the file is to have: RECORD_EVENT_LOGS=3"
+    assert NUMBER, "say which number the file is to have: RECORD_EVENT_LOGS=4"
     file = FIXTURES / f"event_logs_{NUMBER}.json"
     assert not file.exists(), "a release never edits what another has recorded"
     by = factories.user("mia", "Workflow Orchestration Manager")
@@ -98,7 +98,15 @@ def _fork(run: Run, by: User) -> Run:
     """From where its first step had succeeded: that is copied, the rest runs anew."""
     eventually(lambda: finished(run))
     at = Event.objects.filter(run=run, kind="task.succeeded").order_by("id").values_list("pk", flat=True)[0]
-    return Run.objects.get(pk=_act(acts.of("run", run.pk), "fork", by, event=at).data["run"])
+    eventually(lambda: _is_sealed(at))
+    place = LedgerEntry.objects.get(event_id=at).pos
+    return Run.objects.get(pk=_act(acts.of("run", run.pk), "fork", by, event=place).data["run"])
+
+
+def _is_sealed(event: int) -> bool:
+    """Whether it has a place in the ledger: none as long as an older transaction is under way."""
+    hands.seal()
+    return LedgerEntry.objects.filter(event_id=event).exists()
 
 
 def _steer(runs: Mapping[str, Run], by: User) -> None:

@@ -8,7 +8,7 @@ from django.http import Http404
 
 from agents.evaluation.statistics import Interval, wilson
 from agents.evaluation.suites import SuiteRefused, find, names
-from agents.models import Evaluation, EvaluationCase, EvaluationItem
+from agents.models import Agent, Evaluation, EvaluationCase, EvaluationItem
 
 SHOWN: Final = 100
 CASES: Final = 100
@@ -88,7 +88,8 @@ def earlier_of_the_same(evaluation: Evaluation) -> QuerySet[Evaluation]:
 
 
 def suite_rows() -> list[dict[str, Any]]:
-    """The suites that come with the product, each with its newest evaluation."""
+    """The suites that come with the product, each with its newest evaluation and whether its agent is here."""
+    known = set(Agent.objects.values_list("name", flat=True))
     newest = {row.suite: row for row in Evaluation.objects.order_by("suite", "-id").distinct("suite")}
     found = []
     for name in names():
@@ -96,5 +97,5 @@ def suite_rows() -> list[dict[str, Any]]:
             suite = find(name)
         except SuiteRefused:
             continue
-        found.append({"suite": suite, "newest": newest.get(name)})
+        found.append({"suite": suite, "newest": newest.get(name), "is_agent_here": suite.agent in known})
     return found

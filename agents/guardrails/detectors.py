@@ -21,7 +21,7 @@ class Span(NamedTuple):
 
 LEAST: Final = 6  # characters: nothing shorter is any of these
 ROUNDS: Final = 20
-_MAYBE: Final = re.compile(r"[0-9]{2}|@")
+_MAYBE: Final = re.compile(r"[0-9@](?:[0-9]|(?<=@))")  # two digits or an @; begins with a set, which is looked for fast
 _LOCAL: Final = re.compile(r"[A-Za-z0-9._%+\-]{1,64}$")
 _DOMAIN: Final = re.compile(r"(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])")
 _DIGITS: Final = re.compile(r"(?<![\w.])\+?\(?[0-9](?:[ ().\-]{0,2}[0-9]){6,18}(?![\w])")
@@ -34,6 +34,7 @@ _DIAGNOSIS: Final = re.compile(r"\bICD-?10(?:-CM)?[ :#]{1,3}([A-TV-Z][0-9][0-9AB
 _BIRTH: Final = re.compile(
     r"(?i)\b(?:DOB|date of birth|born(?: on)?)[ :]{1,3}([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{4})\b"
 )
+_NAMES: Final = ("mrn", "medical record", "nhs", "icd", "dob", "born", "birth")  # one stands before each of these
 _NAMED: Final = ((_RECORD, "record", "phi"), (_DIAGNOSIS, "diagnosis", "phi"), (_BIRTH, "birth_date", "pii"))
 _SPACES: Final = re.compile(r"[^0-9]")
 
@@ -103,6 +104,9 @@ def _accounts(text: str) -> Iterator[Span]:
 
 def _named(text: str) -> Iterator[Span]:
     """What only the word before it tells."""
+    lower = text.lower()
+    if not any(map(lower.__contains__, _NAMES)):
+        return
     for match in _NHS.finditer(text):
         if is_nhs(match[1]):
             yield Span(match.start(1), match.end(1), "nhs_number", "phi")

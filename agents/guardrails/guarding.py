@@ -38,7 +38,8 @@ async def admit(spec: "AgentSpec", request: AgentRequest, threads: Executor) -> 
         return _noted(spike or Failed("permanent", f"guard_{refused.rule}", message, spec.version), going)
     except AgentsError as problem:  # no consent, or a sealed value that cannot be opened
         return _noted(Failed("permanent", problem.code, str(problem), spec.version), going)
-    request = replace(request, input=given, veil=going if going.tokens else None)
+    if given is not request.input or going.tokens:  # a copy takes as long as a look for secrets
+        request = replace(request, input=given, veil=going if going.tokens else None)
     return (await _leaving(request, going) if guard.keeps_tokens else request), going
 
 
@@ -93,7 +94,8 @@ def release_late(spec: "AgentSpec", outcome: Outcome, key: str) -> Outcome:
 def _screened(spec: "AgentSpec", outcome: Outcome, going: Pass) -> Outcome:
     match outcome:
         case Completed():
-            outcome = replace(outcome, output=spec.screen.after(outcome.output, going))
+            output = spec.screen.after(outcome.output, going)
+            outcome = outcome if output is outcome.output else replace(outcome, output=output)
         case NeedsApproval():
             outcome = replace(
                 outcome,

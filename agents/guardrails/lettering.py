@@ -137,5 +137,7 @@ def cut(run: str) -> str | None:
 def _known() -> frozenset[str]:
     """Words, without single letters that are none."""
     return frozenset(
-        term for term in likeness.stored().idf if " " not in term and term.isalpha() and (len(term) > 1 or term in "ai")
+        term
+        for term in likeness.stored().terms
+        if " " not in term and term.isalpha() and (len(term) > 1 or term in "ai")
     )

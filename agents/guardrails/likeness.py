@@ -9,43 +9,54 @@ words is passed over: that is nearly all of most texts, and keeps this cheap.
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 FILE: Final = Path(__file__).parent / "data" / "injection.json"
 LEAST_WORDS: Final = 3
 MOST_WORDS: Final = 60  # of one piece: an order that is longer is looked at in parts
 MOST_PIECES: Final = 500  # of one text; an attack behind more is bounded by the contract's size
-_ENDS: Final = re.compile(r"[.!?;:]\s+|\n+")
+_ENDS: Final = re.compile(r"[.!?;:\n](?:(?<=\n)\n*|\s+)")  # begins with a set, which is looked for fast
 _WORD: Final = re.compile(r"\w+")
+
+
+class Term(NamedTuple):
+    """What a word or a pair that stands once in a piece adds: to the score, and to the square of the piece's length."""
+
+    pull: float
+    square: float
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Weights of terms, each with its inverse document frequency worked in; `threshold` is of the raw score."""
+    """What each known term adds, its inverse document frequency worked in; `threshold` is of the raw score."""
 
-    idf: Mapping[str, float]
-    weights: Mapping[str, float]
+    terms: Mapping[str, Term]
+    firsts: Mapping[str, frozenset[str]]  # of known pairs, by the second word: most words end none
     intercept: float
     threshold: float
-    cues: frozenset[str] = frozenset()  # words without any of which no piece is looked at
-    seconds: frozenset[str] = frozenset()  # words that end a known pair: others need no look
+    cues: frozenset[str]  # words without any of which no piece is looked at
 
     def score(self, words: list[str]) -> float:
         """The raw score of one piece: TF-IDF with sublinear counts and unit length, as it was trained."""
+        terms, firsts = self.terms, self.firsts
+        found = [word for word in words if word in terms]
+        found += [f"{one} {other}" for one, other in pairwise(words) if other in firsts and one in firsts[other]]
+        counts: dict[str, int] = {}
+        for term in found:
+            counts[term] = counts.get(term, 0) + 1
         total, length = 0.0, 0.0
-        known = self.seconds
-        pairs = [f"{one} {other}" for one, other in pairwise(words) if other in known]
-        for term, count in Counter([*words, *pairs]).items():
-            if (idf := self.idf.get(term)) is not None:
-                value = (1 + math.log(count)) * idf
-                total += value * self.weights[term]
-                length += value * value
+        for term, count in counts.items():
+            pull, square = terms[term]
+            if count > 1:
+                factor = 1 + math.log(count)
+                pull, square = pull * factor, square * factor * factor
+            total += pull
+            length += square
         return self.intercept + (total / math.sqrt(length) if length else 0.0)
 
 
@@ -53,11 +64,15 @@ class Model:
 def stored() -> Model:
     """The model beside this module, read once."""
     held: dict[str, Any] = json.loads(FILE.read_text())
-    idf = {term: pair[0] for term, pair in held["terms"].items()}
-    weights = {term: pair[1] for term, pair in held["terms"].items()}
-    cues = frozenset(term for term, weight in weights.items() if weight >= held["cue"] and " " not in term)
-    seconds = frozenset(term.partition(" ")[2] for term in weights if " " in term)
-    return Model(idf, weights, held["intercept"], held["threshold"], cues, seconds)
+    terms = {term: Term(idf * weight, idf * idf) for term, (idf, weight) in held["terms"].items()}
+    firsts: dict[str, set[str]] = {}
+    for term in terms:
+        first, _, second = term.partition(" ")
+        if second:
+            firsts.setdefault(second, set()).add(first)
+    cues = frozenset(term for term, (_, weight) in held["terms"].items() if weight >= held["cue"] and " " not in term)
+    known = {second: frozenset(words) for second, words in firsts.items()}
+    return Model(terms, known, held["intercept"], held["threshold"], cues)
 
 
 def is_alike(plain: str) -> bool:

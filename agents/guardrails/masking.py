@@ -66,6 +66,9 @@ class Report:
         return {**told, "more": more} if more else told
 
 
+_HOLD_TEXT: Final = (str, dict, list)
+
+
 def named(place: str) -> str:
     """A field's path as it may be shown: a name can hold data too."""
     return mask_text(place, detectors.find(place))[:120]
@@ -94,21 +97,29 @@ def mask_text(text: str, spans: Iterable[Span], mask: Callable[[Span], str] | No
 def each_text(value: Json, change: Callable[[str, str], Json], place: str = "") -> Json:
     """The value with `change(text, place)` in the place of each text; the very same objects where nothing changes.
 
-    Names of fields are no texts: a contract says which there are.
+    Names of fields are no texts: a contract says which there are. Walked several times in each call: a container is
+    copied only when something in it has changed.
     """
-    match value:
-        case str():
-            return change(value, place)
-        case dict():
-            fields = {
-                name: each_text(item, change, f"{place}.{name}" if place else name) for name, item in value.items()
-            }
-            return fields if any(fields[name] is not item for name, item in value.items()) else value
-        case list():
-            items = [each_text(item, change, f"{place}[{index}]") for index, item in enumerate(value)]
-            return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-        case _:
-            return value
+    if isinstance(value, str):
+        return change(value, place)
+    if isinstance(value, dict):
+        fields = _changes(value.items(), f"{place}." if place else "", "", change)
+        return {**value, **fields} if fields else value
+    if isinstance(value, list):
+        items = _changes(enumerate(value), f"{place}[", "]", change)
+        return [items.get(index, item) for index, item in enumerate(value)] if items else value
+    return value
+
+
+def _changes[K: (str, int)](
+    items: Iterable[tuple[K, Json]], before: str, after: str, change: Callable[[str, str], Json]
+) -> dict[K, Json]:
+    """By field or place, what becomes another one."""
+    found: dict[K, Json] = {}
+    for key, item in items:
+        if isinstance(item, _HOLD_TEXT) and (new := each_text(item, change, f"{before}{key}{after}")) is not item:
+            found[key] = new
+    return found
 
 
 def mask_tags(value: Any, tags: frozenset[str], report: Report, why: str) -> Any:

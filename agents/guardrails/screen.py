@@ -84,7 +84,7 @@ class Screen:
             return True  # not JSON: cleaning says so
 
     def before(self, given: Mapping[str, Json], going: Pass) -> dict[str, Json]:
-        """What the agent is sent. Raises GuardRefused.
+        """What the agent is sent; the very same object where nothing is taken out. Raises GuardRefused.
 
         1. Fields outside the contract, and tagged fields it does not declare, are stripped.
         2. Sealed values are opened for it, or masked.
@@ -92,7 +92,7 @@ class Screen:
         4. What leaves this process is de-identified.
         """
         stripper = Stripper(self.guard.sees)
-        value: Json = stripper.strip(dict(given), self._input)
+        value: Json = stripper.strip(given if isinstance(given, dict) else dict(given), self._input)
         going.report.stripped = stripper.names
         going.report.opened = stripper.seen
         value = self._unseal(value, going.report)

@@ -10,6 +10,7 @@ from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -57,6 +58,13 @@ def open_before(user: User | AnonymousUser) -> list[Gate]:
         disguise.disguised(check)
         for check in Check.objects.select_related(*disguise.WITH).filter(pk__in=waiting).order_by("pk")
     ]
+
+
+def titled(user: User, words: str, *, most: int) -> list[Gate]:
+    """The newest checks of this person whose title holds the words; decided ones, too, as with gates."""
+    mine = Check.objects.filter(reviewer=user, case__gate__title__icontains=words)
+    seen = mine.filter(Q(ended_at=None) | ~Q(verdict=""))
+    return [disguise.disguised(check) for check in seen.select_related(*disguise.WITH).order_by("-pk")[:most]]
 
 
 def matching(gates: Sequence[Gate], *, queue: int | None, search: str) -> list[Gate]:

@@ -65,7 +65,7 @@ def decide(request: HttpRequest, pk: int, do: str) -> HttpResponse:
         messages.success(request, _("Your agreement is kept. A second person has to agree before anything changes."))
     else:
         said = _("Version %(number)d has the change and is current.") % {"number": accepted.version}
-        messages.success(request, said, extra_tags=act_views.undo_address(done, reason))
+        messages.success(request, said, extra_tags=act_views.undo_address(done, reason, user))
     return redirect("feedback:proposal", pk)
 
 

@@ -17,14 +17,16 @@ from orchestrator import acts
 from orchestrator.errors import OrchestratorError
 
 NAMED: Final = frozenset({"token-make", "access:link", "view-as", "approvals:import-answers"})
+_KEPT: Final = frozenset({"orchestrator:act", "approvals:decide"})  # of what htmx sends
 _WITH_FILE: Final = frozenset({"approvals:import-answers"})
 
 
 class StepUp:
     """Ask for the password, a code or a passkey before what matters most, if the last proof is some minutes old.
 
-    A form that was sent is kept and goes on by itself afterwards; a page that htmx drives is asked for again, with the
-    draft that was saved. A bearer token proves itself each time, and what it may do was chosen when it was made.
+    A form that was sent is kept and goes on by itself afterwards, an act's dialog and a card's verdict too. Other pages
+    that htmx drives are asked for again. A bearer token proves itself each time, and what it may do was chosen when it
+    was made.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -97,10 +99,19 @@ def _ask(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"code": "step_up_needed", "message": words}, status=403)
     if request.headers.get("HX-Request") == "true":
         response = HttpResponse(status=204)
-        response["HX-Redirect"] = f"{where}?{urlencode({'next': _page_of(request)})}"
+        response["HX-Redirect"] = _keep_form(request, where) or f"{where}?{urlencode({'next': _page_of(request)})}"
         return response
     answer: HttpResponse = suspend_request(request, where)
     return answer
+
+
+def _keep_form(request: HttpRequest, where: str) -> str:
+    """Keep an act or a verdict that htmx has sent, to go on as from a page; where to prove it. Empty for others."""
+    if request.resolver_match is None or request.resolver_match.view_name not in _KEPT:
+        return ""
+    for name in [name for name in request.META if name.startswith("HTTP_HX_")]:
+        del request.META[name]
+    return str(suspend_request(request, where)["Location"])
 
 
 def _sends_file(request: HttpRequest) -> bool:

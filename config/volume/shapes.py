@@ -16,10 +16,10 @@ QUEUES: Final = ("volume-operations", "volume-risk", "volume-legal", "volume-ser
 _RISKS: Final = ("low", "medium", "medium", "high", "critical")
 _WORDS: Final = ("isolate", "refund", "publish", "restart", "escalate", "quarantine", "reimburse", "revoke")
 _BETWEEN: Final[tuple[tuple[str, dict[str, Json]], ...]] = (
-    ("tool.called", {"tool": "look-up", "version": 1, "ms": 41, "outcome": "ok"}),
+    ("tool.called", {"tool": "look-up", "version": 1, "ms": 41, "outcome": "done"}),
     ("message.sent", {"topic": "work", "to": "team", "bytes": 312}),
-    ("tool.called", {"tool": "fetch-record", "version": 2, "ms": 118, "outcome": "ok"}),
-    ("quality.assessed", {"score": 0.93, "checks": 3}),
+    ("tool.called", {"tool": "fetch-record", "version": 2, "ms": 118, "outcome": "done"}),
+    ("quality.assessed", {"score": 93, "passed": True}),
 )
 
 # How a run ends. In `approved`, `rejected` and `open` people are asked.

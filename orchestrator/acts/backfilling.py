@@ -72,12 +72,13 @@ class Backfill(Act):
         }
 
     def answers(self, target: Target) -> Mapping[str, Json]:
-        """Its first schedule, and the last day."""
-        found = _schedules(target).order_by("name").first()
-        if found is None:
+        """The last day; the schedule, if there is but one."""
+        rows = list(_schedules(target).order_by("name")[:2])
+        if not rows:
             return {}
-        today = db.clock().astimezone(ZoneInfo(found.zone)).date()
-        return {"schedule": found.name, "from": str(today - timedelta(days=1)), "to": str(today)}
+        today = db.clock().astimezone(ZoneInfo(rows[0].zone)).date()
+        days: dict[str, Json] = {"from": str(today - timedelta(days=1)), "to": str(today)}
+        return {**days, "schedule": rows[0].name} if len(rows) == 1 else days
 
     def lock(self, target: Target) -> Target:
         """The timekeeper passes over a schedule that is locked."""

@@ -21,7 +21,7 @@ from django.utils.translation import gettext, ngettext
 
 from agents.models import Agent
 from agents.types import Json
-from orchestrator import events, ports, teams
+from orchestrator import events, forms, ports, teams
 from orchestrator.acts.refusals import ActImpossible, ActUnknown, AnswerInvalid, OwnRequest, PlanChanged, TargetUnknown
 from orchestrator.engine import transitions
 from orchestrator.errors import ReasonMissing
@@ -36,6 +36,7 @@ _NUL: Final = re.compile(
     rb"(?<!\\)(?:\\\\)*\\u0000"
 )  # as JSON writes it; a backslash that is written itself is doubled
 LARGEST: Final = 2**53 - 1  # number that JSON carries safely, and that the database can compare with its own
+NAMED: Final = forms.NAMED
 SCOPES: Final[tuple[Scope, ...]] = ("task", "run", "workflow", "agent", "team", "everything")
 
 

@@ -26,6 +26,7 @@ from orchestrator.engine.asking import keys_that_ask
 from orchestrator.engine.authorising import started_by
 from orchestrator.engine.plans import plan_of
 from orchestrator.errors import OrchestratorError
+from orchestrator.forms import CODE
 from orchestrator.models import Run, Workflow, WorkflowVersion
 from orchestrator.states import RUN_LIVE
 
@@ -65,6 +66,7 @@ class Publish(VersionAct):
                     "minLength": 1,
                     "maxLength": LARGEST,
                     "title": _("The definition, as YAML or JSON"),
+                    CODE: True,
                 },
                 "strict": {"type": "boolean", "title": _("Refuse it if the checks warn of anything")},
                 "make_queues": {"type": "boolean", "title": _("Make queues that do not exist")},

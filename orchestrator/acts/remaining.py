@@ -16,6 +16,7 @@ from orchestrator.acts.runs import RunAct
 from orchestrator.acts.steps import SHOWN
 from orchestrator.definitions.errors import DefinitionError
 from orchestrator.engine import migrating
+from orchestrator.forms import CODE
 from orchestrator.models import WorkflowVersion
 
 LARGEST: Final = 200_000  # characters
@@ -41,7 +42,8 @@ class EditRemaining(RunAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """The whole definition."""
-        source = {"type": "string", "minLength": 1, "maxLength": LARGEST, "title": _("The definition, as YAML or JSON")}
+        title = _("The definition, as YAML or JSON")
+        source = {"type": "string", "minLength": 1, "maxLength": LARGEST, "title": title, CODE: True}
         return {"properties": {"source": source}, "required": ["source"]}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

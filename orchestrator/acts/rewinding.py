@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
 
 from agents.types import Json
-from orchestrator import orders, ports
+from orchestrator import forms, orders, ports
 from orchestrator.acts.core import Act, Performing, Person, Plan, Scope, Target, counted, register
 from orchestrator.acts.refusals import ActImpossible
 from orchestrator.acts.runs import RunAct
@@ -28,7 +28,7 @@ from orchestrator.models import Checkpoint, Event, LedgerEntry, Run, WorkflowVer
 from orchestrator.states import RUN_TERMINAL, RunStatus, TaskStatus
 
 _NAMED: Final = 8  # names in one line of a preview
-_LISTED: Final = 100  # side effects, and steps that are undone, one line each
+_LISTED: Final = 100  # side effects, and steps that are undone, one line each; checkpoints
 
 
 def _some(names: Sequence[object]) -> str:
@@ -64,7 +64,9 @@ class RollBackRun(RunAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which checkpoint; the newest if none is named."""
-        number = {"type": "integer", "title": _("Checkpoint number"), "minimum": 1}
+        rows = Checkpoint.objects.filter(run=target.run).order_by("-number")[:_LISTED]
+        words = {str(row.number): f"{row.number} · {row.name}" for row in rows}
+        number = {"type": "integer", "title": _("Checkpoint"), "minimum": 1, forms.WORDS: words}
         return {"properties": {"checkpoint": number}}
 
     def answers(self, target: Target) -> Mapping[str, Json]:

@@ -347,10 +347,6 @@ class Redirect(TaskAct):
         field = {"type": "string", "enum": fitting, "title": _("Agent")}
         return causes.asked({"properties": {"agent": field}, "required": ["agent"]}, target.task)
 
-    def answers(self, target: Target) -> Mapping[str, Json]:
-        """The first that fits."""
-        return {"agent": next(iter(_fitting(target.task)), "")}
-
     def plan(self, target: Target, answers: Mapping[str, Json]) -> Plan:
         """Its contract has been checked by the choice that is offered."""
         task, facts = target.task, facts_of(target.task)

@@ -45,9 +45,10 @@ class Problems:
         self._found: list[DefinitionProblem] = []
 
     def add(self, message: str, *, step: str = "", field: str = "", remedy: str = "", line: int = 0) -> None:
-        """Note one problem. Those over the cap are dropped: the first fifty are enough to work on."""
-        if len(self._found) < MAX_PROBLEMS:
-            self._found.append(DefinitionProblem(self.file, step, field, message, remedy, line))
+        """Note one problem, once. Those over the cap are dropped: the first fifty are enough to work on."""
+        problem = DefinitionProblem(self.file, step, field, message, remedy, line)
+        if len(self._found) < MAX_PROBLEMS and problem not in self._found:
+            self._found.append(problem)
 
     @property
     def is_full(self) -> bool:

@@ -8,6 +8,7 @@ const note = () => document.getElementById("note");
 const status = () => document.getElementById("verdict-status");
 const editor = () => document.getElementById("editor");
 const verdicts = () => document.querySelectorAll("[data-verdict], [data-edit]");
+const onlyLooks = "onlyLooks" in document.body.dataset; // through somebody else's eyes
 const buttonOf = (verdict) => document.querySelector(`[data-send="${verdict}"]`);
 
 let armed = "";
@@ -114,7 +115,7 @@ function typed(event) {
 async function keep() {
   clearTimeout(drafting);
   const card = document.getElementById("card");
-  if (!dirty || !form() || !card.dataset.draft) return;
+  if (!dirty || !form() || !card.dataset.draft || onlyLooks) return;
   dirty = false;
   const typing = new FormData(form());
   const hasFields = !editor() ? document.querySelector("[data-answer]") : editor().open;
@@ -132,7 +133,7 @@ async function keep() {
 
 async function present() {
   const card = document.getElementById("card");
-  if (!card?.dataset.presence || card.offsetParent === null || document.hidden) return;
+  if (!card?.dataset.presence || card.offsetParent === null || document.hidden || onlyLooks) return;
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "X-CSRFToken": token };
   const body = new URLSearchParams({ version: card.dataset.version });

@@ -50,13 +50,14 @@ document.addEventListener("pointerup", () => {
   drag = null;
 });
 
-/** Where the drawing is wider than its pane, start at what is going on. */
+/** Where the drawing is larger than its pane, start at what is going on. */
 function showWork() {
   for (const pane of document.querySelectorAll(".graph-pane")) {
     const node = pane.querySelector(".node[aria-current]") ?? pane.querySelector(".node:is(.s-waiting, .s-running)");
     if (!node) continue;
     const [box, frame] = [node.getBoundingClientRect(), pane.getBoundingClientRect()];
     pane.scrollLeft += box.left + box.width / 2 - frame.left - frame.width / 2;
+    pane.scrollTop += box.top + box.height / 2 - frame.top - frame.height / 2;
   }
 }
 

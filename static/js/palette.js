@@ -34,7 +34,9 @@ function go() {
 function arrived({ detail: { ctx } }) {
   if (ctx.sourceElement !== form) return;
   answered = new URL(ctx.request.action, location.href).searchParams.get("q");
-  choose(0);
+  // A page that is called what was typed comes before one whose name only holds it.
+  const named = items().findIndex((item) => item.textContent.trim().toLowerCase().startsWith(answered.trim().toLowerCase()));
+  choose(Math.max(0, named));
   if (isEager) go();
 }
 

@@ -6,9 +6,10 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from approvals.models import AccessChange
+from approvals.models import AccessChange, Draft, Presence
+from orchestrator import acts
 from tests import factories, people
-from tests.functional.conftest import Site, serious_problems
+from tests.functional.conftest import Site, at_rest, serious_problems
 
 
 @pytest.fixture
@@ -94,3 +95,40 @@ def test_passkey_is_added_and_signs_in_without_a_password(site: Site, page: Page
     expect(page.get_by_role("link", name="Audit").first).to_be_visible()
     page.goto(f"{address}/account/")
     expect(page.locator("main")).to_contain_text("Laptop")
+
+
+def test_viewing_as_somebody_leaves_no_trace_of_them_and_asks_for_nothing(site: Site, adam: User, page: Page) -> None:
+    rita = people.person("rita", "Reviewer", decides=people.queue())
+    gate = people.gate()
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
+    site.enter(page, adam, f"/access/people/{rita.pk}/")
+    page.get_by_role("button", name="View as…").click()
+    page.locator("#confirm").get_by_role("button", name="View as").click()
+    expect(page.get_by_text("You see what")).to_be_visible()
+
+    page.goto(f"{site.address}/inbox/{gate.pk}/")
+    page.get_by_label("Note").fill("through her eyes")
+    page.goto(f"{site.address}/inbox/")  # a draft would be kept on the way
+    expect(page.locator("#card")).to_be_visible()
+    at_rest(page)
+
+    assert refused == []
+    assert not Presence.objects.exists()
+    assert not Draft.objects.exists()
+
+
+def test_change_is_confirmed_by_its_words_and_not_by_its_number(site: Site, adam: User, page: Page) -> None:
+    zoe, ada = people.person("zoe"), people.person("ada", "Administrator")
+    acts.perform(
+        acts.find("everything", "give-role"), acts.Target("everything"), by=adam, reason="she runs it from now on",
+        answers={"person": zoe.username, "role": "Administrator"},
+    )  # fmt: skip
+    site.enter(page, ada, "/access/changes/")
+
+    page.get_by_role("link", name="Confirm…").click()
+
+    dialog = page.locator("#dialog")
+    expect(dialog.locator("#act-plan")).to_contain_text("zoe has the role Administrator")
+    expect(dialog.get_by_label("Change", exact=True)).to_have_count(0)
+    expect(dialog.locator("[name='input.change']")).to_have_value(str(AccessChange.objects.get().pk))

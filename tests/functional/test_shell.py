@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
+from approvals.roles import ROLES
 from orchestrator import services
 from orchestrator.models import Stop
 from tests import factories
@@ -70,6 +71,17 @@ def test_palette_finds_a_run_by_its_number_with_the_keyboard_alone(site: Site, m
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(f"{site.address}/runs/{run.pk}/")
+
+
+def test_palette_opens_the_page_that_is_called_what_was_typed(site: Site, page: Page) -> None:
+    site.enter(page, factories.user("vera", *ROLES))
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("people")
+    expect(page.get_by_role("option", name="How people decide")).to_be_visible()
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(f"{site.address}/access/")
 
 
 def test_palette_answers_somebody_who_is_quicker_than_the_page(site: Site, page: Page) -> None:

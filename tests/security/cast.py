@@ -65,8 +65,7 @@ class World:
         return address.format(
             gate=self.gate.pk, run=self.run.pk, file=self.file.pk, task=self.gate.task_id,
             workflow=self.run.workflow.name, agent=self.agent.name, stop=self.stop.pk,
-            pos=self.pos, team=self.persons["reviewer"].groups.get().pk, person=self.persons["reviewer"].pk,
-            **self.learned,
+            pos=self.pos, person=self.persons["reviewer"].pk, **self.learned,
         )  # fmt: skip
 
     def browser(self, persona: str) -> Client:
@@ -112,7 +111,7 @@ def world() -> World:
         text=prompts.Text(template="Greet.", variables=[], change="", git_ref="", docs_link=""),
         by=persons["superuser"],
     )
-    learned = _learned(run, persons["superuser"])
+    learned = _learned(run, persons["superuser"]) | {"team": persons["reviewer"].groups.get().pk}
     return World(run, gate, factories.artifact(run), agent, stop, _sealed(), persons, learned)
 
 

@@ -1,6 +1,7 @@
 """Every address and every live topic against every kind of person. What has no line here fails (SCENARIO 63)."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -695,6 +696,7 @@ NAMES = {
 }  # fmt: skip
 
 
+@cache
 def rows(table: str) -> dict[str, str]:
     """A table's lines by route; the columns without their spaces."""
     lines = [line.split() for line in table.splitlines() if line]
@@ -725,6 +727,7 @@ def operations() -> set[str]:
     }
 
 
+@cache
 def address(route: str) -> str:
     """The address of a page or REST route, with names of real things to fill in."""
     _, _, path = route.partition(" ")
@@ -736,14 +739,18 @@ def address(route: str) -> str:
 
 def ask(client: Client, there: World, route: str) -> Any:
     """Send one request whose effects are undone."""
+    with transaction.atomic():
+        response = send(client, there, route)
+        transaction.set_rollback(True)
+    return response
+
+
+def send(client: Client, there: World, route: str) -> Any:
     method, _, _ = route.partition(" ")
     is_api = address(route).startswith("/api/v1")
     body = BODIES.get(route, {})
     kind = {"content_type": "application/json"} if is_api and method != "GET" else {}
-    with transaction.atomic():
-        response = getattr(client, method.lower())(there.fill(address(route)), body, **kind)
-        transaction.set_rollback(True)
-    return response
+    return getattr(client, method.lower())(there.fill(address(route)), body, **kind)
 
 
 def mark(response: Any) -> str:
@@ -792,12 +799,15 @@ ASKED = {"GET metrics"}  # notes that somebody asks: nothing is counted for nobo
 
 @pytest.mark.parametrize("route", [*rows(PAGES), *rows(API)])
 def test_route_answers_everybody_as_the_matrix_says_and_reading_changes_no_row(there, route):
-    before = rows_written()
+    reads = route.startswith("GET") and route not in CHALLENGES | ASKED
+    before = rows_written() if reads else 0
 
-    found = "".join(mark(ask(there.browser(persona), there, route)) for persona in PERSONAS)
+    # What is read leaves nothing to undo, as is held below; rows count even if they are taken back.
+    one = send if reads else ask
+    found = "".join(mark(one(there.browser(persona), there, route)) for persona in PERSONAS)
 
     assert found == (rows(PAGES) | rows(API))[route], f"{' '.join(PERSONAS.values())}"
-    if route.startswith("GET") and route not in CHALLENGES | ASKED:
+    if reads:
         assert rows_written() == before
 
 

@@ -15,7 +15,7 @@ from approvals.accounts.risk import NO_REASON, Why
 from approvals.errors import ChangeRefused
 from approvals.models import AccessChange
 from orchestrator import acts
-from orchestrator.acts.core import Performing, Plan, Target, Undo, register
+from orchestrator.acts.core import NAMED, Performing, Plan, Target, Undo, register
 
 
 class _Second(AccessAct):
@@ -25,10 +25,8 @@ class _Second(AccessAct):
 
     def schema(self, target: Target) -> Mapping[str, Any]:
         """Which."""
-        return {
-            "properties": {"change": {"type": "integer", "minimum": 1, "title": _("Change")}},
-            "required": ["change"],
-        }
+        number = {"type": "integer", "minimum": 1, "title": _("Change"), NAMED: True}
+        return {"properties": {"change": number}, "required": ["change"]}
 
     def change(self, asked: Answers, by: User | None, why: Why) -> Mapping[str, Json] | None:
         """Not by itself: `apply` knows what it is about."""

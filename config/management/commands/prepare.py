@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 
@@ -21,6 +22,8 @@ from config import env
 
 class Command(BaseCommand):
     help = "Apply migrations, seed the demo (unless DEMO=0) and collect static files when they changed."
+    # What the environment may have set. The pages are checked by `make check`; reading them all takes seconds here.
+    requires_system_checks = [Tags.caches, Tags.compatibility, Tags.files, Tags.translation]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Apart from the rest: what nobody has to wait for."""

@@ -28,6 +28,7 @@ from orchestrator.models import Rehearsal, Workflow
 
 class Command(BaseCommand):
     help = "Rehearse a published workflow with stub agents and injected faults, on a database made for it."
+    requires_system_checks = ()  # `migrate` has made them; they load every page, and nobody looks at one here
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which workflow, how often, in what form."""

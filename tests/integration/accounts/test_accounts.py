@@ -233,7 +233,7 @@ def test_critical_gate_asks_who_you_are_again_and_goes_on_by_itself(stale: int) 
         browser.post(f"/inbox/{small.pk}/decide/", verdict)
 
         assert asked["Location"].startswith("/account/confirm/?next=")
-        assert htmx["HX-Redirect"] == f"/account/confirm/?next=%2Finbox%2F{grave.pk}%2F"
+        assert htmx["HX-Redirect"] == f"/account/confirm/?next=%2Finbox%2F{grave.pk}%2Fdecide%2F"
         assert (api.status_code, api.json()["code"]) == (403, "step_up_needed")
         assert Gate.objects.get(pk=grave.pk).status == "open"
         assert Gate.objects.get(pk=small.pk).status == "approved"
@@ -244,6 +244,60 @@ def test_critical_gate_asks_who_you_are_again_and_goes_on_by_itself(stale: int) 
         asked = browser.post(f"/inbox/{grave.pk}/decide/", verdict)
         browser.post("/account/confirm/", {"password": factories.PASSWORD, "next": f"/inbox/{grave.pk}/decide/"})
         assert Gate.objects.get(pk=grave.pk).status == "approved"
+
+
+def test_verdict_that_htmx_sent_goes_on_with_its_note_once_it_is_proved(stale: int) -> None:
+    account("rita", "Human Oversight Coordinator")
+    grave = people.gate(of=people.run(), risk="critical")
+    browser, _answer = sign_in("rita")
+    verdict = {"version": 1, "verdict": "approve", "note": "checked the host"}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        asked = browser.post(f"/inbox/{grave.pk}/decide/", verdict, headers={"HX-Request": "true"})
+        browser.post(asked["HX-Redirect"], {"password": "wrong", "next": f"/inbox/{grave.pk}/decide/"})
+        assert Gate.objects.get(pk=grave.pk).status == "open"
+        done = browser.post(
+            asked["HX-Redirect"], {"password": factories.PASSWORD, "next": f"/inbox/{grave.pk}/decide/"}
+        )
+
+    assert done["Location"].startswith("/inbox/")
+    assert Gate.objects.get(pk=grave.pk).status == "approved"
+    assert Gate.objects.get(pk=grave.pk).decisions.get().note == "checked the host"
+
+
+def test_act_from_a_dialog_goes_on_with_its_reason_once_it_is_proved(stale: int) -> None:
+    account("adam", "Administrator")
+    zoe = account("zoe")
+    browser, _answer = sign_in("adam")
+    path = "/act/everything/all/give-role/"
+    typed = {"input.person": "zoe", "input.role": "Auditor", "reason": "she keeps the books from now on"}
+    htmx = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/access/people/{zoe.pk}/"}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        asked = browser.post(path, typed, headers=htmx)
+        assert asked["HX-Redirect"].startswith("/account/confirm/?next=%2Fact%2F")
+        assert not zoe.groups.exists()
+        done = browser.post(asked["HX-Redirect"], {"password": factories.PASSWORD, "next": path})
+
+    assert (done.status_code, "HX-Redirect" in done) == (302, False)
+    assert list(zoe.groups.values_list("name", flat=True)) == ["Auditor"]
+    assert Event.objects.filter(data__reason=typed["reason"]).exists()
+
+
+def test_act_that_is_refused_after_the_proof_still_has_its_reason(stale: int) -> None:
+    account("adam", "Administrator")
+    account("zoe")
+    browser, _answer = sign_in("adam")
+    path = "/act/everything/all/give-role/"
+    typed = {"input.person": "zoe", "input.role": "No such role", "reason": "she keeps the books from now on"}
+
+    with time_machine.travel(time.time() + stale, tick=True):
+        asked = browser.post(path, typed, headers={"HX-Request": "true"})
+        shown = browser.post(asked["HX-Redirect"], {"password": factories.PASSWORD, "next": path})
+
+    assert shown.status_code in (400, 409, 422)
+    assert typed["reason"] in shown.text
+    assert "<html" in shown.text
 
 
 @pytest.mark.parametrize("header", ["x", "Basic x", "Bearer", "Bearer wk_x", "bearer wk_x"])

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from agents.models import AgentHealth, AgentVersion
+from agents.models import AgentHealth, AgentRelease, AgentVersion
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +88,19 @@ def test_agent_page_reads_contracts_without_json_schema(developer):
     assert "low | high" in page
     assert "at most 60 characters" in page
     assert "in a process of its own that can be killed" in page
+
+
+def test_agent_page_shows_the_version_that_does_the_work(developer):
+    agent = factories.agent("assessor")
+    AgentVersion.objects.create(
+        agent=agent, number=2, kind="python", isolation="loop", entrypoint="new", digest="1" * 64
+    )
+    AgentRelease.objects.create(agent=agent, current=1, canary=2, share=20)
+
+    page = text_of(developer.get("/agents/assessor/"))
+
+    assert "tests.assessor" in page
+    assert "canary v2, 20 %" in page
 
 
 def test_agent_page_shows_an_older_version_on_request(developer):

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from agents.models import Agent
@@ -259,3 +260,20 @@ def test_one_game_day_of_a_runbook_at_a_time(writer):
 
     with pytest.raises(CommandError, match="under way"):
         call_command("game_day", "start", "token-surge")
+
+
+@pytest.mark.parametrize(("critical", "shown"), [(3, 3), (5, 1)])
+def test_many_critical_alerts_take_two_lines_of_a_page_and_few_a_line_each(
+    mia: User, critical: int, shown: int
+) -> None:
+    rule = AlertRule.objects.filter(severity="critical").order_by("pk").first()
+    assert rule is not None
+    for number in range(critical):
+        raised(rule.name, f"writer-{number}")
+    client = Client()
+    client.force_login(mia, backend="django.contrib.auth.backends.ModelBackend")
+
+    page = client.get("/shell/?part=alerts").text
+
+    assert page.count('id="shell-alert-') == shown
+    assert ("critical alerts wait for an answer" in page) is (critical > 3)

@@ -9,6 +9,7 @@ from approvals import queries, services
 from approvals.able import cases, checks, draws, figures, first, measures, planning
 from approvals.errors import GateAlreadySettled, GateChanged, GateNotFound, NoteMissing
 from approvals.models import Check, Decision, FirstVerdict, Gate, GoldCase, Handling, Notice, Sitting
+from monitoring import finding
 from orchestrator.models import Event, Run, Task
 from tests import people
 from tests.pages import without_tokens
@@ -66,6 +67,24 @@ def test_check_passes_for_a_gate_on_card_list_and_api(ana, sam):
     assert browser(sam).get(f"/inbox/{check.pk}/").status_code == 404
     assert {row.gate.pk for row in queries.inbox(sam)} == {real.pk}
     assert Notice.objects.get(recipient=ana).path == f"/inbox/{check.pk}/"
+
+
+def test_search_finds_a_check_as_it_finds_gates(ana, sam):
+    check = planning.open_check(case(sam, title="Isolate the file server"), ana)
+    decided = planning.open_check(case(sam, title="Isolate the mail server"), ana)
+    withdrawn = planning.open_check(case(sam, title="Isolate the print server"), ana)
+    services.decide(gate_id=decided.pk, by=ana, verdict="reject", gate_version=1, note="no")
+    checks.withdraw(withdrawn.pk, ana)
+
+    def found(user, words):
+        return {hit.href for hit in finding.find(user, words) if hit.group == "Gates"}
+
+    mine = {f"/inbox/{check.pk}/", f"/inbox/{decided.pk}/"}
+    assert mine < found(ana, "Isolate the")
+    assert found(ana, f"#{check.pk}") == {f"/inbox/{check.pk}/"}
+    assert not (mine | {f"/inbox/{withdrawn.pk}/"}) & found(sam, "Isolate the")
+    assert f"/inbox/{withdrawn.pk}/" not in found(ana, "Isolate the")
+    assert found(sam, str(check.pk)) == set()
 
 
 def test_verdict_on_a_check_releases_nothing_and_is_told_to_its_reviewer_alone(ana, sam):

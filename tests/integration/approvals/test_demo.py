@@ -4,8 +4,11 @@ import json
 import stat
 
 import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.test import RequestFactory
 
 from agents.models import Policy, PromptVersion
 from agents.policies import store
@@ -37,6 +40,19 @@ def test_seed_demo_makes_people_who_can_sign_in_with_what_is_on_disk(folder, cli
         assert user.get_full_name() == entry["name"]
         assert [group.name for group in user.groups.filter(name__in=ROLES)] == [entry["role"]]
         assert not user.is_superuser
+
+
+def test_password_of_the_demo_has_all_its_rounds_after_the_first_sign_in(folder, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    demo.seed_people(demo.seed_queues(), folder)
+    password = json.loads((folder / demo.PASSWORDS).read_text())["ana"]["password"]
+
+    signed_in = authenticate(RequestFactory().post("/"), username="ana", password=password)
+
+    hashed = User.objects.get(username="ana").password
+    assert signed_in
+    assert PBKDF2PasswordHasher().decode(hashed)["iterations"] == PBKDF2PasswordHasher.iterations
+    assert check_password(password, hashed)
 
 
 def test_seed_demo_again_changes_nothing(folder):

@@ -1,11 +1,11 @@
 """Who may do what, asked at the one place."""
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.utils.functional import SimpleLazyObject
 
 from approvals import access, permissions, tokens
-from approvals.models import Gate
+from approvals.models import Gate, Profile
 from approvals.roles import ROLES, VERBS
 from orchestrator.models import Task, Workflow
 from tests import people
@@ -162,3 +162,26 @@ def test_token_of_a_superuser_is_narrowed_too():
     assert not permissions.can(user, "decide_gate", people.gate())
     assert list(permissions.visible_workflows(user)) == list(Workflow.objects.all())
     assert not permissions.visible_workflows(user, "start_run")
+
+
+@pytest.mark.parametrize("has_profile", [True, False])
+def test_rights_bring_the_profile_along_and_that_there_is_none(has_profile, django_assert_num_queries):
+    ana = people.person("ana", "Reviewer")
+    if has_profile:
+        Profile.objects.create(user=ana, time_zone="Asia/Kathmandu")
+    user = User.objects.get(pk=ana.pk)
+    permissions.rights_of(user)
+
+    with django_assert_num_queries(0):
+        found = getattr(user, "profile", None)
+
+    assert (found.time_zone if found else None) == ("Asia/Kathmandu" if has_profile else None)
+
+
+def test_profile_that_is_made_after_rights_were_read_is_found():
+    user = people.person("ana", "Reviewer")
+    permissions.rights_of(user)
+
+    made, _ = Profile.objects.update_or_create(user=user, defaults={"language": "de"})
+
+    assert user.profile == made

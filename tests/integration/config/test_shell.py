@@ -1,5 +1,7 @@
 """The frame around every page: what the navigation and the search lead to opens, for each role."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -47,3 +49,29 @@ def test_error_page_says_which_language_it_is_in() -> None:
     client.cookies["django_language"] = "de"
 
     assert '<html lang="de">' in client.get("/nowhere/").text
+
+
+@pytest.mark.django_db
+def test_every_name_that_search_shows_can_be_told_apart() -> None:
+    client = Client()
+    client.force_login(factories.user("vera", *ROLES), backend=BACKEND)
+
+    page = client.get("/search/?q=e").text
+
+    shown = re.findall(r'role="option"[^>]* id="([^"]+)"', page)
+    assert len(shown) == len(set(shown)) > 10
+    assert ">People</a>" in client.get("/search/?q=people").text.replace("\n", "")
+
+
+@pytest.mark.django_db
+def test_address_that_takes_forms_alone_says_so_on_a_page_of_ours() -> None:
+    client = Client()
+    client.force_login(factories.user("nora", "Auditor"), backend=BACKEND)
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+
+    shown = client.get("/audit/export/", headers=browser)
+
+    assert (shown.status_code, shown["Allow"]) == (405, "POST")
+    assert "There is no page here" in shown.text
+    assert client.get("/audit/export/").content == b""
+    assert "There is no page here" not in client.get("/api/v1/tokens", headers=browser).text

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from orchestrator import forms
+from orchestrator import act_views, acts, forms
 from orchestrator.models import Event, Run
 from tests import factories
 from tests.api import as_user
@@ -92,3 +92,30 @@ def test_redirect_is_not_offered_where_no_other_agent_fits(manager, run):
     assert (
         as_user(factories.User.objects.get(username="maria")).get(f"/tasks/{run.pk << 20 | 1}/acts").status_code == 200
     )
+
+
+def test_act_chooses_nothing_that_nobody_chose(manager, run):
+    factories.agent("writer")
+
+    form = form_of(manager.get(f"/act/task/{run.pk << 20 | 1}/redirect/").content.decode())
+
+    assert '<option value="">Choose…</option>' in form
+    assert "selected" not in form
+    assert 'name="input.agent" required' in form
+    assert "Fill in what is asked above; then this says what will happen." in form
+
+
+def test_preview_of_an_act_that_is_half_filled_in_blames_nobody(manager, run):
+    address = f"/act/run/{run.pk}/checkpoint/?preview=1"
+
+    shown = manager.post(address, {"reason": "", "input.name": ""}).content.decode()
+
+    assert "Fill in what is asked above; then this says what will happen." in shown
+    assert "missing or cannot be read" not in shown
+
+
+def test_undo_is_offered_only_to_whom_it_is_open(manager, run):
+    done = acts.Done(acts.Target("run", run), "Paused.", undo=acts.Undo("resume"))
+
+    assert act_views.undo_address(done, "why", factories.User.objects.get(username="maria"))
+    assert act_views.undo_address(done, "why", factories.user("nora", "Auditor")) == ""

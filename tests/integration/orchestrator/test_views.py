@@ -330,6 +330,22 @@ def test_start_form_has_the_fields_of_the_input_schema(manager, published):
     assert 'name="input.order"' in page
 
 
+def test_start_form_chooses_nothing_that_nobody_chose(manager):
+    made = factories.workflow("refund", factories.steps("check"), title="Refund")
+    level = {"enum": ["low", "high"], "type": "string"}
+    pace = {**level, "default": "high"}
+    schema = {"type": "object", "required": ["level", "pace"], "properties": {"level": level, "pace": pace}}
+    factories.publish(made, factories.steps("check"), schema=schema)
+
+    page = manager.get("/workflows/refund/start/").content.decode()
+
+    level, pace = (page[page.index(f'name="input.{name}"') :].partition("</select>")[0] for name in ("level", "pace"))
+    assert "selected" not in level
+    assert '<option value="">Choose…</option>' in level
+    assert '<option value="high" selected>' in pace
+    assert "Choose…" not in pace
+
+
 def test_start_twice_with_the_same_form_makes_one_run(manager, published):
     form = {"input.order": "O-1", "key": "form-1"}
 

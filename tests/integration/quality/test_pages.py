@@ -1,6 +1,7 @@
 """The pages and routes of quality and evaluations: what they show, to whom, and what may be changed there."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -216,3 +217,18 @@ def test_dataset_of_decisions_holds_corrections_and_only_its_editors_take_it_awa
     assert by_question["rejected"]["expected"] == {"not": rejected.gate.subject["proposal"]}
     assert by_question["edited"]["provenance"]["decision"] == edited.pk
     assert person("Reviewer").get(f"/agents/evaluations/datasets/{made['id']}.jsonl").status_code == 404
+
+
+def test_suite_leads_to_its_agent_only_where_that_is_here(lead: Client) -> None:
+    def links() -> set[str]:
+        return set(re.findall(r'href="/agents/([a-z-]+)/"', suites_of(lead.get("/agents/evaluations/").text)))
+
+    nowhere = links()
+    Agent.objects.create(name="severity-assessor", title="Severity")
+
+    assert nowhere == set()
+    assert links() == {"severity-assessor"}
+
+
+def suites_of(page: str) -> str:
+    return page[page.index('aria-labelledby="suites-title"') :].partition("</section>")[0]

@@ -295,6 +295,14 @@ def test_compile_reports_every_problem_at_once(refusal: Refuse) -> None:
     assert all('"nobody" is not an agent' in line for line in lines)
 
 
+def test_compile_says_once_what_is_wrong_twice_with_the_same_field(refusal: Refuse) -> None:
+    twice = "${has(steps.gone) ? steps.gone.note : 1}"
+
+    said = refusal(f"steps: [{{key: b, type: automated, agent: noop, inputs: {{x: '{twice}'}}}}]")
+
+    assert said.count('"steps.gone" is not a step') == 1
+
+
 def test_request_changes_is_left_out_where_it_cannot_be_carried_out(compiled: Compile) -> None:
     text = f"steps: [{A}, {{key: r, type: approval, subject: a, queue: q}}, {B}]\ndependencies: {{b: [a]}}"
 

@@ -86,3 +86,44 @@ def test_options_of_a_choice_are_shown_in_the_words_beside_them() -> None:
 
     assert known.choices == [("ana", "Ana Ribeiro")]
     assert plain.choices == [("fast", "fast")]
+
+
+def test_nothing_is_chosen_that_the_schema_does_not_name() -> None:
+    spec = {
+        "properties": {"level": {"enum": ["low", "high"]}, "kind": {"const": "refund"}, "pace": {"enum": ["a", "b"]}}
+    }
+    spec["properties"]["pace"]["default"] = "b"
+
+    chosen = {field.name: field.value for field in forms.fields_of({**spec, "required": ["level", "kind", "pace"]})}
+
+    assert chosen == {"level": "", "kind": "refund", "pace": "b"}
+    assert {field.name: field.value for field in forms.fields_of(spec)}["kind"] == ""
+
+
+@pytest.mark.parametrize(
+    ("posted", "is_unfinished"),
+    [
+        ({"input.host": "a"}, True),
+        ({"input.host": "a", "input.amount": "many"}, False),
+        ({"input.host": "a", "input.amount": "1"}, False),
+    ],
+    ids=["missing", "wrong", "complete"],
+)
+def test_answer_is_unfinished_while_something_is_only_missing(posted: dict[str, str], is_unfinished: bool) -> None:
+    assert forms.read(FIELDS, posted).is_unfinished is is_unfinished
+
+
+@pytest.mark.parametrize(("value", "is_hidden"), [("7", True), ("", False)])
+def test_what_a_link_names_is_hidden_where_there_is_such_a_link(value: str, is_hidden: bool) -> None:
+    [field] = forms.fields_of({"properties": {"change": {"type": "integer", forms.NAMED: True, "default": value}}})
+
+    assert field.is_hidden is is_hidden
+
+
+def test_whole_numbers_with_words_are_chosen_by_them_and_stay_numbers() -> None:
+    number = {"type": "integer", "minimum": 1, forms.WORDS: {"2": "2 · plan approved", "1": "1 · severity assessed"}}
+    fields = forms.fields_of({"properties": {"checkpoint": number}})
+
+    assert (fields[0].kind, fields[0].choices[0]) == ("choice", ("2", "2 · plan approved"))
+    assert forms.read(fields, {"input.checkpoint": "1"}).document == {"checkpoint": 1}
+    assert forms.read(fields, {"input.checkpoint": "one"}).fields[0].problem == "This is not a whole number."

@@ -49,3 +49,6 @@ def test_every_release_is_recorded_and_the_newer_one_with_the_kinds_that_came_si
         "task.spawned", "task.fell_back", "task.reopened", "state.written", "checkpoint.made", "gate.decided",
         "run.paused", "run.resumed", "run.compensating", "run.partly_succeeded",
     }  # fmt: skip
+    assert kinds["event_logs_3"] >= {
+        "run.forked", "run.migrated", "run.rolled_back", "task.copied", "task.lost", "task.rolled_back",
+    }  # fmt: skip

@@ -73,3 +73,20 @@ def test_reason_of_the_engine_is_told_in_the_users_language_and_a_persons_as_typ
     with translation.override("de"):
         assert said_reason("its branch was not taken") != "its branch was not taken"
         assert said_reason("wrong host") == "wrong host"
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_person", "by_itself"),
+    [
+        ("task.rolled_back", "set back, to start anew:", "was set back and starts anew"),
+        ("task.restarted", "took from its agent, to start again:", "was taken from its agent and starts again"),
+        (
+            "task.terminated",
+            "stopped the agent that worked on",
+            "its agent was stopped; what it knew is kept as a checkpoint",
+        ),
+    ],
+)
+def test_what_a_person_did_to_a_step_reads_between_both_names(kind: str, by_person: str, by_itself: str) -> None:
+    assert told(kind, "user:mia").text == by_person
+    assert told(kind).text == by_itself
