@@ -29,11 +29,18 @@ _FACTS: Final = """
     WHERE e.id > %s AND e.id <= %s AND e.kind = ANY(%s)
 """
 _DEPTH: Final = """
-    SELECT l.name, (SELECT count(*) FROM (
-        SELECT FROM orchestrator_task t
-        WHERE t.lane = l.name AND t.status = 'ready' AND NOT t.held AND NOT t.limited AND NOT t.suspect LIMIT %s) few)
-    FROM orchestrator_lane l
+    SELECT l.name, d.depth, d.late FROM orchestrator_lane l, LATERAL (
+        SELECT count(*) AS depth, count(*) FILTER (WHERE few.ready_at < %s) AS late FROM (
+            SELECT t.ready_at FROM orchestrator_task t
+            WHERE t.lane = l.name AND t.status = 'ready' AND NOT t.held AND NOT t.limited AND NOT t.suspect LIMIT %s) few) d
 """
+
+
+class Depth(NamedTuple):
+    """Tasks of a lane that wait for a worker, and those of them that have since before a given moment."""
+
+    ready: int
+    late: int
 
 
 class Fact(NamedTuple):
@@ -66,11 +73,11 @@ def facts(kinds: Sequence[str], *, after: int, until: int) -> list[Fact]:
     ]
 
 
-def depths(*, most: int) -> dict[str, int]:
-    """How many tasks wait for a worker in each lane, counted no further than `most`."""
+def depths(*, late: datetime, most: int) -> dict[str, Depth]:
+    """How many tasks wait for a worker in each lane, and how many since before `late`, counted no further than `most`."""
     with connection.cursor() as cursor:
-        cursor.execute(_DEPTH, [most])
-        return dict(cursor.fetchall())
+        cursor.execute(_DEPTH, [late, most])
+        return {lane: Depth(ready, since) for lane, ready, since in cursor.fetchall()}
 
 
 def _parsed(data: object) -> dict[str, Any]:

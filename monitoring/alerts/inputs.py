@@ -311,7 +311,10 @@ SCOPES: Final[Mapping[str, Scope]] = {
             (
                 Input("sequencer_lag_s", _("how old the oldest event is that is not sealed"), "s"),
                 Input("workers", _("shifts at work")),
-                Input("ready_tasks", _("tasks that wait for a worker, counted to 10,000")),
+                Input(
+                    "ready_tasks",
+                    _("tasks that have waited for a worker for longer than LEASE_SECONDS, counted to 10,000"),
+                ),
                 Input(
                     "export_failing_s", _("for how long sending to another system has failed, the longest of them"), "s"
                 ),

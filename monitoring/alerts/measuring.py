@@ -30,10 +30,11 @@ _STARTED: Final = timezone.now()  # a stack that was down seals first what had b
 
 def measure(now: datetime) -> dict[Key, Amounts]:
     """Everything that is measured at a moment, by what it is measured of."""
-    depths = db.depths(most=DEEPEST)
+    # Workers that start, or start again, take up what waits within their lease.
+    depths = db.depths(late=now - timedelta(seconds=settings.LEASE_SECONDS), most=DEEPEST)
     return {
-        **_system(now, ready=sum(depths.values())),
-        **{("lane", name): {"depth": float(depth)} for name, depth in depths.items()},
+        **_system(now, ready=sum(depth.late for depth in depths.values())),
+        **{("lane", name): {"depth": float(depth.ready)} for name, depth in depths.items()},
         **_queues(now),
         **_budgets(),
         **_agents(),

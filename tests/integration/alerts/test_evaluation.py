@@ -15,7 +15,7 @@ from monitoring.alerts.errors import AcknowledgedAlready, AlertNotFound, Handlin
 from monitoring.alerts.rules import Wanted
 from monitoring.models import Alert, AlertCount, AlertRule, Severity
 from orchestrator import events
-from orchestrator.models import Breaker, Budget, Event, Run
+from orchestrator.models import Breaker, Budget, Event, Lane, Run
 from orchestrator.ports import GateTerms
 from tests import factories, people
 from tests.hands import seal
@@ -171,6 +171,19 @@ def test_budgets_overdue_gates_breakers_and_workers_are_watched(mia):
     assert {"budget-80", "budget-10-left", "out-of-service", "overdue-gates"} <= set(names())
     assert Alert.objects.get(rule__name="budget-80").message == "92 % of tokens of agent writer is used"
     assert Alert.objects.get(rule__name="overdue-gates").queue_id == gate.queue_id
+
+
+def test_nobody_works_only_once_a_task_has_waited_longer_than_a_worker_takes_to_start(mia, settings):
+    task = factories.task(factories.run(factories.workflow()))
+    ready_at = timezone.now() + timedelta(seconds=10)  # a tick looks from the sixteenth second
+    type(task).objects.filter(pk=task.pk).update(status="ready", ready_at=ready_at)
+    Lane.objects.get_or_create(name=task.lane)
+
+    look()
+    assert "no-workers" not in names()
+
+    look(later=settings.LEASE_SECONDS)
+    assert Alert.objects.get(rule__name="no-workers").message == "No worker is at work, and 1 task is ready"
 
 
 def test_what_is_gravest_is_an_alert_at_once_that_only_who_answers_for_queues_can_switch_off(mia):
