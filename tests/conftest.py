@@ -42,9 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.WHITENOISE_USE_FINDERS = True
     settings.WHITENOISE_AUTOREFRESH = True  # looked up when asked for, not listed anew by every client of every test
     if not os.environ.get("DATABASE_URL") and not config.option.collectonly:
-        # For a handful of tests in this process alone it is not worth the making.
-        is_long = bool(getattr(config.option, "numprocesses", None))
-        config.stash[_SERVER] = _serve(with_schema=is_long or prepared.is_there())
+        config.stash[_SERVER] = _serve()
         # pytest-django has read the settings by now.
         settings.DATABASES["default"].update(env.database("DATABASE_URL", ""))
     if template := os.environ.get(PREPARED):
@@ -52,13 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
 
 
-def _serve(*, with_schema: bool) -> Postgres:
-    """A server of the session's own, with an empty database and perhaps one that has our schema."""
+def _serve() -> Postgres:
+    """A server of the session's own, with an empty database and one that has our schema."""
     folder = Path(tempfile.mkdtemp(prefix="watchkeeper-test-"))
     folder.chmod(0o711)  # the server's own user has to get to its data
-    if with_schema:
-        prepared.copy_into(folder)
-        os.environ[PREPARED] = f"{NAME}_prepared"
+    prepared.copy_into(folder)
+    os.environ[PREPARED] = f"{NAME}_prepared"
     server = Postgres(folder, durable=False)
     os.environ["DATABASE_URL"] = server.start()
     with server.administrator() as connection:  # a test makes an application's role and acts as it
@@ -69,9 +66,8 @@ def _serve(*, with_schema: bool) -> Postgres:
             # 4,096 rounds of hashing keep a stolen password; here they only make thousands of connections slow.
             connection.execute("SET scram_iterations = 1")
             connection.execute(f"ALTER ROLE {NAME} PASSWORD '{server.home.secret('database')}'")
-        if with_schema:
-            connection.execute(f"ALTER DATABASE {NAME} RENAME TO {NAME}_prepared")
-            connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}")
+        connection.execute(f"ALTER DATABASE {NAME} RENAME TO {NAME}_prepared")
+        connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}")
     return server
 
 

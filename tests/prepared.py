@@ -24,11 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 _OF_ONE_START = ("postgres.port", "logs")
 
 
-def is_there() -> bool:
-    """Whether one has been made for the schema as it is now."""
-    return _kept().exists()
-
-
 def copy_into(folder: Path) -> None:
     """Fill a data directory that is empty or not there yet."""
     folder.mkdir(mode=0o711, exist_ok=True)

@@ -96,7 +96,7 @@ def live(bench: Bench) -> Result:
         stack.publish("short", definitions.chain("short", 4))
         stack.serve()
         began = time.time()
-        with _open(stack, _tabs(count)) as tabs:
+        with _open(stack, tabs_of(count)) as tabs:
             opened = _wait_for_all(stack, tabs, since=began)
             bench.say(f"live: {count} tabs open after {opened - began:.1f} s; few events for {QUIET_SECONDS:.0f} s")
             quiet = _stretch(stack, tabs, "short", QUIET_EVENTS_PER_S / _SHORT_EVENTS, QUIET_SECONDS)
@@ -133,7 +133,7 @@ def _quietly(quiet: Heard) -> dict[str, float]:
     return {"quiet_p50_ms": percentile(quiet.delays, 0.5), "quiet_p99_ms": percentile(quiet.delays, 0.99)}
 
 
-def _tabs(count: int) -> list[dict[str, Any]]:
+def tabs_of(count: int) -> list[dict[str, Any]]:
     """Tabs of people of all roles, on all pages."""
     tabs: list[dict[str, Any]] = []
     for number in range(-(-count // EACH)):
@@ -202,7 +202,7 @@ def _heard(stack: Stack, told: list[dict[str, Any]], first: int, last: int, took
             delays.append((tab["frames"][at][1] - event.at.timestamp()) * 1000)
     if not delays:
         raise TookTooLong("live: no tab listens to anything that happened.")
-    most = max(_most_within_a_second([at for _pos, at in tab["frames"]]) for tab in told)
+    most = max(most_within_a_second([at for _pos, at in tab["frames"]]) for tab in told)
     return Heard(delays, (last - first) / took, most, cores)
 
 
@@ -216,6 +216,6 @@ def _sample(stack: Stack, first: int, last: int) -> list[SealedEvent]:
     return [SealedEvent(*row) for row in rows]
 
 
-def _most_within_a_second(times: list[float]) -> int:
+def most_within_a_second(times: list[float]) -> int:
     """Frames within the fullest second; one that comes a whole second after the first is in the next."""
     return max((bisect_left(times, at + 1.0) - n for n, at in enumerate(times)), default=0)

@@ -52,6 +52,12 @@ class Said:
         """The same, to be read."""
         return written(self._values.get(name, 0), unit)
 
+    def exactly(self, name: str) -> str:
+        """A share to be held against another: 99.95 % is not 99 %."""
+        value = round(self.number(name) * 100, 2)
+        places = len(f"{value:.2f}".rstrip("0").partition(".")[2])
+        return _("%(n)s %%") % {"n": number_format(value, places)}
+
     def usual(self, name: str, unit: Unit = "") -> str:
         """`; usual: 1`, where it is known what is usual."""
         if name not in self._usual:
@@ -193,24 +199,22 @@ def _run_budget(said: Said) -> str:
 
 def _missed(said: Said) -> str:
     """Which targets, each with what it came to."""
-    parts = [
-        words % {"actual": said.text(actual, unit), "target": said.text(target, unit)}
-        for words, actual, target, unit, is_missed in _targets(said) if is_missed
-    ]  # fmt: skip
+    parts = [words % {"actual": actual, "target": target} for words, actual, target in _targets(said)]
     words = _("agent %(name)s misses what is asked of it: %(targets)s")
     return words % {"name": said.about, "targets": ", ".join(parts)}
 
 
-def _targets(said: Said) -> Iterator[tuple[str, str, str, Unit, bool]]:
-    number = said.number
-    accuracy, success, slow = (
-        _("accuracy %(actual)s instead of %(target)s"),
-        _("%(actual)s of calls without failure instead of %(target)s"),
-        _("95 of 100 calls within %(actual)s instead of %(target)s"),
-    )
-    yield accuracy, "accuracy", "accuracy_target", "share", number("accuracy") < number("accuracy_target")
-    yield success, "success_share", "success_target", "share", number("success_share") < number("success_target")
-    yield slow, "p95_ms", "p95_target_ms", "ms", number("p95_ms") > number("p95_target_ms") > 0
+def _targets(said: Said) -> Iterator[tuple[str, str, str]]:
+    """Of each that is missed: what is said of it, what it came to, and what was asked."""
+    number, exactly = said.number, said.exactly
+    if number("accuracy") < number("accuracy_target"):
+        yield _("accuracy %(actual)s instead of %(target)s"), exactly("accuracy"), exactly("accuracy_target")
+    if number("success_share") < number("success_target"):
+        words = _("%(actual)s of calls without failure instead of %(target)s")
+        yield words, exactly("success_share"), exactly("success_target")
+    if number("p95_ms") > number("p95_target_ms") > 0:
+        words = _("95 of 100 calls within %(actual)s instead of %(target)s")
+        yield words, said.text("p95_ms", "ms"), said.text("p95_target_ms", "ms")
 
 
 def _burning(said: Said) -> str:

@@ -60,11 +60,10 @@ class Site:
         self._server, self._thread = self._serve(self._port)
 
     def stop(self) -> None:
-        """End the web server."""
+        """End the web server, as an operator does: sockets are closed, requests under way are finished."""
         # A request cut off halfway would leave its database connection open behind it.
-        until(lambda: not self._server.server_state.tasks, what="requests under way have ended")
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(10)
+        self._server.should_exit = True
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     def _serve(self, port: int) -> tuple[uvicorn.Server, threading.Thread]:

@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Any number may run at once: what goes out is claimed, what comes in is known by its id."""
 
     help = "Carry messages between the database and the buses of MESSAGE_BRIDGES until stopped."
+    requires_system_checks = []  # `prepare` has just checked; what pages need would stay in memory, 80 MB of it
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Addresses in place of the setting's."""

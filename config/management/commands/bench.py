@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.bench.agents  # noqa: F401  registers them in this process
-from config.bench import desk, guard, interruptions, language, live, messaging, pages, report, throughput, volume
+from config.bench import desk, flood, guard, interruptions, language, live, messaging, pages, report, throughput, volume
 from config.bench.measure import Result
 from config.bench.plan import Bench
 from config.bench.server import Server
@@ -35,6 +35,7 @@ _WORKLOADS: Final[dict[str, tuple[Callable[[Bench], Result], ...]]] = {
     "messages": (messaging.messages,),
     "guard": (guard.guard,),
     "live": (live.live,),
+    "flood": (flood.flood,),
     "desk": (desk.desk,),
     "pages": (pages.pages,),
     "llm": (language.llm,),

@@ -132,6 +132,7 @@ def _number(text: str) -> float:
 
 class Command(BaseCommand):
     help = "Start runs on real incidents, news texts and synthesised refunds at a steady pace, until interrupted."
+    requires_system_checks = []  # `prepare` has just checked; what pages need would stay in memory, 80 MB of it
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -296,7 +296,7 @@ def test_compile_reports_every_problem_at_once(refusal: Refuse) -> None:
 
 
 def test_compile_says_once_what_is_wrong_twice_with_the_same_field(refusal: Refuse) -> None:
-    twice = "${has(steps.gone) ? steps.gone : 1}"
+    twice = "${has(steps.gone) ? steps.gone.note : 1}"
 
     said = refusal(f"steps: [{{key: b, type: automated, agent: noop, inputs: {{x: '{twice}'}}}}]")
 

@@ -52,6 +52,20 @@ def test_own_rule_names_the_numbers_that_it_looks_at():
     assert wording.message(rule, data) == "Costs too much: Writer (cost $12.50)"
 
 
+def test_missed_targets_are_told_as_exactly_as_they_differ():
+    values = {
+        "accuracy": 0.9992, "accuracy_target": 0.9995, "success_share": 0.99, "success_target": 0.98,
+        "p95_ms": 2500.0, "p95_target_ms": 1000.0,
+    }  # fmt: skip
+
+    said = wording.message(shipped_rule("missed-targets"), {"values": values, "about": "Writer"})
+
+    assert said == (
+        "Agent Writer misses what is asked of it: accuracy 99.92 % instead of 99.95 %, "
+        "95 of 100 calls within 2.5 s instead of 1 s"
+    )
+
+
 @pytest.mark.parametrize("name", [one.name for one in shipped.RULES])
 def test_every_shipped_rule_is_allowed_has_a_runbook_and_a_sentence(name):
     rule = shipped_rule(name)
