@@ -32,7 +32,8 @@ _DEPTH: Final = """
     SELECT l.name, d.depth, d.late FROM orchestrator_lane l, LATERAL (
         SELECT count(*) AS depth, count(*) FILTER (WHERE few.ready_at < %s) AS late FROM (
             SELECT t.ready_at FROM orchestrator_task t
-            WHERE t.lane = l.name AND t.status = 'ready' AND NOT t.held AND NOT t.limited AND NOT t.suspect LIMIT %s) few) d
+            WHERE t.lane = l.name AND t.status = 'ready' AND NOT t.held AND NOT t.limited AND NOT t.suspect
+            LIMIT %s) few) d
 """
 
 
@@ -74,7 +75,7 @@ def facts(kinds: Sequence[str], *, after: int, until: int) -> list[Fact]:
 
 
 def depths(*, late: datetime, most: int) -> dict[str, Depth]:
-    """How many tasks wait for a worker in each lane, and how many since before `late`, counted no further than `most`."""
+    """How many tasks wait for a worker in each lane, and how many since before `late`; counted up to `most`."""
     with connection.cursor() as cursor:
         cursor.execute(_DEPTH, [late, most])
         return {lane: Depth(ready, since) for lane, ready, since in cursor.fetchall()}

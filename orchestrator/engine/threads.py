@@ -17,6 +17,7 @@ from orchestrator import failpoints
 from orchestrator.engine.lanes import BLOCKING_ROOM
 
 _RETRIES = 60
+PAUSE_SECONDS = 0.05  # before the second try; twice as long before each further one
 
 
 @cache
@@ -72,5 +73,5 @@ def _persist(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
                 raise
             if not isinstance(problem.__cause__, DeadlockDetected | SerializationFailure):
                 connection.close()
-                time.sleep(min(0.05 * 2**attempt, 1.0))
+                time.sleep(min(PAUSE_SECONDS * 2**attempt, 1.0))
     raise AssertionError("unreachable")

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from orchestrator import db, failpoints, services
-from orchestrator.engine import spawning
+from orchestrator.engine import spawning, threads
 from orchestrator.invariants import violations
 from orchestrator.models import Event, Run, Task
 from tests.engine import eventually, finished, publish, shift, start, task
@@ -175,7 +175,8 @@ def _take_numbers(other: psycopg.Connection[tuple[Any, ...]]) -> None:
     other.rollback()
 
 
-def test_a_worker_that_fails_between_rows_and_run_has_started_nothing_twice() -> None:
+def test_a_worker_that_fails_between_rows_and_run_has_started_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "PAUSE_SECONDS", 0.0005)  # six of seven tries fail: else it waits most of a minute
     publish(EACH)
     failpoints.configure("spawn.added=raise:0.7;ending.after=raise:0.5")
     run = start(items=list(range(WIDE)))
