@@ -19,6 +19,7 @@ from approvals import permissions
 from approvals.able.figures import FEWEST_PEOPLE, Rate
 from approvals.models import Gate, Handling
 from monitoring.costs.statements import month_of
+from monitoring.costs.worth import quotient
 from monitoring.metrics import db
 from monitoring.metrics.reading import RUN_ENDS
 from monitoring.metrics.spreads import FEWEST
@@ -75,7 +76,7 @@ class Saved:
     @property
     def roi(self) -> float | None:
         """Gain for each dollar spent; None where nothing was."""
-        return self.gain / self.spent if self.spent else None
+        return quotient(self.gain, self.spent)
 
 
 @dataclass(frozen=True, slots=True)

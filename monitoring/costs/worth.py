@@ -5,6 +5,7 @@ impact of delivering AI at Google Scale", August 2025, arXiv:2508.15734). Models
 tenfold: an order of magnitude, no meter.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -49,13 +50,19 @@ class Case:
     @property
     def roi(self) -> float | None:
         """Gain for each dollar spent; None where nothing is spent."""
-        return self.gain / self.spent if self.spent else None
+        return quotient(self.gain, self.spent)
 
     @property
     def pays_from(self) -> float | None:
         """Runs a month from which it pays; None where no number of runs does."""
         each = (self.by_hand - self.with_people) / 60 * self.wage - self.per_run
-        return self.platform / each if each > 0 else None
+        return quotient(self.platform, each) if each > 0 else None
+
+
+def quotient(one: float, other: float) -> float | None:
+    """One over the other; None for nothing, and for so little that no number holds what comes out."""
+    found = one / other if other else math.inf
+    return found if math.isfinite(found) else None
 
 
 @dataclass(frozen=True, slots=True)

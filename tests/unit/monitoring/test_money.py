@@ -1,5 +1,6 @@
 """Cents add up, whatever the amounts; forecasts and drivers are exact where they say so; the calculator's formulas."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -77,3 +78,9 @@ def test_the_tornado_begins_with_what_matters_most():
     assert [bar.width for bar in bars] == sorted((bar.width for bar in bars), reverse=True)
     platform = next(bar for bar in bars if bar.name == "platform")
     assert (platform.down, platform.up) == (pytest.approx(2330), pytest.approx(2170))
+
+
+def test_what_costs_next_to_nothing_has_no_return_rather_than_an_endless_one() -> None:
+    nearly_free = replace(CASE, per_run=0.0, platform=5e-324)
+    assert nearly_free.roi is None
+    assert replace(CASE, with_people=0.0, by_hand=5e-324, wage=60.0, per_run=0.0, platform=1e300).pays_from is None
