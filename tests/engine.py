@@ -26,6 +26,7 @@ from orchestrator.models import Breaker, Run, Task, WorkflowVersion
 from orchestrator.states import RUN_TERMINAL
 
 OPEN = {"type": "object"}
+_LONGEST_PAUSE = 0.25  # seconds between two looks at timers
 PATIENCE = 90  # seconds: long, because it only matters when a claim is false or the machine is busy
 calls: list[tuple[str, int]] = []  # (what, attempt) of each call of the agents below, in this process
 gates_open = threading.Event()  # `patient` waits for it
@@ -182,7 +183,7 @@ def eventually(claim: Callable[[], object], *, seconds: float = PATIENCE, timers
     """Wait until `claim()` is true, firing timers meanwhile; AssertionError when it does not become true at all.
 
     Firing is a dozen statements: it is left alone four times as long as it took, or who waits would hold up, in the
-    database and in this process, what is waited for.
+    database and in this process, what is waited for. Not longer: it may have taken seconds only to wait for a lock.
     """
     until = time.monotonic() + seconds
     fires_at = 0.0
@@ -191,7 +192,7 @@ def eventually(claim: Callable[[], object], *, seconds: float = PATIENCE, timers
         assert now < until, "it did not happen in time"
         if timers and now >= fires_at:
             sweep.fire_timers()
-            fires_at = time.monotonic() + 4 * (time.monotonic() - now)
+            fires_at = time.monotonic() + min(4 * (time.monotonic() - now), _LONGEST_PAUSE)
         time.sleep(0.01)
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from agents.registry import agent
 from orchestrator import callback_tokens, callbacks, db, failpoints, services, signals
-from orchestrator.engine import opening, sweep, transitions, waking
+from orchestrator.engine import opening, sweep, threads, transitions, waking
 from orchestrator.errors import CallbackClosed, CallbackInvalid, CallbackUnknown, CallbackUsed
 from orchestrator.models import Event, Run, Signal, Task, Timer, Wait
 from tests import engine
@@ -511,6 +511,7 @@ def test_workflow_that_starts_itself_ends_at_a_bound() -> None:
 
 
 def test_child_and_wait_commit_together_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "PAUSE_SECONDS", 0.0005)  # two of three tries fail: else it waits ten seconds
     publish(CHILD, name="child", rest=RESULT)
     publish(PARENT % "")
     run = start(n=1)
