@@ -41,6 +41,8 @@ function arm(button) {
   const name = button.dataset.keyLabel ?? button.textContent.trim();
   say(missing ? form().dataset.missing : `${form().dataset.sends} ${name}`, missing ? "waiting" : "accent");
   button.closest("details.menu")?.removeAttribute("open"); // it would lie over the note
+  const review = document.getElementById("review");
+  if (review) review.dataset.seen = ""; // whoever goes on from it needs no focus on it
   note().focus();
 }
 

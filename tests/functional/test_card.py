@@ -155,6 +155,25 @@ def test_edit_of_critical_risk_asks_for_its_reason_before_it_is_sent(site: Site,
     assert decision(gate).note == "the limit is 20.25"
 
 
+def test_reason_keeps_the_focus_of_whoever_sends_as_soon_as_the_changes_are_shown(
+    site: Site, ana: User, page: Page
+) -> None:
+    gate = people.gate(risk="critical")
+    site.enter(page, ana, address(gate))
+    page.evaluate("""() => new MutationObserver((_, observer) => {
+        if (!document.getElementById("review")) return;
+        observer.disconnect();
+        const how = { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true };
+        document.body.dispatchEvent(new KeyboardEvent("keydown", how));
+    }).observe(document.body, { childList: true, subtree: true })""")
+    page.keyboard.press("e")
+    page.get_by_label("Amount").fill("20.25")
+    page.keyboard.press("Control+Enter")
+
+    expect(page.locator("#verdict-status")).to_contain_text("Say why")
+    expect(page.locator("#note")).to_be_focused()
+
+
 def test_edit_that_breaks_the_contract_is_refused_with_what_was_typed(site: Site, ana: User, page: Page) -> None:
     gate = people.gate()
     site.enter(page, ana, address(gate))
