@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from approvals.models import Notice
 from approvals.notices import telling
-from monitoring.alerts import baselines, evaluation, handling, rules, silences, store
+from monitoring.alerts import handling, rules, silences, store
 from monitoring.alerts.errors import AcknowledgedAlready, AlertNotFound, HandlingNotPermitted, SilenceRefused
 from monitoring.alerts.rules import Wanted
 from monitoring.models import Alert, AlertCount, AlertRule, Severity
@@ -18,6 +18,7 @@ from orchestrator import events
 from orchestrator.models import Breaker, Budget, Event, Lane, Run
 from orchestrator.ports import GateTerms
 from tests import factories, people
+from tests.alerts import look_first, look_in, names
 from tests.hands import seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,10 +27,7 @@ MANAGER = "Workflow Orchestration Manager"
 
 @pytest.fixture(autouse=True)
 def _first_look() -> None:
-    """What was before the first look is no news."""
-    baselines.forget()
-    seal()
-    evaluation.tick()
+    look_first()
 
 
 @pytest.fixture
@@ -39,18 +37,13 @@ def mia() -> User:
 
 def look(*, later: float = 0) -> list[Alert]:
     """A tick that looks at everything, `later` seconds from now."""
-    seal()
-    return evaluation.tick(timezone.now() + timedelta(seconds=16 + later))
+    return look_in(16 + later)
 
 
 def failed(**facts: Any) -> Run:
     run = factories.run(factories.workflow(), status="failed", **facts)
     events.append("run.failed", actor="engine", run_id=run.pk)
     return run
-
-
-def names() -> list[str]:
-    return sorted(Alert.objects.filter(closed_at=None).values_list("rule__name", flat=True))
 
 
 def tool_calls(name: str, outcomes: str) -> None:

@@ -12,13 +12,14 @@ from django.utils import timezone
 from agents.models import QualityTarget
 from approvals.able import promises
 from approvals.models import Gate
-from monitoring.alerts import baselines, evaluation, history, shipped, store, subjects
+from monitoring.alerts import evaluation, history, shipped, store, subjects
 from monitoring.alerts.rules import Wanted
 from monitoring.metrics import objectives
 from monitoring.models import Alert, AlertCount, Measure, MeasureCursor, Objective
 from orchestrator import events
 from orchestrator.models import Budget, Run
 from tests import factories, people
+from tests.alerts import look_first, look_in, names
 from tests.hands import seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,9 +28,7 @@ MANAGER = "Workflow Orchestration Manager"
 
 @pytest.fixture(autouse=True)
 def _first_look() -> None:
-    baselines.forget()
-    seal()
-    evaluation.tick()
+    look_first()
 
 
 @pytest.fixture
@@ -39,12 +38,7 @@ def mia() -> User:
 
 def look(*, later: float = 0) -> list[Alert]:
     """A tick that looks at everything, in a minute of its own."""
-    seal()
-    return evaluation.tick(timezone.now() + timedelta(seconds=61 + later))
-
-
-def names() -> list[str]:
-    return sorted(Alert.objects.filter(closed_at=None).values_list("rule__name", flat=True))
+    return look_in(61 + later)
 
 
 def asked_of(name: str, measured: Mapping[str, Any], **asked: float) -> QualityTarget:
