@@ -10,7 +10,8 @@ from orchestrator.models import Run, Task
 from orchestrator.states import TASK_TERMINAL
 
 MOST: Final = 30  # agents listed, those with the most to do first
-_TONES: Final = (
+# The parts of a bar; what has yet to be done leaves it empty, so that 100 % fill it.
+TONES: Final = (
     ("good", "succeeded"), ("idle", "skipped"), ("failed", "failed"), ("stopped", "cancelled"), ("waiting", "waiting"),
     ("running", "running"), ("pending", "ready"), ("pending", "blocked"),
 )  # fmt: skip
@@ -41,7 +42,7 @@ class Progress:
     @property
     def tones(self) -> list[tuple[str, int]]:
         """As the parts of a bar."""
-        return [(tone, self.counts[status]) for tone, status in _TONES]
+        return [(tone, self.counts[status]) for tone, status in TONES]
 
 
 def by_agent(run: Run) -> list[Progress]:

@@ -24,6 +24,7 @@ from orchestrator.definitions.plan import COORDINATING, PlanStep
 from orchestrator.models import TASK_BITS, Artifact, Attempt, Content, Event, Run, Task, Timer, task_id
 from orchestrator.notes import Talk, talk_of
 from orchestrator.ports import GateFact, gatekeeper
+from orchestrator.progress import TONES
 from orchestrator.queries import (
     active_stops,
     awaited_by,
@@ -92,10 +93,8 @@ class Head:
 
     @property
     def tones(self) -> list[tuple[str, int]]:
-        """The counts as the parts of a bar; what has yet to be done leaves it empty, so that 100 % fill it."""
-        over = (("good", "succeeded"), ("idle", "skipped"), ("failed", "failed"), ("stopped", "cancelled"))
-        busy = (("waiting", "waiting"), ("running", "running"), ("pending", "ready"), ("pending", "blocked"))
-        return [(tone, self.counts.get(status, 0)) for tone, status in (*over, *busy)]
+        """The counts as the parts of a bar."""
+        return [(tone, self.counts.get(status, 0)) for tone, status in TONES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def measure(now: datetime) -> dict[Key, Amounts]:
     # Workers that start, or start again, take up what waits within their lease.
     depths = db.depths(late=now - timedelta(seconds=settings.LEASE_SECONDS), most=DEEPEST)
     return {
-        **_system(now, ready=sum(depth.late for depth in depths.values())),
+        **_system(now, late=sum(depth.late for depth in depths.values())),
         **{("lane", name): {"depth": float(depth.ready)} for name, depth in depths.items()},
         **_queues(now),
         **_budgets(),
@@ -41,12 +41,12 @@ def measure(now: datetime) -> dict[Key, Amounts]:
     }
 
 
-def _system(now: datetime, *, ready: int) -> dict[Key, Amounts]:
+def _system(now: datetime, *, late: int) -> dict[Key, Amounts]:
     sealed = LedgerEntry.objects.order_by("-pos").values_list("event_id", flat=True).first() or 0
     oldest = Event.objects.filter(pk__gt=sealed).order_by("pk").values_list("at", flat=True).first()
     lag = max(0.0, (now - max(oldest, _STARTED)).total_seconds()) if oldest else 0.0
     workers = Shift.objects.filter(ended_at=None, lease_until__gt=now).count()
-    return {("system", ""): {"lag_s": lag, "workers": float(workers), "ready": float(ready), **_outlets(now)}}
+    return {("system", ""): {"lag_s": lag, "workers": float(workers), "ready": float(late), **_outlets(now)}}
 
 
 def _outlets(now: datetime) -> dict[str, float]:
